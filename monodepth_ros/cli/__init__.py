@@ -1,0 +1,1 @@
+"""The monodepth command, one file per sub-command."""

@@ -1,0 +1,1 @@
+"""Recorded and synthetic image sequences, training samples and augmentation."""

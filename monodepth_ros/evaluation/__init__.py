@@ -1,0 +1,1 @@
+"""Depth and odometry metrics, protocols and reports."""

@@ -1,0 +1,1 @@
+"""Rigid motions, pinhole cameras, back-projection, projection and warping."""

@@ -1,0 +1,1 @@
+"""From a model folder and images to depth and camera motion."""

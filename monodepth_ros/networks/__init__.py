@@ -1,0 +1,1 @@
+"""The depth and pose networks."""
