@@ -1,0 +1,60 @@
+"""Back-projection of depth maps to points and projection of points to pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Keeps the division finite at the camera plane, as the reference does (methods A.6).
+PROJECTION_EPSILON = 1e-7
+
+
+def pixel_grid(
+    height: int, width: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Integer pixel coordinates ``(2, height, width)``, x first."""
+    y, x = torch.meshgrid(
+        torch.arange(height, device=device, dtype=dtype),
+        torch.arange(width, device=device, dtype=dtype),
+        indexing="ij",
+    )
+    return torch.stack([x, y])
+
+
+def inverse_intrinsics(K: Tensor) -> Tensor:
+    """Closed-form inverse of upper-triangular ``K`` ``(..., 3, 3)``; works in every export."""
+    fx, skew, cx = K[..., 0, 0], K[..., 0, 1], K[..., 0, 2]
+    fy, cy = K[..., 1, 1], K[..., 1, 2]
+    zero, one = torch.zeros_like(fx), torch.ones_like(fx)
+    rows = [1 / fx, -skew / (fx * fy), (skew * cy - cx * fy) / (fx * fy)]
+    rows += [zero, 1 / fy, -cy / fy, zero, zero, one]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+
+
+def rays(K: Tensor, height: int, width: int) -> Tensor:
+    """``K^-1 [x, y, 1]^T`` of every pixel: ``(B, 3, height, width)`` with z = 1."""
+    grid = pixel_grid(height, width, K.device, K.dtype).flatten(1)
+    K_inverse = inverse_intrinsics(K)
+    result = K_inverse[..., :2] @ grid + K_inverse[..., 2:]
+    return result.unflatten(-1, (height, width))
+
+
+def backproject(depth: Tensor, K: Tensor) -> Tensor:
+    """Points ``(B, 3, H, W)`` in the camera frame, metres, of ``depth`` ``(B, 1, H, W)``."""
+    return depth * rays(K, *depth.shape[-2:])
+
+
+def transform(T: Tensor, points: Tensor) -> Tensor:
+    """Apply ``T`` ``(B, 4, 4)`` to point maps ``(B, 3, H, W)``."""
+    moved = T[:, :3, :3] @ points.flatten(2) + T[:, :3, 3:]
+    return moved.view_as(points)
+
+
+def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels ``(B, 2, H, W)`` and depth z ``(B, 1, H, W)`` of points ``(B, 3, H, W)``.
+
+    Points behind the camera are projected too; callers mask them by ``z``.
+    """
+    homogeneous = (K @ points.flatten(2)).view_as(points)
+    z = homogeneous[:, 2:3]
+    return homogeneous[:, :2] / (z + PROJECTION_EPSILON), z

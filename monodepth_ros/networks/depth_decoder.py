@@ -1,0 +1,64 @@
+"""The Monodepth2 depth decoder (methods A.2): a U-Net of padded 3x3 convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STANDARD_CHANNELS = (16, 32, 64, 128, 256)
+SCALES = 4
+
+
+class DepthDecoder(nn.Module):
+    """Sigmoid disparities at four scales from five encoder features.
+
+    Args:
+        encoder_channels: channels of the features at strides 2, 4, 8, 16, 32.
+        channels: decoder channels at strides 1, 2, 4, 8, 16.
+        padding: ``reflect`` is the published decoder; ``zeros`` costs a third less time a step.
+    """
+
+    def __init__(
+        self,
+        encoder_channels: Sequence[int],
+        channels: Sequence[int] = STANDARD_CHANNELS,
+        padding: str = "reflect",
+    ) -> None:
+        super().__init__()
+
+        def convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
+            return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode=padding)
+
+        inputs = [*channels[1:], encoder_channels[-1]]
+        skips = [0, *encoder_channels[:-1]]
+        self.before_upsampling = nn.ModuleList(
+            convolution(inputs[i], channels[i]) for i in range(5)
+        )
+        self.after_upsampling = nn.ModuleList(
+            convolution(channels[i] + skips[i], channels[i]) for i in range(5)
+        )
+        self.disparity = nn.ModuleList(convolution(channels[i], 1) for i in range(SCALES))
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Disparities in (0, 1), ``(B, 1, H / 2^s, W / 2^s)`` for s = 0..3, finest first."""
+        decoded = self._decode(features)
+        return [torch.sigmoid(self.disparity[i](decoded[i])) for i in range(SCALES)]
+
+    def finest(self, features: Sequence[Tensor]) -> Tensor:
+        """The disparity of scale 0 alone, ``(B, 1, H, W)``: what inference needs."""
+        return torch.sigmoid(self.disparity[0](self._decode(features)[0]))
+
+    def _decode(self, features: Sequence[Tensor]) -> list[Tensor]:
+        x = features[-1]
+        decoded = []
+        for i in range(4, -1, -1):
+            x = F.elu(self.before_upsampling[i](x))
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            if i > 0:
+                x = torch.cat([x, features[i - 1]], 1)
+            x = F.elu(self.after_upsampling[i](x))
+            decoded.append(x)
+        return decoded[::-1]
