@@ -1,0 +1,58 @@
+"""The package for pip and for colcon (ament_python)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "monodepth_ros"
+SHARE = Path("share") / PACKAGE
+
+
+def files_below(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
+    """List the files of a source folder for data_files, each under the same path in share/."""
+    folders: dict[str, list[str]] = {}
+    for path in sorted(Path(folder).rglob(pattern)):
+        if path.is_file():
+            folders.setdefault(str(SHARE / path.parent), []).append(str(path))
+    return list(folders.items())
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Monocular depth and visual odometry that learn from video, for ROS 2.",
+    license="Apache-2.0",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={PACKAGE: ["py.typed"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "lightning>=2.4,<3",
+        "matplotlib>=3.8",
+        "numpy>=1.26,<3",
+        # OpenCV 5 changes the type codes that an apt-built cv_bridge relies on.
+        "opencv-python-headless>=4.8,<5",
+        "pillow>=10",
+        "pydantic>=2.6,<3",
+        "pyyaml>=6",
+        "rich>=13",
+        "safetensors>=0.4",
+        "scipy>=1.11",
+        "tensorboard>=2.14",
+        "torch>=2.4",
+        "typer>=0.12",
+    ],
+    extras_require={
+        "synthetic": ["mitsuba>=3.5"],
+        "test": ["hypothesis>=6", "mypy>=1.10", "pytest>=8,<9", "ruff>=0.6", "setuptools", "wheel"],
+    },
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (str(SHARE), ["package.xml"]),
+        *files_below("models", "*"),
+        *files_below("launch", "*"),
+        *files_below("config", "*"),
+        *files_below("training", "*.yaml"),
+    ],
+    entry_points={"console_scripts": ["monodepth = monodepth_ros.cli.app:main"]},
+    zip_safe=False,
+)
