@@ -99,7 +99,9 @@ def violations(source: str, module: str) -> list[str]:
 def modules() -> list[tuple[str, Path]]:
     files = sorted((ROOT / PACKAGE).rglob("*.py"))
     dotted = [".".join(path.relative_to(ROOT / PACKAGE).with_suffix("").parts) for path in files]
-    return [(name.removesuffix(".__init__"), path) for name, path in zip(dotted, files, strict=True)]
+    return [
+        (name.removesuffix(".__init__"), path) for name, path in zip(dotted, files, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: str(value))
