@@ -20,7 +20,7 @@ def skew(w: Tensor) -> Tensor:
 
 
 def rotation_from_axis_angle(w: Tensor) -> Tensor:
-    """Rotation matrices ``(..., 3, 3)`` of axis-angle vectors ``(..., 3)`` in radians (Rodrigues)."""
+    """Rotations ``(..., 3, 3)`` of axis-angle vectors ``(..., 3)`` in radians (Rodrigues)."""
     sin_term, cos_term, _ = _rodrigues_coefficients(w)
     W = skew(w)
     return _identity_like(W) + sin_term * W + cos_term * (W @ W)
@@ -106,7 +106,7 @@ def from_rotation_translation(R: Tensor, t: Tensor) -> Tensor:
 
 
 def from_axis_angle_translation(axis_angle: Tensor, translation: Tensor) -> Tensor:
-    """``[R(axis_angle) | translation]`` as ``(..., 4, 4)``, as the pose network means its output."""
+    """``[R(axis_angle) | translation]`` as ``(..., 4, 4)``: the pose network's output."""
     return from_rotation_translation(rotation_from_axis_angle(axis_angle), translation)
 
 

@@ -8,7 +8,7 @@ from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder
 from monodepth_ros.networks.depth_net import DepthNet
 from monodepth_ros.networks.pose_decoder import PoseDecoder
 from monodepth_ros.networks.pose_net import PoseNet
-from monodepth_ros.networks.resnet import ResNetEncoder
+from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
 
 # Heights and widths that reach the networks must be multiples of the coarsest stride.
 SIZE_MULTIPLE = 32
@@ -18,21 +18,31 @@ SIZE_MULTIPLE = 32
 class Architecture:
     """Sizes of one depth and pose network pair."""
 
-    encoder_layers: int
-    encoder_width: int
-    decoder_channels: tuple[int, ...]
-    decoder_padding: str
-    pose_layers: int
-    pose_width: int
+    depth_layers: int
+    depth_stages: tuple[int, ...] = PUBLISHED_STAGES
+    decoder_channels: tuple[int, ...] = STANDARD_CHANNELS
+    decoder_padding: str = "reflect"
+    pose_layers: int = 18
+    pose_stages: tuple[int, ...] = PUBLISHED_STAGES
+    pose_width: int = 256
 
 
-# `slim` is for small boards: half the channels of ResNet-18 and plain 3x3 convolutions, which
-# trained faster on CPU cores, at twice the parameters, than a depthwise network of equal depth.
+# `slim` is for small boards: about 4 M parameters in all. Its plain 3x3 convolutions on half the
+# channels trained faster on CPU cores than a depthwise network of half as many parameters.
+SLIM = Architecture(
+    depth_layers=18,
+    depth_stages=(32, 64, 128, 192),
+    decoder_channels=(16, 24, 40, 64, 96),
+    decoder_padding="zeros",
+    pose_stages=(32, 48, 96, 160),
+    pose_width=128,
+)
+
 ARCHITECTURES: dict[str, Architecture] = {
-    "monodepth2-slim": Architecture(18, 32, (16, 24, 40, 64, 96), "zeros", 18, 128),
-    "monodepth2-resnet18": Architecture(18, 64, STANDARD_CHANNELS, "reflect", 18, 256),
-    "monodepth2-resnet34": Architecture(34, 64, STANDARD_CHANNELS, "reflect", 18, 256),
-    "monodepth2-resnet50": Architecture(50, 64, STANDARD_CHANNELS, "reflect", 18, 256),
+    "monodepth2-slim": SLIM,
+    "monodepth2-resnet18": Architecture(18),
+    "monodepth2-resnet34": Architecture(34),
+    "monodepth2-resnet50": Architecture(50),
 }
 
 
@@ -46,12 +56,12 @@ def find_architecture(name: str) -> Architecture:
 def build_depth_net(name: str) -> DepthNet:
     """A depth network with random weights."""
     a = find_architecture(name)
-    encoder = ResNetEncoder(a.encoder_layers, width=a.encoder_width)
+    encoder = ResNetEncoder(a.depth_layers, stages=a.depth_stages)
     return DepthNet(encoder, DepthDecoder(encoder.channels, a.decoder_channels, a.decoder_padding))
 
 
 def build_pose_net(name: str) -> PoseNet:
     """A pose network with random weights; its encoder sees two images at once."""
     a = find_architecture(name)
-    encoder = ResNetEncoder(a.pose_layers, images=2, width=a.encoder_width)
+    encoder = ResNetEncoder(a.pose_layers, images=2, stages=a.pose_stages)
     return PoseNet(encoder, PoseDecoder(encoder.channels[-1], a.pose_width))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from monodepth_ros.networks.normalisation import normalise
 
+PUBLISHED_STAGES = (64, 128, 256, 512)
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 
@@ -64,15 +65,17 @@ class ResNetEncoder(nn.Module):
     Args:
         layers: 18, 34 or 50.
         images: how many RGB images are stacked on the channel axis (2 for the pose network).
-        width: channels of the first stage; 64 is the published network.
+        stages: channels of the four stages before expansion, as published by default.
     """
 
-    def __init__(self, layers: int = 18, images: int = 1, width: int = 64) -> None:
+    def __init__(
+        self, layers: int = 18, images: int = 1, stages: tuple[int, ...] = PUBLISHED_STAGES
+    ) -> None:
         super().__init__()
         if layers not in _BLOCKS:
             raise ValueError(f"ResNet-{layers} is not one of {sorted(_BLOCKS)}")
         block = Bottleneck if layers >= 50 else BasicBlock
-        stages = [width, 2 * width, 4 * width, 8 * width]
+        width = stages[0]
         self.channels = (width, *(c * block.expansion for c in stages))
         self.images = images
         self.conv1 = nn.Conv2d(3 * images, width, 7, 2, 3, bias=False)
