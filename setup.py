@@ -48,6 +48,8 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (str(SHARE), ["package.xml"]),
+        # colcon puts commands where `ros2 run` looks; this puts that folder on PATH as well.
+        (str(SHARE / "hook"), ["resource/hook/command_path.dsv"]),
         *files_below("models", "*"),
         *files_below("launch", "*"),
         *files_below("config", "*"),
