@@ -1,0 +1,1 @@
+"""Path-traced worlds with true depth, poses and reflection masks."""
