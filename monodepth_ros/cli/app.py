@@ -1,0 +1,92 @@
+"""The ``monodepth`` command: finds the sub-command that runs, and ends with 0, 1 or 2."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from monodepth_ros.errors import UserError
+
+# Sub-command -> where it lives (a function, or a typer app with commands of its own), and its
+# line in the help. Only the one that runs is imported: torch alone takes seconds to load.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("monodepth_ros.cli.demo", "demo", "See depth with nothing prepared."),
+    "predict": ("monodepth_ros.cli.predict", "predict", "Depth of images and videos."),
+    "synth": ("monodepth_ros.cli.synth", "synth", "Render a synthetic sequence with its truth."),
+    "train": ("monodepth_ros.cli.train", "train", "Train by a recipe."),
+    "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Measure depth or odometry."),
+    "models": ("monodepth_ros.cli.models", "models", "List, inspect, import and check models."),
+}
+
+SUCCESS, FAILED, WRONG_USE = 0, 1, 2
+
+
+def load_command(name: str) -> Any:
+    """The command called ``name``, its module imported now."""
+    module, attribute, _ = COMMANDS[name]
+    target = getattr(importlib.import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        function = target
+        target = typer.Typer(add_completion=False)
+        target.command(name)(function)
+    return typer.main.get_command(target)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose help knows every sub-command, but which imports only the one that runs."""
+
+    debug = False
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (_, _, summary) in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Replace the placeholder of the command that runs by the command itself."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name in COMMANDS else command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Remember ``--debug`` for :meth:`main`, which has no context, then run."""
+        self.debug = ctx.params["debug"]
+        return super().invoke(ctx)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run; an error becomes one line and a status: 2 for a :class:`UserError`, else 1."""
+        try:
+            return super().main(*args, **options)
+        except UserError as error:
+            self._report(error, str(error))
+            sys.exit(WRONG_USE)
+        except Exception as error:
+            self._report(error, f"{type(error).__name__}: {error} (--debug shows where)")
+            sys.exit(FAILED)
+
+    def _report(self, error: Exception, message: str) -> None:
+        if self.debug:
+            traceback.print_exception(error)
+        print("monodepth:", " ".join(message.split()), file=sys.stderr)
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True)
+
+
+@app.callback()
+def monodepth(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Depth and motion from one camera: predict, train, evaluate.
+
+    Ends with 0 when all is well, 1 when something failed, 2 when it was used wrongly.
+    """
+
+
+def main() -> None:
+    """Entry point of the ``monodepth`` command."""
+    typer.main.get_command(app)(prog_name="monodepth")
