@@ -1,0 +1,141 @@
+"""What every recording looks like to training and evaluation, whatever its layout on disk."""
+# ruff: noqa: D102 - SlicedSequence implements what Sequence documents
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.image_file import CorruptFrame, DepthImage, RgbImage
+from monodepth_ros.geometry.camera import PinholeCamera
+
+__all__ = ["CorruptFrame", "Sequence", "SlicedSequence"]
+
+
+class Sequence(ABC):
+    """Frames of one camera in temporal order.
+
+    ``camera`` belongs to the image files as they are stored, distortion included. Frames are
+    counted from 0. Optional truth is None where the recording has none.
+    """
+
+    name: str
+    camera: PinholeCamera
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def image(self, index: int) -> RgbImage:
+        """Uint8 HxWx3 RGB of the camera's size.
+
+        Raises :class:`CorruptFrame` when the file cannot be read, and ``UserError`` naming the
+        file when its size is not the camera's.
+        """
+
+    @abstractmethod
+    def frame_name(self, index: int) -> str:
+        """The frame's name for people: its image file, usually."""
+
+    @abstractmethod
+    def files(self) -> Iterable[Path]:
+        """All files that pixels come from; caches are keyed by their state."""
+
+    def depth(self, index: int) -> DepthImage | None:
+        """True Z in metres, float32 HxW in the image's pixels, NaN invalid; errors as ``image``."""
+        return None
+
+    def pose(self, index: int) -> NDArray[np.float64] | None:
+        """T_world_camera, 4x4."""
+        return None
+
+    def stamp_ns(self, index: int) -> int | None:
+        """Time of exposure in nanoseconds."""
+        return None
+
+    def number(self, index: int) -> int:
+        """The frame's number in the recording; a jump shows that frames are missing."""
+        return index
+
+    def reflective(self, index: int) -> NDArray[np.bool_] | None:
+        """Bool HxW: pixels that mirror something else rather than show a surface."""
+        return None
+
+    def speed(self, index: int) -> float | None:
+        """The camera's speed in m/s, as another sensor measured it."""
+        return None
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether any frame has true depth."""
+        return False
+
+    @property
+    def has_pose(self) -> bool:
+        """Whether any frame has a true pose."""
+        return False
+
+    @property
+    def targets(self) -> Iterable[int]:
+        """The frames to train or evaluate on; the others are there as their neighbours."""
+        return range(len(self))
+
+
+class SlicedSequence(Sequence):
+    """Frames ``start:stop:step`` of another sequence."""
+
+    def __init__(self, whole: Sequence, frames: slice) -> None:
+        self._whole = whole
+        self._indices = range(*frames.indices(len(whole)))
+        if self._indices.step < 1:
+            raise ValueError("a sequence runs forward in time: the slice's step must be positive")
+        self.camera = whole.camera
+        parts = (frames.start, frames.stop, frames.step)
+        self.name = f"{whole.name}@{':'.join('' if part is None else str(part) for part in parts)}"
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def image(self, index: int) -> RgbImage:
+        return self._whole.image(self._indices[index])
+
+    def frame_name(self, index: int) -> str:
+        return self._whole.frame_name(self._indices[index])
+
+    def files(self) -> Iterable[Path]:
+        return self._whole.files()
+
+    def depth(self, index: int) -> DepthImage | None:
+        return self._whole.depth(self._indices[index])
+
+    def pose(self, index: int) -> NDArray[np.float64] | None:
+        return self._whole.pose(self._indices[index])
+
+    def stamp_ns(self, index: int) -> int | None:
+        return self._whole.stamp_ns(self._indices[index])
+
+    def number(self, index: int) -> int:
+        return self._whole.number(self._indices[index])
+
+    def reflective(self, index: int) -> NDArray[np.bool_] | None:
+        return self._whole.reflective(self._indices[index])
+
+    def speed(self, index: int) -> float | None:
+        return self._whole.speed(self._indices[index])
+
+    @property
+    def has_depth(self) -> bool:
+        return self._whole.has_depth
+
+    @property
+    def has_pose(self) -> bool:
+        return self._whole.has_pose
+
+    @property
+    def targets(self) -> Iterable[int]:
+        wanted = set(self._whole.targets)
+        return [i for i, whole_index in enumerate(self._indices) if whole_index in wanted]
