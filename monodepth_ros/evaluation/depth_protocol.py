@@ -1,0 +1,159 @@
+"""Named protocols of depth evaluation: which pixels count, and how predictions are scaled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.depth_metrics import depth_metrics, median_ratio
+
+SCALINGS = ("median", "none", "stereo")
+STEREO_FACTOR = 5.4  # KITTI's 0.54 m baseline over Monodepth2's training baseline of 0.1
+
+Depth = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A window as fractions of height and width; pixel edges are rounded down."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+        """HxW, true inside."""
+        inside = np.zeros((height, width), bool)
+        rows = slice(int(self.top * height), int(self.bottom * height))
+        columns = slice(int(self.left * width), int(self.right * width))
+        inside[rows, columns] = True
+        return inside
+
+
+# R. Garg et al., ECCV 2016
+GARG_CROP = Crop(0.40810811, 0.99189189, 0.03594771, 0.96405229)
+# D. Eigen et al., NeurIPS 2014: rows 45..471, columns 41..601 of 480x640
+EIGEN_NYU_CROP = Crop(45 / 480, 471 / 480, 41 / 640, 601 / 640)
+# ManyDepth, CVPR 2021: rows 256.., columns 192..1856 of the upper 768 rows of 1024x2048
+CITYSCAPES_CROP = Crop(256 / 768, 1, 192 / 2048, 1856 / 2048)
+
+
+@dataclass(frozen=True)
+class DepthProtocol:
+    """What is compared. Depths in metres; a truth pixel counts where min < truth < max, inside the
+    crop; predictions are clamped to `clamp` after scaling."""
+
+    name: str
+    min_depth: float = 0.0
+    max_depth: float = np.inf
+    clamp: tuple[float, float] = (0.0, np.inf)
+    crop: Crop | None = None
+    kept_rows: float = 1.0  # the upper part of the image that is evaluated (and predicted from)
+    scaling: str = "median"
+
+    def __post_init__(self) -> None:
+        if self.scaling not in SCALINGS:
+            raise UserError(f"unknown scaling '{self.scaling}': use one of {', '.join(SCALINGS)}")
+        if not 0 <= self.min_depth < self.max_depth:
+            raise UserError(
+                f"depth range {self.min_depth:g} to {self.max_depth:g} m is empty: "
+                "the minimum must be at least 0 and below the maximum"
+            )
+
+    def rows(self, height: int) -> int:
+        """Number of rows, from the top, of an image or truth of `height` that are used."""
+        return round(height * self.kept_rows)
+
+    def mask(self, truth: Depth) -> NDArray[np.bool_]:
+        """Truth pixels that count; `truth` is HxW with the unused rows already cut off."""
+        with np.errstate(invalid="ignore"):
+            inside = np.isfinite(truth) & (truth > self.min_depth) & (truth < self.max_depth)
+        return inside & self.crop.mask(*truth.shape) if self.crop else inside
+
+
+PROTOCOLS: Mapping[str, DepthProtocol] = MappingProxyType(
+    {
+        p.name: p
+        for p in (
+            DepthProtocol("eigen", 1e-3, 80.0, (1e-3, 80.0), GARG_CROP),
+            DepthProtocol("eigen-improved", 0.0, np.inf, (1e-3, 80.0)),
+            DepthProtocol("nyu", 1e-3, 10.0, (1e-3, 10.0), EIGEN_NYU_CROP),
+            DepthProtocol("cityscapes", 1e-3, 80.0, (1e-3, 80.0), CITYSCAPES_CROP, kept_rows=0.75),
+            DepthProtocol("plain"),
+        )
+    }
+)
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """The figures of one image."""
+
+    name: str
+    metrics: dict[str, float]
+    ratio: float  # median(truth) / median(prediction), before scaling and clamping
+    pixels: int  # compared
+    missing: int  # truth pixels that count but have no finite, positive prediction
+
+
+def find_protocol(name: str) -> DepthProtocol:
+    """The protocol called `name`; UserError listing them otherwise."""
+    if name not in PROTOCOLS:
+        raise UserError(f"unknown protocol '{name}': use one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def evaluate_image(
+    disparity: Depth, truth: Depth, protocol: DepthProtocol, name: str = "image"
+) -> ImageResult | None:
+    """Compare one prediction with its truth.
+
+    `disparity` is 1/depth up to scale, of any size, NaN where there is none; it is resized to the
+    truth's (OpenCV bilinear, half-pixel centres) and inverted there. `truth` is HxW metres. Rows
+    that the protocol does not use are already cut off both. None when no pixel can be compared.
+    """
+    depth = depth_from_disparity(resize_disparity(disparity, *truth.shape))
+    counted = protocol.mask(truth)
+    predicted = np.isfinite(depth) & (depth > 0)
+    compared = counted & predicted
+    if not compared.any():
+        return None
+    p, t = depth[compared].astype(np.float64), truth[compared].astype(np.float64)
+    ratio = median_ratio(p, t)
+    factor = {"median": ratio, "none": 1.0, "stereo": STEREO_FACTOR}[protocol.scaling]
+    metrics = depth_metrics(np.clip(p * factor, *protocol.clamp), t)
+    return ImageResult(name, metrics, ratio, len(t), int((counted & ~predicted).sum()))
+
+
+def resize_disparity(disparity: Depth, height: int, width: int) -> Depth:
+    """HxW disparity at another size, bilinear; a pixel beside a NaN becomes NaN."""
+    if disparity.shape == (height, width):
+        return disparity
+    resized = cv2.resize(
+        disparity.astype(np.float32, copy=False), (width, height), interpolation=cv2.INTER_LINEAR
+    )
+    return np.asarray(resized, np.float32)
+
+
+def depth_from_disparity(disparity: Depth) -> Depth:
+    """1 / disparity, NaN where the disparity is not positive; serves the other way round too."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(disparity > 0, 1 / disparity, np.nan)
+
+
+def blend_flipped(disparity: Depth, mirrored: Depth) -> Depth:
+    """Flip post-processing (C. Godard et al., CVPR 2017) of HxW disparities.
+
+    `mirrored` is the prediction from the mirrored image, mirrored back. The mean of both, but near
+    the left border the mirrored pass, near the right border the normal one, whose view there is not
+    cut off by the image's edge.
+    """
+    ramp = np.linspace(0.0, 1.0, disparity.shape[1], dtype=disparity.dtype)
+    left = 1 - np.clip(20 * (ramp - 0.05), 0, 1)
+    right = left[::-1]
+    return right * disparity + left * mirrored + (1 - left - right) * (disparity + mirrored) / 2

@@ -1,0 +1,174 @@
+"""Trajectory errors: KITTI segments (t_err, r_err), ATE, RPE and the 5-frame snippet ATE."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.alignment import align
+from monodepth_ros.evaluation.trajectory import Trajectory, match_by_frame, match_by_stamp
+
+SEGMENT_LENGTHS_M = (100, 200, 300, 400, 500, 600, 700, 800)
+SEGMENT_START_STEP = 10
+SNIPPET_FRAMES = 5
+
+Poses = NDArray[np.float64]  # Nx4x4, T_world_camera
+
+
+@dataclass(frozen=True)
+class OdometryErrors:
+    """All figures of one trajectory; NaN where the trajectory is too short for one."""
+
+    t_err_percent: float
+    r_err_deg_per_100m: float
+    ate_m: float
+    rpe_m: float
+    rpe_deg: float
+    snippet_ate_m: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class OdometryEvaluation:
+    """The errors with what plots and per-frame tables need."""
+
+    errors: OdometryErrors
+    estimate: Trajectory  # aligned, at the common frames
+    truth: Trajectory  # from its pose at the first common frame, at the common frames
+    truth_frames: int
+
+    @property
+    def position_errors(self) -> NDArray[np.float64]:
+        """Distance of aligned estimate and truth at each common frame, metres."""
+        return np.linalg.norm(self.estimate.positions - self.truth.positions, axis=1)
+
+
+def evaluate_odometry(
+    estimate: Trajectory,
+    truth: Trajectory,
+    format: str = "kitti",
+    alignment: str = "7dof",
+    max_stamp_difference: float = 0.02,
+) -> OdometryEvaluation:
+    """Compare `estimate` with `truth` as the public KITTI odometry toolbox does.
+
+    Frames pair by index (`kitti`) or stamp (`tum`); both trajectories start at the identity at the
+    first common frame; the estimate is aligned; the errors follow. KITTI segments are laid along
+    the whole truth, frames that were not estimated included, and count where both their ends were.
+    UserError when fewer than two frames are common.
+    """
+    if format == "tum":
+        rows = match_by_stamp(estimate, truth, max_stamp_difference)
+        # A truth of another rate than the estimate has no frames that "were not estimated".
+        truth = Trajectory(truth.keys[rows >= 0], truth.poses[rows >= 0], truth.name)
+        rows = rows[rows >= 0]
+    else:
+        rows = match_by_frame(estimate, truth)
+    common = np.flatnonzero(rows >= 0)
+    if len(common) < 2:
+        raise UserError(
+            f"{estimate.name} and {truth.name} have {len(common)} common frames, at least 2 are "
+            "needed: check that they are of the same sequence and format"
+        )
+    truth = truth.starting_at_identity(int(common[0]))
+    paired = Trajectory(
+        truth.keys[common], estimate.poses[rows[common]], estimate.name
+    ).starting_at_identity()
+    paired_truth = Trajectory(paired.keys, truth.poses[common], truth.name)
+    similarity = align(paired.positions, paired_truth.positions, alignment)
+    aligned = Trajectory(paired.keys, similarity.apply_to_poses(paired.poses), estimate.name)
+
+    filled = np.full_like(truth.poses, np.nan)
+    filled[common] = aligned.poses
+    t_err, r_err = segment_errors(filled, truth.poses)
+    rpe_m, rpe_deg = relative_pose_errors(aligned.poses, paired_truth.poses)
+    errors = OdometryErrors(
+        t_err_percent=100 * t_err,
+        r_err_deg_per_100m=100 * float(np.degrees(r_err)),
+        ate_m=absolute_trajectory_error(aligned.poses, paired_truth.poses),
+        rpe_m=float(rpe_m.mean()),
+        rpe_deg=float(np.degrees(rpe_deg.mean())),
+        snippet_ate_m=float(snippet_errors(paired.poses, paired_truth.poses).mean()),
+        scale=similarity.scale,
+    )
+    return OdometryEvaluation(errors, aligned, paired_truth, len(truth))
+
+
+def segment_errors(estimate: Poses, truth: Poses) -> tuple[float, float]:
+    """Mean KITTI segment drift: translation (m/m) and rotation (rad/m); NaN without a segment.
+
+    `truth` holds every frame, `estimate` the same frames with NaN poses where there is none. From
+    every 10th frame of the truth, segments of 100, 200, ... 800 m along its path; a segment ends at
+    the first frame beyond the length (A. Geiger et al., CVPR 2012, development kit).
+    """
+    estimated = ~np.isnan(estimate[:, 0, 0])
+    steps = np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1)
+    distance = np.concatenate([[0.0], np.cumsum(steps)])
+    starts = np.arange(0, len(truth), SEGMENT_START_STEP)
+    translation, rotation = [], []
+    for length in SEGMENT_LENGTHS_M:
+        ends = np.searchsorted(distance, distance[starts] + length, side="right")
+        inside = ends < len(truth)
+        first, last = starts[inside], ends[inside]
+        both = estimated[first] & estimated[last]
+        first, last = first[both], last[both]
+        error = np.linalg.inv(_motion(estimate, first, last)) @ _motion(truth, first, last)
+        translation.append(np.linalg.norm(error[:, :3, 3], axis=1) / length)
+        rotation.append(_angle(error) / length)
+    t, r = np.concatenate(translation), np.concatenate(rotation)
+    return (float(t.mean()), float(r.mean())) if len(t) else (np.nan, np.nan)
+
+
+def absolute_trajectory_error(estimate: Poses, truth: Poses) -> float:
+    """Root mean square distance of positions, metres; align before."""
+    return float(np.sqrt(((estimate[:, :3, 3] - truth[:, :3, 3]) ** 2).sum(1).mean()))
+
+
+def relative_pose_errors(
+    estimate: Poses, truth: Poses
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Translation (m) and rotation (rad) error of each motion between consecutive rows."""
+    first, last = np.arange(len(truth) - 1), np.arange(1, len(truth))
+    error = np.linalg.inv(_motion(truth, first, last)) @ _motion(estimate, first, last)
+    return np.linalg.norm(error[:, :3, 3], axis=1), _angle(error)
+
+
+def snippet_errors(estimate: Poses, truth: Poses) -> NDArray[np.float64]:
+    """The scaled position error of each 5-frame snippet (T. Zhou et al., CVPR 2017), metres.
+
+    As the field computes it: the motions T_{k->k+1} = inv(P_{k+1}) P_k are chained un-inverted, the
+    translations scaled by one least-squares factor, the error is the root of the *sum* of squares
+    divided by the number of points. One snippet starts at every row but the last; those at the end
+    are shorter.
+    """
+    first, last = np.arange(len(truth) - 1), np.arange(1, len(truth))
+    pred_motion, true_motion = _motion(estimate, last, first), _motion(truth, last, first)
+    errors = []
+    for start in range(len(true_motion)):
+        window = slice(start, start + SNIPPET_FRAMES - 1)
+        pred, true = _chained(pred_motion[window]), _chained(true_motion[window])
+        squares = (pred**2).sum()
+        scale = (true * pred).sum() / squares if squares > 0 else 0.0
+        errors.append(np.sqrt(((scale * pred - true) ** 2).sum()) / len(true))
+    return np.array(errors)
+
+
+def _motion(poses: Poses, first: NDArray[np.intp], last: NDArray[np.intp]) -> Poses:
+    """Pose of rows `last` seen from rows `first`."""
+    return np.linalg.inv(poses[first]) @ poses[last]
+
+
+def _angle(transforms: Poses) -> NDArray[np.float64]:
+    trace = np.trace(transforms[:, :3, :3], axis1=1, axis2=2)
+    return np.arccos(np.clip((trace - 1) / 2, -1, 1))
+
+
+def _chained(motions: Poses) -> NDArray[np.float64]:
+    """Translations of the running products I, M0, M0 M1, ...: (len(motions) + 1)x3."""
+    product = np.eye(4)
+    points = [product[:3, 3]]
+    for motion in motions:
+        product = product @ motion
+        points.append(product[:3, 3])
+    return np.stack(points)
