@@ -1,0 +1,38 @@
+"""The synthetic worlds by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import numpy as np
+
+from monodepth_ros.data.synthetic.world import World
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+
+# Where each builder lives; looked up on use, so that listing the names loads nothing.
+BUILDERS = {
+    "street": ("monodepth_ros.data.synthetic.street", "build_street"),
+    "rooms": ("monodepth_ros.data.synthetic.rooms", "build_rooms"),
+    "glossy_rooms": ("monodepth_ros.data.synthetic.rooms", "build_glossy_rooms"),
+}
+FIELD_OF_VIEW = {"street": 75.0, "rooms": 62.0, "glossy_rooms": 62.0}  # degrees, horizontal
+FPS = {"street": 10.0, "rooms": 15.0, "glossy_rooms": 15.0}
+
+
+def default_camera(world: str, width: int, height: int) -> PinholeCamera:
+    """The camera of a world at an image size: centred, square pixels, its field of view."""
+    focal = width / 2 / np.tan(np.radians(FIELD_OF_VIEW[world]) / 2)
+    return PinholeCamera.from_focal_length(
+        width, height, focal, focal, (width - 1) / 2, (height - 1) / 2
+    )
+
+
+def build_world(name: str, seed: int, frames: int, camera: PinholeCamera, fps: float) -> World:
+    """The world `name` of this seed with a path of `frames` frames; UserError for unknown names."""
+    if name not in BUILDERS:
+        raise UserError(f"no world named {name!r}: choose one of {', '.join(BUILDERS)}")
+    module, function = BUILDERS[name]
+    builder: Callable[..., World] = getattr(import_module(module), function)
+    return builder(seed, frames, camera, fps)
