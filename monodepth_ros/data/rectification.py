@@ -1,0 +1,48 @@
+"""Removing lens distortion, with the intrinsics kept."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.image_file import DepthImage, RgbImage
+from monodepth_ros.geometry.camera import PinholeCamera
+
+
+class Rectifier:
+    """Turns images of a distorted camera into those of ``camera.undistorted()``.
+
+    The lookup is computed once. ``valid`` (bool HxW) tells which rectified pixels the distorted
+    image holds; the others repeat its border, in depth they are NaN.
+    """
+
+    def __init__(self, camera: PinholeCamera) -> None:
+        size = (camera.width, camera.height)
+        D = np.array(camera.D, dtype=np.float64)
+        arguments = (camera.K, D, np.eye(3), camera.K, size, cv2.CV_32FC1)
+        if camera.distortion_model == "equidistant":
+            self._x, self._y = cv2.fisheye.initUndistortRectifyMap(*arguments)
+        else:
+            self._x, self._y = cv2.initUndistortRectifyMap(*arguments)
+        inside_x = (self._x >= 0) & (self._x <= camera.width - 1)
+        self.valid: NDArray[np.bool_] = inside_x & (self._y >= 0) & (self._y <= camera.height - 1)
+
+    def image(self, image: RgbImage) -> RgbImage:
+        """The rectified image, bilinear."""
+        rectified = cv2.remap(
+            image, self._x, self._y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(rectified, dtype=np.uint8)
+
+    def depth(self, depth: DepthImage) -> DepthImage:
+        """The rectified depth by nearest neighbour: Z does not change, pixels move."""
+        rectified = cv2.remap(
+            depth,
+            self._x,
+            self._y,
+            cv2.INTER_NEAREST,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=float("nan"),
+        )
+        return np.asarray(rectified, dtype=np.float32)
