@@ -1,0 +1,71 @@
+"""The plain layout: ``images/``, ``K.txt``, and optionally ``depth/`` and ``poses.txt``.
+
+``depth/<name>.png`` is uint16 in millimetres, 0 invalid, registered to ``images/<name>.jpg|png``.
+Row k of ``poses.txt`` is T_world_camera (12 or 16 numbers) of the k-th image in sorted order.
+``K.txt`` is a 3x3 matrix in pixels of the images.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
+from monodepth_ros.data.image_file import read_depth_png
+from monodepth_ros.data.text_file import finite_pose, read_matrix, read_poses
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def is_image_folder(path: Path) -> bool:
+    """Whether ``path`` has this layout."""
+    return (path / "images").is_dir() and (path / "K.txt").is_file()
+
+
+def open_image_folder(path: Path) -> list[FileSequence]:
+    """The one sequence in the folder."""
+    image_files = list_images(path / "images")
+    camera_file = path / "K.txt"
+    K = read_matrix(camera_file, 3, 3)
+    height, width = first_readable_size(image_files)
+    poses_file = path / "poses.txt"
+    poses = [finite_pose(pose) for pose in read_poses(poses_file)] if poses_file.exists() else None
+    if poses is not None and len(poses) != len(image_files):
+        raise UserError(f"{poses_file}: {len(poses)} poses for {len(image_files)} images")
+    with_depth = (path / "depth").is_dir()
+    return [
+        FileSequence(
+            name=path.resolve().name,
+            camera=PinholeCamera(width, height, K).validate(str(camera_file)),
+            image_files=image_files,
+            depth_files=[path / "depth" / f"{f.stem}.png" for f in image_files]
+            if with_depth
+            else None,
+            read_depth=lambda file: read_depth_png(file, depth_scale=1000.0),
+            poses=poses,
+            numbers=frame_numbers(image_files),
+        )
+    ]
+
+
+def list_images(folder: Path, pattern: str = "*") -> list[Path]:
+    """Image files in temporal order: by their numbers where names differ in one, else by name."""
+    files = [f for f in folder.glob(pattern) if f.suffix.lower() in IMAGE_SUFFIXES]
+    if not files:
+        raise UserError(f"{folder}: no image (.jpg, .png) in the folder")
+    return sorted(files, key=lambda file: (len(file.stem), file.stem))
+
+
+def frame_numbers(files: list[Path]) -> list[int] | None:
+    """The number at the end of each file's name, None unless all have one and they ascend."""
+    digits = [_trailing_digits(file.stem) for file in files]
+    if not all(digits):
+        return None
+    numbers = [int(text) for text in digits]
+    ascending = all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+    return numbers if ascending else None
+
+
+def _trailing_digits(text: str) -> str:
+    return text[len(text.rstrip("0123456789")) :]

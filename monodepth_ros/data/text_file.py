@@ -1,0 +1,79 @@
+"""Numbers in text files, with errors that name the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+
+
+def read_numbers(path: Path, columns: int | None = None) -> NDArray[np.float64]:
+    """Rows of numbers separated by blanks or commas, float64 NxM; # starts a comment.
+
+    Raises a UserError when the file is missing, holds another thing than numbers, or has not
+    ``columns`` numbers in each row.
+    """
+    rows = []
+    for number, line in enumerate(_lines(path), start=1):
+        values = line.split("#")[0].replace(",", " ").split()
+        if not values:
+            continue
+        try:
+            rows.append([float(value) for value in values])
+        except ValueError as error:
+            raise UserError(f"{path} line {number}: {error}") from error
+        wanted = columns or len(rows[0])
+        if len(rows[-1]) != wanted:
+            raise UserError(f"{path} line {number}: {len(values)} numbers, expected {wanted}")
+    if not rows:
+        raise UserError(f"{path}: the file holds no numbers")
+    return np.array(rows, dtype=np.float64)
+
+
+def read_named_numbers(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Lines ``name: number number ...``, as KITTI's calibration; other values are passed over."""
+    values = {}
+    for line in _lines(path):
+        name, colon, text = line.partition(":")
+        if not colon:
+            continue
+        try:
+            values[name.strip()] = np.array([float(part) for part in text.split()])
+        except ValueError:  # calib_time and the like
+            continue
+    return values
+
+
+def read_matrix(path: Path, rows: int, columns: int) -> NDArray[np.float64]:
+    """One matrix, row by row; errors as :func:`read_numbers`."""
+    numbers = read_numbers(path)
+    if numbers.size != rows * columns:
+        raise UserError(f"{path}: {numbers.size} numbers, expected {rows} x {columns}")
+    return numbers.reshape(rows, columns)
+
+
+def read_poses(path: Path) -> list[NDArray[np.float64]]:
+    """One pose in each row, 12 (KITTI) or 16 numbers row by row, as 4x4 matrices."""
+    numbers = read_numbers(path)
+    if numbers.shape[1] not in (12, 16):
+        raise UserError(f"{path}: {numbers.shape[1]} numbers a row, a pose has 12 or 16")
+    poses = np.tile(np.eye(4), (len(numbers), 1, 1))
+    poses[:, :3] = numbers[:, :12].reshape(-1, 3, 4)
+    return list(poses)
+
+
+def finite_pose(pose: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """``pose``, or None for the -inf that ScanNet writes where tracking was lost."""
+    return pose if np.isfinite(pose).all() else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except FileNotFoundError:
+        raise UserError(f"{path}: the file is missing") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file") from None
