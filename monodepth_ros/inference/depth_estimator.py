@@ -1,0 +1,89 @@
+"""Depth of single frames: uint8 RGB in, float32 depth out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
+from monodepth_ros.inference.scale import scale_of
+from monodepth_ros.inference.torch_engine import Precision, TorchEngine
+from monodepth_ros.inference.zoo import resolve
+from monodepth_ros.networks.disparity import scaled_disparity
+
+OutputSize = Literal["network", "image"]
+
+
+@dataclass(frozen=True)
+class DepthPrediction:
+    """Depth of one frame.
+
+    ``depth`` is float32 HxW, NaN where invalid; in metres when ``scale`` is ``metric``, up to one
+    unknown factor when it is ``relative``. ``disparity`` is 1 / depth. ``camera`` is the frame's
+    camera scaled to this size, when one was given.
+    """
+
+    depth: NDArray[np.float32]
+    disparity: NDArray[np.float32]
+    scale: Literal["metric", "relative"]
+    camera: PinholeCamera | None
+
+
+class DepthEstimator:
+    """Estimates depth by a model given by name or folder.
+
+    Args:
+        model: a name in the zoo, or the path of a model folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        size: (height, width) at which the network runs; the card's by default.
+        precision: of the network alone; disparity to depth is float32 always.
+        output_size: depth at the size of the ``image`` or of the ``network``.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        device: str = "auto",
+        size: tuple[int, int] | None = None,
+        precision: Precision = "fp32",
+        output_size: OutputSize = "image",
+    ) -> None:
+        self.engine = TorchEngine.load(resolve(model), device, precision)
+        self.card = self.engine.card
+        self.size = network_size(self.card, size)
+        self.output_size = output_size
+
+    def estimate(
+        self, rgb: NDArray[np.uint8], camera: PinholeCamera | None = None
+    ) -> DepthPrediction:
+        """Depth of ``rgb``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it)."""
+        check_frame(rgb, camera)
+        sigmoid = self.engine(to_network_input(rgb, self.size, self.engine.device))
+        size = (rgb.shape[0], rgb.shape[1]) if self.output_size == "image" else self.size
+        scale = scale_of(self.card, camera, self.size)
+        disparity: NDArray[np.float32] = (
+            (self._disparity(sigmoid, size) / scale.factor).cpu().numpy()
+        )
+        with np.errstate(invalid="ignore"):
+            disparity[~(np.isfinite(disparity) & (disparity > 0))] = np.nan
+        return DepthPrediction(
+            depth=np.reciprocal(disparity),
+            disparity=disparity,
+            scale=scale.label,
+            camera=None if camera is None else camera.resized(*size),
+        )
+
+    @torch.inference_mode()
+    def _disparity(self, sigmoid: Tensor, size: tuple[int, int]) -> Tensor:
+        """Disparity ``(H, W)``; it is what is resized, since depth averages badly at edges."""
+        if tuple(sigmoid.shape[-2:]) != size:
+            sigmoid = F.interpolate(sigmoid, size, mode="bilinear", align_corners=False)
+        return scaled_disparity(sigmoid, self.card.min_depth, self.card.max_depth)[0, 0]

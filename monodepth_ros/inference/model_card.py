@@ -1,0 +1,152 @@
+"""The model card: what a model is, where it comes from, and what its outputs mean."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PositiveFloat,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.networks.architecture import ARCHITECTURES, SIZE_MULTIPLE, find_architecture
+
+CARD_FILE = "card.yaml"
+
+
+def parse_size(value: Any) -> tuple[int, int]:
+    """``"640x192"`` (width x height, as users write it) to a network size ``(height, width)``."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        height, width = (int(v) for v in value)
+    else:
+        match = re.fullmatch(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*", str(value))
+        if match is None:
+            raise ValueError(f"{value!r} is not WIDTHxHEIGHT, for example 640x192")
+        width, height = int(match[1]), int(match[2])
+    if width <= 0 or height <= 0 or width % SIZE_MULTIPLE or height % SIZE_MULTIPLE:
+        raise ValueError(f"{width}x{height}: both must be positive multiples of {SIZE_MULTIPLE}")
+    return height, width
+
+
+def check_size(architecture: str, size: tuple[int, int]) -> None:
+    """``ValueError`` when the (height, width) is too small for the network."""
+    # The coarsest feature of 32 pixels is one pixel, which has nothing to reflect.
+    smallest = 2 if find_architecture(architecture).decoder_padding == "reflect" else 1
+    if min(size) < smallest * SIZE_MULTIPLE:
+        at_least = smallest * SIZE_MULTIPLE
+        raise ValueError(f"{size[1]}x{size[0]}: {architecture} needs at least {at_least} pixels")
+
+
+NetworkSize = Annotated[
+    tuple[int, int],
+    BeforeValidator(parse_size),
+    PlainSerializer(lambda size: f"{size[1]}x{size[0]}"),
+]
+# Plain names: a card can neither reach out of its folder nor name anything but weights.
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+WeightsFile = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors$")
+]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Provenance(BaseModel):
+    """Where weights come from: data, recipe, the command that rebuilds them, measured results."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str
+    recipe: str = ""
+    command: str = ""
+    results: dict[str, float] = {}
+
+
+class ModelCard(BaseModel):
+    """A model's card, ``card.yaml`` in its folder.
+
+    ``size`` is (height, width) in Python and ``640x192`` in the file. ``min_depth`` and
+    ``max_depth`` bound the depth that the sigmoid output is mapped to. With ``scale: metric``,
+    metres are that depth times ``factor``; where this holds for one focal length only,
+    ``focal_length`` is the training camera's, ``sqrt(fx fy)`` in pixels at ``size``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: ModelName
+    licence: Annotated[str, Field(min_length=1)]
+    provenance: Provenance
+    architecture: str
+    size: NetworkSize
+    min_depth: PositiveFloat = 0.1
+    max_depth: PositiveFloat = 100.0
+    output: Literal["disparity"] = "disparity"
+    scale: Literal["metric", "relative"] = "relative"
+    factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    focal_length: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    files: dict[WeightsFile, Sha256] = {}
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"{name!r} is not one of {', '.join(ARCHITECTURES)}")
+        return name
+
+    @model_validator(mode="after")
+    def _size_fits(self) -> ModelCard:
+        check_size(self.architecture, self.size)
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelCard:
+        if not self.min_depth < self.max_depth < float("inf"):
+            raise ValueError(f"min_depth {self.min_depth} is not below max_depth {self.max_depth}")
+        if self.scale == "relative" and (self.factor != 1.0 or self.focal_length is not None):
+            raise ValueError("factor and focal_length belong to scale: metric")
+        return self
+
+
+def load_card(folder: Path) -> ModelCard:
+    """The card of the model in ``folder``; a :class:`UserError` names the file and the key."""
+    path = Path(folder) / CARD_FILE
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder}: not a model folder, it has no {CARD_FILE}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: a model card is a mapping of keys to values")
+    try:
+        return ModelCard.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_describe(error)}") from None
+
+
+def save_card(folder: Path, card: ModelCard) -> None:
+    """Write ``card`` into ``folder``, in the order in which its keys are declared."""
+    with atomic_path(Path(folder) / CARD_FILE) as path:
+        text = yaml.safe_dump(card.model_dump(exclude_none=True), sort_keys=False)
+        path.write_text(text, encoding="utf-8")
+
+
+def _describe(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{key}: {message}" if key else message)
+    return "; ".join(problems)

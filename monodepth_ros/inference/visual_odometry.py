@@ -1,0 +1,94 @@
+"""Camera motion from consecutive frames: the pose network's steps, chained."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry import se3
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
+from monodepth_ros.inference.scale import RELATIVE, scale_of
+from monodepth_ros.inference.torch_engine import Precision, TorchEngine
+from monodepth_ros.inference.zoo import resolve
+
+
+class VisualOdometry:
+    """Chains relative poses, ``T_world_camera`` of frame k+1 = that of frame k times ``T_k_k+1``.
+
+    The world is the first frame's camera. Translations have the scale of the model's depth, which
+    :attr:`scale` names; they drift, as nothing here closes loops. Arguments are those of
+    :class:`~monodepth_ros.inference.depth_estimator.DepthEstimator`.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        device: str = "auto",
+        size: tuple[int, int] | None = None,
+        precision: Precision = "fp32",
+    ) -> None:
+        self.engine = TorchEngine.load(resolve(model), device, precision)
+        self.card = self.engine.card
+        if not self.engine.has_pose:
+            raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
+        self.size = network_size(self.card, size)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew: the next frame is the new world."""
+        self.scale: Literal["metric", "relative"] = RELATIVE.label
+        self._T_world_camera = np.eye(4)
+        self._previous: Tensor | None = None
+        self._image_size: tuple[int, int] | None = None
+        self._stamp: int | None = None
+
+    def add(
+        self,
+        rgb: NDArray[np.uint8],
+        camera: PinholeCamera | None = None,
+        stamp: int | None = None,
+    ) -> NDArray[np.float64]:
+        """``T_world_camera``, 4x4, of the next frame ``rgb`` (uint8 HxWx3).
+
+        ``stamp`` (nanoseconds) is only checked: it must grow. A frame of another size or with an
+        older stamp belongs to another sequence and raises :class:`UserError`; call
+        :meth:`reset` before it. The state is unchanged then.
+        """
+        check_frame(rgb, camera)
+        self._check_continues(rgb, stamp)
+        current = to_network_input(rgb, self.size, self.engine.device)
+        if self._previous is not None:
+            self._T_world_camera = self._T_world_camera @ self._step(current, camera)
+        self._previous = current
+        self._image_size = (rgb.shape[0], rgb.shape[1])
+        self._stamp = stamp
+        return self._T_world_camera.copy()
+
+    def _check_continues(self, rgb: NDArray[np.uint8], stamp: int | None) -> None:
+        height, width = rgb.shape[:2]
+        if self._image_size is not None and self._image_size != (height, width):
+            was = f"{self._image_size[1]}x{self._image_size[0]}"
+            raise UserError(f"a {width}x{height} frame follows {was} ones: reset odometry first")
+        if stamp is not None and self._stamp is not None and stamp <= self._stamp:
+            raise UserError(f"stamp {stamp} ns follows {self._stamp} ns: reset odometry first")
+
+    def _step(self, current: Tensor, camera: PinholeCamera | None) -> NDArray[np.float64]:
+        """``T_previous_current``: the inverse of what the network gives."""
+        assert self._previous is not None
+        axis_angle, translation = self.engine.motion(self._previous, current)
+        scale = scale_of(self.card, camera, self.size)
+        self.scale = scale.label
+        # Double precision keeps long chains of rotations orthonormal.
+        T_current_previous = se3.from_axis_angle_translation(
+            axis_angle[0].double().cpu(), translation[0].double().cpu() * scale.factor
+        )
+        if not torch.isfinite(T_current_previous).all():
+            raise ArithmeticError(f"model {self.card.name} gave a motion that is not finite")
+        return se3.inverse(T_current_previous).numpy()
