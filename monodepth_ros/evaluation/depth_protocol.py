@@ -55,6 +55,7 @@ class DepthProtocol:
     crop: Crop | None = None
     kept_rows: float = 1.0  # the upper part of the image that is evaluated (and predicted from)
     scaling: str = "median"
+    png_scale: float = 1000.0  # stored units to the metre in 16-bit depth files
 
     def __post_init__(self) -> None:
         if self.scaling not in SCALINGS:
@@ -80,8 +81,8 @@ PROTOCOLS: Mapping[str, DepthProtocol] = MappingProxyType(
     {
         p.name: p
         for p in (
-            DepthProtocol("eigen", 1e-3, 80.0, (1e-3, 80.0), GARG_CROP),
-            DepthProtocol("eigen-improved", 0.0, np.inf, (1e-3, 80.0)),
+            DepthProtocol("eigen", 1e-3, 80.0, (1e-3, 80.0), GARG_CROP, png_scale=256.0),
+            DepthProtocol("eigen-improved", 0.0, np.inf, (1e-3, 80.0), png_scale=256.0),
             DepthProtocol("nyu", 1e-3, 10.0, (1e-3, 10.0), EIGEN_NYU_CROP),
             DepthProtocol("cityscapes", 1e-3, 80.0, (1e-3, 80.0), CITYSCAPES_CROP, kept_rows=0.75),
             DepthProtocol("plain"),
