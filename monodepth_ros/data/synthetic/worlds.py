@@ -18,6 +18,8 @@ BUILDERS = {
     "glossy_rooms": ("monodepth_ros.data.synthetic.rooms", "build_glossy_rooms"),
 }
 FIELD_OF_VIEW = {"street": 75.0, "rooms": 62.0, "glossy_rooms": 62.0}  # degrees, horizontal
+# Stored units to the metre: 16 bits reach 256 m outdoors and 65 m indoors.
+DEPTH_SCALE = {"street": 256.0, "rooms": 1000.0, "glossy_rooms": 1000.0}
 FPS = {"street": 10.0, "rooms": 15.0, "glossy_rooms": 15.0}
 
 

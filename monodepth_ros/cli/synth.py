@@ -1,0 +1,53 @@
+"""`monodepth synth`: renders a synthetic sequence with true depth, poses and reflection masks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monodepth_ros.data.synthetic.generate import SequenceRequest, generate
+
+
+def synth(
+    world: Annotated[str, typer.Argument(help="street, rooms or glossy_rooms.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new sequence, or of one to continue.")],
+    seed: Annotated[int, typer.Option(help="Every seed is another place and another way.")] = 0,
+    frames: Annotated[int, typer.Option(help="How many frames.")] = 300,
+    width: Annotated[int, typer.Option(help="Image width in pixels.")] = 320,
+    height: Annotated[int, typer.Option(help="Image height in pixels.")] = 192,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frames a second.", show_default="10 in street, 15 in rooms"),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="Light paths for each pixel; fewer are quicker and noisier.")
+    ] = 16,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Render a drive or a walk through a made-up place, with its true depth and poses.
+
+    The same options give the same sequence. An interrupted run, started again, goes on where it
+    stopped. Needs the extra [synthetic].
+    """
+    request = SequenceRequest(world, seed, frames, width, height, fps, samples).validate()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    done = found = 0
+    with Progress(*columns, disable=as_json) as progress:
+        task = progress.add_task(f"{world} {seed}", total=frames)
+        for number, done in enumerate(generate(request, out)):
+            found = done if number == 0 else found
+            progress.update(task, completed=done)
+    if as_json:
+        outcome = {"out": str(out), "frames": done, "rendered": done - found}
+        print(json.dumps(outcome))
+    else:
+        print(f"{done} frames in {out}, {done - found} of them rendered now")
