@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -200,7 +201,13 @@ def _open_all(paths: list[str] | None, option: str) -> list[Sequence]:
 
     if not paths:
         raise UserError(f"{option} is missing: the recordings to evaluate on")
-    return [rectified(sequence) for path in paths for sequence in open_sequence(path)]
+    sequences = [rectified(sequence) for path in paths for sequence in open_sequence(path)]
+    seen: Counter[str] = Counter()
+    for sequence in sequences:  # tables and plots are keyed by the name
+        seen[sequence.name] += 1
+        if seen[sequence.name] > 1:
+            sequence.name = f"{sequence.name} ({seen[sequence.name]})"
+    return sequences
 
 
 def _estimator(model: str, device: str) -> DepthEstimator:

@@ -125,6 +125,16 @@ def test_report_folder_and_table(recording, model, tmp_path):
     }
 
 
+def test_recordings_of_one_name_stay_apart(recording, model, tmp_path):
+    command = ("odometry", "--model", model, "--data", recording, "--device", "cpu")
+    once = figures(*command)
+    assert figures(*command, "--data", recording, "--out", tmp_path) == pytest.approx(
+        once, nan_ok=True
+    )
+    rows = (tmp_path / "sequences.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["sequence", "walk", "walk (2)"]
+
+
 def test_unreadable_frame_is_skipped_and_named(model, tmp_path):
     path = tmp_path / "walk"
     with SequenceWriter(path, CAMERA, fps=10, image_format="png") as writer:
