@@ -1,0 +1,123 @@
+"""Depth of frames: sizes, bounds, scale, and what is not a frame."""
+
+import numpy as np
+import pytest
+import torch
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.checkpoint import save_model
+from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.network_input import to_network_input
+
+
+def frame(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def camera(height: int, width: int, focal: float) -> PinholeCamera:
+    return PinholeCamera.from_focal_length(width, height, focal, focal, width / 2, height / 2)
+
+
+def metric(tmp_path, card, states, **changes):
+    save_model(tmp_path, card.model_copy(update={"scale": "metric"} | changes), states)
+    return DepthEstimator(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("size", [(64, 96), (37, 51), (1, 1), (200, 31)])
+def test_depth_has_the_size_of_the_image_or_of_the_network(model, size):
+    image = DepthEstimator(model, "cpu").estimate(frame(*size))
+    network = DepthEstimator(model, "cpu", output_size="network").estimate(frame(*size))
+    assert image.depth.shape == image.disparity.shape == size
+    assert network.depth.shape == (64, 96)
+    for prediction in (image, network):
+        assert prediction.depth.dtype == prediction.disparity.dtype == np.float32
+        assert np.isfinite(prediction.depth).all()
+        assert prediction.depth.min() >= 0.1
+        assert prediction.depth.max() <= 100.0
+        np.testing.assert_allclose(prediction.depth * prediction.disparity, 1.0, rtol=1e-6)
+        assert prediction.scale == "relative"
+
+
+def test_at_the_networks_size_depth_is_the_formula_on_the_networks_output(model):
+    estimator = DepthEstimator(model, "cpu")
+    rgb = frame(64, 96)
+    image = torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255
+    sigmoid = estimator.engine(image)[0, 0].numpy()
+    expected = 1.0 / (1 / 100 + (1 / 0.1 - 1 / 100) * sigmoid)
+    np.testing.assert_allclose(estimator.estimate(rgb).depth, expected, rtol=1e-5)
+
+
+def test_another_network_size(model):
+    estimator = DepthEstimator(model, "cpu", size=(32, 64), output_size="network")
+    assert estimator.estimate(frame(50, 50)).depth.shape == (32, 64)
+    with pytest.raises(UserError, match="network size 60x32"):
+        DepthEstimator(model, "cpu", size=(32, 60))
+
+
+def test_resizing_averages_what_it_shrinks():
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[:, ::2] = 255
+    small = to_network_input(rgb, (32, 32), torch.device("cpu"))
+    assert small.shape == (1, 3, 32, 32)
+    torch.testing.assert_close(small[..., 2:-2], torch.full((1, 3, 32, 28), 0.5), atol=0.01, rtol=0)
+
+
+def test_metric_scale_multiplies_depth(tmp_path, card, states, model):
+    rgb = frame(40, 60)
+    relative = DepthEstimator(model, "cpu").estimate(rgb)
+    scaled = metric(tmp_path / "m", card, states, factor=5.4).estimate(rgb)
+    assert scaled.scale == "metric"
+    np.testing.assert_allclose(scaled.depth, 5.4 * relative.depth, rtol=1e-5)
+    np.testing.assert_allclose(scaled.depth * scaled.disparity, 1.0, rtol=1e-5)
+
+
+def test_metric_scale_follows_the_focal_length(tmp_path, card, states):
+    estimator = metric(tmp_path, card, states, factor=2.0, focal_length=60.0)
+    rgb = frame(128, 192)  # twice the network's size: 120 pixels here are 60 there
+    same = estimator.estimate(rgb, camera(128, 192, 120.0))
+    tele = estimator.estimate(rgb, camera(128, 192, 240.0))
+    assert same.scale == tele.scale == "metric"
+    np.testing.assert_allclose(tele.depth, 2 * same.depth, rtol=1e-5)
+    unknown = estimator.estimate(rgb)
+    assert unknown.scale == "relative"
+    np.testing.assert_allclose(same.depth, 2 * unknown.depth, rtol=1e-5)
+
+
+def test_the_camera_comes_scaled_to_the_depth(model):
+    estimator = DepthEstimator(model, "cpu", output_size="network")
+    prediction = estimator.estimate(frame(128, 192), camera(128, 192, 120.0))
+    assert (prediction.camera.height, prediction.camera.width) == (64, 96)
+    assert prediction.camera.K[0, 0] == 60.0
+
+
+def test_a_camera_of_another_size_is_refused(model):
+    with pytest.raises(UserError, match="192x128.*60x40"):
+        DepthEstimator(model, "cpu").estimate(frame(40, 60), camera(128, 192, 100.0))
+
+
+def test_what_the_network_cannot_tell_is_nan(model):
+    estimator = DepthEstimator(model, "cpu")
+    sigmoid = torch.full((1, 1, 64, 96), 0.5)
+    sigmoid[0, 0, 3, 4] = float("nan")
+    sigmoid[0, 0, 5, 6] = float("inf")
+    estimator.engine = type("Engine", (), {"__call__": lambda s, x: sigmoid, "device": "cpu"})()
+    depth = estimator.estimate(frame(64, 96)).depth
+    assert np.isnan(depth[3, 4])
+    assert np.isnan(depth[5, 6])
+    assert np.isfinite(depth).sum() == 64 * 96 - 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        [[1, 2, 3]],
+    ],
+)
+def test_what_is_no_frame_is_refused(model, wrong):
+    with pytest.raises((TypeError, ValueError), match="frame"):
+        DepthEstimator(model, "cpu").estimate(wrong)
