@@ -1,0 +1,77 @@
+"""``monodepth train``: a recipe and sequences in, a run folder and a model out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monodepth_ros.errors import UserError
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe: a YAML file, or a name from training/.")],
+    data: Annotated[
+        list[str], typer.Option(help="Folder of sequences, or FOLDER@start:stop:step. Repeatable.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to write; default runs/<recipe>-<time>.")
+    ] = None,
+    val: Annotated[
+        list[str] | None, typer.Option(help="Held-back folder to validate on. Repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one key: section.key=value. Repeatable."),
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --out, exactly.")] = False,
+    init: Annotated[
+        str | None, typer.Option(help="Model (name or folder) whose weights to start from.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Model folder to write when the run is done.")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="Licence of the exported weights; the data decides it.")
+    ] = "unspecified",
+) -> None:
+    """Train depth and pose networks by a recipe.
+
+    Many processes: start with torchrun and set trainer.devices and trainer.num_nodes.
+    """
+    # Heavy imports wait until the command line is known to be right.
+    from monodepth_ros.inference.zoo import resolve
+    from monodepth_ros.learning.recipe_file import load_recipe
+
+    overrides = list(set_ or [])
+    if init is not None:
+        overrides += [f"networks.init.depth={init}", f"networks.init.pose={init}"]
+    plan = load_recipe(recipe, overrides)
+    models = {part: getattr(plan.networks.init, part) for part in ("depth", "pose")}
+    found = {part: str(resolve(name)) for part, name in models.items() if name is not None}
+    if found:
+        start = plan.networks.init.model_copy(update=found)
+        plan = plan.model_copy(
+            update={"networks": plan.networks.model_copy(update={"init": start})}
+        )
+    if resume and out is None:
+        raise UserError("--resume needs --out: the folder of the run to go on with")
+    if out is None:
+        out = Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    if export is not None and export.exists() and any(export.iterdir()):
+        raise UserError(f"--export {export}: not empty; name a new folder")
+
+    from monodepth_ros.learning.export import export_run
+    from monodepth_ros.learning.nan_guard import TrainingDiverged
+    from monodepth_ros.learning.run import train as run_training
+
+    try:
+        folder = run_training(plan, data, out, val or [], resume)
+    except TrainingDiverged as error:
+        typer.echo(f"monodepth: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"run: {folder}")
+    if export is not None:
+        typer.echo(f"model: {export_run(folder, export, licence)}")

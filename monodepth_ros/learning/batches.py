@@ -1,0 +1,148 @@
+"""From the folders that the user names to the batches of training and validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sized
+from pathlib import Path
+from typing import Any, cast
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate
+
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.sequence import Sequence, SlicedSequence
+from monodepth_ros.data.triplets import CachedDataset, FrameDataset, TripletDataset
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.step_stream import Plan, StepSampler
+
+Sample = dict[str, Tensor]
+
+
+def open_sequences(paths: Iterable[str | Path]) -> list[Sequence]:
+    """All sequences below the given folders; UserError for a folder that holds none."""
+    return [sequence for path in paths for sequence in open_sequence(path)]
+
+
+def split_tails(
+    sequences: list[Sequence], fraction: float
+) -> tuple[list[Sequence], list[Sequence]]:
+    """The heads of the sequences to train on and their tails to hold back.
+
+    Consecutive frames look alike, so frames held back at random would hide overfitting.
+    """
+    if fraction == 0.0:
+        return sequences, []
+    heads: list[Sequence] = []
+    tails: list[Sequence] = []
+    for sequence in sequences:
+        cut = len(sequence) - max(3, round(fraction * len(sequence)))
+        if cut < 3:
+            raise UserError(
+                f"{sequence.name}: {len(sequence)} frames are too few to hold back"
+                f" data.validation_fraction={fraction:g} of them; give --val folders instead"
+            )
+        heads.append(SlicedSequence(sequence, slice(0, cut)))
+        tails.append(SlicedSequence(sequence, slice(cut, None)))
+    return heads, tails
+
+
+def build_datasets(
+    recipe: Recipe, data: Iterable[str | Path], held_back: Iterable[str | Path]
+) -> tuple[CachedDataset, Dataset[Sample] | None]:
+    """Training samples, and validation samples where frames are held back."""
+    sequences, tails = split_tails(open_sequences(data), recipe.data.validation_fraction)
+    tails = tails + open_sequences(held_back)
+    objective = recipe.objective
+    truth = objective.supervised.weight > 0
+    without = [sequence.name for sequence in sequences if not sequence.has_depth]
+    # Beside the self-supervised objective, some of the sequences may lack truth.
+    enough = objective.self_supervised.weight > 0 and len(without) < len(sequences)
+    if truth and without and not enough:
+        raise UserError(
+            f"{without[0]} has no true depth, which objective.supervised.weight > 0 needs:"
+            " leave it out of --data, or set that weight to 0"
+        )
+    training = _dataset(recipe, sequences, truth)
+    if not tails:
+        return training, None
+    validation = _dataset(recipe, tails, any(sequence.has_depth for sequence in tails))
+    return training, _evenly_spread(validation, recipe.evaluation.max_frames)
+
+
+def _dataset(recipe: Recipe, sequences: list[Sequence], truth: bool) -> CachedDataset:
+    """Triplets, or single frames where nothing is learnt from their neighbours."""
+    data = recipe.data
+    cache = Path(data.cache) if data.cache else None
+    if recipe.objective.self_supervised.weight == 0:
+        return FrameDataset(sequences, data.size, truth, cache)
+    return TripletDataset(sequences, data.size, data.stride, truth, cache, data.min_motion)
+
+
+def focal_length(dataset: CachedDataset) -> float | None:
+    """sqrt(fx fy) in pixels at the network's size, where all cameras agree within 1 %."""
+    focal = np.sqrt([sequence.K[0, 0] * sequence.K[1, 1] for sequence in dataset.sequences])
+    return float(np.median(focal)) if np.ptp(focal) <= 0.01 * focal.min() else None
+
+
+def collate(samples: list[Sample]) -> Sample:
+    """A batch; samples of a recording without truth get NaN where others of the batch have it."""
+    if any("depth" in sample for sample in samples):
+        for sample in samples:
+            unknown = torch.full((1, *sample["images"].shape[-2:]), torch.nan)
+            sample.setdefault("depth", unknown)
+    batch: Sample = default_collate(samples)
+    return batch
+
+
+def _evenly_spread(dataset: Dataset[Sample], count: int | None) -> Dataset[Sample]:
+    total = len(cast(Sized, dataset))
+    if count is None or count >= total:
+        return dataset
+    return Subset(dataset, np.linspace(0, total - 1, count).round().astype(int).tolist())
+
+
+class Batches(lightning.LightningDataModule):
+    """The loaders of a run; each process loads its share."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        plan: Plan,
+        training: Dataset[Sample],
+        validation: Dataset[Sample] | None,
+    ) -> None:
+        super().__init__()
+        self.recipe, self.plan = recipe, plan
+        self.training, self.validation = training, validation
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches from the step on at which the trainer is: 0, or where it resumes."""
+        trainer = cast(lightning.Trainer, self.trainer)
+        seed, start = self.recipe.trainer.seed, trainer.global_step
+        sampler = StepSampler(self.plan, seed, trainer.global_rank, trainer.world_size, start)
+        return self._loader(self.training, batch_sampler=sampler)
+
+    def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
+        """Every held-back frame once, in order."""
+        if self.validation is None:
+            return []
+        trainer = cast(lightning.Trainer, self.trainer)
+        total = len(cast(Sized, self.validation))
+        share = Subset(self.validation, range(trainer.global_rank, total, trainer.world_size))
+        return self._loader(share, batch_size=self.recipe.trainer.batch_size)
+
+    def _loader(self, dataset: Dataset[Sample], **batching: Any) -> DataLoader[Sample]:
+        trainer = cast(lightning.Trainer, self.trainer)
+        workers = self.recipe.data.workers
+        return DataLoader(
+            dataset,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=collate,
+            pin_memory=trainer.strategy.root_device.type == "cuda",
+            **batching,
+        )

@@ -1,0 +1,88 @@
+"""From a run folder to a model folder that nodes and commands load."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import torch
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.checkpoint import save_model
+from monodepth_ros.inference.model_card import ModelCard, Provenance
+from monodepth_ros.learning.checkpoints import BEST, LAST, read_checkpoint
+from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe_file import load_recipe
+from monodepth_ros.learning.run_record import RECIPE, first_session
+
+NETWORKS = {"depth": "depth_net.", "pose": "pose_net."}
+
+
+def export_run(
+    run: Path,
+    model: Path,
+    licence: str,
+    half: bool = True,
+    checkpoint: str = "best",
+) -> Path:
+    """Write the networks of a run as a model folder and return it.
+
+    Args:
+        run: run folder.
+        model: folder to write; its name becomes the model's.
+        licence: licence of the weights, which the training data decides.
+        half: store convolutions as fp16, half the size.
+        checkpoint: ``best`` (``last`` where nothing was validated) or ``last``.
+    """
+    recipe = load_recipe(run / RECIPE)
+    path = run / (BEST if checkpoint == "best" and (run / BEST).is_file() else LAST)
+    if not path.is_file():
+        raise UserError(f"{run}: no checkpoint to export; is it a run folder of monodepth train?")
+    content = read_checkpoint(path)
+    states = {
+        name: {
+            key.removeprefix(prefix): value
+            for key, value in content["state_dict"].items()
+            if key.startswith(prefix)
+        }
+        for name, prefix in NETWORKS.items()
+        if name == "depth" or _has_pose(recipe)
+    }
+    card = _card(run, model.name, recipe, licence, content["validation"])
+    save_model(model, card, states, torch.float16 if half else torch.float32)
+    return model
+
+
+def _has_pose(recipe: Recipe) -> bool:
+    """Whether the run trained a pose network, or started from one and kept it."""
+    return recipe.objective.self_supervised.weight > 0 or recipe.networks.init.pose is not None
+
+
+def _card(
+    run: Path,
+    name: str,
+    recipe: Recipe,
+    licence: str,
+    results: dict[str, float],
+) -> ModelCard:
+    session = first_session(run)
+    sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
+    # True depth teaches metres; view synthesis alone leaves the scale open.
+    metric = recipe.objective.supervised.weight > 0
+    return ModelCard(
+        name=name,
+        licence=licence,
+        provenance=Provenance(
+            data=", ".join(sources),
+            recipe=json.dumps(recipe.model_dump(mode="json", exclude_defaults=True)),
+            command=shlex.join(["monodepth", *session["command"][1:]]),
+            results={key: round(value, 5) for key, value in results.items()},
+        ),
+        architecture=recipe.networks.architecture,
+        size=recipe.data.size,
+        min_depth=recipe.networks.min_depth,
+        max_depth=recipe.networks.max_depth,
+        scale="metric" if metric else "relative",
+        focal_length=session["data"]["focal_length"] if metric else None,
+    )

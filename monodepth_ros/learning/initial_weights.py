@@ -1,0 +1,77 @@
+"""Weights that a run starts from: a model of the zoo, or an ImageNet encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.checkpoint import load_weights
+from monodepth_ros.inference.model_card import load_card
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.recipe import NetworksRecipe
+
+
+def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
+    """Load what ``networks.init`` names, in place; a model's weights win over an encoder's."""
+    init = recipe.init
+    if init.imagenet_encoder is not None:
+        weights = _read_state_dict(Path(init.imagenet_encoder))
+        load_imagenet_encoder(module.depth_net.encoder, weights, init.imagenet_encoder)
+        load_imagenet_encoder(module.pose_net.encoder, weights, init.imagenet_encoder, images=2)
+    if init.depth is not None:
+        _load_from_model(module.depth_net, Path(init.depth), "depth", recipe.architecture)
+    if init.pose is not None:
+        _load_from_model(module.pose_net, Path(init.pose), "pose", recipe.architecture)
+
+
+def load_imagenet_encoder(
+    encoder: nn.Module, weights: dict[str, Tensor], source: str, images: int = 1
+) -> None:
+    """Load a torchvision ResNet's state dict, without its classifier.
+
+    For an encoder of several ``images`` the first convolution is repeated for each of them and
+    divided by their number, so that equal images give the activations of one (Monodepth2).
+    """
+    weights = {name: w for name, w in weights.items() if not name.startswith("fc.")}
+    if images > 1 and "conv1.weight" in weights:
+        weights["conv1.weight"] = torch.cat([weights["conv1.weight"]] * images, 1) / images
+    expected = encoder.state_dict()
+    for name, tensor in expected.items():
+        if name.endswith("num_batches_tracked"):
+            weights.setdefault(name, tensor)  # older files lack it
+    wrong = [n for n in expected if n not in weights or weights[n].shape != expected[n].shape]
+    if wrong:
+        raise UserError(
+            f"networks.init.imagenet_encoder: {source} does not fit this encoder at {wrong[0]}:"
+            " give the torchvision ResNet of the architecture's depth"
+        )
+    encoder.load_state_dict({name: weights[name] for name in expected})
+
+
+def _load_from_model(network: nn.Module, model: Path, part: str, architecture: str) -> None:
+    card = load_card(model)
+    if card.architecture != architecture:
+        raise UserError(
+            f"networks.init.{part}: {model} is a {card.architecture}, but networks.architecture is"
+            f" {architecture}: change one of them"
+        )
+    parts = load_weights(model, card)
+    if part not in parts:
+        raise UserError(f"networks.init.{part}: {model} holds no {part} network")
+    network.load_state_dict({name: w.float() for name, w in parts[part].items()})
+
+
+def _read_state_dict(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: w for name, w in weights.items() if isinstance(w, Tensor)}
+    except Exception as error:
+        raise UserError(
+            f"networks.init.imagenet_encoder: cannot read {path} as a state dict ({error})"
+        ) from None

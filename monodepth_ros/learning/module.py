@@ -1,0 +1,205 @@
+"""What a training step and a validation step do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from monodepth_ros.data.augmentation import Augmentation
+from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
+from monodepth_ros.geometry import se3
+from monodepth_ros.learning.objective import Objective
+from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
+from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
+from monodepth_ros.learning.step_stream import Plan, seed_step
+from monodepth_ros.learning.supervision import SupervisedObjective
+from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.disparity import disparity_to_depth
+
+Batch = dict[str, Tensor]
+
+
+class DepthLearning(lightning.LightningModule):
+    """A depth and a pose network that learn from image triplets, true depth, or both.
+
+    Batches hold ``images`` ``(B, F, 3, H, W)`` ordered target, previous, next (the target alone,
+    F = 1, where nothing learns from the neighbours), ``jittered`` the same, ``K`` ``(B, 3, 3)``
+    and, with truth, ``depth`` ``(B, 1, H, W)``, NaN where unknown. The networks see the jittered
+    images, the objectives the clean ones.
+    """
+
+    def __init__(
+        self, recipe: Recipe, plan: Plan, time_spent: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        super().__init__()
+        self.recipe, self.plan, self.time_spent = recipe, plan, time_spent
+        objective = recipe.objective
+        self.depth_net = build_depth_net(recipe.networks.architecture)
+        self.pose_net = build_pose_net(recipe.networks.architecture)
+        self.self_supervised = SelfSupervisedObjective(objective.self_supervised)
+        self.supervised = SupervisedObjective(objective.supervised)
+        self.augment = Augmentation(**recipe.data.augmentation.model_dump())
+        self._drawing = torch.Generator()  # of augmentations, on the CPU
+        self.learns_pose = objective.self_supervised.weight > 0
+        self.learns_from_truth = objective.supervised.weight > 0
+        # Networks without a gradient would stop distributed training.
+        self.pose_net.requires_grad_(self.learns_pose)
+        if recipe.trainer.channels_last:
+            self.depth_net.to(memory_format=torch.channels_last)
+            self.pose_net.to(memory_format=torch.channels_last)
+        self._validation: dict[str, list[Tensor]] = {}
+
+    def compile_networks(self) -> None:
+        """Compile them in place where the recipe says so: names of parameters stay as they are."""
+        if self.recipe.trainer.compile_networks:
+            self.depth_net.compile()
+            self.pose_net.compile()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """One optimiser for both networks; its rate moves every step."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        fused = self.recipe.trainer.precision != "fp16"  # fused Adam unscales by itself, too late
+        optimizer = build_optimizer(self.recipe.optimizer, parameters, fused)
+        factor = learning_rate_factor(self.recipe.schedule, self.plan, self.time_spent)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def configure_gradient_clipping(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        """Clip here, since the trainer refuses to with a fused optimiser."""
+        if self.recipe.optimizer.clip_norm is not None:
+            parameters = [p for p in self.parameters() if p.grad is not None]
+            nn.utils.clip_grad_norm_(parameters, self.recipe.optimizer.clip_norm)
+
+    def on_fit_start(self) -> None:
+        """The objective draws on the training device."""
+        self._noise = torch.Generator(self.device)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """From uint8 images to what the steps take, augmented for training."""
+        if not self.trainer.training:
+            return {**batch, "images": batch["images"].float() / 255.0}
+        for generator in (self._drawing, self._noise):
+            seed_step(generator, self.recipe.trainer.seed, self.global_step, self.global_rank)
+        return self.augment(batch, self._drawing)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The weighted objective of one batch, a scalar."""
+        disparities = self.disparities(batch["jittered"][:, 0])
+        loss, terms = self.objective(batch, disparities, self._noise)
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            epoch = self.plan.epoch(self.global_step + 1)
+            self.log_dict({"loss": loss, **terms, "lr": rate, "epoch": epoch})
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Stop by the plan, so that the last step is validated whatever its number."""
+        if self.global_step >= self.plan.total_steps:
+            self.trainer.should_stop = True
+
+    def disparities(self, target: Tensor) -> list[Tensor]:
+        """Sigmoid disparities of ``(B, 3, H, W)`` at four scales in float32, finest first."""
+        return [d.float() for d in self.depth_net(self._laid_out(target))]
+
+    def relative_poses(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """``T_previous_target`` and ``T_next_target``, each ``(B, 4, 4)``.
+
+        The network sees both pairs in temporal order, so the first of its motions is inverted.
+        """
+        target, previous, following = images.unbind(1)
+        pairs = [(previous, target), (target, following)]
+        if self.recipe.networks.joint_pose_batch:
+            first, second = (torch.cat(side) for side in zip(*pairs, strict=True))
+            T_target_previous, T_next_target = self._motion(first, second).chunk(2)
+        else:
+            T_target_previous, T_next_target = (self._motion(*pair) for pair in pairs)
+        return se3.inverse(T_target_previous), T_next_target
+
+    def objective(
+        self, batch: Batch, disparities: list[Tensor], generator: torch.Generator | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum of the objectives that the recipe switches on, and its named terms."""
+        loss = disparities[0].new_zeros(())
+        terms: dict[str, Tensor] = {}
+        if self.learns_pose:
+            weight, part = self._view_synthesis(batch, disparities, generator)
+            loss = loss + weight * part.loss
+            terms |= _named("self_supervised", part)
+        if self.learns_from_truth:
+            part = self.supervised(disparities, batch["depth"], batch["K"])
+            loss = loss + self.recipe.objective.supervised.weight * part.loss
+            terms |= _named("supervised", part)
+        return loss, terms
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Photometric error always where it is learnt, depth metrics where there is truth."""
+        images = batch["images"]
+        disparities = self.disparities(images[:, 0])
+        if self.learns_pose:
+            inputs = {**batch, "jittered": images}
+            _, part = self._view_synthesis(inputs, disparities, None)
+            self._collect("val/photometric", part.terms["photometric"].expand(len(images)))
+        if "depth" in batch:
+            networks, evaluation = self.recipe.networks, self.recipe.evaluation
+            depth = disparity_to_depth(disparities[0], networks.min_depth, networks.max_depth)
+            metrics = batch_median_scaled_metrics(
+                depth, batch["depth"], evaluation.min_depth, evaluation.max_depth
+            )
+            for name, values in metrics.items():
+                self._collect(f"val/{name}", values)
+
+    def on_validation_epoch_end(self) -> None:
+        """Means over all images of all processes; images without valid truth do not count."""
+        for name, chunks in sorted(self._validation.items()):
+            values = torch.cat(chunks)
+            known = values[~values.isnan()]
+            total = torch.stack([known.sum(), known.new_tensor(float(known.numel()))])
+            total = self.trainer.strategy.reduce(total, reduce_op="sum")
+            self.log(name, total[0] / total[1])
+        self._validation.clear()
+
+    def plan_record(self) -> dict[str, int]:
+        """What a resumed run must have in common with the former one, to see the same batches."""
+        return {"samples": self.plan.samples, "batch": self.plan.global_batch}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note beside the weights the plan and what validation found last."""
+        checkpoint["plan"] = self.plan_record()
+        figures = self.trainer.callback_metrics.items()
+        checkpoint["validation"] = {k: float(v) for k, v in figures if k.startswith("val/")}
+
+    def _view_synthesis(
+        self, batch: Batch, disparities: list[Tensor], generator: torch.Generator | None
+    ) -> tuple[float, Objective]:
+        settings = self.recipe.objective.self_supervised
+        if not settings.train_depth:
+            disparities = [d.detach() for d in disparities]
+        poses = self.relative_poses(batch["jittered"])
+        images, K = batch["images"], batch["K"]
+        return settings.weight, self.self_supervised(disparities, *poses, images, K, generator)
+
+    def _motion(self, first: Tensor, second: Tensor) -> Tensor:
+        axis_angle, translation = self.pose_net(self._laid_out(first), self._laid_out(second))
+        return se3.from_axis_angle_translation(axis_angle.float(), translation.float())
+
+    def _laid_out(self, image: Tensor) -> Tensor:
+        if not self.recipe.trainer.channels_last:
+            return image.contiguous()
+        return image.contiguous(memory_format=torch.channels_last)
+
+    def _collect(self, name: str, values: Tensor) -> None:
+        self._validation.setdefault(name, []).append(values.detach().float())
+
+
+def _named(objective: str, part: Objective) -> dict[str, Tensor]:
+    """Terms and statistics under the name of their objective, for the logs."""
+    figures = {**part.terms, **part.statistics}
+    return {f"{objective}/{name}": value for name, value in figures.items()}

@@ -1,0 +1,218 @@
+"""The recipe of a training run: every number is a named key; the defaults are Monodepth2's.
+
+Sources of the defaults: Godard et al., "Digging into Self-Supervised Monocular Depth Estimation"
+(ICCV 2019) for networks, objective, augmentation, optimiser and schedule. Unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from monodepth_ros.inference.model_card import NetworkSize
+from monodepth_ros.learning.self_supervision import SelfSupervisionSettings
+from monodepth_ros.learning.supervision import SupervisionSettings
+from monodepth_ros.networks.architecture import ARCHITECTURES
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A part of the recipe: fixed keys, no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AugmentationRecipe(Section):
+    """Mirror and colour jitter; one draw a sample, shared by its three frames."""
+
+    flip: Probability = 0.5
+    jitter: Probability = 0.5
+    brightness: NonNegativeFloat = 0.2
+    contrast: NonNegativeFloat = 0.2
+    saturation: NonNegativeFloat = 0.2
+    hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
+
+
+class DataRecipe(Section):
+    """What the sequences become before they reach the networks."""
+
+    size: NetworkSize = (192, 640)
+    stride: PositiveInt | Literal["motion"] = 1  # frames between the target and its neighbours
+    min_motion: NonNegativeFloat = 0.0  # mean image difference below which a triplet is left out
+    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # tail of each sequence
+    cache: str | None = None  # folder of the resized frames; none: the user's cache folder
+    workers: NonNegativeInt = 0  # frames come from a memory map: the training process keeps up
+    augmentation: AugmentationRecipe = AugmentationRecipe()
+
+
+class InitRecipe(Section):
+    """Weights to start from; none of them means random weights."""
+
+    depth: str | None = None  # a model's name or folder
+    pose: str | None = None  # a model's name or folder
+    imagenet_encoder: str | None = None  # a torchvision ResNet state dict, for both encoders
+
+
+class NetworksRecipe(Section):
+    """The networks and the depth range of their sigmoid."""
+
+    architecture: str = "monodepth2-resnet18"
+    min_depth: PositiveFloat = 0.1
+    max_depth: PositiveFloat = 100.0
+    # Both pairs through the pose network in one pass: faster on a GPU, but batch normalisation then
+    # sees joint statistics and updates its running ones once, not twice. Off, as published.
+    joint_pose_batch: bool = False
+    init: InitRecipe = InitRecipe()
+
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"allowed are {', '.join(ARCHITECTURES)}")
+        return name
+
+    @model_validator(mode="after")
+    def _ordered(self) -> NetworksRecipe:
+        if self.min_depth >= self.max_depth:
+            raise ValueError("min_depth must be less than max_depth")
+        return self
+
+
+class SelfSupervisedRecipe(SelfSupervisionSettings):
+    """View synthesis from the neighbours; weight 0 leaves its work out."""
+
+    weight: NonNegativeFloat = 1.0
+    # False: only the pose network learns from it, the depth network from true depth.
+    train_depth: bool = True
+
+
+class SupervisedRecipe(SupervisionSettings):
+    """True depth, where the sequences hold it; weight 0 leaves its work out."""
+
+    weight: NonNegativeFloat = 0.0
+
+
+class ObjectiveRecipe(Section):
+    """The weighted sum that training minimises."""
+
+    self_supervised: SelfSupervisedRecipe = SelfSupervisedRecipe()
+    supervised: SupervisedRecipe = SupervisedRecipe()
+
+    @field_validator("self_supervised")
+    @classmethod
+    def _without_masks(cls, settings: SelfSupervisedRecipe) -> SelfSupervisedRecipe:
+        if settings.predictive_mask:
+            raise ValueError("predictive_mask needs a mask network, which no architecture has")
+        return settings
+
+    @model_validator(mode="after")
+    def _teaches_depth(self) -> ObjectiveRecipe:
+        self_supervised = self.self_supervised.weight > 0 and self.self_supervised.train_depth
+        if not self_supervised and not self.supervised.weight > 0:
+            raise ValueError(
+                "nothing teaches the depth network: give supervised.weight, or"
+                " self_supervised.weight with train_depth, a value above 0"
+            )
+        return self
+
+
+class OptimizerRecipe(Section):
+    """Adam, or AdamW where weight_decay should be decoupled."""
+
+    kind: Literal["adam", "adamw"] = "adam"
+    lr: PositiveFloat = 1e-4
+    betas: tuple[Probability, Probability] = (0.9, 0.999)
+    eps: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat | None = None  # of all gradients together
+
+
+class ScheduleRecipe(Section):
+    """How long to train, and how the learning rate moves.
+
+    ``step`` multiplies it by ``gamma`` every ``step_epochs``; ``cosine`` and ``one_cycle`` end at
+    ``final`` of it, ``one_cycle`` after rising over the first ``rise`` of the run. With
+    ``trainer.max_minutes`` the latter two follow the clock where that is ahead of the steps.
+    """
+
+    kind: Literal["step", "cosine", "one_cycle"] = "step"
+    epochs: PositiveInt = 20
+    step_epochs: PositiveInt = 15
+    gamma: PositiveFloat = 0.1
+    warmup_steps: NonNegativeInt = 0
+    rise: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3
+    final: NonNegativeFloat = 0.01
+
+
+class TrainerRecipe(Section):
+    """The machine side of a run: it should not change what is learnt."""
+
+    batch_size: PositiveInt = 12  # on each device
+    seed: NonNegativeInt = 0
+    max_steps: PositiveInt | None = None
+    max_minutes: PositiveFloat | None = None
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: PositiveInt = 1
+    num_nodes: PositiveInt = 1
+    precision: Literal["32", "bf16", "fp16"] = "32"  # of the networks; the objective stays in 32
+    channels_last: bool = True
+    compile_networks: bool = False
+    sync_batchnorm: bool = False
+    threads: PositiveInt | None = None
+    checkpoint_minutes: PositiveFloat = 10.0
+    log_every: PositiveInt = 50
+    pictures_every: NonNegativeInt = 1000  # steps; 0 draws none
+    nan_guard: bool = True
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _number_as_name(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value  # YAML reads a bare 32 as a number
+
+
+class EvaluationRecipe(Section):
+    """Validation on the held-back frames during training."""
+
+    every_epochs: PositiveFloat = 1.0
+    every_steps: PositiveInt | None = None  # instead of every_epochs
+    max_frames: PositiveInt | None = None  # evenly spread over the held-back ones
+    min_depth: PositiveFloat = 1e-3  # of the true depth that counts
+    max_depth: PositiveFloat = 80.0
+
+
+class Recipe(Section):
+    """Everything that decides a run, but for the data and the folder it writes."""
+
+    data: DataRecipe = DataRecipe()
+    networks: NetworksRecipe = NetworksRecipe()
+    objective: ObjectiveRecipe = ObjectiveRecipe()
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+    trainer: TrainerRecipe = TrainerRecipe()
+    evaluation: EvaluationRecipe = EvaluationRecipe()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_depth_range(cls, values: Any) -> Any:
+        """The objectives see the depth range of the networks, unless they are told otherwise."""
+        values = copy.deepcopy(values)
+        networks = values.get("networks") or {}
+        objective = values.setdefault("objective", {})
+        for part in ("self_supervised", "supervised"):
+            for key in ("min_depth", "max_depth"):
+                if key in networks:
+                    objective.setdefault(part, {}).setdefault(key, networks[key])
+        return values

@@ -1,0 +1,199 @@
+"""A training run from beginning to end: its folder, its parts, its trainer."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy, Strategy
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.batches import Batches, build_datasets, focal_length
+from monodepth_ros.learning.checkpoints import LAST, Checkpoints, read_checkpoint
+from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.nan_guard import NanGuard
+from monodepth_ros.learning.progress import ProgressReport
+from monodepth_ros.learning.recipe import Recipe, TrainerRecipe
+from monodepth_ros.learning.run_record import write_run_record
+from monodepth_ros.learning.sample_pictures import SamplePictures
+from monodepth_ros.learning.step_stream import Plan, plan_run
+from monodepth_ros.learning.stopping import StopSignals, TimeBudget
+
+# Advice of the trainer that does not apply: batches are resumable by the step stream, memory-mapped
+# frames need no workers, and earlier metrics are kept under another name.
+_HARMLESS = (
+    ".*does not have many workers",
+    ".*your dataloader is not resumable",
+    ".*Experiment logs directory",
+    ".*treespec, LeafSpec",
+    ".*You have overridden `on_after_batch_transfer`",
+)
+PRECISION: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def train(
+    recipe: Recipe,
+    data: Sequence[str | Path],
+    folder: Path,
+    held_back: Sequence[str | Path] = (),
+    resume: bool = False,
+) -> Path:
+    """Train by ``recipe`` on the sequences in ``data`` and return the run folder.
+
+    Args:
+        recipe: what to learn and how.
+        data: folders of sequences, or ``FOLDER@start:stop:step`` of one.
+        folder: where recipe, metrics, checkpoints and pictures go; new or empty unless resumed.
+        held_back: folders to validate on, besides ``data.validation_fraction`` of ``data``.
+        resume: go on from the last checkpoint of ``folder``, exactly where it ended.
+
+    Raises:
+        UserError: wrong data, folder or checkpoint.
+        TrainingDiverged: the loss became NaN or infinite.
+    """
+    checkpoint = _prepare_folder(folder, recipe, resume)
+    if recipe.trainer.threads is not None:
+        torch.set_num_threads(recipe.trainer.threads)
+    training, validation = build_datasets(recipe, data, held_back)
+    plan = plan_run(recipe, len(training))  # type: ignore[arg-type]
+    budget = TimeBudget(recipe.trainer.max_minutes)
+    torch.manual_seed(recipe.trainer.seed)  # the random initial weights
+    module = DepthLearning(recipe, plan, budget.spent)
+    start = 0
+    if checkpoint is not None:
+        start = _check_checkpoint(checkpoint, module, plan)
+    else:
+        load_initial_weights(module, recipe.networks)
+    if start >= plan.total_steps:
+        return folder  # complete already: nothing is left to do
+    module.compile_networks()
+    monitor = None
+    if validation is not None:
+        monitor = "val/abs_rel" if "depth" in validation[0] else "val/photometric"
+    callbacks = [
+        budget,
+        StopSignals(),
+        NanGuard(folder, check_gradients=recipe.trainer.precision != "fp16"),
+        SamplePictures(folder / "pictures", recipe.trainer.pictures_every),
+        ProgressReport(),
+        Checkpoints(folder, recipe.trainer.checkpoint_minutes, monitor),  # last: sees who stops
+    ]
+    trainer = _build_trainer(recipe, plan, folder, callbacks, start)
+    if trainer.is_global_zero:
+        sources = {"training": [str(d) for d in data], "validation": [str(d) for d in held_back]}
+        sources |= {"training_samples": plan.samples, "focal_length": focal_length(training)}
+        write_run_record(folder, recipe, sources, start)
+    trainer.fit(
+        module,
+        datamodule=Batches(recipe, plan, training, validation),
+        ckpt_path=None if checkpoint is None else str(checkpoint),
+        weights_only=True,
+    )
+    return folder
+
+
+def _prepare_folder(folder: Path, recipe: Recipe, resume: bool) -> Path | None:
+    """The checkpoint to resume from; refuses to mix two runs in one folder."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder}: is a file, not a folder")
+    last = folder / LAST
+    if rank_zero_only.rank != 0:
+        return last if resume else None  # the first process has looked, and writes there by now
+    if resume:
+        return last if last.is_file() else None  # killed before the first checkpoint: start anew
+    if last.exists() or (folder.is_dir() and any(folder.iterdir())):
+        raise UserError(f"--out {folder}: not empty; --resume goes on with it, or name another")
+    return None
+
+
+def _check_checkpoint(path: Path, module: DepthLearning, plan: Plan) -> int:
+    """The step at which the run goes on; UserError when it belongs to another run."""
+    try:
+        content = read_checkpoint(path)
+        step, weights = content["global_step"], content["state_dict"]
+    except Exception as error:
+        raise UserError(f"{path}: not a checkpoint of this program ({error})") from None
+    expected = module.state_dict()
+    if weights.keys() != expected.keys() or any(
+        weights[k].shape != expected[k].shape for k in expected
+    ):
+        raise UserError(
+            f"{path}: the checkpoint has another architecture than"
+            f" networks.architecture={module.recipe.networks.architecture}"
+        )
+    if content["plan"] != module.plan_record():
+        raise UserError(
+            f"{path}: the run had {content['plan']}, now there are {module.plan_record()}:"
+            " give the same --data and trainer.batch_size to go on exactly"
+        )
+    return int(step)
+
+
+def _build_trainer(
+    recipe: Recipe, plan: Plan, folder: Path, callbacks: list[Callback], start: int
+) -> lightning.Trainer:
+    settings = recipe.trainer
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for known in _HARMLESS:
+        warnings.filterwarnings("ignore", message=known)
+    every = recipe.evaluation.every_steps or round(
+        recipe.evaluation.every_epochs * plan.steps_per_epoch
+    )
+    return lightning.Trainer(
+        accelerator=_accelerator(settings),
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=_strategy(settings),
+        precision=PRECISION[settings.precision],
+        # The stream of all steps is one epoch to the trainer; epochs are counted by the plan.
+        max_epochs=1,
+        max_steps=plan.total_steps,
+        val_check_interval=max(1, min(every, plan.total_steps)),
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        sync_batchnorm=settings.sync_batchnorm,
+        use_distributed_sampler=False,
+        log_every_n_steps=plan.log_every(settings.log_every),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        benchmark=True,
+        callbacks=callbacks,
+        logger=_loggers(folder, start),
+        default_root_dir=folder,
+    )
+
+
+def _accelerator(settings: TrainerRecipe) -> str:
+    cuda = torch.cuda.is_available()
+    if settings.accelerator == "cuda" and not cuda:
+        raise UserError("trainer.accelerator: cuda, but PyTorch sees no CUDA device")
+    if settings.accelerator == "cpu" or not cuda:
+        if settings.precision == "fp16":
+            raise UserError("trainer.precision: fp16 needs a CUDA device; use bf16 or 32")
+        return "cpu"
+    return "cuda"
+
+
+def _strategy(settings: TrainerRecipe) -> Strategy | str:
+    return DDPStrategy() if settings.devices * settings.num_nodes > 1 else "auto"
+
+
+def _loggers(folder: Path, start: int) -> list[Any]:
+    """``metrics.csv`` and ``tensorboard/``; a resumed run keeps what the earlier session wrote."""
+    metrics = folder / "metrics.csv"
+    if start > 0 and metrics.exists():
+        metrics.rename(folder / f"metrics_before_step_{start:07d}.csv")
+    return [
+        CSVLogger(folder, name="", version=""),
+        TensorBoardLogger(folder, name="", version="tensorboard"),
+    ]

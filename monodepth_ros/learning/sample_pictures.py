@@ -1,0 +1,82 @@
+"""Pictures of what the networks see and say: input, disparity, error and auto-mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
+from torch import Tensor
+
+from monodepth_ros.atomic_file import atomic_path
+
+Picture = NDArray[np.uint8]
+FULL_ERROR = 0.4  # photometric error drawn white
+
+
+class SamplePictures(Callback):
+    """Writes rows of input | disparity | error | auto-mask of a few training samples.
+
+    Without the self-supervised objective a row is input | disparity | true disparity.
+    """
+
+    def __init__(self, folder: Path, every: int, samples: int = 4) -> None:
+        self.folder, self.every, self.samples = folder, every, samples
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw every so many steps, and after the last one."""
+        step = trainer.global_step
+        due = self.every and (step % self.every == 0 or step == pl_module.plan.total_steps)
+        if due and trainer.is_global_zero:
+            picture = draw(pl_module, {name: v[: self.samples] for name, v in batch.items()})
+            with atomic_path(self.folder / f"step_{step:07d}.png") as path:
+                cv2.imwrite(str(path), picture[:, :, ::-1])  # OpenCV writes BGR
+
+
+@torch.no_grad()
+def draw(module: Any, batch: dict[str, Tensor]) -> Picture:
+    """One row for each sample of a training batch, uint8 RGB."""
+    was_training = module.training
+    module.eval()
+    try:
+        disparities = module.disparities(batch["images"][:, 0])
+        columns = [_rgb(batch["images"][:, 0]), _disparity(disparities[0])]
+        if module.learns_pose:
+            poses = module.relative_poses(batch["images"])
+            maps = module.self_supervised.error_maps(
+                disparities, *poses, batch["images"], batch["K"]
+            )
+            columns += [_grey(maps.error / FULL_ERROR), _grey(~maps.automasked)]
+        else:
+            columns.append(_disparity(1.0 / batch["depth"]))
+    finally:
+        module.train(was_training)
+    return np.concatenate([np.concatenate(row, 1) for row in zip(*columns, strict=True)], 0)
+
+
+def _rgb(images: Tensor) -> list[Picture]:
+    return list((255 * images).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+
+
+def _grey(maps: Tensor) -> list[Picture]:
+    return _rgb(maps.float().clamp(0, 1).expand(-1, 3, -1, -1))
+
+
+def _disparity(maps: Tensor) -> list[Picture]:
+    return [_magma(m) for m in maps[:, 0].float().cpu().numpy()]
+
+
+def _magma(disparity: NDArray[np.float32]) -> Picture:
+    """Near is bright; from 0 to the 95th percentile; unknown is black."""
+    known = np.isfinite(disparity)
+    top = np.percentile(disparity[known], 95) if known.any() else 1.0
+    level = np.where(known, disparity / top, 0.0).clip(0, 1)
+    colours = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_MAGMA)
+    return np.where(known[..., None], colours[..., ::-1], 0).astype(np.uint8)

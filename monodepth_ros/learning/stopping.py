@@ -1,0 +1,87 @@
+"""Ending a run early, at a step's end: by a signal, or when its time is up."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class TimeBudget(Callback):
+    """Counts the minutes spent training, over all sessions of a run, and stops at the limit."""
+
+    def __init__(self, max_minutes: float | None) -> None:
+        self.max_minutes = max_minutes
+        self._earlier_seconds = 0.0
+        self._started: float | None = None
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of this and the earlier sessions."""
+        now = 0.0 if self._started is None else time.monotonic() - self._started
+        return (self._earlier_seconds + now) / 60.0
+
+    def spent(self) -> float:
+        """The part of the budget that is gone, 0 where there is no budget."""
+        return 0.0 if self.max_minutes is None else self.minutes / self.max_minutes
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop when the time is up, all processes at the same step."""
+        if self.max_minutes is None:
+            return
+        trainer.should_stop |= _any_process(trainer, self.spent() >= 1.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seconds spent so far."""
+        return {"seconds": 60.0 * self.minutes}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        self._earlier_seconds = state_dict["seconds"]
+
+
+class StopSignals(Callback):
+    """SIGINT and SIGTERM end the run after the step under way; a second SIGINT ends it at once."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._former: dict[signal.Signals, Any] = {}
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Take the signals over (the trainer's own handling would stop within a step)."""
+        self._former = {s: signal.signal(s, self._note) for s in _SIGNALS}
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop when any process got a signal."""
+        trainer.should_stop |= _any_process(trainer, self.received is not None)
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
+        """Give the signals back."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+
+
+def _any_process(trainer: lightning.Trainer, decision: bool) -> bool:
+    if trainer.world_size == 1:
+        return decision
+    return bool(trainer.strategy.reduce_boolean_decision(decision, all=False))
