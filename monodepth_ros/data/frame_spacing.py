@@ -17,7 +17,7 @@ from monodepth_ros.data.sequence import CorruptFrame, Sequence
 
 GAP_PERIODS = 3.0  # a longer wait than this many median periods is a gap in the recording
 DEPTH_SAMPLES = 32
-FLOW_WIDTH = 160
+FLOW_WIDTH = 160  # dense inverse search (Kroeger et al., ECCV 2016) needs no more
 
 # motion(first, second) for index arrays of one length: apparent motion as a share of image width.
 Motion = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
@@ -129,15 +129,16 @@ def _scene_depth(sequence: Sequence) -> NDArray[np.float64]:
 def flow_steps(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Median optical flow from each frame to the next as a share of image width: N-1 values."""
     height, width = images.shape[2:]
-    small = (FLOW_WIDTH, max(16, round(FLOW_WIDTH * height / width)))
-    steps, last = [], None
+    small = (min(width, FLOW_WIDTH), round(height * min(1.0, FLOW_WIDTH / width)))
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    steps: list[float] = []
+    last = None
     for image in images:
         grey = cv2.cvtColor(np.ascontiguousarray(image.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
         grey = cv2.resize(grey, small, interpolation=cv2.INTER_AREA)
         if last is not None:
-            blank = np.zeros((*grey.shape, 2), np.float32)
-            flow = cv2.calcOpticalFlowFarneback(last, grey, blank, 0.5, 3, 15, 2, 5, 1.1, 0)
-            steps.append(float(np.median(np.linalg.norm(flow, axis=2))) / FLOW_WIDTH)
+            flow = estimator.calc(last, grey, np.zeros((*grey.shape, 2), np.float32))
+            steps.append(float(np.median(np.linalg.norm(flow, axis=2))) / small[0])
         last = grey
     return np.array(steps, dtype=np.float64)
 
