@@ -24,8 +24,12 @@ def synth(
         typer.Option(help="Frames a second.", show_default="10 in street, 15 in rooms"),
     ] = None,
     samples: Annotated[
-        int, typer.Option(help="Light paths for each pixel; fewer are quicker and noisier.")
-    ] = 16,
+        int | None,
+        typer.Option(
+            help="Light paths for each pixel; fewer are quicker and noisier.",
+            show_default="what suits the world",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Render a drive or a walk through a made-up place, with its true depth and poses.

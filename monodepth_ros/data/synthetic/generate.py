@@ -8,7 +8,13 @@ from pathlib import Path
 
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.data.synthetic.render import Renderer
-from monodepth_ros.data.synthetic.worlds import DEPTH_SCALE, FPS, build_world, default_camera
+from monodepth_ros.data.synthetic.worlds import (
+    DEPTH_SCALE,
+    FPS,
+    SAMPLES,
+    build_world,
+    default_camera,
+)
 from monodepth_ros.errors import UserError
 
 SMALLEST_SIDE = 16
@@ -24,7 +30,7 @@ class SequenceRequest:
     width: int = 320
     height: int = 192
     fps: float | None = None  # None: the world's own
-    samples: int = 16  # light paths for each pixel
+    samples: int | None = None  # light paths for each pixel; None: what suits the world
 
     def validate(self) -> SequenceRequest:
         """This request, or a UserError that names the value that cannot be."""
@@ -35,7 +41,7 @@ class SequenceRequest:
                 f"image size {self.width}x{self.height}: each side needs {SMALLEST_SIDE} pixels"
             )
         for name, value in (("frames", self.frames), ("samples", self.samples)):
-            if value < 1:
+            if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, got {value}")
         if self.seed < 0:
             raise UserError(f"the seed must not be negative, got {self.seed}")
@@ -51,6 +57,7 @@ def generate(request: SequenceRequest, out: Path) -> Iterator[int]:
     """
     request.validate()
     fps = request.fps or FPS[request.world]
+    samples = request.samples or SAMPLES[request.world]
     camera = default_camera(request.world, request.width, request.height)
     with SequenceWriter(
         out,
@@ -58,14 +65,14 @@ def generate(request: SequenceRequest, out: Path) -> Iterator[int]:
         fps,
         depth_scale=DEPTH_SCALE[request.world],
         source=f"synthetic world {request.world}, seed {request.seed}, "
-        f"{request.frames} frames, {request.samples} samples",
+        f"{request.frames} frames, {samples} samples",
         licence="CC0-1.0",
     ) as writer:
         yield len(writer)
         if len(writer) >= request.frames:
             return
         world = build_world(request.world, request.seed, request.frames, camera, fps)
-        renderer = Renderer(world, request.samples, request.seed)
+        renderer = Renderer(world, samples, request.seed)
         for index in range(len(writer), request.frames):
             frame = renderer.frame(index)
             writer.add(

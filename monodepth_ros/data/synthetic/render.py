@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from monodepth_ros.data.synthetic.matte_light import MatteLight
 from monodepth_ros.data.synthetic.mitsuba_backend import is_vectorised, load_mitsuba
 from monodepth_ros.data.synthetic.world import World
 from monodepth_ros.errors import UserError
@@ -17,10 +18,10 @@ from monodepth_ros.errors import UserError
 # Mitsuba's camera has x left and y up; the optical frame has x right and y down.
 OPTICAL_FROM_MITSUBA = np.diag([-1.0, -1.0, 1.0, 1.0])
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-# Image brightness, before the tone curve, that the meter gives the middle of the scene.
-METERED_BRIGHTNESS = 0.28
-# Mean-free path-tracing noise looks like sensor noise; single very bright samples do not.
-FIREFLY_RADIANCE = 4.0
+# Brightness, before the tone curve, that the meter gives the brightest tenth of the surfaces.
+METERED_BRIGHTNESS = 0.8
+WHITE_BRIGHTNESS = 4.0  # what the tone curve maps to white
+READ_NOISE, SHOT_NOISE = 0.002, 0.006  # deviation at black, and at full brightness
 
 
 @dataclass
@@ -43,6 +44,9 @@ class Renderer:
         self.world, self.samples, self.seed = world, samples, seed
         mi = load_mitsuba()
         self._scene = mi.load_dict({"type": "scene", **world.scene})
+        self._matte_light = (
+            MatteLight(world.scene, world.max_bounces) if world.matte and is_vectorised() else None
+        )
         self._integrator = mi.load_dict({"type": "path", "max_depth": world.max_bounces + 1})
         self._sensor = mi.load_dict(_sensor(world))
         self._sensor_parameters = mi.traverse(self._sensor)
@@ -52,9 +56,10 @@ class Renderer:
         """Render frame `index` of the world's path."""
         pose = self.world.poses[index]
         radiance = self._radiance(index, self.samples)
+        noise = np.random.default_rng([self.seed, index])
         return RenderedFrame(
             index=index,
-            image=to_srgb(radiance * self.exposure),
+            image=to_srgb(add_sensor_noise(noise, radiance * self.exposure)),
             depth=self.depth(index),
             reflective=self._reflective(index, radiance),
             pose=pose,
@@ -67,12 +72,13 @@ class Renderer:
         if self.world.exposure is not None:
             return self.world.exposure
         indices = np.unique(np.linspace(0, len(self.world.poses) - 1, 7).round().astype(int))
-        logs = []
+        bright = []
         for index in indices:
             luminance = self._radiance(int(index), 4) @ LUMINANCE
             seen = np.isfinite(self.depth(int(index)))
-            logs.append(np.log(luminance[seen] + 1e-3).mean() if seen.any() else 0.0)
-        return float(METERED_BRIGHTNESS / np.exp(np.mean(logs)))
+            if seen.any():
+                bright.append(np.percentile(luminance[seen], 90))
+        return float(METERED_BRIGHTNESS / max(np.median(bright), 1e-6)) if bright else 1.0
 
     def depth(self, index: int) -> np.ndarray:
         """Z depth float32 (H, W) of the surface at each pixel centre, NaN where no surface is."""
@@ -92,12 +98,18 @@ class Renderer:
         to_world = self.world.poses[index] @ OPTICAL_FROM_MITSUBA
         self._sensor_parameters["to_world"] = mi.Transform4f(to_world)
         self._sensor_parameters.update()
+        seed = _sampler_seed(self.seed, index)
+        if self._matte_light is not None:
+            camera = self.world.camera
+            return self._matte_light.render(
+                self._sensor, camera.width, camera.height, samples, seed
+            )
         image = mi.render(
             self._scene,
             sensor=self._sensor,
             integrator=self._integrator,
             spp=samples,
-            seed=_sampler_seed(self.seed, index),
+            seed=seed,
         )
         return np.nan_to_num(np.array(image, dtype=np.float32))[..., :3]
 
@@ -143,11 +155,19 @@ def render(
 
 
 def to_srgb(brightness: np.ndarray) -> np.ndarray:
-    """uint8 sRGB of linear brightness; highlights roll off as on film instead of clipping hard."""
-    shoulder = brightness * (1 + brightness / FIREFLY_RADIANCE**2) / (1 + 0.6 * brightness)
-    linear = np.clip(shoulder, 0, 1)
+    """uint8 sRGB of linear brightness; highlights roll off as on film instead of clipping hard
+    (Reinhard et al. 2002, equation 4)."""
+    x = np.maximum(brightness, 0)
+    linear = np.clip(1.25 * x * (1 + x / WHITE_BRIGHTNESS**2) / (1 + 0.5 * x), 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.round(255 * encoded).astype(np.uint8)
+
+
+def add_sensor_noise(rng: np.random.Generator, brightness: np.ndarray) -> np.ndarray:
+    """Read noise and shot noise of a small camera in good light."""
+    variance = READ_NOISE**2 + SHOT_NOISE**2 * np.clip(brightness, 0, 1)
+    noise = rng.standard_normal(brightness.shape, dtype=np.float32)
+    return brightness + np.sqrt(variance) * noise
 
 
 def _sensor(world: World) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def build_street(seed: int, frames: int, camera: PinholeCamera, fps: float) -> W
         fps=fps,
         max_bounces=2,
         glossy=False,
+        matte=True,
     )
 
 

@@ -97,14 +97,14 @@ def add_tree(rng: np.random.Generator, scene: SceneBuilder, x: float, y: float) 
         foot = top * rng.uniform(0.5, 0.95)
         bark.cylinder(foot, clump - foot, 0.3 * radius, 0.1 * radius, 5, frame=frame, capped=False)
     leaves = scene[f"leaves{int(rng.integers(0, FOLIAGES))}"]
-    count = 130
+    count = 320
     offsets = rng.standard_normal((len(clumps), count, 3))
     offsets *= rng.uniform(0.4, 1.0, (len(clumps), count, 1)) / np.linalg.norm(
         offsets, axis=-1, keepdims=True
     )
     points = (clumps[:, None] + offsets * [0.5 * spread, 0.5 * spread, 0.42 * spread]).reshape(-1, 3)
     points = points[points[:, 2] > 0.75 * stem]
-    _scatter_leaves(rng, leaves, transform(frame, points), (0.12, 0.3))
+    _scatter_leaves(rng, leaves, transform(frame, points), (0.07, 0.17))
 
 
 def add_hedge(

@@ -144,7 +144,7 @@ def _road_texture(rng: np.random.Generator, street: Street) -> np.ndarray:
 
 def _surface(rng: np.random.Generator, rows: int, width: int) -> np.ndarray:
     if rng.random() < 0.12:
-        tile = textures.cobbles(rng, 512, 512, 32)
+        tile = textures.cobbles(rng, 512, 512, 64)
         return np.tile(tile, (rows // 512 + 1, width // 512 + 1, 1))[:rows, :width]
     return textures.asphalt(rng, rows, width)
 

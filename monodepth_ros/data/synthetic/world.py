@@ -27,6 +27,7 @@ class World:
     max_bounces: int  # light bounces after the first hit; 0 is emitted light only
     glossy: bool  # has mirroring surfaces, so that reflective masks are rendered
     exposure: float | None = None  # radiance to image brightness; None meters the sequence once
+    matte: bool = False  # only matte materials and unbaked light: `matte_light` renders it
 
     def __post_init__(self) -> None:
         count = len(self.poses)

@@ -20,6 +20,8 @@ BUILDERS = {
 FIELD_OF_VIEW = {"street": 75.0, "rooms": 62.0, "glossy_rooms": 62.0}  # degrees, horizontal
 # Stored units to the metre: 16 bits reach 256 m outdoors and 65 m indoors.
 DEPTH_SCALE = {"street": 256.0, "rooms": 1000.0, "glossy_rooms": 1000.0}
+# Light paths for each pixel at which frames look like a camera's.
+SAMPLES = {"street": 8, "rooms": 16, "glossy_rooms": 32}
 FPS = {"street": 10.0, "rooms": 15.0, "glossy_rooms": 15.0}
 
 
