@@ -12,7 +12,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_card import CARD_FILE, ModelCard, load_card
 from monodepth_ros.share_directory import share_directory
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # no separators: a name stays inside
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class ZooEntry:
     folder: Path
     card: ModelCard | None
     problem: str | None = None
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` can name a model: no separators, so that it stays inside its folder."""
+    return _NAME.fullmatch(text) is not None
 
 
 def user_models_folder() -> Path:
@@ -49,7 +54,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     says where it was sought.
     """
     text = os.fspath(name_or_path)
-    if _NAME.fullmatch(text):
+    if is_name(text):
         for parent in model_folders():
             if (parent / text / CARD_FILE).is_file():
                 return parent / text
@@ -57,7 +62,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     folder = path.parent if path.name == CARD_FILE else path
     if (folder / CARD_FILE).is_file():
         return folder.resolve()
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise UserError(f"{text or '(empty name)'}: not a model folder, it has no {CARD_FILE}")
     known = ", ".join(sorted({entry.name for entry in list_models()})) or "none"
     places = " or ".join(str(folder) for folder in model_folders())

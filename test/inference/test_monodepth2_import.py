@@ -213,15 +213,19 @@ def test_outputs_equal_the_reference_definition(tmp_path, layers):
     assert all(e.std() > 0.01 for e in expected)
     for a, e in zip(actual, expected, strict=True):
         torch.testing.assert_close(a, e, atol=1e-5, rtol=0)
-    torch.testing.assert_close(torch.cat([axis_angle, translation], 1), motion, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        torch.cat([axis_angle, translation], 1), motion, atol=1e-6, rtol=1e-5
+    )
 
     engine = TorchEngine.load(folder, "cpu")
     torch.testing.assert_close(engine(first), expected[0], atol=1e-5, rtol=0)
-    torch.testing.assert_close(torch.cat(engine.motion(first, second), 1), motion, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        torch.cat(engine.motion(first, second), 1), motion, atol=1e-6, rtol=1e-5
+    )
 
 
 def test_older_and_newer_files_are_tolerated(tmp_path, release, source):
-    """Old PyTorch wrote no num_batches_tracked and another container; others drop the classifier."""
+    """Old PyTorch wrote another container without num_batches_tracked; some drop the classifier."""
     files = release[1]
     for name in ("encoder", "pose_encoder"):
         kept = {k: v for k, v in files[name].items() if "num_batches" not in k and ".fc." not in k}

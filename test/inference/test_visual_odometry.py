@@ -42,7 +42,7 @@ def test_poses_are_chained_inverse_motions(odometry):
 
 
 def test_a_known_motion_goes_the_right_way(odometry, monkeypatch):
-    """The camera goes forward a metre: points of the first camera are a metre nearer in the second."""
+    """The camera goes forward: points of its first place are a metre nearer in the second."""
     motion = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, -1.0]])
     monkeypatch.setattr(odometry.engine, "motion", lambda first, second: motion)
     poses = [odometry.add(image) for image in frames(3)]

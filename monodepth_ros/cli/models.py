@@ -1,0 +1,150 @@
+"""``monodepth models``: what models there are, and whether they are sound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+import yaml
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from monodepth_ros.data.image_file import read_rgb
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference import zoo
+from monodepth_ros.inference.checkpoint import load_weights
+from monodepth_ros.inference.model_card import load_card, parse_size
+from monodepth_ros.inference.model_check import check_model
+from monodepth_ros.inference.monodepth2_import import import_monodepth2
+
+models = typer.Typer(no_args_is_help=True, help="List, inspect, import and check models.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[str, typer.Argument(help="A model's name or folder.")]
+
+
+@models.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the models that have a name."""
+    entries = zoo.list_models()
+    if as_json:
+        rows = [
+            {
+                "name": entry.name,
+                "folder": str(entry.folder),
+                "card": entry.card and entry.card.model_dump(),
+                "problem": entry.problem,
+            }
+            for entry in entries
+        ]
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("name", "architecture", "size", "scale", "licence", "folder")
+    for entry in entries:
+        if entry.card is None:
+            table.add_row(entry.name, f"[red]{entry.problem}[/red]", "", "", "", str(entry.folder))
+            continue
+        card, (height, width) = entry.card, entry.card.size
+        size = f"{width}x{height}"
+        table.add_row(
+            entry.name, card.architecture, size, card.scale, card.licence, str(entry.folder)
+        )
+    Console().print(table if entries else f"no models in {_searched()}")
+
+
+@models.command()
+def info(model: Model, as_json: AsJson = False) -> None:
+    """Show a model's card, its folder, and how large it is."""
+    folder = zoo.resolve(model)
+    card = load_card(folder)
+    states = load_weights(folder, card)
+    facts: dict[str, object] = {
+        "folder": str(folder),
+        "parameters": {
+            network: sum(value.numel() for key, value in state.items() if _is_parameter(key))
+            for network, state in states.items()
+        },
+        "megabytes": round(sum((folder / name).stat().st_size for name in card.files) / 1e6, 2),
+    }
+    if as_json:
+        print(json.dumps({"card": card.model_dump(), **facts}, indent=2))
+    else:
+        values = {**card.model_dump(exclude_none=True), **facts}
+        print(yaml.safe_dump(values, sort_keys=False).rstrip())
+
+
+@models.command("import")
+def import_model(
+    source: Annotated[Path, typer.Argument(help="Folder of encoder.pth, depth.pth, pose*.pth.")],
+    name: Annotated[str, typer.Option(help="Name of the imported model.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to hold it; default: your models folder.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Input WIDTHxHEIGHT; default: what encoder.pth states.")
+    ] = None,
+    depth_only: Annotated[bool, typer.Option(help="Without a pose network.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace a model of that name.")] = False,
+) -> None:
+    """Import public Monodepth2 weights.
+
+    The released weights are for non-commercial use only; read their licence. Nothing is unpickled.
+    """
+    if not zoo.is_name(name):
+        raise UserError(f"--name {name!r}: use letters, digits, dot, dash and underscore")
+    folder = (out or zoo.user_models_folder()) / name
+    if folder.exists() and not force:
+        raise UserError(f"{folder}: exists; choose another --name, or replace it with --force")
+    if not source.is_dir():
+        raise UserError(f"{source}: no such folder")
+    try:
+        network_size = None if size is None else parse_size(size)
+    except ValueError as error:
+        raise UserError(f"--size {error}") from None
+    card = import_monodepth2(source, folder, name, network_size, with_pose=not depth_only)
+    print(f"{card.architecture} imported to {folder}")
+    print(card.licence)
+
+
+@models.command()
+def check(
+    model: Model,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")] = "fp32",
+    as_json: AsJson = False,
+) -> None:
+    """Verify hashes, load the weights, and run them on random and on sample frames.
+
+    Ends with 1 when anything is wrong.
+    """
+    folder = zoo.resolve(model)
+    findings = check_model(folder, _samples(folder), device, precision)  # type: ignore[arg-type]
+    passed = all(finding.passed for finding in findings)
+    if as_json:
+        rows = [asdict(finding) for finding in findings]
+        print(json.dumps({"model": str(folder), "passed": passed, "findings": rows}, indent=2))
+    else:
+        for finding in findings:
+            print(f"{'ok    ' if finding.passed else 'FAILED'} {finding.check}: {finding.detail}")
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _samples(folder: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The model's own sample frames."""
+    for path in sorted((folder / "samples").glob("*.jpg")):
+        yield path.name, read_rgb(path)
+
+
+def _is_parameter(key: str) -> bool:
+    return not key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+
+
+def _searched() -> str:
+    return " or ".join(str(folder) for folder in zoo.model_folders())

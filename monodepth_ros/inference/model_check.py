@@ -1,0 +1,93 @@
+"""A model's health: files as hashed, weights that load, outputs that can be depth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
+from monodepth_ros.inference.network_input import to_network_input
+from monodepth_ros.inference.torch_engine import Precision
+
+Rgb = NDArray[np.uint8]
+
+# A network that has collapsed says the same everywhere, or sits at one end of its range.
+MIN_SPREAD = 1.02  # 95th over 5th percentile of depth on a real frame
+MAX_SATURATED = 0.5  # fraction of pixels within 1 % of the nearest or farthest depth
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked."""
+
+    check: str
+    passed: bool
+    detail: str
+
+
+def check_model(
+    folder: str | os.PathLike[str],
+    frames: Iterable[tuple[str, Rgb]] = (),
+    device: str = "auto",
+    precision: Precision = "fp32",
+) -> list[Finding]:
+    """Load the model in ``folder`` and run it on random pixels and on the named ``frames``.
+
+    Finite outputs are required of both; on frames depth must also vary and not saturate. A model
+    that does not load is one finding that did not pass.
+    """
+    try:
+        estimator = DepthEstimator(folder, device, precision=precision)
+    except UserError as error:
+        return [Finding("load", False, str(error))]
+    networks = "depth and pose" if estimator.engine.has_pose else "depth"
+    findings = [Finding("load", True, f"hashes agree, {networks} on {estimator.engine.device}")]
+    height, width = estimator.size
+    noise: list[Rgb] = list(
+        np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    )
+    findings.append(_check_finite("random pixels", estimator.estimate(noise[0])))
+    for name, rgb in frames:
+        findings.append(_check_depth(name, estimator, rgb))
+    if estimator.engine.has_pose:
+        findings.append(_check_motion(estimator, *noise))
+    return findings
+
+
+def _check_finite(name: str, prediction: DepthPrediction) -> Finding:
+    invalid = int(np.isnan(prediction.depth).sum())
+    if invalid:
+        return Finding(name, False, f"{invalid} of {prediction.depth.size} pixels are invalid")
+    return Finding(name, True, f"depth {_range(prediction.depth)}")
+
+
+def _check_depth(name: str, estimator: DepthEstimator, rgb: Rgb) -> Finding:
+    prediction = estimator.estimate(rgb)
+    finite = _check_finite(name, prediction)
+    if not finite.passed:
+        return finite
+    depth = prediction.depth
+    near, far = np.percentile(depth, [5, 95])
+    if far < MIN_SPREAD * near:
+        return Finding(name, False, f"collapsed: depth is {_range(depth)} all over")
+    lowest, highest = estimator.card.min_depth, estimator.card.max_depth
+    saturated = float(np.mean((depth < 1.01 * lowest) | (depth > 0.99 * highest)))
+    if prediction.scale == "relative" and saturated > MAX_SATURATED:
+        return Finding(name, False, f"{saturated:.0%} of the pixels are at the end of the range")
+    return finite
+
+
+def _check_motion(estimator: DepthEstimator, first: Rgb, second: Rgb) -> Finding:
+    engine = estimator.engine
+    pair = [to_network_input(image, estimator.size, engine.device) for image in (first, second)]
+    finite = all(bool(part.isfinite().all()) for part in engine.motion(pair[0], pair[1]))
+    return Finding("motion of random pixels", finite, "finite" if finite else "not finite")
+
+
+def _range(depth: NDArray[np.float32]) -> str:
+    return f"{depth.min():.3g} to {depth.max():.3g}, median {np.median(depth):.3g}"

@@ -1,0 +1,174 @@
+"""`monodepth models`: what there is, what it is, and whether it is sound."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from monodepth_ros.cli.app import app
+from monodepth_ros.inference.checkpoint import load_weights, save_model
+from monodepth_ros.inference.model_card import load_card
+from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["models", *map(str, arguments)])
+
+
+def add_samples(model):
+    """A frame with structure, on which depth has to vary."""
+    (model / "samples").mkdir()
+    y, x = np.mgrid[0:64, 0:96]
+    pixels = np.stack([255 * (x // 24 % 2), 4 * y, 2 * x], -1).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(model / "samples" / "one.jpg")
+
+
+def test_list_shows_every_model_and_its_problem(model):
+    shutil.copytree(model, model.parent / "broken")
+    (model.parent / "broken" / "card.yaml").write_text("name: broken")
+    result = run("list")
+    assert result.exit_code == 0
+    assert "monodepth2-slim" in result.stdout
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert rows["demo"]["card"]["size"] == "96x64"
+    assert rows["demo"]["problem"] is None
+    assert "card.yaml" in rows["broken"]["problem"]
+
+
+def test_list_without_models_says_where_it_looked(models_folder):
+    assert str(models_folder) in run("list").stdout.replace("\n", "")
+
+
+def test_info_is_the_card_and_its_size(model):
+    facts = yaml.safe_load(run("info", "demo").stdout)
+    assert (facts["name"], facts["licence"]) == ("demo", "Apache-2.0")
+    assert facts["folder"] == str(model)
+    assert 3e6 < sum(facts["parameters"].values()) < 5e6
+    assert json.loads(run("info", model, "--json").stdout)["card"]["size"] == "96x64"
+
+
+def test_info_of_an_unknown_model_is_wrong_use(models_folder):
+    result = run("info", "nonesuch")
+    assert result.exit_code == 2
+    assert "nonesuch" in result.stderr
+
+
+def test_a_sound_model_passes(model):
+    add_samples(model)
+    result = run("check", "demo", "--json")
+    assert result.exit_code == 0, result.stdout
+    report = json.loads(result.stdout)
+    assert report["passed"]
+    assert [f["check"] for f in report["findings"]] == [
+        "load",
+        "random pixels",
+        "one.jpg",
+        "motion of random pixels",
+    ]
+
+
+def test_a_damaged_model_fails(model):
+    path = model / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    result = run("check", "demo")
+    assert result.exit_code == 1
+    assert "FAILED load" in result.stdout
+    assert "weights.safetensors" in result.stdout
+
+
+@pytest.mark.parametrize("bias", [0.0, -30.0])
+def test_a_collapsed_model_fails(model, bias):
+    add_samples(model)
+    card = load_card(model)
+    states = load_weights(model, card)
+    states["depth"]["decoder.disparity.0.weight"].zero_()
+    states["depth"]["decoder.disparity.0.bias"].fill_(bias)
+    save_model(model, card, states)
+    result = run("check", "demo")
+    assert result.exit_code == 1
+    assert "FAILED one.jpg: collapsed" in result.stdout
+
+
+def test_a_saturated_model_fails(model):
+    add_samples(model)
+    card = load_card(model)
+    states = load_weights(model, card)
+    states["depth"]["decoder.disparity.0.weight"].mul_(1e4)
+    states["depth"]["decoder.disparity.0.bias"].zero_()
+    save_model(model, card, states)
+    result = run("check", "demo")
+    assert result.exit_code == 1
+    assert "end of the range" in result.stdout
+
+
+def test_weights_that_overflow_fail(model):
+    card = load_card(model)
+    states = load_weights(model, card)
+    states["depth"]["encoder.conv1.weight"].fill_(3e38)
+    save_model(model, card, states)
+    result = run("check", "demo")
+    assert result.exit_code == 1
+    assert "invalid" in result.stdout
+
+
+def write_public_format(folder):
+    """ResNet-18 weights as the four public files."""
+    depth_net, pose_net = (
+        build("monodepth2-resnet18") for build in (build_depth_net, build_pose_net)
+    )
+    order = [f"{part}_upsampling.{i}" for i in range(4, -1, -1) for part in ("before", "after")]
+    names = {name: f"decoder.{n}.conv.conv" for n, name in enumerate(order)}
+    names |= {f"disparity.{i}": f"decoder.{10 + i}.conv" for i in range(4)}
+    names |= {"squeeze": "net.0", "conv1": "net.1", "conv2": "net.2", "pose": "net.3"}
+
+    def renamed(net):
+        parts = [(*key.rsplit(".", 1), value) for key, value in net.state_dict().items()]
+        return {f"{names[layer]}.{parameter}": value for layer, parameter, value in parts}
+
+    def prefixed(net):
+        return {f"encoder.{key}": value for key, value in net.state_dict().items()}
+
+    folder.mkdir()
+    encoder = prefixed(depth_net.encoder) | {"height": 64, "width": 96, "use_stereo": False}
+    torch.save(encoder, folder / "encoder.pth")
+    torch.save(renamed(depth_net.decoder), folder / "depth.pth")
+    torch.save(prefixed(pose_net.encoder), folder / "pose_encoder.pth")
+    torch.save(renamed(pose_net.decoder), folder / "pose.pth")
+
+
+def test_imported_weights_are_a_sound_model_with_their_licence(models_folder, tmp_path):
+    write_public_format(tmp_path / "mono_96x64")
+    result = run("import", tmp_path / "mono_96x64", "--name", "mono_96x64")
+    assert result.exit_code == 0, result.output
+    assert "non-commercial" in result.stdout
+    assert load_card(models_folder / "mono_96x64").size == (64, 96)
+    assert run("check", "mono_96x64").exit_code == 0
+    again = ("import", tmp_path / "mono_96x64", "--name", "mono_96x64", "--depth-only")
+    assert run(*again).exit_code == 2
+    assert run(*again, "--force").exit_code == 0
+    folder = models_folder / "mono_96x64"
+    assert load_weights(folder, load_card(folder)).keys() == {"depth"}
+
+
+def test_import_refuses_without_touching_anything(models_folder, tmp_path, model):
+    source = tmp_path / "weights"
+    source.mkdir()
+    torch.save({"a": torch.ones(1)}, source / "encoder.pth")
+    before = sorted(path.name for path in models_folder.rglob("*"))
+    for arguments, complaint in [
+        ((source, "--name", "new"), "lacks depth.pth"),
+        ((source, "--name", "../up"), "--name"),
+        ((source, "--name", "demo"), "exists"),
+        ((source, "--name", "new", "--size", "100x100"), "--size"),
+        ((tmp_path / "none", "--name", "new"), "no such folder"),
+    ]:
+        result = run("import", *arguments)
+        assert result.exit_code == 2
+        assert complaint in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert sorted(path.name for path in models_folder.rglob("*")) == before

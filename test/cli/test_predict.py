@@ -1,0 +1,117 @@
+"""`monodepth predict` writes depth and pictures, and survives bad files."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from monodepth_ros.cli.app import app
+from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.model_card import load_card, save_card
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)])
+
+
+def write_picture(path, height=30, width=50):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def test_each_image_gets_depth_and_preview(model, tmp_path):
+    rgb = write_picture(tmp_path / "in" / "a.png")
+    write_picture(tmp_path / "in" / "b.png", 40, 20)
+    result = run(tmp_path / "in", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "2 frames" in result.stdout
+    assert "relative depth by demo" in result.stdout
+    depth = np.load(tmp_path / "out" / "a_depth.npy")
+    assert (depth.dtype, depth.shape) == (np.float32, (30, 50))
+    np.testing.assert_array_equal(depth, DepthEstimator(model, "cpu").estimate(rgb).depth)
+    preview = np.asarray(Image.open(tmp_path / "out" / "a_preview.png"))
+    assert preview.shape == (30, 100, 3)
+    assert np.array_equal(preview[:, :50], rgb)
+    assert np.load(tmp_path / "out" / "b_depth.npy").shape == (40, 20)
+
+
+def test_json_holds_the_figures(model, tmp_path):
+    write_picture(tmp_path / "a.png")
+    result = run(tmp_path / "a.png", "--out", tmp_path / "out", "--json", "--size", "64x32")
+    summary = json.loads(result.stdout)
+    assert (summary["model"], summary["network_size"], summary["frames"]) == ("demo", "64x32", 1)
+    (prediction,) = summary["predictions"]
+    depth = np.load(prediction["depth"])
+    assert prediction["depth_median"] == pytest.approx(float(np.median(depth)))
+    assert (prediction["width"], prediction["height"], prediction["scale"]) == (50, 30, "relative")
+
+
+def test_bad_files_are_skipped_named_and_counted(model, tmp_path):
+    write_picture(tmp_path / "in" / "good.png")
+    content = (tmp_path / "in" / "good.png").read_bytes()
+    (tmp_path / "in" / "truncated.png").write_bytes(content[: len(content) // 2])
+    (tmp_path / "in" / "empty.jpg").write_bytes(b"")
+    result = run(tmp_path / "in", "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0
+    assert "truncated.png" in result.stderr
+    summary = json.loads(result.stdout)
+    assert summary["frames"] == 1
+    assert [s["input"].rpartition("/")[2] for s in summary["skipped"]] == [
+        "empty.jpg",
+        "truncated.png",
+    ]
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_nothing_readable_is_exit_1(model, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    result = run(tmp_path / "bad.png", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "bad.png" in result.stderr
+    assert "1 of the inputs could not be read" in result.stdout
+
+
+def test_equal_names_do_not_overwrite(model, tmp_path):
+    for folder in ("left", "right"):
+        write_picture(tmp_path / folder / "0.png")
+    run(tmp_path / "left", tmp_path / "right", "--out", tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.npy")) == [
+        "0-2_depth.npy",
+        "0_depth.npy",
+    ]
+
+
+def test_the_focal_length_makes_a_metric_model_metric(model, tmp_path):
+    changes = {"scale": "metric", "factor": 2.0, "focal_length": 50.0}
+    save_card(model, load_card(model).model_copy(update=changes))
+    write_picture(tmp_path / "a.png", 64, 96)
+    out = tmp_path / "out"
+    plain = json.loads(run(tmp_path / "a.png", "--out", out, "--json").stdout)["predictions"][0]
+    result = run(tmp_path / "a.png", "--out", out, "--json", "--focal", 100)
+    known = json.loads(result.stdout)["predictions"][0]
+    assert (plain["scale"], known["scale"]) == ("relative", "metric")
+    assert known["depth_median"] == pytest.approx(4 * plain["depth_median"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("missing.png",),
+        ("a.png", "--model", "nonesuch"),
+        ("a.png", "--size", "65x32"),
+        ("a.png", "--size", "big"),
+        ("a.png", "--device", "tpu"),
+        ("a.png", "--precision", "fp8"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(model, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "a.png")
+    result = run(*arguments, "--out", "out")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
