@@ -19,6 +19,7 @@ class Furniture:
     width: float
     depth: float
     gaze_height: float
+    placed: bool = False
 
 
 Maker = Callable[[np.random.Generator], Furniture]

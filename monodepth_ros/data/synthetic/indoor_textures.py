@@ -17,6 +17,11 @@ Colour = tuple[float, float, float]
 SIZE = 512
 
 
+def linear(texture: Image) -> NDArray[np.float32]:
+    """Linear light of an sRGB texture, by its usual power law."""
+    return (texture / np.float32(255.0)) ** np.float32(2.2)
+
+
 def fractal(rng: np.random.Generator, exponent: float = 1.0, stretch: float = 1.0, size: int = SIZE) -> Field:
     """Periodic noise of spectrum 1/f**exponent in [0, 1]; `stretch` > 1 draws it out along x."""
     fy = np.fft.fftfreq(size)[:, None] * size
@@ -124,7 +129,7 @@ def tiles(rng: np.random.Generator) -> Image:
 
 def plaster(rng: np.random.Generator) -> Image:
     """Painted plaster: trowel marks and stains on a light colour."""
-    colour = hue(rng, (0.0, 0.28), (0.62, 0.92))
+    colour = hue(rng, (0.0, 0.2), (0.62, 0.92))
     trowel = 0.6 * fractal(rng, 1.1) + 0.4 * fractal(rng, 0.8, stretch=3.0)
     return finish(rng, mix(shade(colour, 0.78), shade(colour, 1.12), trowel), wear=0.05)
 
@@ -199,6 +204,11 @@ def paint(rng: np.random.Generator) -> Image:
     strong = rng.random() < 0.6
     colour = hue(rng, (0.4, 0.85), (0.35, 0.75)) if strong else hue(rng, (0.0, 0.12), (0.65, 0.92))
     return finish(rng, mix(shade(colour, 0.85), shade(colour, 1.1), fractal(rng, 0.9, stretch=5.0)), 0.04)
+
+
+def trim(rng: np.random.Generator) -> Image:
+    """White-painted joinery, a little yellowed and scuffed."""
+    return finish(rng, mix((0.72, 0.71, 0.68), (0.93, 0.92, 0.9), fractal(rng, 0.9, stretch=4.0)), 0.06, 0.04)
 
 
 def plastic(rng: np.random.Generator) -> Image:

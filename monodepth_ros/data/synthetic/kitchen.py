@@ -13,8 +13,14 @@ DEPTH = 0.62
 
 
 def kitchen_run(rng: np.random.Generator) -> Furniture:
-    """Base units along a wall, full of things to cook with."""
-    modules = int(rng.integers(3, 7))
+    """Base and wall units along a wall, full of things to cook with."""
+    run = low_kitchen_run(rng, int(rng.integers(3, 6)))
+    _wall_units(run.part, run.width, str(rng.choice(["paint_a", "paint_b", "wood_light"])))
+    return run
+
+
+def low_kitchen_run(rng: np.random.Generator, modules: int = 3) -> Furniture:
+    """Base units that fit under a window."""
     width = 0.6 * modules
     part = Assembly(rng)
     front, handle = str(rng.choice(["paint_a", "paint_b", "wood_light"])), str(rng.choice(["bar", "bar", "knob"]))
@@ -27,9 +33,7 @@ def kitchen_run(rng: np.random.Generator) -> Furniture:
         pitch = 0.74 / rows
         for row in range(rows):
             door(part, front, x, 0.11 + (row + 0.5) * pitch, 0.588, pitch - 0.012, DEPTH / 2 - 0.04, handle)
-    part.quad("splashback", _upright(width, WORKTOP, 1.45, -DEPTH / 2 + 0.004))
     _sink(part, rng.uniform(-0.3, 0.3) * width)
-    _wall_units(part, width, front)
     _things(part, width)
     return Furniture(part, width, DEPTH, WORKTOP)
 
@@ -47,8 +51,14 @@ def _sink(part: Assembly, x: float) -> None:
 
 
 def _wall_units(part: Assembly, width: float, front: str) -> None:
-    """Cupboards with doors, or an open shelf, above the splashback."""
+    """A tiled splashback with cupboards, or open shelves, above it."""
     rng, y = part.rng, -DEPTH / 2 + 0.16
+    part.quad("splashback", _upright(width, WORKTOP, 1.45, -DEPTH / 2 + 0.004))
+    for x in np.arange(-width / 2 + 0.15, width / 2 - 0.1, 0.28):
+        if rng.random() < 0.5:  # notes and tea towels
+            size = rng.uniform(0.12, 0.24)
+            kind = str(rng.choice(["page", "cover", "cloth", "picture"]))
+            part.card(kind, (float(x), -DEPTH / 2 + 0.008, rng.uniform(1.1, 1.3)), 0.75 * size, size)
     if rng.random() < 0.6:
         part.box("wood_light", (0, y, 1.8), (width, 0.3, 0.7))
         for x in np.arange(-width / 2 + 0.3, width / 2, 0.6):
@@ -68,11 +78,6 @@ def _things(part: Assembly, width: float) -> None:
     back = Assembly(rng)
     clutter.scatter(back, (clutter.standing_book, clutter.packet, clutter.bottle), width - 0.1, 0.14, WORKTOP, int(3 * width))
     part.place(back, pose(y=-DEPTH / 2 + 0.1))
-    for x in np.arange(-width / 2 + 0.15, width / 2 - 0.1, 0.28):
-        if rng.random() < 0.5:  # notes and tea towels on the splashback
-            size = rng.uniform(0.12, 0.24)
-            kind = str(rng.choice(["page", "cover", "cloth", "picture"]))
-            part.card(kind, (float(x), -DEPTH / 2 + 0.008, rng.uniform(1.1, 1.3)), 0.75 * size, size)
     if rng.random() < 0.6:
         part.place(_oven(rng), pose(rng.choice([-1, 1]) * (width / 2 - 0.35), -0.05, WORKTOP))
 

@@ -24,11 +24,12 @@ SPINES_PER_CELL = 8
 
 
 def cell_rectangle(index: int) -> tuple[float, float, float, float]:
-    """(u0, v0, u1, v1) of a cell in texture coordinates, inset by a pixel against bleeding; v grows upwards."""
+    """(u0, v0, u1, v1) of a cell in texture coordinates, inset by a pixel against bleeding; v grows downwards,
+    so that v0, at the foot of the print, is the larger one."""
     row, column = divmod(index, GRID)
     inset = 1.5 / (GRID * CELL)
-    u, v = column / GRID, 1.0 - (row + 1) / GRID
-    return u + inset, v + inset, u + 1 / GRID - inset, v + 1 / GRID - inset
+    u, v = column / GRID, row / GRID
+    return u + inset, v + 1 / GRID - inset, u + 1 / GRID - inset, v + inset
 
 
 def spine_rectangle(index: int, spine: int) -> tuple[float, float, float, float]:

@@ -1,0 +1,142 @@
+"""The worlds `rooms` and `glossy_rooms`: a handheld walk through a furnished flat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from monodepth_ros.data.synthetic import indoor_textures as surfaces
+from monodepth_ros.data.synthetic.assembly import PRINTS, Array, Patch, merge
+from monodepth_ros.data.synthetic.baked_light import bake, register_baked_emitter, tessellated
+from monodepth_ros.data.synthetic.floor_plan import make_plan
+from monodepth_ros.data.synthetic.furnishing import furnish
+from monodepth_ros.data.synthetic.indoor_trajectory import plan_walk, walk_poses
+from monodepth_ros.data.synthetic.mitsuba_backend import is_vectorised, load_mitsuba
+from monodepth_ros.data.synthetic.prints import make_atlas
+from monodepth_ros.data.synthetic.shell import build_shell
+from monodepth_ros.data.synthetic.textures import bitmap
+from monodepth_ros.data.synthetic.world import World
+from monodepth_ros.geometry.camera import PinholeCamera
+
+MAX_BOUNCES = 3
+LIGHT_GRID = 0.12  # metres between the points at which light is baked
+LIGHT_SAMPLES = 64
+PLANNED_FRAMES = 500  # walks are planned in multiples of this, so that a longer one begins like a shorter one
+
+# Metres that one repeat of a texture covers.
+TEXTURE_SIZE = {"floor": 1.6, "wall": 1.8, "accent": 1.6, "ceiling": 1.2, "splashback": 0.8, "fabric_a": 0.7, "fabric_b": 0.9}
+DEFAULT_SIZE = 1.0
+
+SURFACES = {
+    "wood_light": surfaces.wood, "wood_dark": surfaces.wood, "paint_a": surfaces.paint, "paint_b": surfaces.paint,
+    "fabric_a": surfaces.fabric, "fabric_b": surfaces.fabric, "plastic": surfaces.plastic, "ceramic": surfaces.ceramic,
+    "metal": surfaces.metal, "cardboard": surfaces.cardboard, "leaf": surfaces.leaf, "stone": surfaces.stone,
+    "rug": surfaces.carpet, "splashback": surfaces.tiles, "trim": surfaces.trim, PRINTS: make_atlas,
+    "ceiling": surfaces.ceiling, "lamp": surfaces.ceiling, "window": surfaces.outdoors,
+}
+# Radiance of what shines.
+LAMP, WINDOW = 9.0, 5.0
+WINDOW_SEEN = 0.08  # of its light: a lens would show it burnt out, and nothing is learnt from that
+BLACK = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
+
+
+def build_rooms(seed: int, frames: int, camera: PinholeCamera, fps: float) -> World:
+    """Matte rooms; the same seed gives the same rooms and walk."""
+    return _build("rooms", seed, frames, camera, fps, glossy=False)
+
+
+def build_glossy_rooms(seed: int, frames: int, camera: PinholeCamera, fps: float) -> World:
+    """Rooms whose floors, fronts, worktops, screens and metal mirror what is around them."""
+    return _build("glossy_rooms", seed, frames, camera, fps, glossy=True)
+
+
+def _build(name: str, seed: int, frames: int, camera: PinholeCamera, fps: float, glossy: bool) -> World:
+    rng = np.random.default_rng([seed, 7])
+    plan = make_plan(rng)
+    shell = build_shell(rng, plan)
+    contents, occupancy, landmarks = furnish(rng, plan)
+    planned = PLANNED_FRAMES * max(1, -(-frames // PLANNED_FRAMES))
+    walk = plan_walk(rng, occupancy, landmarks, length=planned / fps)
+    poses, speed = walk_poses(rng, walk, planned, fps)
+    patches = merge(tessellated(patch, LIGHT_GRID) for patch in shell.patches + contents.patches)
+    textures = {material: _texture(rng, _kind(material)) for material in patches}
+    scene = _baked_scene(patches, textures, seed, glossy) if is_vectorised() else _lit_scene(patches, textures)
+    return World(name, scene, poses[:frames], speed[:frames], camera, fps, MAX_BOUNCES, glossy)
+
+
+def _kind(material: str) -> str:
+    return material.rstrip("0123456789")
+
+
+def _texture(rng: np.random.Generator, kind: str) -> surfaces.Image:
+    if kind == "floor":
+        return surfaces.FLOORS[int(rng.integers(len(surfaces.FLOORS)))](rng)
+    if kind in ("wall", "accent"):
+        return surfaces.WALLS[int(rng.integers(len(surfaces.WALLS)))](rng)
+    return SURFACES[kind](rng)
+
+
+def _baked_scene(patches: dict[str, Patch], textures: dict[str, surfaces.Image], seed: int, glossy: bool) -> dict[str, Any]:
+    """Meshes that send out the light which falls on them, found beforehand."""
+    mi = load_mitsuba()
+    register_baked_emitter()
+    means = {material: np.clip(surfaces.linear(texture).mean((0, 1)), 0.04, 0.85) for material, texture in textures.items()}
+    plain = {}
+    for material, patch in patches.items():
+        reflectance = {"type": "rgb", "value": means[material].tolist()}
+        bsdf = {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": reflectance}}
+        plain[material] = _mesh(material, patch, bsdf, _light(material, textures[material]))
+    light = bake(plain, patches, means, LIGHT_SAMPLES, seed)
+    scene = {}
+    for material, patch in patches.items():
+        texture = textures[material]
+        own = _light(material, texture, WINDOW_SEEN * WINDOW)
+        baked = {"type": "baked", "reflectance": bitmap(texture), "sampling_weight": 0.0}
+        scene[material] = _mesh(material, patch, BLACK, own or baked, light[material])
+    return scene
+
+
+def _lit_scene(patches: dict[str, Patch], textures: dict[str, surfaces.Image]) -> dict[str, Any]:
+    """Meshes with ordinary materials and lights, for a renderer that cannot bake."""
+    return {
+        material: _mesh(
+            material, patch, {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": bitmap(textures[material])}},
+            _light(material, textures[material]),
+        )
+        for material, patch in patches.items()
+    }
+
+
+def _light(material: str, texture: surfaces.Image, radiance: float = WINDOW) -> dict[str, Any] | None:
+    """The emitter of what shines by itself."""
+    if material == "lamp":
+        return {"type": "area", "radiance": {"type": "rgb", "value": [LAMP, 0.93 * LAMP, 0.82 * LAMP]}}
+    if material == "window":
+        view = load_mitsuba().Bitmap(np.float32(radiance) * surfaces.linear(texture))
+        return {"type": "area", "radiance": {"type": "bitmap", "bitmap": view, "raw": True}}
+    return None
+
+
+def _mesh(
+    material: str, patch: Patch, bsdf: dict[str, Any], emitter: dict[str, Any] | None, light: Array | None = None
+) -> Any:
+    """The Mitsuba mesh of all that is made of one material."""
+    mi = load_mitsuba()
+    properties = mi.Properties()
+    properties["bsdf"] = mi.load_dict(bsdf)
+    if emitter is not None:
+        properties["emitter"] = mi.load_dict(emitter)
+    mesh = mi.Mesh(
+        material, len(patch.vertices), len(patch.faces), properties, has_vertex_normals=True, has_vertex_texcoords=True
+    )
+    parameters = mi.traverse(mesh)
+    parameters["vertex_positions"] = patch.vertices.astype(np.float32).ravel()
+    parameters["vertex_normals"] = patch.normals.astype(np.float32).ravel()
+    uv = patch.uv / TEXTURE_SIZE.get(_kind(material), DEFAULT_SIZE)
+    parameters["vertex_texcoords"] = uv.astype(np.float32).ravel()
+    parameters["faces"] = patch.faces.astype(np.uint32).ravel()
+    parameters.update()
+    if light is not None:
+        mesh.add_attribute("vertex_light", 3, light.astype(np.float32).ravel())
+    return mesh
