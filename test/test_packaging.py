@@ -68,7 +68,9 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (wheel,) = folder.glob("*.whl")
     target = folder / "prefix"
-    subprocess.run([*pip, "install", *offline, "--prefix", str(target), str(wheel)], check=True)
+    # Without --ignore-installed, pip would uninstall the package that these tests run with.
+    into = ["--ignore-installed", "--prefix", str(target)]
+    subprocess.run([*pip, "install", *offline, *into, str(wheel)], check=True)
     return target
 
 
