@@ -90,8 +90,8 @@ def cache_sequence(
     """The frames of ``sequence`` at ``size`` = (height, width), built on first use.
 
     A distorted camera's images are rectified, K kept; ``valid`` (bool HxW) then tells which pixels
-    show something. Depth is resized by nearest neighbour, NaN where there is no truth. The cache
-    is keyed by the state of the sequence's files, its camera and the size.
+    show something. With ``depth`` truth is kept too where the sequence has any, resized by nearest
+    neighbour, NaN where a pixel has none. The cache is keyed by the state of the sequence's files, its camera and the size.
     """
     root = root or default_cache()
     height, width = size
@@ -113,7 +113,7 @@ def cache_sequence(
     key = _key(sequence, size)
     images = cached_array(root, f"{sequence.name}-images", key, (count, 3, *size), np.uint8, image)
     depths = None
-    if depth:
+    if depth and sequence.has_depth:
         shape = (count, 1, *size)
         depths = cached_array(root, f"{sequence.name}-depth", key, shape, np.float32, truth)
     return CachedSequence(

@@ -30,6 +30,8 @@ def segments(sequence: Sequence) -> NDArray[np.int64]:
     are missing, frame numbers are looked at in the same way.
     """
     count = len(sequence)
+    if not sequence.is_video:
+        return np.arange(count, dtype=np.int64)
     stamps = [sequence.stamp_ns(i) for i in range(count)]
     known = [stamp for stamp in stamps if stamp is not None]
     times = known if len(known) == count else [sequence.number(i) for i in range(count)]

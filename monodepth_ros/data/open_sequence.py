@@ -6,67 +6,104 @@ import re
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 from pathlib import Path
+from typing import NamedTuple
 
+from monodepth_ros.data.cityscapes import is_cityscapes, open_cityscapes
 from monodepth_ros.data.image_folder import is_image_folder, open_image_folder
 from monodepth_ros.data.kitti_odometry import is_kitti_odometry, open_kitti_odometry
+from monodepth_ros.data.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
+from monodepth_ros.data.nyu import is_nyu, open_nyu
+from monodepth_ros.data.scannet import is_scannet, open_scannet
 from monodepth_ros.data.sequence import Sequence, SlicedSequence
 from monodepth_ros.data.sequence_folder import FolderSequence, is_sequence_folder
 from monodepth_ros.data.seven_scenes import is_seven_scenes, open_seven_scenes
+from monodepth_ros.data.tum import is_tum, open_tum
 from monodepth_ros.errors import UserError
 
-Recogniser = Callable[[Path], bool]
-Opener = Callable[[Path], ListOf[Sequence]]
 
-LAYOUTS: dict[str, tuple[Recogniser, Opener]] = {
-    "sequence folder": (is_sequence_folder, lambda path: [FolderSequence(path)]),
-    "7-Scenes": (is_seven_scenes, open_seven_scenes),
-    "KITTI odometry": (is_kitti_odometry, open_kitti_odometry),
-    "images/ and K.txt": (is_image_folder, open_image_folder),
-}
+class Layout(NamedTuple):
+    """How to tell a layout, how to open it, and how to open a part that it defines by name."""
 
-SLICE = re.compile(r"(?P<path>.+)@(?P<slice>\d*:\d*(:\d*)?)")
+    name: str
+    recognise: Callable[[Path], bool]
+    open: Callable[[Path], ListOf[Sequence]]
+    open_split: Callable[[Path, str], ListOf[Sequence]] | None = None
 
 
-def open_sequence(path: Path | str) -> list[Sequence]:
+def _layouts(kitti_truth: Truth) -> tuple[Layout, ...]:
+    return (
+        Layout("sequence folder", is_sequence_folder, lambda path: [FolderSequence(path)]),
+        Layout("7-Scenes", is_seven_scenes, open_seven_scenes),
+        Layout("TUM RGB-D", is_tum, open_tum),
+        Layout(
+            "KITTI raw",
+            is_kitti_raw,
+            lambda path: open_kitti_raw(path, kitti_truth),
+            lambda path, split: open_split(path, Path(split), kitti_truth),
+        ),
+        Layout("KITTI odometry", is_kitti_odometry, open_kitti_odometry),
+        Layout("NYU Depth v2", is_nyu, open_nyu, open_nyu),
+        Layout("ScanNet", is_scannet, open_scannet),
+        Layout("Cityscapes", is_cityscapes, open_cityscapes, open_cityscapes),
+        Layout("images/ and K.txt", is_image_folder, open_image_folder),
+    )
+
+
+SLICE = re.compile(r"\d*:\d*(:\d*)?")
+
+
+def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Sequence]:
     """The recordings at ``path``: one of the known layouts, or a folder of such folders.
 
-    ``PATH@start:stop:step`` takes a part of each. Raises a UserError when there is none.
+    ``PATH@start:stop:step`` takes these frames of each recording, ``PATH@SPLIT`` the part that the
+    layout defines: the file of an Eigen split for KITTI raw, ``train`` or ``test`` of NYU,
+    ``train``, ``val`` or ``test`` of Cityscapes. ``kitti_truth`` is the depth that KITTI raw is
+    opened with. Raises a UserError when there is nothing.
     """
+    layouts = _layouts(kitti_truth)
     text = str(path)
-    match = SLICE.fullmatch(text)
-    if match is None:
-        return _open_folder(Path(text))
-    frames = _parse_slice(match["slice"], text)
-    parts = [SlicedSequence(whole, frames) for whole in _open_folder(Path(match["path"]))]
-    for part in parts:
-        if len(part) == 0:
-            raise UserError(f"{text}: the slice holds no frame")
-    return list(parts)
+    folder, at, part = text.rpartition("@")
+    if not at or Path(text).exists():
+        return _open_folder(Path(text), layouts)
+    if SLICE.fullmatch(part):
+        return _open_slice(Path(folder), part, layouts)
+    return _open_split(Path(folder), part, layouts)
 
 
-def _open_folder(path: Path) -> list[Sequence]:
-    if not path.is_dir():
-        raise UserError(f"{path}: no such folder")
-    found = _open_known_layout(path)
+def _open_folder(path: Path, layouts: tuple[Layout, ...]) -> list[Sequence]:
+    layout = _layout(path, layouts)
+    if layout is not None:
+        return list(layout.open(path))
+    found: list[Sequence] = []
+    for folder in sorted(child for child in path.iterdir() if child.is_dir()):
+        layout = _layout(folder, layouts)
+        found.extend(layout.open(folder) if layout is not None else [])
     if not found:
-        for folder in sorted(child for child in path.iterdir() if child.is_dir()):
-            found.extend(_open_known_layout(folder))
-    if not found:
-        known = ", ".join(LAYOUTS)
+        names = ", ".join(layout.name for layout in layouts)
         state = "no known layout" if any(path.iterdir()) else "the folder is empty"
-        raise UserError(f"{path}: {state}; known are {known}")
+        raise UserError(f"{path}: {state}; known are {names}")
     return found
 
 
-def _open_known_layout(path: Path) -> list[Sequence]:
-    for is_layout, open_layout in LAYOUTS.values():
-        if is_layout(path):
-            return list(open_layout(path))
-    return []
-
-
-def _parse_slice(text: str, whole: str) -> slice:
-    frames = slice(*(int(part) if part else None for part in text.split(":")))
+def _open_slice(path: Path, text: str, layouts: tuple[Layout, ...]) -> list[Sequence]:
+    frames = slice(*(int(number) if number else None for number in text.split(":")))
     if frames.step == 0:
-        raise UserError(f"{whole}: the step of the slice must be at least 1")
-    return frames
+        raise UserError(f"{path}@{text}: the step of the slice must be at least 1")
+    parts = [SlicedSequence(whole, frames) for whole in _open_folder(path, layouts)]
+    if any(len(part) == 0 for part in parts):
+        raise UserError(f"{path}@{text}: the slice holds no frame")
+    return list(parts)
+
+
+def _open_split(path: Path, split: str, layouts: tuple[Layout, ...]) -> list[Sequence]:
+    layout = _layout(path, layouts)
+    if layout is None or layout.open_split is None:
+        what = layout.name if layout else "this folder"
+        raise UserError(f"{path}@{split}: {what} has no splits; use @start:stop:step")
+    return list(layout.open_split(path, split))
+
+
+def _layout(path: Path, layouts: tuple[Layout, ...]) -> Layout | None:
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder")
+    return next((layout for layout in layouts if layout.recognise(path)), None)

@@ -80,6 +80,11 @@ class Sequence(ABC):
         return False
 
     @property
+    def is_video(self) -> bool:
+        """Whether successive frames are neighbours in time, or unrelated pictures."""
+        return True
+
+    @property
     def targets(self) -> Iterable[int]:
         """The frames to train or evaluate on; the others are there as their neighbours."""
         return range(len(self))
@@ -134,6 +139,10 @@ class SlicedSequence(Sequence):
     @property
     def has_pose(self) -> bool:
         return self._whole.has_pose
+
+    @property
+    def is_video(self) -> bool:
+        return self._whole.is_video
 
     @property
     def targets(self) -> Iterable[int]:

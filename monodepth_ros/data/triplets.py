@@ -84,12 +84,17 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
             "K": torch.from_numpy(sequence.K.copy()),
             "index": torch.tensor(index),
         }
-        if self._depth and sequence.depths is not None:
-            item["depth"] = torch.from_numpy(np.array(sequence.depths.array[frames[0]]))
+        if self._depth:
+            item["depth"] = self._truth(sequence, frames[0])
         if self._with_valid:
             valid = np.ones(self.size, bool) if sequence.valid is None else sequence.valid.copy()
             item["valid"] = torch.from_numpy(valid)[None]
         return item
+
+    def _truth(self, sequence: CachedSequence, frame: int) -> Tensor:
+        if sequence.depths is None:
+            return torch.full((1, *self.size), torch.nan)
+        return torch.from_numpy(np.array(sequence.depths.array[frame]))
 
     def frame_name(self, index: int) -> str:
         """Sequence and file of a sample's first frame, for messages and reports."""

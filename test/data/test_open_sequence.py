@@ -37,6 +37,14 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
         open_sequence(f"{tmp_path}/walk@5:9")
     with pytest.raises(UserError, match="step"):
         open_sequence(f"{tmp_path}/walk@0:9:0")
+    with pytest.raises(UserError, match="sequence folder has no splits"):
+        open_sequence(f"{tmp_path}/walk@train")
+
+
+def test_folder_with_the_sign_of_a_slice_in_its_name(tmp_path: Path) -> None:
+    write_folder(tmp_path / "walk@night", 3)
+    assert len(open_sequence(tmp_path / "walk@night")[0]) == 3
+    assert len(open_sequence(f"{tmp_path}/walk@night@:2")[0]) == 2
 
 
 def test_real_kitchen(real_data: Path) -> None:

@@ -230,6 +230,15 @@ def test_pixels_that_rectification_cannot_fill_are_invalid(tmp_path: Path) -> No
     assert np.isnan(item["depth"][0].numpy()[0, 0])
 
 
+def test_recordings_without_truth_give_nan(tmp_path: Path) -> None:
+    plain = write_folder(tmp_path / "plain", 3, depth=False)
+    true = write_folder(tmp_path / "true", 3)
+    dataset = TripletDataset([plain, true], SIZE, depth=True, cache=tmp_path / "cache")
+    assert dataset[0]["depth"].isnan().all() and dataset[1]["depth"].isfinite().all()
+    assert dataset[0]["depth"].shape == dataset[1]["depth"].shape
+    assert not list((tmp_path / "cache").glob("plain-depth*"))
+
+
 def test_single_frames(tmp_path: Path) -> None:
     sequence = write_folder(tmp_path / "walk")
     dataset = FrameDataset([sequence], SIZE, cache=tmp_path / "cache")

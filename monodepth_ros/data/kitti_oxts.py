@@ -1,0 +1,47 @@
+"""Poses and speeds from the GPS/IMU records of KITTI raw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.data.text_file import read_numbers
+
+EARTH_RADIUS = 6378137.0  # metres, as the dataset's own development kit
+LATITUDE, LONGITUDE, ALTITUDE, ROLL, PITCH, YAW = range(6)
+FORWARD_SPEED = 8
+
+
+class OxtsMotion(NamedTuple):
+    """T_world_imu of each frame, the first one the identity, and forward speeds in m/s."""
+
+    imu_poses: list[NDArray[np.float64]]
+    speeds: list[float | None]
+
+
+def read_oxts(folder: Path, stems: list[str]) -> OxtsMotion | None:
+    """The records of the frames ``stems``, None unless every frame has one."""
+    files = [folder / f"{stem}.txt" for stem in stems]
+    if not all(file.exists() for file in files):
+        return None
+    records = np.concatenate([read_numbers(file)[:1] for file in files])
+    scale = np.cos(np.radians(records[0, LATITUDE]))
+    poses = np.array([_mercator_pose(record, scale) for record in records])
+    relative = np.linalg.inv(poses[0]) @ poses
+    return OxtsMotion(list(relative), [float(record[FORWARD_SPEED]) for record in records])
+
+
+def _mercator_pose(record: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Mercator projection of the position, scaled to metres at the drive's first latitude."""
+    pose = np.eye(4)
+    angles = [record[YAW], record[PITCH], record[ROLL]]
+    pose[:3, :3] = Rotation.from_euler("ZYX", angles).as_matrix()
+    latitude, longitude = np.radians(record[LATITUDE]), np.radians(record[LONGITUDE])
+    east = scale * EARTH_RADIUS * longitude
+    north = scale * EARTH_RADIUS * np.log(np.tan(np.pi / 4 + latitude / 2))
+    pose[:3, 3] = east, north, record[ALTITUDE]
+    return pose
