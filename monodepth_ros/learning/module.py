@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from monodepth_ros.data.augmentation import Augmentation
@@ -50,8 +51,9 @@ class DepthLearning(lightning.LightningModule):
         # Networks without a gradient would stop distributed training.
         self.pose_net.requires_grad_(self.learns_pose)
         if recipe.trainer.channels_last:
-            self.depth_net.to(memory_format=torch.channels_last)
-            self.pose_net.to(memory_format=torch.channels_last)
+            # mypy: PyTorch's stub of Module.to lacks this overload
+            self.depth_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.pose_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._validation: dict[str, list[Tensor]] = {}
 
     def compile_networks(self) -> None:
@@ -60,7 +62,7 @@ class DepthLearning(lightning.LightningModule):
             self.depth_net.compile()
             self.pose_net.compile()
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser for both networks; its rate moves every step."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         fused = self.recipe.trainer.precision != "fp16"  # fused Adam unscales by itself, too late
@@ -94,7 +96,7 @@ class DepthLearning(lightning.LightningModule):
         """The weighted objective of one batch, a scalar."""
         disparities = self.disparities(batch["jittered"][:, 0])
         loss, terms = self.objective(batch, disparities, self._noise)
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        if self.plan.is_logged(self.global_step + 1):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             epoch = self.plan.epoch(self.global_step + 1)
             self.log_dict({"loss": loss, **terms, "lr": rate, "epoch": epoch})

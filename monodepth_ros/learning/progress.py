@@ -55,7 +55,7 @@ class ProgressReport(Callback):
         step = trainer.global_step
         if self._bar is not None:
             self._bar.update(self._task, completed=step)
-        if step % trainer.log_every_n_steps == 0:
+        if pl_module.plan.is_logged(step):
             self._figures["loss"] = float(outputs["loss"])
             self._report(trainer, pl_module, step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy, Strategy
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import Batches, build_datasets, focal_length
@@ -64,7 +64,7 @@ def train(
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
     training, validation = build_datasets(recipe, data, held_back)
-    plan = plan_run(recipe, len(training))  # type: ignore[arg-type]
+    plan = plan_run(recipe, len(training))
     budget = TimeBudget(recipe.trainer.max_minutes)
     torch.manual_seed(recipe.trainer.seed)  # the random initial weights
     module = DepthLearning(recipe, plan, budget.spent)
@@ -89,8 +89,12 @@ def train(
     ]
     trainer = _build_trainer(recipe, plan, folder, callbacks, start)
     if trainer.is_global_zero:
-        sources = {"training": [str(d) for d in data], "validation": [str(d) for d in held_back]}
-        sources |= {"training_samples": plan.samples, "focal_length": focal_length(training)}
+        sources = {
+            "training": [str(path) for path in data],
+            "validation": [str(path) for path in held_back],
+            "training_samples": plan.samples,
+            "focal_length": focal_length(training),
+        }
         write_run_record(folder, recipe, sources, start)
     trainer.fit(
         module,
@@ -106,13 +110,18 @@ def _prepare_folder(folder: Path, recipe: Recipe, resume: bool) -> Path | None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder}: is a file, not a folder")
     last = folder / LAST
-    if rank_zero_only.rank != 0:
+    if _process_rank() != 0:
         return last if resume else None  # the first process has looked, and writes there by now
     if resume:
         return last if last.is_file() else None  # killed before the first checkpoint: start anew
     if last.exists() or (folder.is_dir() and any(folder.iterdir())):
         raise UserError(f"--out {folder}: not empty; --resume goes on with it, or name another")
     return None
+
+
+def _process_rank() -> int:
+    """This process among those of the run, from what torchrun or the trainer set around it."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0)))
 
 
 def _check_checkpoint(path: Path, module: DepthLearning, plan: Plan) -> int:
@@ -162,7 +171,7 @@ def _build_trainer(
         num_sanity_val_steps=0,
         sync_batchnorm=settings.sync_batchnorm,
         use_distributed_sampler=False,
-        log_every_n_steps=plan.log_every(settings.log_every),
+        log_every_n_steps=plan.log_every,
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,

@@ -26,6 +26,7 @@ class Plan:
     samples: int
     global_batch: int
     total_steps: int
+    log_every: int
 
     @property
     def steps_per_epoch(self) -> int:
@@ -36,9 +37,9 @@ class Plan:
         """Passes over the data after ``step`` steps."""
         return step / self.steps_per_epoch
 
-    def log_every(self, wanted: int) -> int:
-        """Steps between logged figures, so that a short run logs too."""
-        return min(wanted, self.total_steps)
+    def is_logged(self, step: int) -> bool:
+        """Whether figures are kept after ``step`` steps."""
+        return step % self.log_every == 0
 
 
 def plan_run(recipe: Recipe, samples: int) -> Plan:
@@ -51,7 +52,9 @@ def plan_run(recipe: Recipe, samples: int) -> Plan:
             " give more frames or a smaller trainer.batch_size"
         )
     total = recipe.schedule.epochs * (samples // global_batch)
-    return Plan(samples, global_batch, min(total, trainer.max_steps or total))
+    total = min(total, trainer.max_steps or total)
+    # A short run logs too.
+    return Plan(samples, global_batch, total, log_every=min(trainer.log_every, total))
 
 
 class StepSampler(Sampler[list[int]]):
