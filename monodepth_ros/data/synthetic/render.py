@@ -19,8 +19,9 @@ from monodepth_ros.errors import UserError
 OPTICAL_FROM_MITSUBA = np.diag([-1.0, -1.0, 1.0, 1.0])
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 # Brightness, before the tone curve, that the meter gives the brightest tenth of the surfaces.
-METERED_BRIGHTNESS = 0.8
+METERED_BRIGHTNESS = 0.65
 WHITE_BRIGHTNESS = 4.0  # what the tone curve maps to white
+LENS_BLUR = 0.5  # pixels, deviation of the spread of a point
 READ_NOISE, SHOT_NOISE = 0.002, 0.006  # deviation at black, and at full brightness
 
 
@@ -59,7 +60,7 @@ class Renderer:
         noise = np.random.default_rng([self.seed, index])
         return RenderedFrame(
             index=index,
-            image=to_srgb(add_sensor_noise(noise, radiance * self.exposure)),
+            image=to_srgb(photograph(noise, radiance * self.exposure)),
             depth=self.depth(index),
             reflective=self._reflective(index, radiance),
             pose=pose,
@@ -163,11 +164,12 @@ def to_srgb(brightness: np.ndarray) -> np.ndarray:
     return np.round(255 * encoded).astype(np.uint8)
 
 
-def add_sensor_noise(rng: np.random.Generator, brightness: np.ndarray) -> np.ndarray:
-    """Read noise and shot noise of a small camera in good light."""
-    variance = READ_NOISE**2 + SHOT_NOISE**2 * np.clip(brightness, 0, 1)
+def photograph(rng: np.random.Generator, brightness: np.ndarray) -> np.ndarray:
+    """Blur of a lens, read noise and shot noise of a small camera in good light."""
+    blurred = cv2.GaussianBlur(brightness, (0, 0), LENS_BLUR)
+    variance = READ_NOISE**2 + SHOT_NOISE**2 * np.clip(blurred, 0, 1)
     noise = rng.standard_normal(brightness.shape, dtype=np.float32)
-    return brightness + np.sqrt(variance) * noise
+    return blurred + np.sqrt(variance) * noise
 
 
 def _sensor(world: World) -> dict[str, Any]:

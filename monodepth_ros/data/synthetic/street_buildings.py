@@ -122,7 +122,8 @@ def _wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
         rows = max(2, 2 * (height // 10))
         return textures.bricks(rng, base, height, width, rows, max(2, width // 16))
     if kind < 0.85:
-        base = textures.colour(rng, (0.0, 0.65), (0.03, 0.4), (0.5, 0.9))
+        hues = (0.02, 0.15) if rng.random() < 0.75 else (0.3, 0.65)
+        base = textures.colour(rng, hues, (0.03, 0.38), (0.5, 0.9))
         return textures.plaster(rng, base, height, width)
     if kind < 0.93:
         base = textures.colour(rng, (0.05, 0.6), (0.0, 0.2), (0.45, 0.75))

@@ -143,9 +143,7 @@ def _scatter_leaves(
 
 def _define_materials(rng: np.random.Generator, scene: SceneBuilder) -> None:
     for k in range(PAINTS):
-        grey = rng.random() < 0.45
-        saturation = (0.0, 0.06) if grey else (0.4, 0.9)
-        base = textures.colour(rng, saturation=saturation, value=(0.06, 0.85))
+        base = _car_colour(rng)
         scene.define(f"paint{k}", textures.metal(rng, base, 256, 256), (5.0, 5.0))
     for k in range(FOLIAGES):
         scene.define(f"leaves{k}", textures.foliage(rng), (1.0, 1.0))
@@ -162,6 +160,14 @@ def _define_materials(rng: np.random.Generator, scene: SceneBuilder) -> None:
     scene.define("bark", textures.bark(rng), (0.8, 1.6))
     scene.define("bench", textures.wood(rng, (0.5, 0.33, 0.2), 256, 256, 4), (1.0, 1.0))
     scene.define("fence", textures.wood(rng, textures.colour(rng, (0.05, 0.12)), 512, 512, 16), (3, 3))
+
+
+def _car_colour(rng: np.random.Generator) -> textures.Colour:
+    """Mostly grey, black and white; else red, blue, green or beige."""
+    if rng.random() < 0.5:
+        return textures.colour(rng, saturation=(0.0, 0.06), value=(0.06, 0.9))
+    hue = float(rng.choice([0.0, 0.6, 0.38, 0.1])) + rng.normal(0, 0.02)
+    return textures.colour(rng, (hue, hue), (0.35, 0.85), (0.15, 0.7))
 
 
 def _park_cars(rng, street: Street, scene: SceneBuilder, side: float) -> None:  # type: ignore[no-untyped-def]

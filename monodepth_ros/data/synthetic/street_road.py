@@ -132,7 +132,7 @@ def _road_texture(rng: np.random.Generator, street: Street) -> np.ndarray:
     length = int(street.length * PIXELS_PER_METRE)
     pieces, done = [], 0
     while done < length:
-        rows = int(rng.uniform(15, 60) * PIXELS_PER_METRE)
+        rows = 64 * int(rng.uniform(15, 60) * PIXELS_PER_METRE / 64)  # a size quick to transform
         pieces.append(_surface(rng, rows, width))
         done += rows
     road = np.concatenate(pieces)[:length].astype(np.float32) / 255

@@ -8,10 +8,12 @@ matching nor learning has anything to hold on to.
 from __future__ import annotations
 
 import colorsys
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
+import scipy.fft
 
 from monodepth_ros.data.synthetic.mitsuba_backend import load_mitsuba
 
@@ -50,18 +52,27 @@ def colour(
     )
 
 
-def fractal(rng: Rng, height: int, width: int, slope: float = 1.0, coarsest: float = 1.0) -> Any:
-    """Periodic 1/f^slope noise (height, width) of unit deviation.
+def fractal(
+    rng: Rng, height: int, width: int, slope: float = 1.0, coarsest: float = 1.0
+) -> np.ndarray:
+    """Periodic 1/f^slope noise float32 (height, width) of unit deviation.
 
     `coarsest` is the lowest frequency kept, in cycles over the shorter side.
     """
-    fy = np.fft.fftfreq(height)[:, None]
-    fx = np.fft.rfftfreq(width)[None]
+    gain = _fractal_gain(height, width, slope, coarsest)
+    white = rng.standard_normal((2, *gain.shape), dtype=np.float32)
+    spectrum = (white[0] + 1j * white[1]) * gain
+    noise = scipy.fft.irfft2(spectrum, (height, width))
+    return noise / (noise.std() + 1e-12)
+
+
+@lru_cache(maxsize=32)
+def _fractal_gain(height: int, width: int, slope: float, coarsest: float) -> np.ndarray:
+    fy = np.fft.fftfreq(height).astype(np.float32)[:, None]
+    fx = np.fft.rfftfreq(width).astype(np.float32)[None]
     frequency = np.hypot(fy, fx) * min(height, width)
-    with np.errstate(divide="ignore"):
-        gain = np.where(frequency >= coarsest, frequency ** -float(slope), 0.0)
-    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) * gain, (height, width))
-    return (noise / (noise.std() + 1e-12)).astype(np.float32)
+    frequency[0, 0] = np.inf
+    return np.where(frequency >= coarsest, frequency**-slope, 0.0).astype(np.float32)
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
@@ -69,7 +80,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
 
 
-def shaded(rng: Rng, base: Colour, height: int, width: int, contrast: float, slope: float = 1.0) -> Any:
+def shaded(rng: Rng, base: Colour, height: int, width: int, contrast: float, slope: float = 1.0) -> np.ndarray:
     """A flat colour with fractal brightness and a little fractal tint; float (height, width, 3)."""
     bright = 1 + contrast * fractal(rng, height, width, slope)[..., None]
     tint = np.stack([fractal(rng, height, width, 1.2) for _ in range(3)], axis=-1)
