@@ -113,36 +113,45 @@ class Assembly:
         self._grid(material, vertices, normals, around, along, rectangle)
 
     def cylinder(self, material: str, base: Triple, radius: float, height: float, sides: int = 10) -> None:
-        """A closed upright cylinder."""
-        rim = [(radius, 0), (radius, height), (radius, height), (0, height)]
-        self.turned(material, base, [(0, 0), (radius, 0), *rim], sides)
+        """An upright cylinder with a lid."""
+        self.turned(material, base, [(radius, 0), (radius, height)], sides)
+        self.disc(material, (base[0], base[1], base[2] + height), radius, sides)
 
     def cushion(
         self, material: str, centre: Triple, size: Triple, yaw: float = 0.0, squareness: float = 0.35,
         rectangle: Rectangle | None = None,
     ) -> None:
-        """A rounded box (superellipsoid); small `squareness` is boxier, 1 is an ellipsoid."""
-        latitude, longitude = np.linspace(-np.pi / 2, np.pi / 2, 11), np.linspace(-np.pi, np.pi, 21)
-        latitude_grid, longitude_grid = np.meshgrid(latitude, longitude, indexing="ij")
+        """A rounded box |x|^n + |y|^n + |z|^n = 1 with n = 2 / squareness: 1 is an ellipsoid, less is boxier."""
+        exponent, half, turn = 2.0 / squareness, np.asarray(size) / 2, pose(*centre, yaw=yaw)
+        steps = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 9))
+        for axis, sign in ((0, 1), (0, -1), (1, 1), (1, -1), (2, 1), (2, -1)):
+            lower_left, lower_right, _, upper_left = _face(axis, sign)
+            s, t = np.meshgrid((steps + 1) / 2, (steps + 1) / 2)
+            cube = lower_left + s[..., None] * (lower_right - lower_left) + t[..., None] * (upper_left - lower_left)
+            unit = cube / (np.abs(cube) ** exponent).sum(-1, keepdims=True) ** (1 / exponent)
+            normals = np.sign(unit) * np.abs(unit) ** (exponent - 1) / half
+            normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+            edges = [np.linalg.norm((corner - lower_left) * half) for corner in (lower_right, upper_left)]
+            placed = unit * half @ turn[:3, :3].T + turn[:3, 3]
+            columns, rows = ((steps + 1) / 2 * edge for edge in edges)
+            self._grid(material, placed, normals @ turn[:3, :3].T, columns, rows, rectangle)
 
-        def solid(exponent: float) -> Array:
-            ring = _power(np.cos(latitude_grid), exponent)
-            return np.stack(
-                [
-                    ring * _power(np.cos(longitude_grid), exponent),
-                    ring * _power(np.sin(longitude_grid), exponent),
-                    _power(np.sin(latitude_grid), exponent),
-                ],
-                -1,
-            )
-
-        half, turn = np.asarray(size) / 2, pose(*centre, yaw=yaw)
-        vertices = solid(squareness) * half
-        normals = solid(2.0 - squareness) / half
-        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-        around, along = longitude * half[:2].max(), latitude * half.max()
-        placed = vertices @ turn[:3, :3].T + turn[:3, 3]
-        self._grid(material, placed, normals @ turn[:3, :3].T, around, along, rectangle)
+    def disc(self, material: str, centre: Triple, radius: float, sides: int = 24) -> None:
+        """A round sheet that faces up."""
+        angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
+        rings = [radius * share * np.stack([np.cos(angle), np.sin(angle)], -1) for share in (1 / 3, 2 / 3, 1)]
+        flat = np.concatenate([np.zeros((1, 2)), *rings])
+        index = np.arange(sides)
+        following = (index + 1) % sides
+        faces = [np.stack([0 * index, 1 + index, 1 + following], -1)]
+        for ring in (1, 1 + sides):
+            inner, outer = ring + index, ring + sides + index
+            faces.append(np.stack([inner, outer, ring + sides + following], -1))
+            faces.append(np.stack([inner, ring + sides + following, ring + following], -1))
+        vertices = np.column_stack([flat, np.zeros(len(flat))]) + np.asarray(centre)
+        normals = np.tile([0, 0, 1.0], (len(flat), 1))
+        uv = flat + self.rng.uniform(0, 4, 2)
+        self.patches.append(Patch(material, vertices, normals, uv, np.concatenate(faces)))
 
     def _grid(
         self, material: str, vertices: Array, normals: Array, around: Array, along: Array,
@@ -154,7 +163,7 @@ class Assembly:
             u, v = np.meshgrid(around + offset[0], along + offset[1])
         else:
             u0, v0, u1, v1 = rectangle
-            u, v = np.meshgrid(np.linspace(u0, u1, columns), np.linspace(v0, v1, rows))
+            u, v = np.meshgrid(u0 + (u1 - u0) * around / around[-1], v0 + (v1 - v0) * along / along[-1])
         corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
         lower = np.stack([corner, corner + 1, corner + columns + 1], -1)
         upper = np.stack([corner, corner + columns + 1, corner + columns], -1)
@@ -182,10 +191,6 @@ def merge(patches: Iterable[Patch]) -> dict[str, Patch]:
             np.concatenate([patch.faces + start for patch, start in zip(group, starts, strict=True)]),
         )
     return merged
-
-
-def _power(base: Array, exponent: float) -> Array:
-    return np.sign(base) * np.abs(base) ** exponent
 
 
 def _corner_uv(rectangle: Rectangle) -> Array:

@@ -39,10 +39,11 @@ MIDDLE_PIECES: dict[str, tuple[furniture.Maker, ...]] = {
 
 @dataclass(frozen=True)
 class Landmark:
-    """Something worth looking at: a point (x, y, z) and the room that it is in."""
+    """Something to look at: a point (x, y, z), the room that it is in, and how much there is to see."""
 
     point: tuple[float, float, float]
     room: int
+    interest: float
 
 
 class Occupancy:
@@ -100,7 +101,8 @@ def furnish(rng: np.random.Generator, plan: FloorPlan) -> tuple[Assembly, Occupa
             if _fits(occupancy, plan, room, piece, transform):
                 everything.place(piece.part, transform)
                 x, y = transform[0, 3], transform[1, 3]
-                landmarks.append(Landmark((float(x), float(y), piece.gaze_height), index))
+                interest = float(sum(len(patch.faces) for patch in piece.part.patches)) ** 0.5
+                landmarks.append(Landmark((float(x), float(y), piece.gaze_height), index, interest))
     return everything, occupancy, landmarks
 
 

@@ -64,8 +64,10 @@ def table(
 def round_table(rng: np.random.Generator) -> Furniture:
     """A round table on a column, with two to four chairs."""
     part, radius, height = Assembly(rng), rng.uniform(0.4, 0.6), rng.uniform(0.68, 0.76)
-    edge = [(radius, height - 0.035), (radius, height), (radius, height), (0, height)]
-    part.turned(_wood(rng), (0, 0, 0), [(0, height - 0.035), (radius, height - 0.035), *edge], 28)
+    material = _wood(rng)
+    part.turned(material, (0, 0, 0), [(radius, height - 0.035), (radius, height)], 28)
+    part.disc(material, (0, 0, height), radius, 28)
+    part.disc(material, (0, 0, height - 0.034), radius, 28)
     part.turned("metal", (0, 0, 0), [(0.28, 0), (0.27, 0.02), (0.04, 0.05), (0.035, height - 0.035)], 16)
     clutter.scatter(part, clutter.LIVING, 1.3 * radius, 1.3 * radius, height, 3, facing=3.1)
     chairs, first = int(rng.integers(2, 5)), rng.uniform(0, 6.28)

@@ -274,5 +274,6 @@ def outdoors(rng: np.random.Generator) -> Image:
     return finish(rng, cv2.GaussianBlur(picture, (0, 0), 3.0), 0.03)
 
 
+HARD_FLOORS: tuple[Callable[[np.random.Generator], Image], ...] = (planks, tiles, stone, tiles)
 FLOORS: tuple[Callable[[np.random.Generator], Image], ...] = (planks, carpet, tiles)
 WALLS: tuple[Callable[[np.random.Generator], Image], ...] = (plaster, plaster, wallpaper, bricks)

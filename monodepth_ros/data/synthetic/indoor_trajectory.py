@@ -81,10 +81,13 @@ def _trace_back(before: Array, start: int, end: int) -> list[int]:
 def _next_landmark(rng: np.random.Generator, landmarks: list[Landmark], previous: Landmark | None) -> Landmark:
     """Another landmark, mostly of the same room."""
     others = [landmark for landmark in landmarks if landmark is not previous]
-    if previous is not None and rng.random() < 0.75:
+    if previous is not None and rng.random() < 0.85:
         same = [landmark for landmark in others if landmark.room == previous.room]
         others = same or others
-    return others[int(rng.integers(len(others)))] if others else landmarks[0]
+    if not others:
+        return landmarks[0]
+    interest = np.array([landmark.interest for landmark in others])
+    return others[int(rng.choice(len(others), p=interest / interest.sum()))]
 
 
 def _viewpoint(rng: np.random.Generator, occupancy: Occupancy, cells: Array, landmark: Landmark) -> int:
@@ -93,7 +96,7 @@ def _viewpoint(rng: np.random.Generator, occupancy: Occupancy, cells: Array, lan
     room = occupancy.plan.rooms[landmark.room]
     x, y = (cells * CELL).T
     inside = (x > room.x0) & (x < room.x1) & (y > room.y0) & (y < room.y1)
-    good = np.flatnonzero(inside & (distance > 1.0) & (distance < 2.8))
+    good = np.flatnonzero(inside & (distance > 1.0) & (distance < 2.5))
     return int(rng.choice(good)) if len(good) else int(np.argmin(distance))
 
 
@@ -101,9 +104,9 @@ def _gaze(rng: np.random.Generator, occupancy: Occupancy, leg: Array, landmark: 
     """What is looked at along a leg: the way ahead until the landmark's room is entered, then the landmark."""
     room = occupancy.plan.rooms[landmark.room]
     ahead = np.minimum(np.arange(len(leg)) + round(LOOK_AHEAD / CELL), len(leg) - 1)
-    height = rng.uniform(0.8, 1.2)
+    height = rng.uniform(0.6, 1.1)
     forward = np.column_stack([leg[ahead], np.full(len(leg), height)])
-    wanted = np.asarray(landmark.point) + np.append(rng.normal(0, 0.2, 2), rng.uniform(-0.2, 0.25))
+    wanted = np.asarray(landmark.point) + np.append(rng.normal(0, 0.2, 2), rng.uniform(-0.35, 0.15))
     near = np.hypot(*(leg[ahead] - leg).T) < 0.8
     inside = np.array([room.contains(x, y) for x, y in leg]) | near
     return np.where(inside[:, None], wanted, forward)
@@ -146,7 +149,7 @@ def _eyes(rng: np.random.Generator, positions: Array, targets: Array, fps: float
     """Yaw and pitch in radians that follow the targets no faster than a person turns, and wander a little."""
     frames = len(positions)
     away = targets - positions
-    wander = [np.radians(shake(rng, frames, fps, amplitude, 0.3)) for amplitude in (9.0, 5.0)]
+    wander = [np.radians(shake(rng, frames, fps, amplitude, 0.3)) for amplitude in (7.0, 5.0)]
     wanted_yaw = np.unwrap(np.arctan2(away[:, 1], away[:, 0])) + wander[0]
     distance = np.maximum(np.hypot(away[:, 0], away[:, 1]), 0.7)
     wanted_pitch = np.clip(np.arctan2(away[:, 2], distance) + wander[1], np.radians(-42), np.radians(12))

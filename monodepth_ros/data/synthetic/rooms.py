@@ -11,6 +11,7 @@ from monodepth_ros.data.synthetic.assembly import PRINTS, Array, Patch, merge
 from monodepth_ros.data.synthetic.baked_light import bake, register_baked_emitter, tessellated
 from monodepth_ros.data.synthetic.floor_plan import make_plan
 from monodepth_ros.data.synthetic.furnishing import furnish
+from monodepth_ros.data.synthetic.gloss import darkened, glossy_bsdf
 from monodepth_ros.data.synthetic.indoor_trajectory import plan_walk, walk_poses
 from monodepth_ros.data.synthetic.mitsuba_backend import is_vectorised, load_mitsuba
 from monodepth_ros.data.synthetic.prints import make_atlas
@@ -21,7 +22,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 MAX_BOUNCES = 3
 LIGHT_GRID = 0.12  # metres between the points at which light is baked
-LIGHT_SAMPLES = 64
+LIGHT_SAMPLES = 24
 PLANNED_FRAMES = 500  # walks are planned in multiples of this, so that a longer one begins like a shorter one
 
 # Metres that one repeat of a texture covers.
@@ -33,11 +34,12 @@ SURFACES = {
     "fabric_a": surfaces.fabric, "fabric_b": surfaces.fabric, "plastic": surfaces.plastic, "ceramic": surfaces.ceramic,
     "metal": surfaces.metal, "cardboard": surfaces.cardboard, "leaf": surfaces.leaf, "stone": surfaces.stone,
     "rug": surfaces.carpet, "splashback": surfaces.tiles, "trim": surfaces.trim, PRINTS: make_atlas,
-    "ceiling": surfaces.ceiling, "lamp": surfaces.ceiling, "window": surfaces.outdoors,
+    "mirror": surfaces.metal, "ceiling": surfaces.ceiling, "lamp": surfaces.ceiling, "window": surfaces.outdoors,
 }
 # Radiance of what shines.
-LAMP, WINDOW = 9.0, 5.0
-WINDOW_SEEN = 0.08  # of its light: a lens would show it burnt out, and nothing is learnt from that
+LAMP, WINDOW = 14.0, 3.5
+GLARE = 0.5  # share of a window's light that mirroring surfaces show
+WINDOW_SEEN = 0.1  # of its light: a lens would show it burnt out, and nothing is learnt from that
 BLACK = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
 
 
@@ -54,58 +56,71 @@ def build_glossy_rooms(seed: int, frames: int, camera: PinholeCamera, fps: float
 def _build(name: str, seed: int, frames: int, camera: PinholeCamera, fps: float, glossy: bool) -> World:
     rng = np.random.default_rng([seed, 7])
     plan = make_plan(rng)
-    shell = build_shell(rng, plan)
+    shell = build_shell(rng, plan, mirrors=glossy)
     contents, occupancy, landmarks = furnish(rng, plan)
     planned = PLANNED_FRAMES * max(1, -(-frames // PLANNED_FRAMES))
     walk = plan_walk(rng, occupancy, landmarks, length=planned / fps)
     poses, speed = walk_poses(rng, walk, planned, fps)
     patches = merge(tessellated(patch, LIGHT_GRID) for patch in shell.patches + contents.patches)
-    textures = {material: _texture(rng, _kind(material)) for material in patches}
-    scene = _baked_scene(patches, textures, seed, glossy) if is_vectorised() else _lit_scene(patches, textures)
-    return World(name, scene, poses[:frames], speed[:frames], camera, fps, MAX_BOUNCES, glossy)
+    textures = {material: _texture(rng, _kind(material), glossy) for material in patches}
+    assemble = _baked_scene if is_vectorised() else _lit_scene
+    scene = assemble(patches, textures, glossy, seed)
+    bounces = MAX_BOUNCES if glossy or not is_vectorised() else 0
+    return World(name, scene, poses[:frames], speed[:frames], camera, fps, bounces, glossy)
 
 
 def _kind(material: str) -> str:
     return material.rstrip("0123456789")
 
 
-def _texture(rng: np.random.Generator, kind: str) -> surfaces.Image:
+def _texture(rng: np.random.Generator, kind: str, glossy: bool) -> surfaces.Image:
     if kind == "floor":
-        return surfaces.FLOORS[int(rng.integers(len(surfaces.FLOORS)))](rng)
-    if kind in ("wall", "accent"):
-        return surfaces.WALLS[int(rng.integers(len(surfaces.WALLS)))](rng)
-    return SURFACES[kind](rng)
+        choice = surfaces.HARD_FLOORS if glossy else surfaces.FLOORS
+        texture = choice[int(rng.integers(len(choice)))](rng)
+    elif kind in ("wall", "accent"):
+        texture = surfaces.WALLS[int(rng.integers(len(surfaces.WALLS)))](rng)
+    else:
+        texture = SURFACES[kind](rng)
+    return darkened(rng, kind, texture) if glossy else texture
 
 
-def _baked_scene(patches: dict[str, Patch], textures: dict[str, surfaces.Image], seed: int, glossy: bool) -> dict[str, Any]:
-    """Meshes that send out the light which falls on them, found beforehand."""
+def _baked_scene(
+    patches: dict[str, Patch], textures: dict[str, surfaces.Image], glossy: bool, seed: int
+) -> dict[str, Any]:
+    """Meshes that send out the matte light which falls on them, found beforehand; only mirroring is left to trace."""
     mi = load_mitsuba()
     register_baked_emitter()
-    means = {material: np.clip(surfaces.linear(texture).mean((0, 1)), 0.04, 0.85) for material, texture in textures.items()}
+    rng = np.random.default_rng([seed, 11])
+    means = {material: np.clip(surfaces.linear(texture).mean((0, 1)), 0.02, 0.85) for material, texture in textures.items()}
     plain = {}
     for material, patch in patches.items():
         reflectance = {"type": "rgb", "value": means[material].tolist()}
-        bsdf = {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": reflectance}}
-        plain[material] = _mesh(material, patch, bsdf, _light(material, textures[material]))
+        plain[material] = _mesh(material, patch, _matte(reflectance), _light(material, textures[material]))
     light = bake(plain, patches, means, LIGHT_SAMPLES, seed)
+    seen = GLARE if glossy else WINDOW_SEEN
     scene = {}
     for material, patch in patches.items():
         texture = textures[material]
-        own = _light(material, texture, WINDOW_SEEN * WINDOW)
+        emitter = _light(material, texture, seen * WINDOW)
         baked = {"type": "baked", "reflectance": bitmap(texture), "sampling_weight": 0.0}
-        scene[material] = _mesh(material, patch, BLACK, own or baked, light[material])
+        bsdf = glossy_bsdf(rng, _kind(material), None) if glossy else None
+        scene[material] = _mesh(material, patch, bsdf or BLACK, emitter or baked, light[material])
     return scene
 
 
-def _lit_scene(patches: dict[str, Patch], textures: dict[str, surfaces.Image]) -> dict[str, Any]:
+def _lit_scene(patches: dict[str, Patch], textures: dict[str, surfaces.Image], glossy: bool, seed: int) -> dict[str, Any]:
     """Meshes with ordinary materials and lights, for a renderer that cannot bake."""
-    return {
-        material: _mesh(
-            material, patch, {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": bitmap(textures[material])}},
-            _light(material, textures[material]),
-        )
-        for material, patch in patches.items()
-    }
+    rng = np.random.default_rng([seed, 11])
+    scene = {}
+    for material, patch in patches.items():
+        base = bitmap(textures[material])
+        bsdf = glossy_bsdf(rng, _kind(material), base) if glossy else None
+        scene[material] = _mesh(material, patch, bsdf or _matte(base), _light(material, textures[material]))
+    return scene
+
+
+def _matte(reflectance: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": reflectance}}
 
 
 def _light(material: str, texture: surfaces.Image, radiance: float = WINDOW) -> dict[str, Any] | None:

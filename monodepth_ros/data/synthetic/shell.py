@@ -35,7 +35,7 @@ def local_openings(room: Room, side: str) -> list[Opening]:
     return sorted(openings, key=lambda opening: opening.start)
 
 
-def build_shell(rng: np.random.Generator, plan: FloorPlan) -> Assembly:
+def build_shell(rng: np.random.Generator, plan: FloorPlan, mirrors: bool = False) -> Assembly:
     """Everything that does not stand on a floor. Materials: floor<i>, wall<i>, accent<i>, ceiling, window, lamp ..."""
     shell = Assembly(rng)
     for index, room in enumerate(plan.rooms):
@@ -44,7 +44,7 @@ def build_shell(rng: np.random.Generator, plan: FloorPlan) -> Assembly:
         for side in room_sides(room):
             material = f"accent{index}" if side == accent else f"wall{index}"
             _wall(shell, plan, room, side, material)
-            _decorate(shell, plan, room, side)
+            _decorate(shell, plan, room, side, mirrors)
     for doorway in plan.doorways:
         frame = Assembly(rng)
         half, reach = doorway.width / 2, THICKNESS / 2 + 0.01
@@ -148,7 +148,7 @@ def _door_frame(part: Assembly, width: float) -> None:
         part.box("trim", (0, y * (depth / 2), 2.14), (width + 0.14, 0.02, 0.08))
 
 
-def _decorate(shell: Assembly, plan: FloorPlan, room: Room, side: str) -> None:
+def _decorate(shell: Assembly, plan: FloorPlan, room: Room, side: str, mirrors: bool) -> None:
     """Pictures, notices, boards, shelves and switches on the free stretches of a wall."""
     rng = shell.rng
     frame, start, end = side_frame(room, side)
@@ -163,12 +163,12 @@ def _decorate(shell: Assembly, plan: FloorPlan, room: Room, side: str) -> None:
         if x + width > end - 0.1:
             break
         if rng.random() < 0.8:
-            _hang(part, x + width / 2, width, plan.height)
+            _hang(part, x + width / 2, width, plan.height, mirrors)
         x += width + rng.uniform(0.1, 0.7)
     shell.place(part, frame)
 
 
-def _hang(part: Assembly, x: float, width: float, ceiling: float) -> None:
+def _hang(part: Assembly, x: float, width: float, ceiling: float, mirrors: bool) -> None:
     rng = part.rng
     kind = int(rng.integers(5))
     z = rng.uniform(1.35, 1.6)
@@ -176,7 +176,11 @@ def _hang(part: Assembly, x: float, width: float, ceiling: float) -> None:
         height = width * rng.uniform(0.7, 1.4)
         height = min(height, 2 * (ceiling - 0.2 - z), 1.3)
         part.box("wood_dark", (x, 0.01, z), (width, 0.02, height))
-        part.card("picture" if kind == 0 else "cover", (x, 0.022, z), width - 0.04, height - 0.04)
+        half, rise = width / 2 - 0.02, height / 2 - 0.02
+        if mirrors and rng.random() < 0.35:
+            part.quad("mirror", [[x + half, 0.022, z - rise], [x - half, 0.022, z - rise], [x - half, 0.022, z + rise], [x + half, 0.022, z + rise]])
+        else:
+            part.card("picture" if kind == 0 else "cover", (x, 0.022, z), 2 * half, 2 * rise)
     elif kind == 2:  # notice board
         height = rng.uniform(0.5, 0.9)
         part.box("cardboard", (x, 0.008, z), (width, 0.016, height))
