@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from monodepth_ros.learning.compilation import compiled_once
 
 C1 = 0.01**2
 C2 = 0.03**2
@@ -49,21 +52,26 @@ def photometric_error(first: Tensor, second: Tensor, ssim_weight: float = 0.85) 
 class FixedTarget:
     """A target that many images are compared with, its window statistics computed once.
 
-    ``image``, ``mean`` and ``variance`` are ``(..., C, H, W)`` and carry no gradient.
+    ``mean`` and ``variance`` are ``(..., C, H, W)``, ``padded`` is the image with a reflected
+    border of one pixel; none gets a gradient. ``compiled``: torch.compile fuses the arithmetic.
     """
 
-    image: Tensor
+    padded: Tensor
     mean: Tensor
     variance: Tensor
+    compiled: bool = False
 
     @classmethod
-    def of(cls, image: Tensor) -> FixedTarget:
-        """The statistics of ``image``."""
-        mean = box_mean(image)
-        return cls(image, mean, box_mean(image * image) - mean * mean)
+    def of(cls, image: Tensor, compiled: bool = False) -> FixedTarget:
+        """The statistics of ``image`` ``(..., C, H, W)``."""
+        padded = _reflected(image)
+        mean = _window_mean(padded)
+        return cls(padded, mean, _window_mean(padded * padded) - mean * mean, compiled)
 
     def __getitem__(self, index: Any) -> FixedTarget:
-        return FixedTarget(self.image[index], self.mean[index], self.variance[index])
+        return FixedTarget(
+            self.padded[index], self.mean[index], self.variance[index], self.compiled
+        )
 
     def photometric_error(self, image: Tensor, ssim_weight: float = 0.85) -> Tensor:
         """As the function :func:`photometric_error`, several times faster.
@@ -71,84 +79,120 @@ class FixedTarget:
         ``image`` broadcasts against the target; it alone gets a gradient, in closed form.
         """
         if ssim_weight == 0:
-            return photometric_error(image, self.image, 0.0)
-        return _FixedTargetError.apply(image, self.image, self.mean, self.variance, ssim_weight)
+            return photometric_error(image, _inner(self.padded), 0.0)
+        return _FixedTargetError.apply(image, self, ssim_weight)
 
 
-def _box_mean(x: Tensor) -> Tensor:
-    # Separable sums of shifted views: an order of magnitude faster on a CPU than avg_pool2d.
-    rows = x * (1 / 9)
-    rows[..., 1:, :].add_(x[..., :-1, :], alpha=1 / 9)
-    rows[..., :-1, :].add_(x[..., 1:, :], alpha=1 / 9)
-    rows[..., 0, :].add_(x[..., 1, :], alpha=1 / 9)
-    rows[..., -1, :].add_(x[..., -2, :], alpha=1 / 9)
-    mean = rows.clone()
-    mean[..., 1:] += rows[..., :-1]
-    mean[..., :-1] += rows[..., 1:]
-    mean[..., 0] += rows[..., 1]
-    mean[..., -1] += rows[..., -2]
-    return mean
+class _FixedTargetError(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, target: FixedTarget, weight: float) -> Tensor:
+        function = compiled_once(_error) if target.compiled else _error
+        x, y = _reflected(image), target.padded
+        error, *derivatives = function(x, y, target.mean, target.variance, weight)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(x, y, *derivatives)
+            ctx.weight, ctx.compiled = weight, target.compiled
+        return error
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        function = compiled_once(_error_adjoint) if ctx.compiled else _error_adjoint
+        x, y, *derivatives = ctx.saved_tensors
+        return function(gradient, x, y, *derivatives, ctx.weight), None, None
 
 
-def _box_mean_adjoint(x: Tensor) -> Tensor:
-    rows = x * (1 / 9)
-    rows[..., 1:, :].add_(x[..., :-1, :], alpha=1 / 9)
-    rows[..., :-1, :].add_(x[..., 1:, :], alpha=1 / 9)
-    rows[..., 1, :].add_(x[..., 0, :], alpha=1 / 9)
-    rows[..., -2, :].add_(x[..., -1, :], alpha=1 / 9)
-    result = rows.clone()
-    result[..., 1:] += rows[..., :-1]
-    result[..., :-1] += rows[..., 1:]
-    result[..., 1] += rows[..., 0]
-    result[..., -2] += rows[..., -1]
-    return result
+def _error(
+    x: Tensor, y: Tensor, y_mean: Tensor, y_variance: Tensor, weight: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The error, and half of SSIM's derivatives by E[x], by E[x^2], negated, and by E[xy].
+
+    ``x`` and ``y`` are padded. SSIM lies in [-1, 1] by the Cauchy-Schwarz inequality: clamping
+    removes rounding and never changes the derivatives.
+    """
+    x_mean = _window_mean(x)
+    means, x_mean_squared = x_mean * y_mean, x_mean * x_mean
+    luminance = 2 * means + C1
+    structure = 2 * (_window_mean(x * y) - means) + C2
+    luminance_norm = x_mean_squared + y_mean * y_mean + C1
+    structure_norm = _window_mean(x * x) - x_mean_squared + y_variance + C2
+    inverse = 1 / (luminance_norm * structure_norm)
+    ssim = luminance * structure * inverse
+    by_mean = y_mean * (structure - luminance) - x_mean * ssim * (structure_norm - luminance_norm)
+    by_square = ssim * inverse * luminance_norm
+    by_product = luminance * inverse
+    dissimilarity = (0.5 - 0.5 * ssim).clamp(0, 1).mean(-3, keepdim=True)
+    absolute = (_inner(x) - _inner(y)).abs().mean(-3, keepdim=True)
+    error = weight * dissimilarity + (1 - weight) * absolute
+    return error, by_mean * inverse, by_square, by_product
+
+
+def _error_adjoint(
+    gradient: Tensor,
+    x: Tensor,
+    y: Tensor,
+    by_mean: Tensor,
+    by_square: Tensor,
+    by_product: Tensor,
+    weight: float,
+) -> Tensor:
+    """The gradient by the unpadded x of the error whose gradient is given."""
+    x, y = _inner(x), _inner(y)
+    gradient = gradient / x.shape[-3]
+    # d dissimilarity / d SSIM = -1/2: with halved derivatives only its sign is left.
+    by_ssim = -weight * gradient
+    return (
+        _window_mean_adjoint(by_ssim * by_mean)
+        - x * _window_mean_adjoint(by_ssim * by_square)
+        + y * _window_mean_adjoint(by_ssim * by_product)
+        + (1 - weight) * gradient * (x - y).sign()
+    )
 
 
 class _BoxMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _box_mean(x)
+        return _window_mean(_reflected(x))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _box_mean_adjoint(gradient)
+        return _window_mean_adjoint(gradient)
 
 
-class _FixedTargetError(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, y: Tensor, y_mean: Tensor, y_variance: Tensor, weight: float
-    ) -> Tensor:
-        x_mean = box_mean(x)
-        means = x_mean * y_mean
-        x_mean_squared = x_mean * x_mean
-        n1 = 2 * means + C1
-        n2 = (box_mean(x * y) - means).mul_(2).add_(C2)
-        d1 = torch.addcmul(x_mean_squared, y_mean, y_mean).add_(C1)
-        d2 = (box_mean(x * x) - x_mean_squared).add_(y_variance).add_(C2)
-        inverse = (d1 * d2).reciprocal_()
-        ssim = n1 * n2 * inverse
-        difference = x - y
-        if ctx.needs_input_grad[0]:
-            # Derivatives of SSIM by E[x], E[x^2] and E[xy]. SSIM lies in [-1, 1] by the
-            # Cauchy-Schwarz inequality, so that clamping never changes its gradient.
-            by_mean = (y_mean * (n2 - n1)).sub_(x_mean * ssim * (d2 - d1)).mul_(inverse)
-            by_square = ssim * inverse * d1
-            by_product = n1.mul_(inverse)
-            ctx.save_for_backward(x, y, difference.sign(), by_mean, by_square, by_product)
-            ctx.weight = weight
-        dissimilarity = ssim.mul_(-0.5).add_(0.5).clamp_(0, 1).mean(-3, keepdim=True)
-        absolute = difference.abs_().mean(-3, keepdim=True)
-        return dissimilarity.mul_(weight).add_(absolute, alpha=1 - weight)
+def _window_mean(padded: Tensor) -> Tensor:
+    # Sums of shifted views: an order of magnitude faster on a CPU than avg_pool2d.
+    rows = padded[..., :-2, :] + padded[..., 1:-1, :]
+    rows += padded[..., 2:, :]
+    mean = rows[..., :-2] + rows[..., 1:-1]
+    mean += rows[..., 2:]
+    mean *= 1 / 9
+    return mean
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, sign, by_mean, by_square, by_product = ctx.saved_tensors
-        gradient = gradient / x.shape[-3]
-        # d dissimilarity / d SSIM = -1/2 cancels the factors 2 of the derivatives.
-        by_ssim = -ctx.weight * gradient
-        result = _box_mean_adjoint(by_ssim * by_mean)
-        result.addcmul_(x, _box_mean_adjoint(by_ssim * by_square), value=-1)
-        result.addcmul_(y, _box_mean_adjoint(by_ssim * by_product))
-        result.addcmul_(sign, gradient, value=1 - ctx.weight)
-        return result, None, None, None, None
+
+def _window_mean_adjoint(gradient: Tensor) -> Tensor:
+    """The adjoint of reflecting the border and averaging, by the image before both."""
+    height, width = gradient.shape[-2:]
+    padded = F.pad(gradient * (1 / 9), (1, 1, 1, 1))
+    up, down = (weights[:, None] for weights in _adjoint_weights(height, gradient))
+    rows = padded[..., 1:-1, :] + up * padded[..., :-2, :]
+    rows += down * padded[..., 2:, :]
+    left, right = _adjoint_weights(width, gradient)
+    result = rows[..., 1:-1] + left * rows[..., :-2]
+    result += right * rows[..., 2:]
+    return result
+
+
+def _adjoint_weights(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """How often a pixel is in its predecessor's and successor's window: twice beside the border."""
+    index = torch.arange(size, device=like.device)
+    one = torch.ones((), dtype=like.dtype, device=like.device)
+    return torch.where(index == 1, 2 * one, one), torch.where(index == size - 2, 2 * one, one)
+
+
+def _reflected(image: Tensor) -> Tensor:
+    """``(..., C, H, W)`` with a border of one pixel, reflected about the outermost centres."""
+    padded = F.pad(image.flatten(end_dim=-4), (1, 1, 1, 1), mode="reflect")
+    return padded.view(*image.shape[:-2], *padded.shape[-2:])
+
+
+def _inner(padded: Tensor) -> Tensor:
+    return padded[..., 1:-1, 1:-1]

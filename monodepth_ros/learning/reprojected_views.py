@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from monodepth_ros.learning.photometric import FixedTarget
 from monodepth_ros.learning.reprojection import (
-    homogeneous_pixels,
     sampling_coordinates,
     source_projection,
 )
@@ -21,19 +20,23 @@ class ReprojectedViews:
     """
 
     def __init__(
-        self, images: Tensor, T_source_target: Tensor, K: Tensor, ssim_weight: float, padding: str
+        self,
+        images: Tensor,
+        T_source_target: Tensor,
+        K: Tensor,
+        ssim_weight: float,
+        padding: str,
+        compiled: bool = False,
     ) -> None:
         """Take images ``(B, 1 + S, 3, H, W)``, target first, and poses ``(B, S, 4, 4)``."""
         self.size = image_size(images)
         self.ssim_weight = ssim_weight
         self.padding = padding
+        self.compiled = compiled
         self.sources = images[:, 1:].contiguous()
         self.homography, self.epipole = source_projection(T_source_target, K, *self.size)
         with torch.no_grad():
-            self._target = FixedTarget.of(images[:, :1].contiguous())
-            self._pixels = homogeneous_pixels(*self.size, like=K)
-            at_infinity = self.homography @ self._pixels.flatten(1)
-            self._at_infinity = at_infinity.unflatten(-1, self.size)
+            self._target = FixedTarget.of(images[:, :1], compiled)
 
     @torch.no_grad()
     def identity_errors(self) -> Tensor:
@@ -49,11 +52,7 @@ class ReprojectedViews:
         ``epipole`` (slices of this object's) are what gets a gradient.
         """
         coordinates = sampling_coordinates(
-            upsample(inverse_depth, self.size),
-            homography,
-            epipole,
-            self._at_infinity[s],
-            self._pixels,
+            upsample(inverse_depth, self.size), homography, epipole, self.compiled
         )
         warped = F.grid_sample(
             self.sources[s].flatten(0, 1),

@@ -1,9 +1,9 @@
 """Where the target's pixels land in the sources, as a function of inverse depth.
 
-With ``u`` the homogeneous target pixel and ``r = 1 / depth``, the projection ``K (R depth K^-1 u + t)`` divided by
-the depth is ``q = (K R K^-1) u + r K t``: one matrix and one vector for each source, shared by
-all scales and computed once. Both carry the scaling to the coordinates in [-1, 1] that
-``grid_sample`` wants.
+With ``u`` the homogeneous target pixel and ``r = 1 / depth``, the projection ``K (R X + t)`` of its
+point ``X = K^-1 u / r``, multiplied by ``r``, is ``q = (K R K^-1) u + r K t``: one matrix and one
+vector for each source, shared by all scales and computed once. Both carry the scaling to the
+coordinates in [-1, 1] that ``grid_sample`` wants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics, pixel_grid
+from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
+from monodepth_ros.learning.compilation import compiled_once
 
 # Below this, the division by q_z is not trusted; 0 / 0 must never reach the sampler.
 _SMALLEST_Z = 1e-7
@@ -36,14 +37,8 @@ def source_projection(
     return normalise @ homography, epipole @ normalise.T
 
 
-def homogeneous_pixels(height: int, width: int, like: Tensor) -> Tensor:
-    """``[x, y, 1]`` of every pixel, ``(3, H, W)``, of the dtype and device of ``like``."""
-    grid = pixel_grid(height, width, like.device, like.dtype)
-    return torch.cat([grid, torch.ones_like(grid[:1])])
-
-
 def sampling_coordinates(
-    inverse_depth: Tensor, homography: Tensor, epipole: Tensor, at_infinity: Tensor, pixels: Tensor
+    inverse_depth: Tensor, homography: Tensor, epipole: Tensor, compiled: bool = False
 ) -> Tensor:
     """Coordinates in [-1, 1] at which to sample the sources: ``(B, S, 2, H, W)``, x first.
 
@@ -51,37 +46,56 @@ def sampling_coordinates(
         inverse_depth: of the target, ``(B, 1, H, W)``.
         homography: ``(B, S, 3, 3)``.
         epipole: ``(B, S, 3)``.
-        at_infinity: ``homography`` applied to ``pixels``, ``(B, S, 3, H, W)``: scales share it.
-        pixels: :func:`homogeneous_pixels`.
+        compiled: whether torch.compile fuses the arithmetic.
     """
-    return _SamplingCoordinates.apply(inverse_depth, homography, epipole, at_infinity, pixels)
+    return _SamplingCoordinates.apply(inverse_depth, homography, epipole, compiled)
 
 
 class _SamplingCoordinates(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        inverse_depth: Tensor,
-        homography: Tensor,
-        epipole: Tensor,
-        at_infinity: Tensor,
-        pixels: Tensor,
+        ctx: Any, inverse_depth: Tensor, homography: Tensor, epipole: Tensor, compiled: bool
     ) -> Tensor:
-        q = torch.addcmul(at_infinity, epipole[..., None, None], inverse_depth[:, None])
-        z = q[:, :, 2:]
-        z.masked_fill_(z.abs() < _SMALLEST_Z, _SMALLEST_Z)
-        coordinates = q[:, :, :2].div_(z)
-        ctx.save_for_backward(inverse_depth, epipole, coordinates, z, pixels)
+        project = compiled_once(_project) if compiled else _project
+        coordinates, z = project(inverse_depth, homography, epipole)
+        ctx.save_for_backward(inverse_depth, epipole, coordinates, z)
+        ctx.compiled = compiled
         return coordinates
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        inverse_depth, epipole, coordinates, z, pixels = ctx.saved_tensors
-        by_q = torch.empty_like(gradient[:, :, :1]).repeat(1, 1, 3, 1, 1)
-        by_xy = torch.div(gradient, z, out=by_q[:, :, :2])
-        by_q[:, :, 2] = (by_xy * coordinates).sum(2).neg_()
-        by_q = by_q.flatten(3)
-        by_homography = by_q @ pixels.flatten(1).T
-        by_epipole = (by_q @ inverse_depth.flatten(1)[:, None, :, None]).squeeze(-1)
-        by_inverse_depth = epipole.flatten(1)[:, None] @ by_q.flatten(1, 2)
-        return by_inverse_depth.view_as(inverse_depth), by_homography, by_epipole, None, None
+        adjoint = compiled_once(_project_adjoint) if ctx.compiled else _project_adjoint
+        return (*adjoint(gradient, *ctx.saved_tensors), None)
+
+
+def _project(inverse_depth: Tensor, homography: Tensor, epipole: Tensor) -> tuple[Tensor, Tensor]:
+    x, y = _axes(inverse_depth)
+    along_x = (homography[..., :1] * x).unsqueeze(-2)
+    along_y = (homography[..., 1:2] * y + homography[..., 2:]).unsqueeze(-1)
+    q = along_x + along_y + epipole[..., None, None] * inverse_depth[:, None]
+    z = q[:, :, 2:]
+    z = torch.where(z.abs() < _SMALLEST_Z, _SMALLEST_Z, z)
+    return q[:, :, :2] / z, z
+
+
+def _project_adjoint(
+    gradient: Tensor, inverse_depth: Tensor, epipole: Tensor, coordinates: Tensor, z: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    by_xy = gradient / z
+    by_q = torch.cat([by_xy, -(by_xy * coordinates).sum(2, keepdim=True)], 2)
+    by_inverse_depth = (by_q * epipole[..., None, None]).sum((1, 2)).unsqueeze(1)
+    by_epipole = (by_q * inverse_depth[:, None]).sum((-2, -1))
+    x, y = _axes(inverse_depth)
+    over_columns, over_rows = by_q.sum(-2), by_q.sum(-1)
+    by_homography = torch.stack(
+        [(over_columns * x).sum(-1), (over_rows * y).sum(-1), over_rows.sum(-1)], -1
+    )
+    return by_inverse_depth, by_homography, by_epipole
+
+
+def _axes(image: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = image.shape[-2:]
+    return (
+        torch.arange(width, dtype=image.dtype, device=image.device),
+        torch.arange(height, dtype=image.dtype, device=image.device),
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Literal
 
 import torch
@@ -67,8 +67,10 @@ class ErrorMaps:
 class SelfSupervisedObjective:
     """Photometric loss of both neighbours warped into the target, and smoothness, over scales."""
 
-    def __init__(self, settings: SelfSupervisionSettings) -> None:
+    def __init__(self, settings: SelfSupervisionSettings, compiled: bool = False) -> None:
+        """Take the switches, and whether torch.compile fuses the per-pixel arithmetic."""
         self.settings = settings
+        self.compiled = compiled
 
     def __call__(
         self,
@@ -204,7 +206,7 @@ class SelfSupervisedObjective:
 
     def _views(self, images: Tensor, K: Tensor, T: Tensor) -> ReprojectedViews:
         ssim_weight = self.settings.ssim_weight if self.settings.ssim else 0.0
-        return ReprojectedViews(images, T, K, ssim_weight, self.settings.padding)
+        return ReprojectedViews(images, T, K, ssim_weight, self.settings.padding, self.compiled)
 
     def _inverse_depth(self, disparity: Tensor) -> Tensor:
         return scaled_disparity(disparity, self.settings.min_depth, self.settings.max_depth)
@@ -213,7 +215,7 @@ class SelfSupervisedObjective:
         """One error ``(B, 1, H, W)`` of those of all sources ``(B, S, H, W)``."""
         if self.settings.average_reprojection:
             return errors.mean(1, keepdim=True)
-        return errors.amin(1, keepdim=True)
+        return reduce(torch.minimum, errors.split(1, dim=1))
 
     def _with_noise(
         self, identity: Tensor | None, generator: torch.Generator | None

@@ -8,6 +8,7 @@ next slice, where one graph over the batch would hold them all until the backwar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any
 
 import torch
@@ -22,9 +23,11 @@ SliceFunction = Callable[..., tuple[Tensor, Tensor]]
 def batch_slices(images: Tensor) -> list[slice]:
     """How to cut a batch ``(B, ..., H, W)``: for the cache on a CPU, elsewhere not at all."""
     batch = images.shape[0]
-    count = batch
-    if images.device.type == "cpu":
-        count = max(1, _CPU_SLICE_PIXELS // (images.shape[-2] * images.shape[-1]))
+    if images.device.type != "cpu":
+        return [slice(0, batch)]
+    pixels = batch * images.shape[-2] * images.shape[-1]
+    # As even as possible: compiled functions are specialised to the size of a slice.
+    count = ceil(batch / min(batch, ceil(pixels / _CPU_SLICE_PIXELS)))
     return [slice(start, start + count) for start in range(0, batch, count)]
 
 
