@@ -41,8 +41,8 @@ SLIM = Architecture(
 ARCHITECTURES: dict[str, Architecture] = {
     "monodepth2-slim": SLIM,
     "monodepth2-resnet18": Architecture(18),
-    "monodepth2-resnet34": Architecture(34),
-    "monodepth2-resnet50": Architecture(50),
+    "monodepth2-resnet34": Architecture(34, pose_layers=34),
+    "monodepth2-resnet50": Architecture(50, pose_layers=50),
 }
 
 

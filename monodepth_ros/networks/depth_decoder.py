@@ -44,12 +44,17 @@ class DepthDecoder(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Disparities in (0, 1), ``(B, 1, H / 2^s, W / 2^s)`` for s = 0..3, finest first."""
-        decoded = self._decode(features)
-        return [torch.sigmoid(self.disparity[i](decoded[i])) for i in range(SCALES)]
+        return [self._head(i, x) for i, x in enumerate(self._decode(features)[:SCALES])]
 
     def finest(self, features: Sequence[Tensor]) -> Tensor:
         """The disparity of scale 0 alone, ``(B, 1, H, W)``: what inference needs."""
-        return torch.sigmoid(self.disparity[0](self._decode(features)[0]))
+        return self._head(0, self._decode(features)[0])
+
+    def _head(self, scale: int, x: Tensor) -> Tensor:
+        # In full precision even where the network runs in half: a bfloat16 logit has steps of
+        # 1.6 percent of depth.
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.sigmoid(self.disparity[scale](x.to(self.disparity[scale].weight.dtype)))
 
     def _decode(self, features: Sequence[Tensor]) -> list[Tensor]:
         x = features[-1]
