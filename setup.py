@@ -42,8 +42,17 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
+        "nyu": ["h5py>=3"],
         "synthetic": ["mitsuba>=3.5"],
-        "test": ["hypothesis>=6", "mypy>=1.10", "pytest>=8,<9", "ruff>=0.6", "setuptools", "wheel"],
+        "test": [
+            "h5py>=3",
+            "hypothesis>=6",
+            "mypy>=1.10",
+            "pytest>=8,<9",
+            "ruff>=0.6",
+            "setuptools",
+            "wheel",
+        ],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
