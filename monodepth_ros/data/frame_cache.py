@@ -91,7 +91,8 @@ def cache_sequence(
 
     A distorted camera's images are rectified, K kept; ``valid`` (bool HxW) then tells which pixels
     show something. With ``depth`` truth is kept too where the sequence has any, resized by nearest
-    neighbour, NaN where a pixel has none. The cache is keyed by the state of the sequence's files, its camera and the size.
+    neighbour, NaN where a pixel has none. The cache is keyed by the state of the sequence's files,
+    its camera and the size.
     """
     root = root or default_cache()
     height, width = size
@@ -159,7 +160,10 @@ def cached_array(
     folder = root / f"{name.replace('/', '_')}-{key}"
     if folder.is_dir():
         return CachedArray(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{root}: no place for the frame cache ({error.strerror})") from error
     with _locked(folder.with_name(folder.name + ".lock")):
         if not folder.is_dir():  # another process may have built it while this one waited
             _build(folder, name, shape, np.dtype(dtype), produce)
@@ -191,9 +195,12 @@ def _build(
                 array[index] = np.nan if dtype.kind == "f" else 0
 
         # Threads suffice: Pillow and OpenCV let go of the interpreter while they work.
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        try:
             for _ in _progress(pool.map(fill, range(shape[0])), name, shape[0]):
                 pass
+        finally:
+            pool.shutdown(cancel_futures=True)  # an error ends the build at once
         array.flush()
         (partial / "bad.json").write_text(json.dumps(bad))
         os.replace(partial, folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monodepth_ros.data.cityscapes import is_cityscapes, open_cityscapes
+from monodepth_ros.data.euroc import is_euroc, open_euroc
 from monodepth_ros.data.image_folder import is_image_folder, open_image_folder
 from monodepth_ros.data.kitti_odometry import is_kitti_odometry, open_kitti_odometry
 from monodepth_ros.data.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
@@ -42,6 +43,7 @@ def _layouts(kitti_truth: Truth) -> tuple[Layout, ...]:
             lambda path, split: open_split(path, Path(split), kitti_truth),
         ),
         Layout("KITTI odometry", is_kitti_odometry, open_kitti_odometry),
+        Layout("EuRoC", is_euroc, open_euroc),
         Layout("NYU Depth v2", is_nyu, open_nyu, open_nyu),
         Layout("ScanNet", is_scannet, open_scannet),
         Layout("Cityscapes", is_cityscapes, open_cityscapes, open_cityscapes),

@@ -1,0 +1,96 @@
+"""EuRoC MAV recordings: distorted grey images with their stamps and calibration.
+
+::
+
+    mav0/cam0/data.csv  sensor.yaml  data/1403715273262142976.png
+    mav0/state_groundtruth_estimate0/data.csv     optional
+
+Burri et al., "The EuRoC micro aerial vehicle datasets", IJRR 2016. Poses are those of the body and
+are brought to the camera by its ``T_BS``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.data.file_sequence import FileSequence
+from monodepth_ros.data.text_file import read_numbers
+from monodepth_ros.data.tum import nearest_in_time
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
+
+DISTORTION = {"radial-tangential": "plumb_bob", "equidistant": "equidistant", "none": "none"}
+MAX_POSE_DIFFERENCE_NS = 5_000_000
+POSE_COLUMNS = 8  # stamp, position, quaternion w x y z; velocities and biases follow
+
+
+def is_euroc(path: Path) -> bool:
+    """Whether ``path`` is one recording, the folder that holds ``mav0``."""
+    return (path / "mav0/cam0/data").is_dir()
+
+
+def open_euroc(path: Path, camera: str = "cam0") -> list[FileSequence]:
+    """The recording of one camera; listed images that are not in the folder are left out."""
+    folder = path / "mav0" / camera
+    image_files = sorted(folder.glob("data/*.png"), key=lambda file: int(file.stem))
+    if not image_files:
+        raise UserError(f"{folder / 'data'}: no image in the folder")
+    stamps = np.array([int(file.stem) for file in image_files], dtype=np.int64)
+    calibration = _read_calibration(folder / "sensor.yaml")
+    return [
+        FileSequence(
+            name=path.resolve().name,
+            camera=_camera(calibration, folder / "sensor.yaml"),
+            image_files=image_files,
+            poses=_poses(path / "mav0/state_groundtruth_estimate0/data.csv", stamps, calibration),
+            stamps_ns=[int(stamp) for stamp in stamps],
+        )
+    ]
+
+
+def _read_calibration(path: Path) -> dict[str, Any]:
+    try:
+        lines = path.read_text().splitlines()
+        # OpenCV's %YAML:1.0 is not a directive that YAML knows.
+        content = yaml.safe_load("\n".join(line for line in lines if not line.startswith("%")))
+    except FileNotFoundError:
+        raise UserError(f"{path}: the file is missing") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a sensor description")
+    return content
+
+
+def _camera(calibration: dict[str, Any], path: Path) -> PinholeCamera:
+    try:
+        width, height = calibration["resolution"]
+        model = DISTORTION[calibration["distortion_model"]]
+        coefficients = tuple(calibration["distortion_coefficients"])
+        K = intrinsics_matrix(calibration["intrinsics"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not a camera's sensor description ({error!r})") from error
+    return PinholeCamera(width, height, K, model, coefficients).validate(str(path))
+
+
+def _poses(
+    path: Path, stamps: NDArray[np.int64], calibration: dict[str, Any]
+) -> list[NDArray[np.float64] | None] | None:
+    if not path.exists():
+        return None
+    rows = read_numbers(path)
+    if rows.shape[1] < POSE_COLUMNS:
+        raise UserError(f"{path}: {rows.shape[1]} numbers a row, expected at least {POSE_COLUMNS}")
+    T_body_camera = np.array(calibration["T_BS"]["data"], dtype=np.float64).reshape(4, 4)
+    bodies = np.tile(np.eye(4), (len(rows), 1, 1))
+    bodies[:, :3, :3] = Rotation.from_quat(rows[:, [5, 6, 7, 4]]).as_matrix()
+    bodies[:, :3, 3] = rows[:, 1:4]
+    poses = bodies @ T_body_camera
+    nearest = nearest_in_time(stamps, rows[:, 0].astype(np.int64), MAX_POSE_DIFFERENCE_NS)
+    return [None if index is None else poses[index] for index in nearest]
