@@ -33,6 +33,10 @@ def train(
     export: Annotated[
         Path | None, typer.Option(help="Model folder to write when the run is done.")
     ] = None,
+    checkpoint: Annotated[
+        str,
+        typer.Option(help="Which weights to export: best (by validation, if any) or last."),
+    ] = "best",
     licence: Annotated[
         str, typer.Option(help="Licence of the exported weights; the data decides it.")
     ] = "unspecified",
@@ -60,6 +64,8 @@ def train(
         raise UserError("--resume needs --out: the folder of the run to go on with")
     if out is None:
         out = Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    if checkpoint not in ("best", "last"):
+        raise UserError(f"--checkpoint {checkpoint}: neither best nor last")
     if export is not None and export.exists() and any(export.iterdir()):
         raise UserError(f"--export {export}: not empty; name a new folder")
 
@@ -74,4 +80,4 @@ def train(
         raise typer.Exit(1) from None
     typer.echo(f"run: {folder}")
     if export is not None:
-        typer.echo(f"model: {export_run(folder, export, licence)}")
+        typer.echo(f"model: {export_run(folder, export, licence, checkpoint=checkpoint)}")
