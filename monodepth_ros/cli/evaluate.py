@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import numpy as np
 import typer
@@ -109,11 +109,11 @@ def depth(
             raise UserError("--pred and --gt go together, without --data")
         pairs = read_depth_pairs(pred, gt, rule, disparity)
     else:
-        sequences = _open_all(data, "--data")
+        sequences = _open_all(data, "--data", rule.kitti_truth)
         if model is not None:
             pairs = _model_pairs(_estimator(model, device), sequences, every, rule, flip)
         else:
-            constant = mean_depth_map(_open_all(constant_from, "--constant-from"))
+            constant = mean_depth_map(_open_all(constant_from, "--constant-from", rule.kitti_truth))
             pairs = _constant_pairs(constant, sequences, every, rule)
     evaluation = evaluate_depth(_with_progress(pairs, "depth"), rule)
     summary = evaluation.summary()
@@ -196,12 +196,16 @@ def _adapted(
     )
 
 
-def _open_all(paths: list[str] | None, option: str) -> list[Sequence]:
+def _open_all(
+    paths: list[str] | None, option: str, kitti_truth: Literal["velodyne", "improved"] = "velodyne"
+) -> list[Sequence]:
     from monodepth_ros.data.open_sequence import open_sequence
 
     if not paths:
         raise UserError(f"{option} is missing: the recordings to evaluate on")
-    sequences = [rectified(sequence) for path in paths for sequence in open_sequence(path)]
+    sequences = [
+        rectified(sequence) for path in paths for sequence in open_sequence(path, kitti_truth)
+    ]
     seen: Counter[str] = Counter()
     for sequence in sequences:  # tables and plots are keyed by the name
         seen[sequence.name] += 1

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -56,6 +57,7 @@ class DepthProtocol:
     kept_rows: float = 1.0  # the upper part of the image that is evaluated (and predicted from)
     scaling: str = "median"
     png_scale: float = 1000.0  # stored units to the metre in 16-bit depth files
+    kitti_truth: Literal["velodyne", "improved"] = "velodyne"  # which one of KITTI raw
 
     def __post_init__(self) -> None:
         if self.scaling not in SCALINGS:
@@ -82,7 +84,12 @@ PROTOCOLS: Mapping[str, DepthProtocol] = MappingProxyType(
         p.name: p
         for p in (
             DepthProtocol("eigen", 1e-3, 80.0, (1e-3, 80.0), GARG_CROP, png_scale=256.0),
-            DepthProtocol("eigen-improved", 0.0, np.inf, (1e-3, 80.0), png_scale=256.0),
+            DepthProtocol(
+                "eigen-improved",
+                clamp=(1e-3, 80.0),
+                png_scale=256.0,
+                kitti_truth="improved",
+            ),
             DepthProtocol("nyu", 1e-3, 10.0, (1e-3, 10.0), EIGEN_NYU_CROP),
             DepthProtocol("cityscapes", 1e-3, 80.0, (1e-3, 80.0), CITYSCAPES_CROP, kept_rows=0.75),
             DepthProtocol("plain"),

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from monodepth_ros.cli.app import app
 from monodepth_ros.data.resize import resize_image
 from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, blend_flipped, evaluate_image
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -293,3 +294,18 @@ def test_odometry_and_scale_of_a_model(recording, model):
         np.median(np.abs(log_rho)), rel=1e-5
     )
     assert printed["pose_depth_log_ratio_std"] == pytest.approx(np.std(log_rho), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "truth"), [("eigen", "velodyne"), ("eigen-improved", "improved")]
+)
+def test_protocols_open_kitti_with_their_own_truth(monkeypatch, protocol, truth):
+    asked = []
+
+    def open_sequence(path, kitti_truth):
+        asked.append(kitti_truth)
+        raise UserError("seen")
+
+    monkeypatch.setattr("monodepth_ros.data.open_sequence.open_sequence", open_sequence)
+    refusal("depth", "--model", "any", "--data", "kitti", "--protocol", protocol)
+    assert asked == [truth]
