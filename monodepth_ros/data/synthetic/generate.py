@@ -1,4 +1,4 @@
-"""Renders a world into a sequence folder; an interrupted run continues at its first missing frame."""
+"""Renders a world into a sequence folder; an interrupted run goes on at its first missing frame."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Quick path tracing of matte scenes: noise only where it can be smoothed away.
 
-On a matte surface the radiance is reflectance times irradiance. Reflectance, emission and the light of point-like
-sources (the sun) are sampled without noise; what arrives from everywhere else, sky and other surfaces,
-is traced with few paths and then smoothed over neighbouring points of the same surface (edge-avoiding
-à-trous wavelets: Dammertz, Sewtz, Hanika and Lensch 2010), before the reflectance is multiplied on. Textures
-and the edges of sun shadows stay sharp.
+On a matte surface the radiance is reflectance times irradiance. Reflectance, emission and the light
+of point-like sources (the sun) are sampled without noise; what arrives from everywhere else, sky
+and other surfaces, is traced with few paths and then smoothed over neighbouring points of the same
+surface (edge-avoiding à-trous wavelets: Dammertz, Sewtz, Hanika and Lensch 2010), before the
+reflectance is multiplied on. Textures and the edges of sun shadows stay sharp.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ def smooth_over_surfaces(
 ) -> np.ndarray:
     """Average `light` (H, W, 3) over neighbours that lie in the same plane.
 
-    `point` and unit `normal` (H, W, 3) tell where each pixel's surface is, `distance` (H, W) how far
-    away; pixels without `hit` neither give nor take.
+    `point` and unit `normal` (H, W, 3) tell where each pixel's surface is, `distance` (H, W) how
+    far away; pixels without `hit` neither give nor take.
     """
     tolerance = 0.01 + 0.003 * distance
     for step in WAVELET_STEPS:

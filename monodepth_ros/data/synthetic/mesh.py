@@ -88,9 +88,7 @@ class Mesh:
         ring = np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v
         grid = np.stack([base + radius * ring, base + axis + top_radius * ring])
         around = angle * max(radius, top_radius)
-        uv = np.stack(
-            [np.stack([around, np.full_like(around, h)], axis=-1) for h in (0.0, length)]
-        )
+        uv = np.stack([np.stack([around, np.full_like(around, h)], axis=-1) for h in (0.0, length)])
         self.sheet(transform(frame, grid), uv)
         if capped:
             for centre, r in ((base, radius), (base + axis, top_radius)):
@@ -109,7 +107,7 @@ class Mesh:
         half_width: np.ndarray | float,
         frame: np.ndarray | None = None,
     ) -> None:
-        """A convex side outline (n, 2) in x and z, extruded across y by `half_width` at each point."""
+        """A convex outline (n, 2) in x and z, extruded across y by `half_width` at each point."""
         outline = np.asarray(outline, dtype=np.float64)
         half = np.broadcast_to(np.asarray(half_width, dtype=np.float64), len(outline))
         sides = [
@@ -126,7 +124,7 @@ class Mesh:
             self.add(transform(frame, side), outline, np.stack([0 * fan, fan, fan + 1], axis=-1))
 
     def scaled_uvs(self, size: tuple[float, float]) -> np.ndarray:
-        """Texture coordinates (n, 2) in repeats of a texture that is `size` metres wide and high."""
+        """Texture coordinates (n, 2) in repeats of a texture `size` metres wide and high."""
         return np.concatenate(self.uvs) / np.asarray(size)
 
 
@@ -148,9 +146,7 @@ def shape(mesh: Mesh, bsdf: Any, uv_size: tuple[float, float] = (1.0, 1.0)) -> A
     vertices, faces = np.concatenate(mesh.vertices), np.concatenate(mesh.faces)
     properties = mi.Properties()
     properties["bsdf"] = mi.load_dict(bsdf) if isinstance(bsdf, dict) else bsdf
-    result = mi.Mesh(
-        "mesh", len(vertices), len(faces), properties, has_vertex_texcoords=True
-    )
+    result = mi.Mesh("mesh", len(vertices), len(faces), properties, has_vertex_texcoords=True)
     parameters = mi.traverse(result)
     parameters["vertex_positions"] = vertices.astype(np.float32).ravel()
     parameters["vertex_texcoords"] = mesh.scaled_uvs(uv_size).astype(np.float32).ravel()

@@ -27,8 +27,9 @@ READ_NOISE, SHOT_NOISE = 0.002, 0.006  # deviation at black, and at full brightn
 
 @dataclass
 class RenderedFrame:
-    """One frame: uint8 sRGB image (H, W, 3), Z depth float32 (H, W) with NaN where there is only sky,
-    reflective bool (H, W) or None, pose 4x4 T_world_camera, speed in metres per second."""
+    """One frame: uint8 sRGB image (H, W, 3), Z depth float32 (H, W) in metres with NaN for the sky,
+    reflective bool (H, W) or None, pose 4x4 T_world_camera, speed in metres per second.
+    """
 
     index: int
     image: np.ndarray
@@ -69,7 +70,7 @@ class Renderer:
 
     @cached_property
     def exposure(self) -> float:
-        """Brightness per radiance, one value for the sequence so that surfaces keep their colour."""
+        """Brightness per radiance, one value for the sequence: surfaces keep their colour."""
         if self.world.exposure is not None:
             return self.world.exposure
         indices = np.unique(np.linspace(0, len(self.world.poses) - 1, 7).round().astype(int))
@@ -182,8 +183,8 @@ def _sensor(world: World) -> dict[str, Any]:
         "type": "perspective",
         "fov_axis": "x",
         "fov": float(np.degrees(2 * np.arctan(camera.width / (2 * fx)))),
-        "principal_point_offset_x": float((cx + 0.5) / camera.width - 0.5),
-        "principal_point_offset_y": float((cy + 0.5) / camera.height - 0.5),
+        "principal_point_offset_x": float(0.5 - (cx + 0.5) / camera.width),
+        "principal_point_offset_y": float(0.5 - (cy + 0.5) / camera.height),
         "near_clip": 0.01,
         "far_clip": 10000.0,
         "film": {

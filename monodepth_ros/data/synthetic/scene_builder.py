@@ -53,7 +53,11 @@ def daylight(rng: np.random.Generator) -> dict[str, Any]:
     overcast = rng.random() < 0.25
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(25, 65))
     to_sun = np.array(
-        [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
+        [
+            np.cos(azimuth) * np.cos(elevation),
+            np.sin(azimuth) * np.cos(elevation),
+            np.sin(elevation),
+        ]
     )
     warmth = rng.uniform(0.0, 0.25)
     strength = 0.3 if overcast else rng.uniform(2.2, 3.6)
@@ -77,7 +81,7 @@ def daylight(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _sky(rng: np.random.Generator, cover: float, height: int = 128, width: int = 256) -> np.ndarray:
-    """Radiance of the sky, latitude-longitude, zenith first; `cover` shifts from clear to cloudy."""
+    """Radiance of the sky, latitude-longitude, zenith first; a higher `cover` is cloudier."""
     latitude = np.linspace(np.pi / 2, -np.pi / 2, height, dtype=np.float32)[:, None, None]
     above = np.clip(np.sin(latitude), 0, 1)
     zenith = np.array([0.22, 0.42, 0.85], np.float32)

@@ -8,26 +8,28 @@ import cv2
 import numpy as np
 
 from monodepth_ros.data.synthetic import textures
-from monodepth_ros.data.synthetic.mesh import upright_frame
+from monodepth_ros.data.synthetic.mesh import Mesh, upright_frame
 from monodepth_ros.data.synthetic.scene_builder import SceneBuilder
 from monodepth_ros.data.synthetic.street_road import KERB_HEIGHT, Street
 
+Rng = np.random.Generator
+Rectangle = tuple[float, float, float, float]  # left, bottom, width, height in metres
 PIXELS_PER_METRE = 32
 
 
 @dataclass
 class Facade:
-    """Where the openings of a facade are: rectangles (left, bottom, width, height) in metres."""
+    """Size of a facade in metres and where its openings are."""
 
     width: float
     height: float
-    windows: list[tuple[float, float, float, float]]
-    shops: list[tuple[float, float, float, float]]
-    doors: list[tuple[float, float, float, float]]
+    windows: list[Rectangle]
+    shops: list[Rectangle]
+    doors: list[Rectangle]
     floor: float
 
 
-def build_rows(rng: np.random.Generator, street: Street, scene: SceneBuilder) -> list[tuple[float, float, float]]:
+def build_rows(rng: Rng, street: Street, scene: SceneBuilder) -> list[tuple[float, float, float]]:
     """Line both sides of the street with houses and add a skyline behind them.
 
     Returns the gaps left open as (side, start, end) along the street.
@@ -53,7 +55,7 @@ def build_rows(rng: np.random.Generator, street: Street, scene: SceneBuilder) ->
     return gaps
 
 
-def paint_facade(rng: np.random.Generator, plan: Facade) -> np.ndarray:
+def paint_facade(rng: Rng, plan: Facade) -> np.ndarray:
     """The texture of a facade, first row at the roof."""
     height, width = (int(m * PIXELS_PER_METRE) for m in (plan.height, plan.width))
     image = _wall(rng, height, width).astype(np.float32) / 255
@@ -81,7 +83,7 @@ def paint_facade(rng: np.random.Generator, plan: Facade) -> np.ndarray:
     return textures.to_uint8(image * (1 + 0.5 * streaks)[..., None])
 
 
-def plan_facade(rng: np.random.Generator, width: float, height: float) -> Facade:
+def plan_facade(rng: Rng, width: float, height: float) -> Facade:
     """Floors and bays of windows; shops or flats on the ground floor."""
     floor = rng.uniform(2.8, 3.6)
     floors = max(1, int((height - 0.6) / floor))
@@ -104,7 +106,7 @@ def plan_facade(rng: np.random.Generator, width: float, height: float) -> Facade
     return Facade(width, height, windows, shops, doors, floor)
 
 
-def _define_shared(rng: np.random.Generator, scene: SceneBuilder) -> None:
+def _define_shared(rng: Rng, scene: SceneBuilder) -> None:
     """Materials that several houses share: side walls, roofs, trim."""
     for k in range(5):
         scene.define(f"wall{k}", _wall(rng, 512, 512), (16.0, 16.0))
@@ -114,7 +116,7 @@ def _define_shared(rng: np.random.Generator, scene: SceneBuilder) -> None:
         scene.define(f"trim{k}", textures.metal(rng, trim, 256, 256), (2.0, 2.0))
 
 
-def _wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+def _wall(rng: Rng, height: int, width: int) -> np.ndarray:
     """A stretch of plain wall at the facade's scale."""
     kind = rng.random()
     if kind < 0.4:
@@ -132,7 +134,7 @@ def _wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _build_house(
-    rng: np.random.Generator,
+    rng: Rng,
     street: Street,
     scene: SceneBuilder,
     number: int,
@@ -164,14 +166,16 @@ def _build_house(
     return True
 
 
-def _upright(xs, y, zs, frame) -> np.ndarray:  # type: ignore[no-untyped-def]
-    corners = np.array(
-        [[xs[0], y, zs[0]], [xs[1], y, zs[0]], [xs[1], y, zs[1]], [xs[0], y, zs[1]]]
-    )
+def _upright(
+    xs: tuple[float, float], y: float, zs: tuple[float, float], frame: np.ndarray
+) -> np.ndarray:
+    corners = np.array([[xs[0], y, zs[0]], [xs[1], y, zs[0]], [xs[1], y, zs[1]], [xs[0], y, zs[1]]])
     return corners @ frame[:3, :3].T + frame[:3, 3]
 
 
-def _add_roof(rng, scene, frame, width, depth, height) -> None:  # type: ignore[no-untyped-def]
+def _add_roof(
+    rng: Rng, scene: SceneBuilder, frame: np.ndarray, width: float, depth: float, height: float
+) -> None:
     """A gabled roof with its ridge along the street, or a flat one with a parapet."""
     if rng.random() < 0.55 and height < 14:
         rise, over = rng.uniform(0.25, 0.5) * depth, 0.35
@@ -189,7 +193,7 @@ def _add_roof(rng, scene, frame, width, depth, height) -> None:  # type: ignore[
         trim.box((0, 0.05, height + 0.15), (width + 0.1, 0.3, 0.5), frame)
 
 
-def _add_relief(rng, scene, frame, plan: Facade) -> None:  # type: ignore[no-untyped-def]
+def _add_relief(rng: Rng, scene: SceneBuilder, frame: np.ndarray, plan: Facade) -> None:
     """Sills, cornices, awnings, signs, balconies, steps and downpipes."""
     trim = scene[f"trim{int(rng.integers(0, 5))}"]
     left = -plan.width / 2
@@ -202,7 +206,7 @@ def _add_relief(rng, scene, frame, plan: Facade) -> None:  # type: ignore[no-unt
         if lintels:
             trim.box((middle, -0.04, z + h + 0.1), (w + 0.3, 0.14, 0.16), frame)
         if balconies and z > 3.0 and rng.random() < 0.6:
-            _balcony(scene, trim, frame, (middle, z - 0.35), w + 0.9)
+            _balcony(trim, frame, (middle, z - 0.35), w + 0.9)
     awning = scene[f"trim{int(rng.integers(0, 5))}"]
     for x, z, w, h in plan.shops:
         middle = left + x + w / 2
@@ -216,17 +220,24 @@ def _add_relief(rng, scene, frame, plan: Facade) -> None:  # type: ignore[no-unt
     if rng.random() < 0.6:
         trim.box((0, -0.08, plan.height - 0.15), (plan.width, 0.22, 0.3), frame)
     if rng.random() < 0.7:
-        trim.cylinder((left + 0.12, -0.07, 0), (0, 0, plan.height - 0.2), 0.05, sides=6, frame=frame)
+        trim.cylinder(
+            (left + 0.12, -0.07, 0), (0, 0, plan.height - 0.2), 0.05, sides=6, frame=frame
+        )
 
 
-def _sloped(xs, z, reach, frame) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _sloped(xs: tuple[float, float], z: float, reach: float, frame: np.ndarray) -> np.ndarray:
     corners = np.array(
-        [[xs[0], -reach, z - 0.3], [xs[1], -reach, z - 0.3], [xs[1], 0, z + 0.1], [xs[0], 0, z + 0.1]]
+        [
+            [xs[0], -reach, z - 0.3],
+            [xs[1], -reach, z - 0.3],
+            [xs[1], 0, z + 0.1],
+            [xs[0], 0, z + 0.1],
+        ]
     )
     return corners @ frame[:3, :3].T + frame[:3, 3]
 
 
-def _balcony(scene, trim, frame, at, width) -> None:  # type: ignore[no-untyped-def]
+def _balcony(trim: Mesh, frame: np.ndarray, at: tuple[float, float], width: float) -> None:
     x, z = at
     trim.box((x, -0.5, z), (width, 1.0, 0.14), frame)
     trim.box((x, -0.98, z + 1.0), (width, 0.05, 0.06), frame)
@@ -234,7 +245,7 @@ def _balcony(scene, trim, frame, at, width) -> None:  # type: ignore[no-untyped-
         trim.box((x + k * (width - 0.04), -0.98, z + 0.5), (0.03, 0.03, 1.0), frame)
 
 
-def _build_end(rng, street: Street, scene: SceneBuilder) -> None:  # type: ignore[no-untyped-def]
+def _build_end(rng: Rng, street: Street, scene: SceneBuilder) -> None:
     """Houses across both ends of the street, so that no view runs out of the world."""
     for k, (along, turn) in enumerate(((0.5, np.pi / 2), (street.length - 8.0, -np.pi / 2))):
         for offset in (-22.0, 0.0, 22.0):
@@ -249,13 +260,11 @@ def _build_end(rng, street: Street, scene: SceneBuilder) -> None:  # type: ignor
             scene["wall1"].box((0, 5.02, height / 2), (21.5, 10, height), frame)
 
 
-def _build_skyline(rng, street: Street, scene: SceneBuilder) -> None:  # type: ignore[no-untyped-def]
+def _build_skyline(rng: Rng, street: Street, scene: SceneBuilder) -> None:
     """Taller blocks behind the first row, seen through the gaps and over the roofs."""
-    plans = []
     for k in range(5):
         plan = plan_facade(rng, 20.0, 25.0)
         scene.define(f"block{k}", paint_facade(rng, plan), (20.0, 25.0))
-        plans.append(plan)
     for along in np.arange(0, street.length, 13.0):
         for side in (-1.0, 1.0):
             aside = side * (street.building_line + rng.uniform(24, 60))
@@ -268,14 +277,21 @@ def _build_skyline(rng, street: Street, scene: SceneBuilder) -> None:  # type: i
                 scene[f"block{int(rng.integers(0, 5))}"].box((0, 0, height / 2), size, frame)
 
 
-def _pixels(plan: Facade, rectangle: tuple[float, float, float, float]) -> tuple[slice, slice]:
+def _pixels(plan: Facade, rectangle: Rectangle) -> tuple[slice, slice]:
     left, bottom, w, h = (int(round(m * PIXELS_PER_METRE)) for m in rectangle)
     rows = int(plan.height * PIXELS_PER_METRE)
     return slice(max(0, rows - bottom - h), max(0, rows - bottom)), slice(max(0, left), left + w)
 
 
-def _window(rng, image, plan, rectangle, frame, panes) -> None:  # type: ignore[no-untyped-def]
-    """Glass that mirrors a patch of sky, behind a frame with panes; some with curtains or blinds."""
+def _window(
+    rng: Rng,
+    image: np.ndarray,
+    plan: Facade,
+    rectangle: Rectangle,
+    frame: np.ndarray,
+    panes: tuple[int, int],
+) -> None:
+    """Glass with a patch of mirrored sky, behind a frame; some with curtains or blinds."""
     target = image[_pixels(plan, rectangle)]
     h, w = target.shape[:2]
     if h < 6 or w < 6:
@@ -297,17 +313,19 @@ def _window(rng, image, plan, rectangle, frame, panes) -> None:  # type: ignore[
     for axis, count in enumerate(panes):
         for k in range(count + 1):
             at = min(target.shape[axis] - 2, k * target.shape[axis] // count)
-            target[(slice(at, at + 2), slice(None)) if axis == 0 else (slice(None), slice(at, at + 2))] = frame
+            target[
+                (slice(at, at + 2), slice(None)) if axis == 0 else (slice(None), slice(at, at + 2))
+            ] = frame
     target[:2] *= 0.5  # the shadow of the reveal
 
 
-def _slats(image, plan, rectangle, tone) -> None:  # type: ignore[no-untyped-def]
+def _slats(image: np.ndarray, plan: Facade, rectangle: Rectangle, tone: np.ndarray) -> None:
     target = image[_pixels(plan, rectangle)]
     rows = np.arange(target.shape[0]) % 3
     target[:] = tone * (0.7 + 0.3 * (rows > 0))[:, None, None]
 
 
-def _shop(rng, image, plan, rectangle) -> None:  # type: ignore[no-untyped-def]
+def _shop(rng: Rng, image: np.ndarray, plan: Facade, rectangle: Rectangle) -> None:
     """A display window with goods, and a sign with lettering above it."""
     left, bottom, w, h = rectangle
     target = image[_pixels(plan, rectangle)]
@@ -324,7 +342,7 @@ def _shop(rng, image, plan, rectangle) -> None:  # type: ignore[no-untyped-def]
         sign[:] = textures.poster(rng, sign.shape[0], sign.shape[1]).astype(np.float32) / 255
 
 
-def _door(rng, image, plan, rectangle) -> None:  # type: ignore[no-untyped-def]
+def _door(rng: Rng, image: np.ndarray, plan: Facade, rectangle: Rectangle) -> None:
     target = image[_pixels(plan, rectangle)]
     h, w = target.shape[:2]
     if h < 12 or w < 12:

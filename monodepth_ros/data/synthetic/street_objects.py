@@ -9,13 +9,14 @@ from monodepth_ros.data.synthetic.mesh import Mesh, transform, upright_frame
 from monodepth_ros.data.synthetic.scene_builder import SceneBuilder
 from monodepth_ros.data.synthetic.street_road import KERB_HEIGHT, Street
 
+Rng = np.random.Generator
 PAINTS = 9
 SIGNS = 6
 FOLIAGES = 4
 
 
 def furnish(
-    rng: np.random.Generator,
+    rng: Rng,
     street: Street,
     scene: SceneBuilder,
     gaps: list[tuple[float, float, float]],
@@ -29,7 +30,7 @@ def furnish(
         _fill_gap(rng, street, scene, side, start, end)
 
 
-def add_car(rng: np.random.Generator, scene: SceneBuilder, frame: np.ndarray) -> None:
+def add_car(rng: Rng, scene: SceneBuilder, frame: np.ndarray) -> None:
     """A car standing at the origin of `frame`, facing its x axis."""
     body = scene[f"paint{int(rng.integers(0, PAINTS))}"]
     glass, tyre, rim, dark = scene["car_glass"], scene["tyre"], scene["rim"], scene["dark"]
@@ -44,9 +45,9 @@ def add_car(rng: np.random.Generator, scene: SceneBuilder, frame: np.ndarray) ->
     low = 0.28
     body_outline = np.array(
         [
-            [rear + 0.05, low], [front - 0.05, low], [front, low + 0.2], [front - 0.04, belt - 0.22],
-            [front - 0.2, belt - 0.12], [front - nose, belt], [rear + 0.12, belt + 0.02],
-            [rear, belt - 0.25],
+            [rear + 0.05, low], [front - 0.05, low], [front, low + 0.2],
+            [front - 0.04, belt - 0.22], [front - 0.2, belt - 0.12], [front - nose, belt],
+            [rear + 0.12, belt + 0.02], [rear, belt - 0.25],
         ]
     )  # fmt: skip
     widths = half * np.array([0.92, 0.92, 0.94, 0.95, 0.96, 1.0, 1.0, 0.95])
@@ -54,7 +55,8 @@ def add_car(rng: np.random.Generator, scene: SceneBuilder, frame: np.ndarray) ->
     cabin = np.array(
         [
             [rear + tail, belt], [front - nose, belt],
-            [front - nose - 0.55 * (roof - belt) - 0.25, roof - 0.06], [rear + tail + 0.3, roof - 0.06],
+            [front - nose - 0.55 * (roof - belt) - 0.25, roof - 0.06],
+            [rear + tail + 0.3, roof - 0.06],
         ]
     )  # fmt: skip
     cabin_widths = np.array([0.95, 0.95, 0.76, 0.76]) * half
@@ -72,8 +74,12 @@ def add_car(rng: np.random.Generator, scene: SceneBuilder, frame: np.ndarray) ->
             dark.cylinder((x, arch, 0.33), (0, side * 0.02, 0), 0.37, sides=16, frame=frame)
     dark.box((0, 0, low), (0.9 * length, 1.7 * half, 0.16), frame)
     for side in (-1.0, 1.0):
-        scene["headlight"].box((front - 0.1, side * 0.7 * half, belt - 0.28), (0.22, 0.34, 0.14), frame)
-        scene["taillight"].box((rear + 0.06, side * 0.75 * half, belt - 0.18), (0.16, 0.26, 0.2), frame)
+        scene["headlight"].box(
+            (front - 0.1, side * 0.7 * half, belt - 0.28), (0.22, 0.34, 0.14), frame
+        )
+        scene["taillight"].box(
+            (rear + 0.06, side * 0.75 * half, belt - 0.18), (0.16, 0.26, 0.2), frame
+        )
         mirror = (front - nose - 0.25, side * (half + 0.1), belt + 0.06)
         body.box(mirror, (0.1, 0.2, 0.13), frame)
         dark.box((0.05 * length, side * half, 0.5 * (low + belt) + 0.2), (0.14, 0.03, 0.04), frame)
@@ -82,7 +88,7 @@ def add_car(rng: np.random.Generator, scene: SceneBuilder, frame: np.ndarray) ->
         scene["plate"].box((x, 0, low + 0.25), (0.03, 0.5, 0.12), frame, fit_uv=True)
 
 
-def add_tree(rng: np.random.Generator, scene: SceneBuilder, x: float, y: float) -> None:
+def add_tree(rng: Rng, scene: SceneBuilder, x: float, y: float) -> None:
     """A trunk with branches and a crown of leaves gathered in clumps."""
     height, spread = rng.uniform(4.5, 10), rng.uniform(1.3, 2.8)
     radius, stem = rng.uniform(0.1, 0.22), rng.uniform(1.9, 2.8)
@@ -102,13 +108,18 @@ def add_tree(rng: np.random.Generator, scene: SceneBuilder, x: float, y: float) 
     offsets *= rng.uniform(0.4, 1.0, (len(clumps), count, 1)) / np.linalg.norm(
         offsets, axis=-1, keepdims=True
     )
-    points = (clumps[:, None] + offsets * [0.5 * spread, 0.5 * spread, 0.42 * spread]).reshape(-1, 3)
+    points = (clumps[:, None] + offsets * [0.5 * spread, 0.5 * spread, 0.42 * spread]).reshape(
+        -1, 3
+    )
     points = points[points[:, 2] > 0.75 * stem]
     _scatter_leaves(rng, leaves, transform(frame, points), (0.07, 0.17))
 
 
 def add_hedge(
-    rng: np.random.Generator, scene: SceneBuilder, frame: np.ndarray, size: tuple[float, float, float]
+    rng: Rng,
+    scene: SceneBuilder,
+    frame: np.ndarray,
+    size: tuple[float, float, float],
 ) -> None:
     """A clipped hedge of the given length, depth and height with leaves standing off it."""
     mesh = scene[f"leaves{int(rng.integers(0, FOLIAGES))}"]
@@ -120,9 +131,7 @@ def add_hedge(
     _scatter_leaves(rng, mesh, transform(frame, points), (0.05, 0.14))
 
 
-def _scatter_leaves(
-    rng: np.random.Generator, mesh: Mesh, points: np.ndarray, size: tuple[float, float]
-) -> None:
+def _scatter_leaves(rng: Rng, mesh: Mesh, points: np.ndarray, size: tuple[float, float]) -> None:
     """A diamond-shaped leaf, turned at random, at each point (n, 3)."""
     n = len(points)
     first = rng.standard_normal((n, 3))
@@ -141,7 +150,7 @@ def _scatter_leaves(
     mesh.add(corners.reshape(-1, 3), uv.reshape(-1, 2), faces)
 
 
-def _define_materials(rng: np.random.Generator, scene: SceneBuilder) -> None:
+def _define_materials(rng: Rng, scene: SceneBuilder) -> None:
     for k in range(PAINTS):
         base = _car_colour(rng)
         scene.define(f"paint{k}", textures.metal(rng, base, 256, 256), (5.0, 5.0))
@@ -159,10 +168,12 @@ def _define_materials(rng: np.random.Generator, scene: SceneBuilder) -> None:
     scene.define("plate", textures.poster(rng, 48, 192))
     scene.define("bark", textures.bark(rng), (0.8, 1.6))
     scene.define("bench", textures.wood(rng, (0.5, 0.33, 0.2), 256, 256, 4), (1.0, 1.0))
-    scene.define("fence", textures.wood(rng, textures.colour(rng, (0.05, 0.12)), 512, 512, 16), (3, 3))
+    scene.define(
+        "fence", textures.wood(rng, textures.colour(rng, (0.05, 0.12)), 512, 512, 16), (3, 3)
+    )
 
 
-def _car_colour(rng: np.random.Generator) -> textures.Colour:
+def _car_colour(rng: Rng) -> textures.Colour:
     """Mostly grey, black and white; else red, blue, green or beige."""
     if rng.random() < 0.5:
         return textures.colour(rng, saturation=(0.0, 0.06), value=(0.06, 0.9))
@@ -170,7 +181,7 @@ def _car_colour(rng: np.random.Generator) -> textures.Colour:
     return textures.colour(rng, (hue, hue), (0.35, 0.85), (0.15, 0.7))
 
 
-def _park_cars(rng, street: Street, scene: SceneBuilder, side: float) -> None:  # type: ignore[no-untyped-def]
+def _park_cars(rng: Rng, street: Street, scene: SceneBuilder, side: float) -> None:
     """Cars at the kerb, thick in some stretches and absent in others."""
     in_strip = street.parking > 0
     aside = street.half_road + 1.1 if in_strip else street.half_road + 0.2
@@ -187,7 +198,7 @@ def _park_cars(rng, street: Street, scene: SceneBuilder, side: float) -> None:  
             along += rng.uniform(4, 14)
 
 
-def _line_pavement(rng, street: Street, scene: SceneBuilder, side: float) -> None:  # type: ignore[no-untyped-def]
+def _line_pavement(rng: Rng, street: Street, scene: SceneBuilder, side: float) -> None:
     """Lamps at even distances, trees, and furniture in between."""
     kerb = street.half_road + street.parking + 0.5
     trees = rng.uniform(8, 22) if rng.random() < 0.75 else 1e9
@@ -195,7 +206,9 @@ def _line_pavement(rng, street: Street, scene: SceneBuilder, side: float) -> Non
     next_tree, next_lamp, along = rng.uniform(2, trees), rng.uniform(3, lamps), rng.uniform(2, 8)
     while along < street.length - 10:
         x, y = street.at(along, side * kerb)
-        frame = upright_frame(x, y, float(street.yaw(along)) + (0 if side < 0 else np.pi), KERB_HEIGHT)
+        frame = upright_frame(
+            x, y, float(street.yaw(along)) + (0 if side < 0 else np.pi), KERB_HEIGHT
+        )
         if along >= next_lamp:
             _lamp(rng, scene, frame)
             next_lamp = along + lamps
@@ -207,7 +220,7 @@ def _line_pavement(rng, street: Street, scene: SceneBuilder, side: float) -> Non
         along += rng.uniform(2.5, 6.5)
 
 
-def _lamp(rng, scene: SceneBuilder, frame: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+def _lamp(rng: Rng, scene: SceneBuilder, frame: np.ndarray) -> None:
     height = rng.uniform(4.5, 7.5)
     pole = scene["pole"]
     pole.cylinder((0, 0, 0), (0, 0, 0.9), 0.11, sides=10, frame=frame)
@@ -220,7 +233,7 @@ def _lamp(rng, scene: SceneBuilder, frame: np.ndarray) -> None:  # type: ignore[
         )
 
 
-def _furniture(rng, scene: SceneBuilder, frame: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+def _furniture(rng: Rng, scene: SceneBuilder, frame: np.ndarray) -> None:
     """A sign, bollards, a bin, a bench, a switch box, or nothing."""
     kind = rng.random()
     dark, pole = scene["furniture"], scene["pole"]
@@ -246,7 +259,9 @@ def _furniture(rng, scene: SceneBuilder, frame: np.ndarray) -> None:  # type: ig
         )
 
 
-def _fill_gap(rng, street: Street, scene: SceneBuilder, side, start, end) -> None:  # type: ignore[no-untyped-def]
+def _fill_gap(
+    rng: Rng, street: Street, scene: SceneBuilder, side: float, start: float, end: float
+) -> None:
     """A fence, a hedge or a garden with a tree where no house stands."""
     middle, width = (start + end) / 2, end - start - 0.6
     aside = side * (street.building_line + 0.25)

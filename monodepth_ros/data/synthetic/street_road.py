@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from monodepth_ros.data.synthetic import textures
+from monodepth_ros.data.synthetic.mesh import Mesh
 from monodepth_ros.data.synthetic.scene_builder import SceneBuilder
-from monodepth_ros.data.synthetic.trajectory import arc_length
 
 PIXELS_PER_METRE = 40
 KERB_HEIGHT = 0.12
@@ -28,10 +28,12 @@ class Street:
 
     @property
     def length(self) -> float:
+        """Metres along the centre line."""
         return STEP * (len(self.centre) - 1)
 
     @property
     def building_line(self) -> float:
+        """Distance of the house fronts from the centre line."""
         return self.half_road + self.parking + self.pavement
 
     def at(self, along: np.ndarray | float, aside: np.ndarray | float) -> np.ndarray:
@@ -54,9 +56,7 @@ class Street:
 
     def clearance(self, points: np.ndarray) -> float:
         """Smallest distance from any of the points (n, 2) to the centre line."""
-        return float(
-            min(np.linalg.norm(self.centre - point, axis=1).min() for point in points)
-        )
+        return float(min(np.linalg.norm(self.centre - point, axis=1).min() for point in points))
 
 
 def lay_out(rng: np.random.Generator, length: float) -> Street:
@@ -111,18 +111,23 @@ def build_road(rng: np.random.Generator, street: Street, scene: SceneBuilder) ->
     ground.box((middle[0], middle[1], -0.55), (2 * reach, 2 * reach, 1.0))
 
 
-def _strip(mesh, street, along, sides, heights) -> None:  # type: ignore[no-untyped-def]
-    """A ribbon along the street between two distances from its centre line."""
+def _strip(
+    mesh: Mesh,
+    street: Street,
+    along: np.ndarray,
+    sides: tuple[float, float],
+    heights: tuple[float, float],
+) -> None:
+    """A ribbon along the street between two distances from its centre line.
+
+    Its texture runs with the centre line, so that the two edges agree in bends.
+    """
     points, uvs = [], []
     across = np.hypot(sides[1] - sides[0], heights[1] - heights[0])
     for aside, height, u in ((sides[0], heights[0], 0.0), (sides[1], heights[1], across)):
         line = street.at(along, aside)
         points.append(np.concatenate([line, np.full((len(line), 1), height)], axis=-1))
-        # The offset line is longer or shorter than the centre line in bends; slabs follow it.
-        run = along if mesh.count == 0 and u == 0.0 else arc_length(line)
-        uvs.append(np.stack([np.full_like(run, u), run], axis=-1))
-    if len(mesh.uvs) == 0 and sides[0] == -sides[1]:
-        uvs[1][:, 1] = along
+        uvs.append(np.stack([np.full_like(along, u), along], axis=-1))
     mesh.sheet(np.stack(points), np.stack(uvs))
 
 
@@ -182,7 +187,7 @@ def _paint_markings(rng: np.random.Generator, street: Street, road: np.ndarray) 
 def _crossing(paint: np.ndarray, row: int, edge: int, scale: int) -> None:
     """A zebra crossing three metres deep."""
     depth, bar = 3 * scale, int(0.5 * scale)
-    paint[row - scale // 2 : row + depth + scale // 2, edge:-edge or None] = 0
+    paint[row - scale // 2 : row + depth + scale // 2, edge : -edge or None] = 0
     for left in range(edge + bar // 2, paint.shape[1] - edge - bar, 2 * bar):
         paint[row : row + depth, left : left + bar] = 1
 

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 
 from monodepth_ros.data.synthetic.mitsuba_backend import load_mitsuba
 
@@ -80,7 +81,9 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
 
 
-def shaded(rng: Rng, base: Colour, height: int, width: int, contrast: float, slope: float = 1.0) -> np.ndarray:
+def shaded(
+    rng: Rng, base: Colour, height: int, width: int, contrast: float, slope: float = 1.0
+) -> np.ndarray:
     """A flat colour with fractal brightness and a little fractal tint; float (height, width, 3)."""
     bright = 1 + contrast * fractal(rng, height, width, slope)[..., None]
     tint = np.stack([fractal(rng, height, width, 1.2) for _ in range(3)], axis=-1)
@@ -99,7 +102,7 @@ def concrete(rng: Rng, height: int = 512, width: int = 512, panels: int = 2) -> 
     """Grey concrete with panel joints, pores and rain streaks."""
     grey = rng.uniform(0.4, 0.65)
     image = shaded(rng, (grey, grey, grey * 0.96), height, width, 0.07, 0.8)
-    streak = cv2.GaussianBlur(fractal(rng, height, width, 0.6), (1, 0), 1, sigmaY=height / 12)
+    streak = _smeared(fractal(rng, height, width, 0.6), height / 12)
     pores = fractal(rng, height, width, 0.1) > 2.6
     image = image * (1 + 0.9 * streak)[..., None]
     image[pores] *= 0.6
@@ -178,9 +181,7 @@ def wood(
         u = np.arange(right - left, dtype=np.float32)[None] / (right - left)
         warp = 0.35 * fractal(rng, height, right - left, 1.9)
         rings = np.sin(2 * np.pi * (rng.uniform(4, 9) * (u + 0.2 * warp) + warp + 0.0 * v))
-        fibre = cv2.GaussianBlur(
-            rng.standard_normal((height, right - left)).astype(np.float32), (1, 0), 1, sigmaY=14
-        )
+        fibre = _smeared(rng.standard_normal((height, right - left)).astype(np.float32), 14.0)
         tone = 1 + rng.normal(0, 0.1) + 0.09 * rings + 0.7 * fibre
         plank = np.asarray(base, dtype=np.float32) * tone[..., None]
         for _ in range(rng.poisson(0.7)):
@@ -198,7 +199,7 @@ def fabric(rng: Rng, base: Colour, height: int = 256, width: int = 256) -> np.nd
     weave = np.sin(2 * np.pi * u * 64 / width) * np.sin(2 * np.pi * v * 64 / height)
     second = np.asarray(colour(rng, saturation=(0.0, 0.7)), dtype=np.float32)
     image = np.asarray(base, dtype=np.float32) * np.ones((height, width, 1), np.float32)
-    for axis, coordinate in ((0, u / width), (1, v / height)):
+    for coordinate in (u / width, v / height):
         if rng.random() < 0.55:
             profile = fractal(rng, 1, 256, 0.5)[0]
             stripe = (profile > rng.uniform(0, 1))[(coordinate * 256).astype(int) % 256]
@@ -285,7 +286,7 @@ def foliage(rng: Rng, height: int = 256, width: int = 256) -> np.ndarray:
 def bark(rng: Rng, height: int = 256, width: int = 128) -> np.ndarray:
     """Upright ridges."""
     base = colour(rng, (0.05, 0.1), (0.15, 0.4), (0.25, 0.45))
-    ridges = cv2.GaussianBlur(fractal(rng, height, width, 0.3), (1, 0), 1, sigmaY=9)
+    ridges = _smeared(fractal(rng, height, width, 0.3), 9.0)
     ridges = ridges / ridges.std()
     return to_uint8(shaded(rng, base, height, width, 0.12, 0.6) * (1 + 0.25 * ridges)[..., None])
 
@@ -359,6 +360,11 @@ def crack(rng: Rng, image: np.ndarray) -> None:
     mask = np.zeros((height, width), np.uint8)
     cv2.polylines(mask, [points.astype(np.int32)], False, 255, int(rng.integers(1, 3)))
     image[mask > 0] *= rng.uniform(0.45, 0.7)
+
+
+def _smeared(noise: np.ndarray, reach: float) -> np.ndarray:
+    """Noise drawn out along the height, around the edge where the texture meets itself."""
+    return scipy.ndimage.gaussian_filter1d(noise, reach, axis=0, mode="wrap")
 
 
 def _repair(rng: Rng, image: np.ndarray) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 
-def camera_pose(position: np.ndarray, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
+def camera_pose(
+    position: np.ndarray, yaw: float, pitch: float = 0.0, roll: float = 0.0
+) -> np.ndarray:
     """T_world_camera 4x4 of an optical frame at `position` (3,).
 
-    `yaw` turns the view about world z from world x, positive `pitch` looks up, positive `roll` turns
-    the camera clockwise about its own axis; radians.
+    `yaw` turns the view about world z from world x, positive `pitch` looks up, positive `roll`
+    turns the camera clockwise about its own axis; radians.
     """
-    forward = np.array(
-        [np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)]
-    )
+    forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     down = np.cross(forward, right)
     level = np.stack([right, down, forward], axis=1)

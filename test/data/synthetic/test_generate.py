@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from monodepth_ros.cli.app import app
+from monodepth_ros.data.sequence_folder import FolderSequence
+from monodepth_ros.data.synthetic import generate as generating
+from monodepth_ros.data.synthetic.generate import SequenceRequest, generate
+from monodepth_ros.data.synthetic.mitsuba_backend import load_mitsuba
+from monodepth_ros.data.synthetic.world import World
+from monodepth_ros.errors import UserError
+
+REQUEST = SequenceRequest("street", seed=3, frames=4, width=64, height=40, samples=4)
+
+
+@pytest.fixture
+def small_street(make_small_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`street` replaced by a place that is built at once."""
+
+    def build(name: str, seed: int, frames: int, camera: object, fps: float) -> World:
+        return make_small_world(frames=frames)
+
+    monkeypatch.setattr(generating, "build_world", build)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_sequence_holds_images_depth_and_poses(small_street: None, tmp_path: Path) -> None:
+    assert list(generate(REQUEST, tmp_path / "s")) == [0, 1, 2, 3, 4]
+    sequence = FolderSequence(tmp_path / "s")
+    assert len(sequence) == 4 and sequence.has_depth and sequence.has_pose
+    assert sequence.image(1).shape == (40, 64, 3)
+    depth = sequence.depth(0)
+    assert depth is not None and np.isnan(depth[0]).all()
+    assert np.nanmax(depth) < 10 and np.nanmin(depth) > 1
+    assert sequence.stamp_ns(3) == 300_000_000
+    assert sequence.speed(2) == 1.0
+
+
+def test_interrupted_run_goes_on_to_the_same_bytes(small_street: None, tmp_path: Path) -> None:
+    list(generate(REQUEST, tmp_path / "whole"))
+    broken = generate(REQUEST, tmp_path / "broken")
+    for _ in range(3):
+        next(broken)
+    broken.close()
+    assert list(generate(REQUEST, tmp_path / "broken")) == [2, 3, 4]
+    assert content(tmp_path / "broken") == content(tmp_path / "whole")
+    assert list(generate(REQUEST, tmp_path / "whole")) == [4]  # nothing left to do
+
+
+def test_folder_of_another_seed_is_refused(small_street: None, tmp_path: Path) -> None:
+    list(generate(REQUEST, tmp_path))
+    before = content(tmp_path)
+    other = SequenceRequest("street", seed=4, frames=4, width=64, height=40, samples=4)
+    with pytest.raises(UserError, match="another sequence"):
+        list(generate(other, tmp_path))
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"world": "moon"}, "'moon'.*street"),
+        ({"frames": 0}, "frames"),
+        ({"samples": 0}, "samples"),
+        ({"seed": -1}, "seed"),
+        ({"width": 8}, "8x"),
+        ({"fps": -1.0}, "fps"),
+    ],
+)
+def test_impossible_requests_name_the_value(
+    wrong: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=says):
+        next(generate(SequenceRequest(**{"world": "street", **wrong}), tmp_path / "s"))  # type: ignore[arg-type]
+    assert not (tmp_path / "s").exists()
+
+
+def test_command_reports_what_it_rendered(small_street: None, tmp_path: Path) -> None:
+    arguments = ["synth", "street", "--out", str(tmp_path / "s"), "--frames", "2", "--width", "64"]
+    arguments += ["--height", "40", "--samples", "2", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output) == {"out": str(tmp_path / "s"), "frames": 2, "rendered": 2}
+
+
+def test_absent_renderer_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mitsuba", None)
+    load_mitsuba.cache_clear()
+    try:
+        with pytest.raises(UserError, match=r"\[synthetic\]"):
+            load_mitsuba()
+    finally:
+        load_mitsuba.cache_clear()
