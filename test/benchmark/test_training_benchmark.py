@@ -1,0 +1,140 @@
+"""The training benchmark without a reference; with one, it checks itself (see its equality)."""
+
+from argparse import Namespace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from monodepth_ros.data.kitti_raw import open_kitti_raw, read_split
+from monodepth_ros.networks.resnet import ResNetEncoder
+
+BENCHMARK = Path(__file__).parents[2] / "benchmark"
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs import each other as when they are run."""
+    monkeypatch.syspath_prepend(BENCHMARK)
+
+
+@pytest.fixture
+def training() -> ModuleType:
+    import training
+
+    return training
+
+
+def variant(training: ModuleType, contender: str, precision: str, speeds: list[float], peak: int):
+    result = training.Variant(contender, precision, workers=0)
+    for kind in result.kinds():
+        result.results[kind] = [
+            {
+                "images_per_second": speed,
+                "peak_bytes": peak,
+                "peak_over_idle_bytes": peak // 2,
+                "cache_seconds": 2.0,
+                "cached_frames": 20,
+                "versions": {},
+            }
+            for speed in speeds
+        ]
+    return result
+
+
+def test_recording_reads_as_kitti_raw_with_the_camera_of_the_reference(tmp_path: Path) -> None:
+    import drive_recording
+
+    drive_recording.write_recording(tmp_path, frames=3)
+    (sequence,) = open_kitti_raw(tmp_path)
+    assert len(sequence) == 3
+    assert sequence.image(0).shape == (375, 1242, 3)
+    K = sequence.camera.resized(192, 640).K
+    np.testing.assert_allclose(K[0], [0.58 * 640, 0, 320])
+    np.testing.assert_allclose(K[1], [0, 1.92 * 192, 96])
+    (tmp_path / "split.txt").write_text("\n".join(drive_recording.split_lines(tmp_path)))
+    (line,) = read_split(tmp_path / "split.txt")
+    assert (line.frame, line.side) == (1, "l")
+
+
+def test_stand_in_resnet_has_the_parameters_of_ours_and_the_same_features() -> None:
+    import torchvision_stand_in
+
+    theirs, ours = torchvision_stand_in.resnet18().eval(), ResNetEncoder(18).eval()
+    state = {k: v for k, v in theirs.state_dict().items() if not k.startswith("fc.")}
+    ours.load_state_dict(state)
+    image = torch.rand(1, 3, 32, 64)
+    x = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1((image - 0.45) / 0.225))))
+    for layer in (theirs.layer1, theirs.layer2, theirs.layer3, theirs.layer4):
+        x = layer(x)
+    torch.testing.assert_close(ours(image)[-1], x)
+
+
+def test_stand_in_jitter_is_drawn_once_for_all_images() -> None:
+    import torchvision_stand_in
+
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    image = Image.fromarray(pixels)
+    transform = torchvision_stand_in.ColorJitter.get_params(
+        (0.8, 1.2), (0.8, 1.2), (0.8, 1.2), (-0.1, 0.1)
+    )
+    first = np.asarray(transform(image))
+    np.testing.assert_array_equal(first, np.asarray(transform(image)))
+    assert not np.array_equal(first, pixels)
+
+
+def test_verdicts_follow_from_medians(training: ModuleType) -> None:
+    reference = variant(training, "reference", "32", [1.0, 1.0, 9.0], peak=100)
+    fast = training.ratios(variant(training, "ours", "32", [1.6, 0.1, 1.6], peak=100), reference)
+    assert fast["end_to_end"]["ratio"] == 1.6
+    assert fast["end_to_end"]["lowest"] == 0.1
+    assert fast["fast_enough"] and fast["small_enough"]
+    slow = training.ratios(variant(training, "ours", "bf16", [2.4] * 3, peak=101), reference)
+    assert not slow["fast_enough"] and not slow["small_enough"]
+
+
+def test_cold_start_includes_building_the_cache(training: ModuleType) -> None:
+    cold = training.cold_start(variant(training, "ours", "32", [10.0], peak=1))
+    assert cold["cache_frames_per_second"] == 10.0
+    assert cold["first_epoch_data_images_per_second"] == pytest.approx(5.0)
+
+
+def test_equality_is_refused_beyond_the_tolerance(training: ModuleType) -> None:
+    norms = {"ours": {"depth": 1.0, "pose": 1.0}, "reference": {"depth": 1.0, "pose": 1.0}}
+    near = {"loss": {"ours": 1.000001, "reference": 1.0}, "gradient_norms": norms}
+    far = {"loss": {"ours": 1.001, "reference": 1.0}, "gradient_norms": norms}
+    assert training.judge_equality(near)["equal"]
+    assert not training.judge_equality(far)["equal"]
+
+
+def test_size_that_the_networks_cannot_take_is_refused(
+    training: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        training.parse_arguments(["--size", "100x64", "--device", "cpu"])
+    assert "multiples of 32" in capsys.readouterr().err
+
+
+def test_step_and_data_are_measured(tmp_path: Path) -> None:
+    import drive_recording
+    import training_measurement
+
+    drive_recording.write_recording(tmp_path / "recording", frames=4)
+    settings = Namespace(
+        contender="ours",
+        recording=str(tmp_path / "recording"),
+        work=str(tmp_path),
+        size=(32, 64),
+        batch=2,
+        architecture="monodepth2-slim",
+        steps=1,
+        data_seconds=0.05,
+    )
+    for kind in ("data", "step"):
+        request = training_measurement.Measurement(kind=kind, **vars(settings))
+        result = training_measurement.measure(request)
+        assert result["images_per_second"] > 0
+        assert result["peak_bytes"] > 0
