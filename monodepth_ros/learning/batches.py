@@ -79,7 +79,16 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], truth: bool) -> CachedDa
     cache = Path(data.cache) if data.cache else None
     if recipe.objective.self_supervised.weight == 0:
         return FrameDataset(sequences, data.size, truth, cache)
-    return TripletDataset(sequences, data.size, data.stride, truth, cache, data.min_motion)
+    return TripletDataset(
+        sequences,
+        data.size,
+        data.stride,
+        truth,
+        cache,
+        min_motion=data.min_motion,
+        motion=data.motion,
+        max_stride=data.max_stride,
+    )
 
 
 def focal_length(dataset: CachedDataset) -> float | None:

@@ -51,6 +51,8 @@ class DataRecipe(Section):
 
     size: NetworkSize = (192, 640)
     stride: PositiveInt | Literal["motion"] = 1  # frames between the target and its neighbours
+    motion: PositiveFloat = 0.015  # of stride "motion": apparent shift, share of image width
+    max_stride: PositiveInt = 30  # of stride "motion", in frames
     min_motion: NonNegativeFloat = 0.0  # mean image difference below which a triplet is left out
     validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # tail of each sequence
     cache: str | None = None  # folder of the resized frames; none: the user's cache folder
