@@ -19,6 +19,9 @@ from monodepth_ros.learning.compilation import compiled_once
 C1 = 0.01**2
 C2 = 0.03**2
 
+# Variances are differences of moments; about mid-grey these are small and lose little to rounding.
+MID_GREY = 0.5
+
 
 def box_mean(x: Tensor) -> Tensor:
     """Mean over 3x3 windows of ``(..., H, W)``, borders reflected; the same shape."""
@@ -27,10 +30,12 @@ def box_mean(x: Tensor) -> Tensor:
 
 def ssim_dissimilarity(first: Tensor, second: Tensor) -> Tensor:
     """``(1 - SSIM) / 2`` per pixel and channel, in [0, 1]; differentiable in both images."""
+    first, second = first - MID_GREY, second - MID_GREY
     first_mean, second_mean = box_mean(first), box_mean(second)
     first_variance = box_mean(first * first) - first_mean * first_mean
     second_variance = box_mean(second * second) - second_mean * second_mean
     covariance = box_mean(first * second) - first_mean * second_mean
+    first_mean, second_mean = first_mean + MID_GREY, second_mean + MID_GREY
     luminance = (2 * first_mean * second_mean + C1) / (first_mean**2 + second_mean**2 + C1)
     structure = (2 * covariance + C2) / (first_variance + second_variance + C2)
     return ((1 - luminance * structure) / 2).clamp(0, 1)
@@ -53,7 +58,8 @@ class FixedTarget:
     """A target that many images are compared with, its window statistics computed once.
 
     ``mean`` and ``variance`` are ``(..., C, H, W)``, ``padded`` is the image with a reflected
-    border of one pixel; none gets a gradient. ``compiled``: torch.compile fuses the arithmetic.
+    border of one pixel, all about mid-grey; none gets a gradient. ``compiled`` tells whether
+    torch.compile fuses the arithmetic.
     """
 
     padded: Tensor
@@ -64,7 +70,7 @@ class FixedTarget:
     @classmethod
     def of(cls, image: Tensor, compiled: bool = False) -> FixedTarget:
         """The statistics of ``image`` ``(..., C, H, W)``."""
-        padded = _reflected(image)
+        padded = _reflected(image - MID_GREY)
         mean = _window_mean(padded)
         return cls(padded, mean, _window_mean(padded * padded) - mean * mean, compiled)
 
@@ -79,7 +85,7 @@ class FixedTarget:
         ``image`` broadcasts against the target; it alone gets a gradient, in closed form.
         """
         if ssim_weight == 0:
-            return photometric_error(image, _inner(self.padded), 0.0)
+            return photometric_error(image - MID_GREY, _inner(self.padded), 0.0)
         return _FixedTargetError.apply(image, self, ssim_weight)
 
 
@@ -87,7 +93,7 @@ class _FixedTargetError(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor, target: FixedTarget, weight: float) -> Tensor:
         function = compiled_once(_error) if target.compiled else _error
-        x, y = _reflected(image), target.padded
+        x, y = _reflected(image).sub_(MID_GREY), target.padded
         error, *derivatives = function(x, y, target.mean, target.variance, weight)
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(x, y, *derivatives)
@@ -106,18 +112,19 @@ def _error(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The error, and half of SSIM's derivatives by E[x], by E[x^2], negated, and by E[xy].
 
-    ``x`` and ``y`` are padded. SSIM lies in [-1, 1] by the Cauchy-Schwarz inequality: clamping
-    removes rounding and never changes the derivatives.
+    ``x`` and ``y`` are padded, all is about mid-grey. SSIM lies in [-1, 1] by the Cauchy-Schwarz
+    inequality: clamping removes rounding and never changes the derivatives.
     """
     x_mean = _window_mean(x)
-    means, x_mean_squared = x_mean * y_mean, x_mean * x_mean
-    luminance = 2 * means + C1
-    structure = 2 * (_window_mean(x * y) - means) + C2
-    luminance_norm = x_mean_squared + y_mean * y_mean + C1
-    structure_norm = _window_mean(x * x) - x_mean_squared + y_variance + C2
+    x_light, y_light = x_mean + MID_GREY, y_mean + MID_GREY
+    luminance = 2 * x_light * y_light + C1
+    luminance_norm = x_light * x_light + y_light * y_light + C1
+    structure = 2 * (_window_mean(x * y) - x_mean * y_mean) + C2
+    structure_norm = _window_mean(x * x) - x_mean * x_mean + y_variance + C2
     inverse = 1 / (luminance_norm * structure_norm)
     ssim = luminance * structure * inverse
-    by_mean = y_mean * (structure - luminance) - x_mean * ssim * (structure_norm - luminance_norm)
+    by_mean = y_light * structure - y_mean * luminance
+    by_mean = by_mean - ssim * (x_light * structure_norm - x_mean * luminance_norm)
     by_square = ssim * inverse * luminance_norm
     by_product = luminance * inverse
     dissimilarity = (0.5 - 0.5 * ssim).clamp(0, 1).mean(-3, keepdim=True)

@@ -2,8 +2,9 @@
 
 With ``u`` the homogeneous target pixel and ``r = 1 / depth``, the projection ``K (R X + t)`` of its
 point ``X = K^-1 u / r``, multiplied by ``r``, is ``q = (K R K^-1) u + r K t``: one matrix and one
-vector for each source, shared by all scales and computed once. Both carry the scaling to the
-coordinates in [-1, 1] that ``grid_sample`` wants.
+vector for each source, shared by all scales and computed once. Pixels are in the coordinates of
+``grid_sample``, -1 at the first centre and 1 at the last, and K leads to these: for the small
+motions of a video the matrix is close to the identity and loses next to nothing to rounding.
 """
 
 from __future__ import annotations
@@ -27,14 +28,11 @@ def source_projection(
 
     For poses ``(B, S, 4, 4)`` and intrinsics ``(B, 3, 3)`` at this image size.
     """
-    K = K[:, None]
+    to_unit = K.new_tensor([[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]])
+    K = (to_unit @ K)[:, None]
     homography = K @ T_source_target[..., :3, :3] @ inverse_intrinsics(K)
     epipole = (K @ T_source_target[..., :3, 3:]).squeeze(-1)
-    epipole = epipole + epipole.new_tensor([0.0, 0.0, PROJECTION_EPSILON])
-    normalise = homography.new_tensor(
-        [[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]]
-    )
-    return normalise @ homography, epipole @ normalise.T
+    return homography, epipole + PROJECTION_EPSILON * to_unit[:, 2]
 
 
 def sampling_coordinates(
@@ -96,6 +94,6 @@ def _project_adjoint(
 def _axes(image: Tensor) -> tuple[Tensor, Tensor]:
     height, width = image.shape[-2:]
     return (
-        torch.arange(width, dtype=image.dtype, device=image.device),
-        torch.arange(height, dtype=image.dtype, device=image.device),
+        torch.linspace(-1, 1, width, dtype=image.dtype, device=image.device),
+        torch.linspace(-1, 1, height, dtype=image.dtype, device=image.device),
     )
