@@ -71,13 +71,17 @@ def train(
 
     from monodepth_ros.learning.export import export_run
     from monodepth_ros.learning.nan_guard import TrainingDiverged
+    from monodepth_ros.learning.run import process_rank
     from monodepth_ros.learning.run import train as run_training
+    from monodepth_ros.learning.stopping import TrainingStopped
 
     try:
         folder = run_training(plan, data, out, val or [], resume)
-    except TrainingDiverged as error:
+    except (TrainingDiverged, TrainingStopped) as error:
         typer.echo(f"monodepth: {error}", err=True)
         raise typer.Exit(1) from None
+    if process_rank() != 0:
+        return
     typer.echo(f"run: {folder}")
     if export is not None:
         typer.echo(f"model: {export_run(folder, export, licence, checkpoint=checkpoint)}")

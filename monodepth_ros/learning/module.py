@@ -99,7 +99,7 @@ class DepthLearning(lightning.LightningModule):
         if self.plan.is_logged(self.global_step + 1):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             epoch = self.plan.epoch(self.global_step + 1)
-            self.log_dict({"loss": loss, **terms, "lr": rate, "epoch": epoch})
+            self.log_dict({"loss": loss, **terms, "lr": rate, "epoch": epoch}, sync_dist=True)
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

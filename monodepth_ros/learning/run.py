@@ -26,12 +26,14 @@ from monodepth_ros.learning.recipe import Recipe, TrainerRecipe
 from monodepth_ros.learning.run_record import write_run_record
 from monodepth_ros.learning.sample_pictures import SamplePictures
 from monodepth_ros.learning.step_stream import Plan, plan_run
-from monodepth_ros.learning.stopping import StopSignals, TimeBudget
+from monodepth_ros.learning.stopping import StopSignals, TimeBudget, TrainingStopped
+from monodepth_ros.networks.depth_decoder import SCALES
 
 # Advice of the trainer that does not apply: batches are resumable by the step stream, memory-mapped
 # frames need no workers, and earlier metrics are kept under another name.
 _HARMLESS = (
     ".*does not have many workers",
+    ".*Total length of `list` across ranks is zero",
     ".*your dataloader is not resumable",
     ".*Experiment logs directory",
     ".*treespec, LeafSpec",
@@ -59,8 +61,9 @@ def train(
     Raises:
         UserError: wrong data, folder or checkpoint.
         TrainingDiverged: the loss became NaN or infinite.
+        TrainingStopped: by a signal; a checkpoint to resume from is written.
     """
-    checkpoint = _prepare_folder(folder, recipe, resume)
+    checkpoint = _prepare_folder(folder, resume)
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
     training, validation = build_datasets(recipe, data, held_back)
@@ -79,14 +82,16 @@ def train(
     monitor = None
     if validation is not None:
         monitor = "val/abs_rel" if "depth" in validation[0] else "val/photometric"
+    signals = StopSignals()
     callbacks = [
         budget,
-        StopSignals(),
-        NanGuard(folder, check_gradients=recipe.trainer.precision != "fp16"),
+        signals,
         SamplePictures(folder / "pictures", recipe.trainer.pictures_every),
         ProgressReport(),
         Checkpoints(folder, recipe.trainer.checkpoint_minutes, monitor),  # last: sees who stops
     ]
+    if recipe.trainer.nan_guard:
+        callbacks.insert(0, NanGuard(folder, recipe.trainer.precision != "fp16"))
     trainer = _build_trainer(recipe, plan, folder, callbacks, start)
     if trainer.is_global_zero:
         sources = {
@@ -102,24 +107,30 @@ def train(
         ckpt_path=None if checkpoint is None else str(checkpoint),
         weights_only=True,
     )
+    if signals.stopped and trainer.global_step < plan.total_steps:
+        raise TrainingStopped(
+            f"training stopped by a signal after step {trainer.global_step} of"
+            f" {plan.total_steps}; --resume --out {folder} goes on"
+        )
     return folder
 
 
-def _prepare_folder(folder: Path, recipe: Recipe, resume: bool) -> Path | None:
+def _prepare_folder(folder: Path, resume: bool) -> Path | None:
     """The checkpoint to resume from; refuses to mix two runs in one folder."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder}: is a file, not a folder")
     last = folder / LAST
-    if _process_rank() != 0:
+    if process_rank() != 0:
+        resume = resume and last.is_file()
         return last if resume else None  # the first process has looked, and writes there by now
     if resume:
         return last if last.is_file() else None  # killed before the first checkpoint: start anew
-    if last.exists() or (folder.is_dir() and any(folder.iterdir())):
+    if folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"--out {folder}: not empty; --resume goes on with it, or name another")
     return None
 
 
-def _process_rank() -> int:
+def process_rank() -> int:
     """This process among those of the run, from what torchrun or the trainer set around it."""
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0)))
 
@@ -161,7 +172,7 @@ def _build_trainer(
         accelerator=_accelerator(settings),
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        strategy=_strategy(settings),
+        strategy=_strategy(recipe),
         precision=PRECISION[settings.precision],
         # The stream of all steps is one epoch to the trainer; epochs are counted by the plan.
         max_epochs=1,
@@ -193,8 +204,24 @@ def _accelerator(settings: TrainerRecipe) -> str:
     return "cuda"
 
 
-def _strategy(settings: TrainerRecipe) -> Strategy | str:
-    return DDPStrategy() if settings.devices * settings.num_nodes > 1 else "auto"
+def _strategy(recipe: Recipe) -> Strategy | str:
+    processes = recipe.trainer.devices * recipe.trainer.num_nodes
+    started = int(os.environ.get("WORLD_SIZE", processes))
+    if started != processes:
+        raise UserError(
+            f"{started} processes were started, but trainer.devices x trainer.num_nodes is"
+            f" {processes}: make them equal"
+        )
+    if processes == 1:
+        return "auto"
+    objective = recipe.objective
+    used: set[int] = set()
+    if objective.self_supervised.weight > 0 and objective.self_supervised.train_depth:
+        used |= set(objective.self_supervised.scales)
+    if objective.supervised.weight > 0:
+        used |= set(objective.supervised.scales)
+    # Looking for disparity heads without a gradient costs time, so only where there are some.
+    return DDPStrategy(find_unused_parameters=len(used) < SCALES)
 
 
 def _loggers(folder: Path, start: int) -> list[Any]:

@@ -13,6 +13,10 @@ from lightning.pytorch.callbacks import Callback
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class TrainingStopped(Exception):
+    """A signal ended the run before its last step."""
+
+
 class TimeBudget(Callback):
     """Counts the minutes spent training, over all sessions of a run, and stops at the limit."""
 
@@ -56,7 +60,8 @@ class StopSignals(Callback):
     """SIGINT and SIGTERM end the run after the step under way; a second SIGINT ends it at once."""
 
     def __init__(self) -> None:
-        self.received: signal.Signals | None = None
+        self.received = False  # by this process
+        self.stopped = False  # by any
         self._former: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
@@ -67,7 +72,10 @@ class StopSignals(Callback):
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop when any process got a signal."""
-        trainer.should_stop |= _any_process(trainer, self.received is not None)
+        if _any_process(trainer, self.received):
+            self.stopped = True
+            trainer.should_stop = True
+            trainer.limit_val_batches = 0  # whoever stops a run does not want to wait
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
         """Give the signals back."""
@@ -76,9 +84,9 @@ class StopSignals(Callback):
         self._former = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None and number == signal.SIGINT:
+        if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = signal.Signals(number)
+        self.received = True
 
 
 def _any_process(trainer: lightning.Trainer, decision: bool) -> bool:

@@ -1,0 +1,178 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from torch import Tensor, nn
+
+from monodepth_ros.geometry import se3
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.step_stream import plan_run
+
+
+def build(**sections: Any) -> DepthLearning:
+    recipe = small_recipe(**sections)
+    return DepthLearning(recipe, plan_run(recipe, samples=10))
+
+
+def random_batch(count: int = 2, frames: int = 3) -> dict[str, Tensor]:
+    images = torch.rand(count, frames, 3, 32, 64)
+    K = torch.tensor([[40.0, 0.0, 31.5], [0.0, 40.0, 15.5], [0.0, 0.0, 1.0]])
+    return {
+        "images": images,
+        "jittered": images.clone(),
+        "K": K.expand(count, 3, 3).clone(),
+        "depth": 1.0 + torch.rand(count, 1, 32, 64),
+        "index": torch.arange(count),
+    }
+
+
+def gradients(network: torch.nn.Module) -> list[Tensor]:
+    return [p.grad for p in network.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
+
+
+class TellTale(nn.Module):
+    """A pose network that tells by its motion which pair it was shown."""
+
+    def __init__(self, motions: list[tuple[Tensor, Tensor, Tensor]]) -> None:
+        super().__init__()
+        self.motions = motions
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        for known_first, known_second, motion in self.motions:
+            if torch.equal(first, known_first) and torch.equal(second, known_second):
+                return 0.1 * motion.expand(2, 3), motion.expand(2, 3)
+        raise AssertionError("a pair out of temporal order")
+
+
+def test_pairs_go_in_temporal_order_and_the_first_motion_is_inverted() -> None:
+    module = build()
+    images = random_batch()["images"]
+    target, previous, following = images.unbind(1)
+    earlier, later = torch.tensor([0.1, 0.0, 0.2]), torch.tensor([0.0, 0.3, 0.1])
+    module.pose_net = TellTale([(previous, target, earlier), (target, following, later)])
+    T_previous_target, T_next_target = module.relative_poses(images)
+    # Shown (previous, target), the network says T_target_previous.
+    T_target_previous = se3.from_axis_angle_translation(0.1 * earlier, earlier).expand(2, 4, 4)
+    torch.testing.assert_close(T_previous_target @ T_target_previous, torch.eye(4).expand(2, 4, 4))
+    expected = se3.from_axis_angle_translation(0.1 * later, later).expand(2, 4, 4)
+    torch.testing.assert_close(T_next_target, expected)
+
+
+def test_joint_pose_batch_changes_batch_statistics_alone() -> None:
+    apart, joint = build(), build(networks={"joint_pose_batch": True})
+    joint.load_state_dict(apart.state_dict())
+    images = random_batch()["images"]
+    apart.eval(), joint.eval()
+    for a, b in zip(apart.relative_poses(images), joint.relative_poses(images), strict=True):
+        torch.testing.assert_close(a, b)
+    apart.train(), joint.train()
+    apart.relative_poses(images), joint.relative_poses(images)
+    name = "encoder.bn1.num_batches_tracked"
+    assert apart.pose_net.state_dict()[name] == 2 and joint.pose_net.state_dict()[name] == 1
+
+
+def test_networks_see_jittered_images_and_losses_clean_ones() -> None:
+    module = build()
+    batch = random_batch()
+    batch["jittered"] = torch.rand_like(batch["images"])
+    seen: list[Tensor] = []
+    module.pose_net.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
+    objective = module.self_supervised
+
+    def watched(*arguments: Any) -> Any:
+        assert arguments[3] is batch["images"]
+        return objective(*arguments)
+
+    module.self_supervised = watched  # type: ignore[assignment]
+    module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    target, previous, following = batch["jittered"].unbind(1)
+    for image, expected in zip(seen, (previous, target, target, following), strict=True):
+        assert torch.equal(image, expected)
+
+
+def test_supervision_alone_needs_one_frame_and_no_pose_network() -> None:
+    module = build(objective=SUPERVISED)
+    assert not any(p.requires_grad for p in module.pose_net.parameters())
+    module.pose_net.register_forward_pre_hook(lambda *_: pytest.fail("the pose network ran"))
+    batch = random_batch(frames=1)
+    loss, terms = module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    loss.backward()
+    assert gradients(module.depth_net) and not gradients(module.pose_net)
+    assert all(name.startswith("supervised/") for name in terms)
+
+
+def test_view_synthesis_alone_needs_no_truth() -> None:
+    module = build(objective=SELF_SUPERVISED)
+    batch = random_batch()
+    del batch["depth"]
+    loss, terms = module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    loss.backward()
+    assert gradients(module.depth_net) and gradients(module.pose_net)
+    assert all(name.startswith("self_supervised/") for name in terms)
+
+
+def test_view_synthesis_can_leave_the_depth_network_alone() -> None:
+    both = {"self_supervised": {"train_depth": False}, "supervised": {"weight": 1.0}}
+    module = build(objective=both)
+    batch = random_batch()
+    disparities = module.disparities(batch["jittered"][:, 0])
+    _, part = module._view_synthesis(batch, disparities, None)
+    part.loss.backward()
+    assert gradients(module.pose_net) and not gradients(module.depth_net)
+
+
+def test_objectives_are_summed_by_weight() -> None:
+    torch.manual_seed(0)
+    module = build(objective={"self_supervised": {"weight": 0.5}, "supervised": {"weight": 3.0}})
+    module.eval()
+    batch = random_batch()
+    with torch.no_grad():
+        disparities = module.disparities(batch["jittered"][:, 0])
+        loss, terms = module.objective(batch, disparities, torch.Generator().manual_seed(1))
+    parts = {"self_supervised": 0.0, "supervised": 0.0}
+    for name, value in terms.items():
+        objective, _, term = name.partition("/")
+        if term != "automasked":
+            parts[objective] += float(value)
+    expected = 0.5 * parts["self_supervised"] + 3.0 * parts["supervised"]
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_channels_last_changes_no_value() -> None:
+    usual = build(trainer={"channels_last": False})
+    faster = build(trainer={"channels_last": True})
+    faster.load_state_dict(usual.state_dict())
+    usual.eval(), faster.eval()
+    image = random_batch()["images"][:, 0]
+    for a, b in zip(usual.disparities(image), faster.disparities(image), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_clipped_to_the_norm() -> None:
+    module = build(optimizer={"clip_norm": 0.5})
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    module.configure_gradient_clipping(None)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in module.parameters()])
+    assert float(norm) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_validation_leaves_images_without_truth_out() -> None:
+    module = build(objective=SUPERVISED)
+    logged: dict[str, float] = {}
+    module.log = lambda name, value: logged.__setitem__(name, float(value))  # type: ignore
+    strategy = SimpleNamespace(reduce=lambda total, reduce_op: total)
+    module._trainer = SimpleNamespace(strategy=strategy)  # type: ignore[assignment]
+    batch = random_batch(count=3)
+    batch["depth"][1] = torch.nan
+    module.eval()
+    with torch.no_grad():
+        module.validation_step(batch, 0)
+        module.on_validation_epoch_end()
+        with_gap = dict(logged)
+        kept = {name: value[[0, 2]] for name, value in batch.items()}
+        module.validation_step(kept, 0)
+        module.on_validation_epoch_end()
+    assert with_gap == pytest.approx(logged) and 0 < logged["val/abs_rel"] < 10

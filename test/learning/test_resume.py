@@ -1,0 +1,141 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from recipes import small_recipe
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.checkpoints import read_checkpoint
+from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe_file import save_recipe
+from monodepth_ros.learning.run import train
+
+LAST = "checkpoints/last.ckpt"
+
+
+def recipe(**trainer: Any) -> Recipe:
+    """Both objectives with augmentation and noise, several epochs, a moving learning rate."""
+    return small_recipe(
+        objective={"supervised": {"weight": 1.0}},
+        schedule={"kind": "cosine", "epochs": 1000},
+        trainer={"batch_size": 4, "max_steps": 8, **trainer},
+    )
+
+
+def assert_same(a: Any, b: Any, where: str = "") -> None:
+    """Equal bit for bit."""
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, list):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{where}[{i}]")
+    else:
+        assert a == b, where
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(corridor: Path, tmp_path: Path) -> None:
+    """20 samples in batches of 4: the run stops within its second epoch, at step 7 of 8."""
+    whole = train(recipe(), [corridor], tmp_path / "whole")
+    parts = tmp_path / "parts"
+    stopped = recipe()
+    # The same plan, ended by hand: a smaller max_steps would be another schedule.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("monodepth_ros.learning.stopping.StopSignals.on_train_batch_end", stop_at(7))
+        train(stopped, [corridor], parts)
+    assert read_checkpoint(parts / LAST)["global_step"] == 7
+    train(stopped, [corridor], parts, resume=True)
+    a, b = read_checkpoint(whole / LAST), read_checkpoint(parts / LAST)
+    for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers"):
+        assert_same(a[part], b[part], part)
+    assert (parts / "metrics_before_step_0000007.csv").exists()
+    assert (parts / "sessions/from_step_0000007.json").exists()
+
+
+def stop_at(step: int) -> Any:
+    def on_train_batch_end(self: Any, trainer: Any, *_: Any) -> None:
+        if trainer.global_step == step:
+            trainer.should_stop = True
+
+    return on_train_batch_end
+
+
+def test_resuming_a_complete_run_changes_nothing(corridor: Path, tmp_path: Path) -> None:
+    short = recipe(max_steps=2)
+    run = train(short, [corridor], tmp_path / "run")
+    before = (run / LAST).read_bytes()
+    train(short, [corridor], run, resume=True)
+    assert (run / LAST).read_bytes() == before
+
+
+def test_another_run_is_not_resumed(corridor: Path, held_back: Path, tmp_path: Path) -> None:
+    run = train(recipe(max_steps=1), [corridor], tmp_path / "run")
+    other = small_recipe(networks={"architecture": "monodepth2-resnet18"})
+    with pytest.raises(UserError, match="another architecture"):
+        train(other, [corridor], run, resume=True)
+    with pytest.raises(UserError, match="same --data"):
+        train(recipe(), [held_back], run, resume=True)
+    (run / LAST).write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="not a checkpoint"):
+        train(recipe(), [corridor], run, resume=True)
+
+
+def test_a_checkpoint_is_not_unpickled(corridor: Path, tmp_path: Path) -> None:
+    run = train(recipe(max_steps=1), [corridor], tmp_path / "run")
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "owned",)
+
+    torch.save({"global_step": 0, "state_dict": Evil()}, run / LAST)
+    with pytest.raises(UserError, match="not a checkpoint"):
+        train(recipe(), [corridor], run, resume=True)
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_run_to_resume(
+    number: signal.Signals, corridor: Path, tmp_path: Path
+) -> None:
+    save_recipe(recipe(max_steps=100000, checkpoint_minutes=1000), tmp_path / "r.yaml")
+    run = tmp_path / "run"
+    command = [sys.executable, "-c", "from monodepth_ros.cli.app import main; main()", "train"]
+    arguments = [str(tmp_path / "r.yaml"), "--data", str(corridor), "--out", str(run)]
+    process = subprocess.Popen([*command, *arguments], env=os.environ, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:  # wait until it is training
+            if line.startswith(b"step 2/"):
+                break
+        process.send_signal(number)
+        process.stderr.close()
+        process.wait(timeout=120)
+    finally:
+        process.kill()
+    content = read_checkpoint(run / LAST)
+    assert content["global_step"] >= 2
+    step = content["global_step"]
+    train(recipe(max_steps=step + 2), [corridor], run, resume=True)
+    assert read_checkpoint(run / LAST)["global_step"] == step + 2
+
+
+def test_a_time_budget_counts_all_sessions(corridor: Path, tmp_path: Path) -> None:
+    """A budget that is spent stops after one step, and at once in the next session."""
+    started = time.monotonic()
+    run = train(recipe(max_minutes=1e-6), [corridor], tmp_path / "run")
+    assert read_checkpoint(run / LAST)["global_step"] == 1
+    seconds = read_checkpoint(run / LAST)["callbacks"]["TimeBudget"]["seconds"]
+    assert 0 < seconds < time.monotonic() - started
+    train(recipe(max_minutes=1e-6), [corridor], run, resume=True)
+    assert read_checkpoint(run / LAST)["callbacks"]["TimeBudget"]["seconds"] > seconds
