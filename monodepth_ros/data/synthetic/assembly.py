@@ -1,20 +1,22 @@
 """Multi-part meshes: boxes, turned and cushioned bodies and printed cards, gathered by material.
 
-A part is made in a local frame (x width, y depth, z up, origin on the floor) and placed by a 4x4 transform. Texture
-coordinates are metres (the grain runs along the longer edge) or a rectangle of the print atlas.
+A part is made in a local frame (x width, y depth, z up, origin on the floor) and placed by a 4x4
+transform. Texture coordinates are metres (the grain runs along the longer edge) or a rectangle of
+the print atlas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from monodepth_ros.data.synthetic.prints import CELLS, cell_rectangle
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Rectangle = tuple[float, float, float, float]
 Triple = tuple[float, float, float]
 
@@ -39,7 +41,7 @@ def pose(x: float = 0.0, y: float = 0.0, z: float = 0.0, yaw: float = 0.0) -> Ar
 
 
 def tilt(angle: float) -> Array:
-    """4x4 turn by `angle` (radians) about x: positive leans the top of an upright thing towards -y."""
+    """4x4 turn by `angle` (radians) about x: positive leans the top of a thing towards -y."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0, 0], [0, cosine, -sine, 0], [0, sine, cosine, 0], [0, 0, 0, 1.0]])
 
@@ -58,7 +60,7 @@ class Assembly:
             moved, normals = patch.vertices @ rotation.T + shift, patch.normals @ rotation.T
             self.patches.append(Patch(patch.material, moved, normals, patch.uv, patch.faces))
 
-    def quad(self, material: str, corners: Sequence[Sequence[float]], rectangle: Rectangle | None = None) -> None:
+    def quad(self, material: str, corners: ArrayLike, rectangle: Rectangle | None = None) -> None:
         """A rectangle from its corners, counter-clockwise seen from the front, lower left first."""
         points = np.asarray(corners, float)
         normal = np.cross(points[1] - points[0], points[3] - points[0])
@@ -75,7 +77,12 @@ class Assembly:
         return uv + self.rng.uniform(0, 4, 2)
 
     def box(
-        self, material: str, centre: Triple, size: Triple, rectangle: Rectangle | None = None, yaw: float = 0.0
+        self,
+        material: str,
+        centre: Triple,
+        size: Triple,
+        rectangle: Rectangle | None = None,
+        yaw: float = 0.0,
     ) -> None:
         """A box; with an atlas rectangle every face shows it whole."""
         half = np.asarray(size) / 2
@@ -84,8 +91,10 @@ class Assembly:
             corners = _face(axis, sign) * half
             self.quad(material, corners @ turn[:3, :3].T + turn[:3, 3], rectangle)
 
-    def card(self, kind: str, centre: Triple, width: float, height: float, facing: str = "front") -> None:
-        """A flat print of a random cell of `kind`: "front" looks along +y, "up" lies on a surface."""
+    def card(
+        self, kind: str, centre: Triple, width: float, height: float, facing: str = "front"
+    ) -> None:
+        """A flat print of a random cell of `kind` that faces "front" (+y) or "up" (+z)."""
         right = np.array([-width / 2, 0, 0]) if facing == "front" else np.array([width / 2, 0, 0])
         up = np.array([0, 0, height / 2]) if facing == "front" else np.array([0, height / 2, 0])
         corners = [-right - up, right - up, right + up, -right + up]
@@ -96,10 +105,15 @@ class Assembly:
         return cell_rectangle(int(self.rng.choice(CELLS[kind])))
 
     def turned(
-        self, material: str, base: Triple, profile: Sequence[tuple[float, float]], sides: int = 12,
+        self,
+        material: str,
+        base: Triple,
+        profile: Sequence[tuple[float, float]],
+        sides: int = 12,
         rectangle: Rectangle | None = None,
     ) -> None:
-        """A solid of revolution about the vertical through `base`; profile = (radius, height) from below."""
+        """A surface of revolution about the vertical through `base`; its profile is
+        (radius, height) from below."""
         radius, height = np.asarray(profile, float).T
         angle = np.linspace(0, 2 * np.pi, sides + 1)
         slope = np.stack([np.gradient(height), -np.gradient(radius)])
@@ -112,26 +126,40 @@ class Assembly:
         around = angle * max(float(radius.max()), 0.02)
         self._grid(material, vertices, normals, around, along, rectangle)
 
-    def cylinder(self, material: str, base: Triple, radius: float, height: float, sides: int = 10) -> None:
+    def cylinder(
+        self, material: str, base: Triple, radius: float, height: float, sides: int = 10
+    ) -> None:
         """An upright cylinder with a lid."""
         self.turned(material, base, [(radius, 0), (radius, height)], sides)
         self.disc(material, (base[0], base[1], base[2] + height), radius, sides)
 
     def cushion(
-        self, material: str, centre: Triple, size: Triple, yaw: float = 0.0, squareness: float = 0.35,
+        self,
+        material: str,
+        centre: Triple,
+        size: Triple,
+        yaw: float = 0.0,
+        squareness: float = 0.35,
         rectangle: Rectangle | None = None,
     ) -> None:
-        """A rounded box |x|^n + |y|^n + |z|^n = 1 with n = 2 / squareness: 1 is an ellipsoid, less is boxier."""
+        """A rounded box |x|^n + |y|^n + |z|^n = 1 with n = 2 / squareness: an ellipsoid for 1,
+        boxier for less."""
         exponent, half, turn = 2.0 / squareness, np.asarray(size) / 2, pose(*centre, yaw=yaw)
         steps = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 9))
         for axis, sign in ((0, 1), (0, -1), (1, 1), (1, -1), (2, 1), (2, -1)):
             lower_left, lower_right, _, upper_left = _face(axis, sign)
             s, t = np.meshgrid((steps + 1) / 2, (steps + 1) / 2)
-            cube = lower_left + s[..., None] * (lower_right - lower_left) + t[..., None] * (upper_left - lower_left)
+            cube = (
+                lower_left
+                + s[..., None] * (lower_right - lower_left)
+                + t[..., None] * (upper_left - lower_left)
+            )
             unit = cube / (np.abs(cube) ** exponent).sum(-1, keepdims=True) ** (1 / exponent)
             normals = np.sign(unit) * np.abs(unit) ** (exponent - 1) / half
             normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-            edges = [np.linalg.norm((corner - lower_left) * half) for corner in (lower_right, upper_left)]
+            edges = [
+                np.linalg.norm((corner - lower_left) * half) for corner in (lower_right, upper_left)
+            ]
             placed = unit * half @ turn[:3, :3].T + turn[:3, 3]
             columns, rows = ((steps + 1) / 2 * edge for edge in edges)
             self._grid(material, placed, normals @ turn[:3, :3].T, columns, rows, rectangle)
@@ -139,7 +167,10 @@ class Assembly:
     def disc(self, material: str, centre: Triple, radius: float, sides: int = 24) -> None:
         """A round sheet that faces up."""
         angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
-        rings = [radius * share * np.stack([np.cos(angle), np.sin(angle)], -1) for share in (1 / 3, 2 / 3, 1)]
+        rings = [
+            radius * share * np.stack([np.cos(angle), np.sin(angle)], -1)
+            for share in (1 / 3, 2 / 3, 1)
+        ]
         flat = np.concatenate([np.zeros((1, 2)), *rings])
         index = np.arange(sides)
         following = (index + 1) % sides
@@ -154,7 +185,12 @@ class Assembly:
         self.patches.append(Patch(material, vertices, normals, uv, np.concatenate(faces)))
 
     def _grid(
-        self, material: str, vertices: Array, normals: Array, around: Array, along: Array,
+        self,
+        material: str,
+        vertices: Array,
+        normals: Array,
+        around: Array,
+        along: Array,
         rectangle: Rectangle | None,
     ) -> None:
         rows, columns = vertices.shape[:2]
@@ -163,14 +199,19 @@ class Assembly:
             u, v = np.meshgrid(around + offset[0], along + offset[1])
         else:
             u0, v0, u1, v1 = rectangle
-            u, v = np.meshgrid(u0 + (u1 - u0) * around / around[-1], v0 + (v1 - v0) * along / along[-1])
+            u, v = np.meshgrid(
+                u0 + (u1 - u0) * around / around[-1], v0 + (v1 - v0) * along / along[-1]
+            )
         corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
         lower = np.stack([corner, corner + 1, corner + columns + 1], -1)
         upper = np.stack([corner, corner + columns + 1, corner + columns], -1)
         self.patches.append(
             Patch(
-                material, vertices.reshape(-1, 3), normals.reshape(-1, 3),
-                np.stack([u.ravel(), v.ravel()], -1), np.concatenate([lower, upper]),
+                material,
+                vertices.reshape(-1, 3),
+                normals.reshape(-1, 3),
+                np.stack([u.ravel(), v.ravel()], -1),
+                np.concatenate([lower, upper]),
             )
         )
 
@@ -188,7 +229,9 @@ def merge(patches: Iterable[Patch]) -> dict[str, Patch]:
             np.concatenate([patch.vertices for patch in group]),
             np.concatenate([patch.normals for patch in group]),
             np.concatenate([patch.uv for patch in group]),
-            np.concatenate([patch.faces + start for patch, start in zip(group, starts, strict=True)]),
+            np.concatenate(
+                [patch.faces + start for patch, start in zip(group, starts, strict=True)]
+            ),
         )
     return merged
 
@@ -199,7 +242,7 @@ def _corner_uv(rectangle: Rectangle) -> Array:
 
 
 def _face(axis: int, sign: int) -> Array:
-    """Corners of a face of the cube [-1, 1]^3, counter-clockwise from outside, upright where it is a wall."""
+    """Corners (4, 3) of a face of the cube [-1, 1]^3, counter-clockwise from outside."""
     if axis == 2:
         square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [sign, 1]
         return np.column_stack([square, np.full(4, sign)])

@@ -25,7 +25,14 @@ def bottle(rng: np.random.Generator) -> Assembly:
     """A bottle with a label."""
     part, radius, height = Assembly(rng), rng.uniform(0.03, 0.045), rng.uniform(0.18, 0.32)
     neck = radius * 0.35
-    profile = [(0, 0), (radius, 0), (radius, 0.6 * height), (neck, 0.78 * height), (neck, height), (0, height)]
+    profile = [
+        (0, 0),
+        (radius, 0),
+        (radius, 0.6 * height),
+        (neck, 0.78 * height),
+        (neck, height),
+        (0, height),
+    ]
     part.turned(str(rng.choice(["plastic", "ceramic", "leaf", "paint_b"])), (0, 0, 0), profile, 12)
     label = [(radius * 1.03, 0.15 * height), (radius * 1.03, 0.5 * height)]
     part.turned(PRINTS, (0, 0, 0), label, 12, part.cell("packet"))
@@ -50,7 +57,9 @@ def book_stack(rng: np.random.Generator) -> Assembly:
     for _ in range(int(rng.integers(1, 7))):
         thickness, width = rng.uniform(0.012, 0.045), rng.uniform(0.15, 0.24)
         book = Assembly(rng)
-        book.box(PRINTS, (0, 0, z + thickness / 2), (width, width * 1.35, thickness), book.cell("cover"))
+        book.box(
+            PRINTS, (0, 0, z + thickness / 2), (width, width * 1.35, thickness), book.cell("cover")
+        )
         part.place(book, pose(yaw=rng.uniform(-0.5, 0.5)))
         z += thickness
     return part
@@ -79,13 +88,22 @@ def packet(rng: np.random.Generator) -> Assembly:
 def bowl(rng: np.random.Generator) -> Assembly:
     """A bowl of fruit."""
     part, radius = Assembly(rng), rng.uniform(0.12, 0.18)
-    profile = [(0, 0), (0.5 * radius, 0), (radius, 0.09), (0.95 * radius, 0.09), (0.45 * radius, 0.02), (0, 0.02)]
+    profile = [
+        (0, 0),
+        (0.5 * radius, 0),
+        (radius, 0.09),
+        (0.95 * radius, 0.09),
+        (0.45 * radius, 0.02),
+        (0, 0.02),
+    ]
     part.turned(str(rng.choice(["ceramic", "wood_dark", "metal"])), (0, 0, 0), profile, 16)
     for _ in range(int(rng.integers(4, 9))):
         x, y = rng.uniform(-0.5, 0.5, 2) * radius
         size = rng.uniform(0.06, 0.09)
         material = str(rng.choice(["leaf", "paint_a", "paint_b", "wood_light"]))
-        part.cushion(material, (x, y, 0.07 + rng.uniform(0, 0.04)), (size, size, size), squareness=1.0)
+        part.cushion(
+            material, (x, y, 0.07 + rng.uniform(0, 0.04)), (size, size, size), squareness=1.0
+        )
     return part
 
 
@@ -96,13 +114,17 @@ def basket(rng: np.random.Generator) -> Assembly:
     material = str(rng.choice(["plastic", "paint_a", "wood_light", "fabric_b"]))
     part.box(material, (0, 0, 0.006), (width, depth, 0.012))
     for x, y, w, d in (
-        (0, depth / 2, width, 0.012), (0, -depth / 2, width, 0.012),
-        (width / 2, 0, 0.012, depth), (-width / 2, 0, 0.012, depth),
+        (0, depth / 2, width, 0.012),
+        (0, -depth / 2, width, 0.012),
+        (width / 2, 0, 0.012, depth),
+        (-width / 2, 0, 0.012, depth),
     ):
         part.box(material, (x, y, height / 2), (w, d, height))
     for _ in range(int(rng.integers(3, 7))):
         x, y = rng.uniform(-0.3, 0.3, 2) * (width, depth)
-        part.place(packet(rng), pose(x, y, 0.012, rng.uniform(0, 3)) @ np.diag([0.6, 0.6, 0.6, 1.0]))
+        part.place(
+            packet(rng), pose(x, y, 0.012, rng.uniform(0, 3)) @ np.diag([0.6, 0.6, 0.6, 1.0])
+        )
     return part
 
 
@@ -141,7 +163,9 @@ def keyboard(rng: np.random.Generator) -> Assembly:
 def table_lamp(rng: np.random.Generator) -> Assembly:
     """A lamp with a shade (unlit)."""
     part, height = Assembly(rng), rng.uniform(0.3, 0.5)
-    part.turned("metal", (0, 0, 0), [(0, 0), (0.08, 0), (0.07, 0.02), (0.015, 0.04), (0.012, height)], 12)
+    part.turned(
+        "metal", (0, 0, 0), [(0, 0), (0.08, 0), (0.07, 0.02), (0.015, 0.04), (0.012, height)], 12
+    )
     shade = [(0.15, height - 0.08), (0.09, height + 0.12)]
     part.turned("fabric_b", (0, 0, 0), shade, 16)
     return part
@@ -165,7 +189,9 @@ def pot_plant(rng: np.random.Generator) -> Assembly:
     return part
 
 
-def foliage(part: Assembly, root: tuple[float, float, float], count: int, reach: float, width: float) -> None:
+def foliage(
+    part: Assembly, root: tuple[float, float, float], count: int, reach: float, width: float
+) -> None:
     """Leaves that fan out from a root, each bent in two pieces."""
     rng = part.rng
     for _ in range(count):
@@ -176,8 +202,12 @@ def foliage(part: Assembly, root: tuple[float, float, float], count: int, reach:
         base = np.asarray(root)
         middle = base + length * 0.6 * (out * np.cos(rise) + [0, 0, np.sin(rise)])
         tip = middle + length * 0.5 * (out * np.cos(rise - 0.9) + [0, 0, np.sin(rise - 0.9)])
-        part.quad("leaf", [base - 0.3 * across, base + 0.3 * across, middle + across, middle - across])
-        part.quad("leaf", [middle - across, middle + across, tip + 0.1 * across, tip - 0.1 * across])
+        part.quad(
+            "leaf", [base - 0.3 * across, base + 0.3 * across, middle + across, middle - across]
+        )
+        part.quad(
+            "leaf", [middle - across, middle + across, tip + 0.1 * across, tip - 0.1 * across]
+        )
 
 
 def book_row(rng: np.random.Generator, length: float, tallest: float, depth: float) -> Assembly:
@@ -189,20 +219,76 @@ def book_row(rng: np.random.Generator, length: float, tallest: float, depth: flo
             continue
         width, height = rng.uniform(0.015, 0.05), rng.uniform(0.6, 0.95) * tallest
         deep = rng.uniform(0.6, 0.9) * depth
-        spine = spine_rectangle(int(rng.choice(CELLS["spines"])), int(rng.integers(SPINES_PER_CELL)))
-        part.box(PRINTS, (x + width / 2, deep / 2 - depth / 2, height / 2), (width - 0.002, deep, height), spine)
+        spine = spine_rectangle(
+            int(rng.choice(CELLS["spines"])), int(rng.integers(SPINES_PER_CELL))
+        )
+        part.box(
+            PRINTS,
+            (x + width / 2, deep / 2 - depth / 2, height / 2),
+            (width - 0.002, deep, height),
+            spine,
+        )
         x += width
     return part
 
 
-KITCHEN: tuple[Maker, ...] = (mug, mug, bottle, bottle, bowl, packet, packet, standing_book, basket, papers, pot_plant)
-OFFICE: tuple[Maker, ...] = (mug, papers, papers, book_stack, laptop, packet, pot_plant, standing_book, table_lamp)
-LIVING: tuple[Maker, ...] = (vase, book_stack, book_stack, bowl, papers, mug, standing_book, table_lamp, pot_plant, basket)
-SHELF: tuple[Maker, ...] = (vase, packet, packet, standing_book, bottle, pot_plant, book_stack, mug, basket)
+KITCHEN: tuple[Maker, ...] = (
+    mug,
+    mug,
+    bottle,
+    bottle,
+    bowl,
+    packet,
+    packet,
+    standing_book,
+    basket,
+    papers,
+    pot_plant,
+)
+OFFICE: tuple[Maker, ...] = (
+    mug,
+    papers,
+    papers,
+    book_stack,
+    laptop,
+    packet,
+    pot_plant,
+    standing_book,
+    table_lamp,
+)
+LIVING: tuple[Maker, ...] = (
+    vase,
+    book_stack,
+    book_stack,
+    bowl,
+    papers,
+    mug,
+    standing_book,
+    table_lamp,
+    pot_plant,
+    basket,
+)
+SHELF: tuple[Maker, ...] = (
+    vase,
+    packet,
+    packet,
+    standing_book,
+    bottle,
+    pot_plant,
+    book_stack,
+    mug,
+    basket,
+)
 
 
 def scatter(
-    part: Assembly, makers: tuple[Maker, ...], width: float, depth: float, z: float, count: int, facing: float = 0.6
+    part: Assembly,
+    makers: tuple[Maker, ...],
+    width: float,
+    depth: float,
+    z: float,
+    count: int,
+    facing: float = 0.6,
 ) -> None:
     """Lays up to `count` things on the surface of the given size at height z, without overlap."""
     rng, taken = part.rng, np.empty((0, 3))
@@ -216,7 +302,10 @@ def scatter(
             continue
         reach = np.maximum(np.array([width, depth]) / 2 - radius, 0.0)
         x, y = rng.uniform(-reach, reach)
-        if len(taken) and (np.hypot(taken[:, 0] - x, taken[:, 1] - y) < 0.8 * (taken[:, 2] + radius)).any():
+        if (
+            len(taken)
+            and (np.hypot(taken[:, 0] - x, taken[:, 1] - y) < 0.8 * (taken[:, 2] + radius)).any()
+        ):
             continue
         taken = np.vstack([taken, [x, y, radius]])
         part.place(thing, pose(x, y, z, rng.uniform(-facing, facing)))

@@ -1,4 +1,4 @@
-"""A flat: a rectangle divided into rooms, with a doorway in every dividing wall and windows in the outer ones."""
+"""A flat: a rectangle of rooms with doorways in the inner walls and windows in the outer ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Opening:
 
 @dataclass
 class Room:
-    """The clear floor x0..x1, y0..y1 in metres and the openings of its sides, in coordinates along each wall."""
+    """A floor x0..x1, y0..y1 in metres and the openings of its sides, placed along each wall."""
 
     x0: float
     y0: float
@@ -82,7 +82,11 @@ def make_plan(rng: np.random.Generator) -> FloorPlan:
             break
         rectangles[-1:] = parts
         walls.append(wall)
-    kinds = ["kitchen", *rng.permutation(KINDS[1:])] if rng.random() < 0.75 else list(rng.permutation(KINDS[1:]))
+    kinds = (
+        ["kitchen", *rng.permutation(KINDS[1:])]
+        if rng.random() < 0.75
+        else list(rng.permutation(KINDS[1:]))
+    )
     rooms = [
         Room(*_inset(rectangle, width, depth), kind=str(kind))
         for rectangle, kind in zip(rectangles, kinds, strict=False)
@@ -100,7 +104,9 @@ _Rectangle = tuple[float, float, float, float]
 _Wall = tuple[bool, float, float, float]  # along x?, position across, start, end
 
 
-def _split(rng: np.random.Generator, rectangle: _Rectangle) -> tuple[list[_Rectangle], _Wall | None]:
+def _split(
+    rng: np.random.Generator, rectangle: _Rectangle
+) -> tuple[list[_Rectangle], _Wall | None]:
     x0, y0, x1, y1 = rectangle
     share = rng.uniform(0.4, 0.6)
     if x1 - x0 >= y1 - y0:
@@ -118,7 +124,10 @@ def _inset(rectangle: _Rectangle, width: float, depth: float) -> _Rectangle:
     x0, y0, x1, y1 = rectangle
     half = THICKNESS / 2
     return (
-        x0 + half * (x0 > 0), y0 + half * (y0 > 0), x1 - half * (x1 < width), y1 - half * (y1 < depth),
+        x0 + half * (x0 > 0),
+        y0 + half * (y0 > 0),
+        x1 - half * (x1 < width),
+        y1 - half * (y1 < depth),
     )
 
 
@@ -127,17 +136,29 @@ def _doorway(rng: np.random.Generator, wall: _Wall, walls: list[_Wall]) -> Doorw
     along_x, position, start, end = wall
     width = rng.uniform(1.3, 1.7)
     junctions = [
-        other[1] for other in walls if other[0] != along_x and min(abs(other[2] - position), abs(other[3] - position)) < 1e-9
+        other[1]
+        for other in walls
+        if other[0] != along_x and min(abs(other[2] - position), abs(other[3] - position)) < 1e-9
     ]
     middles = np.linspace(start + width / 2 + 0.25, end - width / 2 - 0.25, 40)
-    clear = [m for m in middles if all(abs(m - j) > width / 2 + 0.25 for j in junctions if start < j < end)]
+    clear = [
+        m
+        for m in middles
+        if all(abs(m - j) > width / 2 + 0.25 for j in junctions if start < j < end)
+    ]
     middle = float(rng.choice(clear))
-    return Doorway(middle, position, width, True) if along_x else Doorway(position, middle, width, False)
+    return (
+        Doorway(middle, position, width, True)
+        if along_x
+        else Doorway(position, middle, width, False)
+    )
 
 
 def _open_rooms(rooms: list[Room], doorway: Doorway) -> None:
     middle = doorway.x if doorway.along_x else doorway.y
-    opening = Opening(middle - doorway.width / 2, middle + doorway.width / 2, 0.0, DOOR_HEIGHT, window=False)
+    opening = Opening(
+        middle - doorway.width / 2, middle + doorway.width / 2, 0.0, DOOR_HEIGHT, window=False
+    )
     for room in rooms:
         if doorway.along_x and room.x0 < doorway.x < room.x1:
             for side, y in (("south", room.y0), ("north", room.y1)):
@@ -151,7 +172,12 @@ def _open_rooms(rooms: list[Room], doorway: Doorway) -> None:
 
 def outer_sides(plan: FloorPlan, room: Room) -> list[str]:
     """The sides of a room that face outdoors."""
-    limits = {"south": room.y0 == 0.0, "north": room.y1 == plan.depth, "west": room.x0 == 0.0, "east": room.x1 == plan.width}
+    limits = {
+        "south": room.y0 == 0.0,
+        "north": room.y1 == plan.depth,
+        "west": room.x0 == 0.0,
+        "east": room.x1 == plan.width,
+    }
     return [side for side in SIDES if limits[side]]
 
 
@@ -168,5 +194,11 @@ def _add_windows(rng: np.random.Generator, plan: FloorPlan, room: Room) -> None:
             if number == 0 or rng.random() < 0.75:
                 middle = start + (number + 0.5) * pitch
                 room.openings[str(side)].append(
-                    Opening(middle - width / 2, middle + width / 2, low, rng.uniform(2.0, 2.25), window=True)
+                    Opening(
+                        middle - width / 2,
+                        middle + width / 2,
+                        low,
+                        rng.uniform(2.0, 2.25),
+                        window=True,
+                    )
                 )

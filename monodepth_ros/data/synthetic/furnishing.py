@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from monodepth_ros.data.synthetic import furniture, kitchen
+from monodepth_ros.data.synthetic import furniture, kitchen, seating, storage, tables
 from monodepth_ros.data.synthetic.assembly import Array, Assembly, pose
 from monodepth_ros.data.synthetic.floor_plan import FloorPlan, Room
 from monodepth_ros.data.synthetic.furniture import Furniture
@@ -20,26 +20,66 @@ CLEARANCE = 0.5  # metres that the camera keeps from walls and furniture
 TALL = 1.2
 
 WALL_PIECES: dict[str, tuple[furniture.Maker, ...]] = {
-    "kitchen": (kitchen.kitchen_run, kitchen.low_kitchen_run, kitchen.fridge, furniture.sideboard, furniture.bin_, furniture.cartons),
-    "living": (furniture.sofa, furniture.sideboard, furniture.bookshelf, furniture.plant, furniture.floor_lamp, furniture.sofa),
-    "office": (furniture.desk, furniture.desk, furniture.bookshelf, furniture.cabinet, furniture.bin_, furniture.cartons),
-    "dining": (furniture.sideboard, furniture.cabinet, furniture.plant, furniture.bookshelf, furniture.sideboard),
-    "bedroom": (furniture.bed, furniture.cabinet, furniture.sideboard, furniture.desk, furniture.floor_lamp),
-    "store": (furniture.bookshelf, furniture.cartons, furniture.cabinet, furniture.bookshelf, furniture.cartons, furniture.desk),
+    "kitchen": (
+        kitchen.kitchen_run,
+        kitchen.low_kitchen_run,
+        kitchen.fridge,
+        storage.sideboard,
+        furniture.bin_,
+        furniture.cartons,
+    ),
+    "living": (
+        seating.sofa,
+        storage.sideboard,
+        storage.bookshelf,
+        furniture.plant,
+        furniture.floor_lamp,
+        seating.sofa,
+    ),
+    "office": (
+        tables.desk,
+        tables.desk,
+        storage.bookshelf,
+        storage.cabinet,
+        furniture.bin_,
+        furniture.cartons,
+    ),
+    "dining": (
+        storage.sideboard,
+        storage.cabinet,
+        furniture.plant,
+        storage.bookshelf,
+        storage.sideboard,
+    ),
+    "bedroom": (
+        seating.bed,
+        storage.cabinet,
+        storage.sideboard,
+        tables.desk,
+        furniture.floor_lamp,
+    ),
+    "store": (
+        storage.bookshelf,
+        furniture.cartons,
+        storage.cabinet,
+        storage.bookshelf,
+        furniture.cartons,
+        tables.desk,
+    ),
 }
 MIDDLE_PIECES: dict[str, tuple[furniture.Maker, ...]] = {
-    "kitchen": (furniture.dining_table, furniture.round_table),
-    "living": (furniture.coffee_table, furniture.round_table),
-    "office": (furniture.round_table, furniture.dining_table),
-    "dining": (furniture.dining_table,),
-    "bedroom": (furniture.coffee_table,),
-    "store": (furniture.cartons, furniture.round_table),
+    "kitchen": (tables.dining_table, tables.round_table),
+    "living": (tables.coffee_table, tables.round_table),
+    "office": (tables.round_table, tables.dining_table),
+    "dining": (tables.dining_table,),
+    "bedroom": (tables.coffee_table,),
+    "store": (furniture.cartons, tables.round_table),
 }
 
 
 @dataclass(frozen=True)
 class Landmark:
-    """Something to look at: a point (x, y, z), the room that it is in, and how much there is to see."""
+    """Something to look at: a point (x, y, z), its room, and how much there is to see."""
 
     point: tuple[float, float, float]
     room: int
@@ -58,7 +98,12 @@ class Occupancy:
             self.taken[self._inside(room.x0, room.y0, room.x1, room.y1)] = False
         for doorway in plan.doorways:
             half = (doorway.width / 2, 0.15) if doorway.along_x else (0.15, doorway.width / 2)
-            box = (doorway.x - half[0], doorway.y - half[1], doorway.x + half[0], doorway.y + half[1])
+            box = (
+                doorway.x - half[0],
+                doorway.y - half[1],
+                doorway.x + half[0],
+                doorway.y + half[1],
+            )
             self.taken[self._inside(*box)] = False
         self.taken[[0, -1], :] = True
         self.taken[:, [0, -1]] = True
@@ -76,7 +121,7 @@ class Occupancy:
         return CELL * ndimage.distance_transform_edt(~self.taken)
 
     def walkable(self) -> NDArray[np.bool_]:
-        """Cells of the largest connected region that keeps `CLEARANCE`, with a cell's width to spare."""
+        """Cells of the largest connected region that keeps `CLEARANCE` and a cell more."""
         labels, count = ndimage.label(self.clearance() >= CLEARANCE + CELL)
         if count == 0:
             return np.zeros_like(self.taken)
@@ -84,16 +129,19 @@ class Occupancy:
         return labels == 1 + int(sizes.argmax())
 
     def connects_all_rooms(self) -> bool:
-        """Whether one walkable region reaches through every doorway and keeps floor in every room."""
+        """Whether one walkable region reaches through all doorways and has floor in all rooms."""
         free = self.walkable()
         doors = all(free[round(d.x / CELL), round(d.y / CELL)] for d in self.plan.doorways)
         floor = all(
-            free[self._inside(room.x0, room.y0, room.x1, room.y1)].sum() * CELL**2 > 1.0 for room in self.plan.rooms
+            free[self._inside(room.x0, room.y0, room.x1, room.y1)].sum() * CELL**2 > 1.0
+            for room in self.plan.rooms
         )
         return doors and floor
 
 
-def furnish(rng: np.random.Generator, plan: FloorPlan) -> tuple[Assembly, Occupancy, list[Landmark]]:
+def furnish(
+    rng: np.random.Generator, plan: FloorPlan
+) -> tuple[Assembly, Occupancy, list[Landmark]]:
     """All furniture, the floor that is left, and what there is to look at."""
     everything, occupancy, landmarks = Assembly(rng), Occupancy(plan), []
     for index, room in enumerate(plan.rooms):
@@ -135,16 +183,30 @@ def _against_wall(rng: np.random.Generator, room: Room, piece: Furniture) -> Arr
     return frame @ pose(x, piece.depth / 2 + 0.03, 0, 0)
 
 
-def _fits(occupancy: Occupancy, plan: FloorPlan, room: Room, piece: Furniture, transform: Array) -> bool:
+def _fits(
+    occupancy: Occupancy, plan: FloorPlan, room: Room, piece: Furniture, transform: Array
+) -> bool:
     """Marks the floor taken and returns True when the piece fits; a piece is placed once."""
     if piece.placed:
         return False
-    points = np.concatenate([p.vertices for p in piece.part.patches]) @ transform[:3, :3].T + transform[:3, 3]
+    points = (
+        np.concatenate([p.vertices for p in piece.part.patches]) @ transform[:3, :3].T
+        + transform[:3, 3]
+    )
     low, high = points.min(0), points.max(0)
     solid = points[points[:, 2] > 0.05]
-    inside = low[0] >= room.x0 - 0.02 and low[1] >= room.y0 - 0.02 and high[0] <= room.x1 + 0.02 and high[1] <= room.y1 + 0.02
+    inside = (
+        low[0] >= room.x0 - 0.02
+        and low[1] >= room.y0 - 0.02
+        and high[0] <= room.x1 + 0.02
+        and high[1] <= room.y1 + 0.02
+    )
     cells = occupancy.footprint(solid)
-    if not inside or occupancy.taken[cells].any() or (high[2] > TALL and _hides_window(room, low, high)):
+    if (
+        not inside
+        or occupancy.taken[cells].any()
+        or (high[2] > TALL and _hides_window(room, low, high))
+    ):
         return False
     before = occupancy.taken[cells].copy()
     occupancy.taken[cells] = True
@@ -159,7 +221,10 @@ def _hides_window(room: Room, low: Array, high: Array) -> bool:
     for side in room_sides(room):
         frame, _, _ = side_frame(room, side)
         for opening in local_openings(room, side):
-            ends = np.array([[opening.start, 0, 0], [opening.end, 0.4, 0]]) @ frame[:3, :3].T + frame[:3, 3]
+            ends = (
+                np.array([[opening.start, 0, 0], [opening.end, 0.4, 0]]) @ frame[:3, :3].T
+                + frame[:3, 3]
+            )
             a, b = ends.min(0), ends.max(0)
             if opening.window and (low[:2] < b[:2]).all() and (high[:2] > a[:2]).all():
                 return True

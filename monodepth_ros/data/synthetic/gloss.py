@@ -12,8 +12,8 @@ from monodepth_ros.data.synthetic.indoor_textures import Image, linear
 
 @dataclass(frozen=True)
 class Gloss:
-    """Ranges to draw from: roughness (Beckmann alpha), index of refraction (None for metal) and what share of the
-    matte reflectance stays beneath."""
+    """Ranges to draw from: roughness (Beckmann alpha), index of refraction (None for metal) and the
+    share of the matte reflectance that stays beneath."""
 
     roughness: tuple[float, float]
     refraction: tuple[float, float] | None
@@ -43,17 +43,27 @@ def darkened(rng: np.random.Generator, kind: str, texture: Image) -> Image:
     return np.round(255.0 * (share * linear(texture)) ** (1 / 2.2)).astype(np.uint8)
 
 
-def glossy_bsdf(rng: np.random.Generator, kind: str, base: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The Mitsuba material of a glossy kind, None for matte ones; without `base` it is the specular lobe alone."""
+def glossy_bsdf(
+    rng: np.random.Generator, kind: str, base: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The Mitsuba material of a glossy kind, else None; without `base` it only mirrors."""
     if kind not in GLOSSES:
         return None
     gloss = GLOSSES[kind]
     roughness = float(rng.uniform(*gloss.roughness))
     if gloss.refraction is None:
-        metal = {"type": "roughconductor", "material": "Al", "alpha": roughness, "specular_reflectance": 0.85}
+        metal = {
+            "type": "roughconductor",
+            "material": "Al",
+            "alpha": roughness,
+            "specular_reflectance": 0.85,
+        }
         return metal
     return {
-        "type": "roughplastic", "distribution": "beckmann", "alpha": roughness,
-        "int_ior": float(rng.uniform(*gloss.refraction)), "specular_reflectance": 1.0,
+        "type": "roughplastic",
+        "distribution": "beckmann",
+        "alpha": roughness,
+        "int_ior": float(rng.uniform(*gloss.refraction)),
+        "specular_reflectance": 1.0,
         "diffuse_reflectance": base or {"type": "rgb", "value": STILL_MATTE},
     }

@@ -1,17 +1,20 @@
-"""Program-made indoor textures: sRGB uint8 (height, width, 3), periodic where they are meant to repeat.
+"""Program-made indoor textures: sRGB uint8 (height, width, 3), periodic where they repeat.
 
-Photometric matching needs gradients everywhere, so even "plain" surfaces carry mottling, wear and speckle of the
-strength that a camera sees on real ones.
+Photometric matching needs gradients everywhere, so even "plain" surfaces carry mottling, wear and
+speckle of the strength that a camera sees on real ones.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 Image = NDArray[np.uint8]
-Field = NDArray[np.float64]
+Field = NDArray[Any]
 Colour = tuple[float, float, float]
 
 SIZE = 512
@@ -19,17 +22,27 @@ SIZE = 512
 
 def linear(texture: Image) -> NDArray[np.float32]:
     """Linear light of an sRGB texture, by its usual power law."""
-    return (texture / np.float32(255.0)) ** np.float32(2.2)
+    return np.power(texture.astype(np.float32) / 255.0, 2.2, dtype=np.float32)
 
 
-def fractal(rng: np.random.Generator, exponent: float = 1.0, stretch: float = 1.0, size: int = SIZE) -> Field:
+def fractal(
+    rng: np.random.Generator, exponent: float = 1.0, stretch: float = 1.0, size: int = SIZE
+) -> Field:
     """Periodic noise of spectrum 1/f**exponent in [0, 1]; `stretch` > 1 draws it out along x."""
+    shape = (size, size // 2 + 1)
+    spectrum = rng.standard_normal(shape, np.float32) + 1j * rng.standard_normal(shape, np.float32)
+    noise = fft.irfft2(spectrum * _amplitude(exponent, stretch, size), s=(size, size))
+    return np.clip(0.5 + noise / (5.0 * noise.std()), 0.0, 1.0)
+
+
+@lru_cache(maxsize=64)
+def _amplitude(exponent: float, stretch: float, size: int) -> Field:
+    """1/f**exponent over the half spectrum of a real image, without its mean."""
     fy = np.fft.fftfreq(size)[:, None] * size
     fx = np.fft.rfftfreq(size)[None, :] * size * stretch
     amplitude = 1.0 / np.maximum(np.hypot(fy, fx), 1.0) ** exponent
     amplitude[0, 0] = 0.0
-    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((size, size))) * amplitude, s=(size, size))
-    return np.clip(0.5 + noise / (5.0 * noise.std()), 0.0, 1.0)
+    return amplitude.astype(np.float32)
 
 
 def mix(first: Colour, second: Colour, weight: Field) -> Field:
@@ -43,14 +56,20 @@ def shade(colour: Colour, factor: float) -> Colour:
     return red, green, blue
 
 
-def hue(rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]) -> Colour:
+def hue(
+    rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]
+) -> Colour:
     """A colour of random hue."""
-    hsv = np.array([[[rng.uniform(0, 360), rng.uniform(*saturation), rng.uniform(*value)]]], np.float32)
+    hsv = np.array(
+        [[[rng.uniform(0, 360), rng.uniform(*saturation), rng.uniform(*value)]]], np.float32
+    )
     red, green, blue = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
     return float(red), float(green), float(blue)
 
 
-def finish(rng: np.random.Generator, picture: Field, wear: float = 0.06, speckle: float = 0.03) -> Image:
+def finish(
+    rng: np.random.Generator, picture: Field, wear: float = 0.06, speckle: float = 0.03
+) -> Image:
     """Adds blotches (wear) and fine grain (speckle) and quantises."""
     size = picture.shape[0]
     blotch = fractal(rng, 1.4, size=size) - 0.5
@@ -62,7 +81,11 @@ def finish(rng: np.random.Generator, picture: Field, wear: float = 0.06, speckle
 def wood_colour(rng: np.random.Generator) -> Colour:
     """A stain between pale birch and dark walnut."""
     stains: list[Colour] = [
-        (0.80, 0.64, 0.44), (0.70, 0.50, 0.30), (0.55, 0.35, 0.20), (0.36, 0.24, 0.16), (0.86, 0.78, 0.66),
+        (0.80, 0.64, 0.44),
+        (0.70, 0.50, 0.30),
+        (0.55, 0.35, 0.20),
+        (0.36, 0.24, 0.16),
+        (0.86, 0.78, 0.66),
     ]
     return shade(stains[rng.integers(len(stains))], rng.uniform(0.85, 1.15))
 
@@ -203,12 +226,16 @@ def paint(rng: np.random.Generator) -> Image:
     """A painted or lacquered panel: strong colour, faint brush marks."""
     strong = rng.random() < 0.6
     colour = hue(rng, (0.4, 0.85), (0.35, 0.75)) if strong else hue(rng, (0.0, 0.12), (0.65, 0.92))
-    return finish(rng, mix(shade(colour, 0.85), shade(colour, 1.1), fractal(rng, 0.9, stretch=5.0)), 0.04)
+    return finish(
+        rng, mix(shade(colour, 0.85), shade(colour, 1.1), fractal(rng, 0.9, stretch=5.0)), 0.04
+    )
 
 
 def trim(rng: np.random.Generator) -> Image:
     """White-painted joinery, a little yellowed and scuffed."""
-    return finish(rng, mix((0.72, 0.71, 0.68), (0.93, 0.92, 0.9), fractal(rng, 0.9, stretch=4.0)), 0.06, 0.04)
+    return finish(
+        rng, mix((0.72, 0.71, 0.68), (0.93, 0.92, 0.9), fractal(rng, 0.9, stretch=4.0)), 0.06, 0.04
+    )
 
 
 def plastic(rng: np.random.Generator) -> Image:
@@ -226,7 +253,9 @@ def ceramic(rng: np.random.Generator) -> Image:
 
 def metal(rng: np.random.Generator) -> Image:
     """Brushed steel."""
-    return finish(rng, mix((0.50, 0.50, 0.52), (0.80, 0.80, 0.80), fractal(rng, 0.5, stretch=25.0)), 0.05)
+    return finish(
+        rng, mix((0.50, 0.50, 0.52), (0.80, 0.80, 0.80), fractal(rng, 0.5, stretch=25.0)), 0.05
+    )
 
 
 def cardboard(rng: np.random.Generator) -> Image:
@@ -252,7 +281,9 @@ def leaf(rng: np.random.Generator) -> Image:
 
 def ceiling(rng: np.random.Generator) -> Image:
     """Rough-cast or panelled ceiling, nearly white."""
-    picture = mix((0.70, 0.70, 0.68), (0.95, 0.95, 0.93), 0.6 * fractal(rng, 0.6) + 0.4 * fractal(rng, 1.2))
+    picture = mix(
+        (0.70, 0.70, 0.68), (0.95, 0.95, 0.93), 0.6 * fractal(rng, 0.6) + 0.4 * fractal(rng, 1.2)
+    )
     if rng.random() < 0.6:
         seam = np.arange(SIZE) % (SIZE // 2) < 5
         picture[seam, :] *= 0.6
@@ -263,14 +294,18 @@ def ceiling(rng: np.random.Generator) -> Image:
 def outdoors(rng: np.random.Generator) -> Image:
     """What a window shows: sky, roofs and trees, out of focus."""
     rows = np.linspace(0.0, 1.0, SIZE)[:, None] * np.ones((1, SIZE))
-    picture = mix((0.75, 0.85, 1.0), (1.0, 1.0, 0.98), np.clip(0.6 * fractal(rng, 1.6) + 0.5 * rows, 0.0, 1.0))
+    picture = mix(
+        (0.75, 0.85, 1.0), (1.0, 1.0, 0.98), np.clip(0.6 * fractal(rng, 1.6) + 0.5 * rows, 0.0, 1.0)
+    )
     skyline = 0.45 + 0.25 * (fractal(rng, 1.8)[0] - 0.5)
     steps = np.repeat(rng.uniform(0.35, 0.75, 16), SIZE // 16)
     buildings = rows > steps[None]
     trees = rows > skyline[None] + 0.15 * (fractal(rng, 0.9) - 0.5)
     facade = mix((0.45, 0.40, 0.36), (0.75, 0.70, 0.64), fractal(rng, 0.8))
     picture = np.where(buildings[..., None], facade, picture)
-    picture = np.where(trees[..., None], mix((0.2, 0.28, 0.12), (0.5, 0.6, 0.3), fractal(rng, 0.9)), picture)
+    picture = np.where(
+        trees[..., None], mix((0.2, 0.28, 0.12), (0.5, 0.6, 0.3), fractal(rng, 0.9)), picture
+    )
     return finish(rng, cv2.GaussianBlur(picture, (0, 0), 3.0), 0.03)
 
 

@@ -1,4 +1,4 @@
-"""A handheld walk through furnished rooms: from one thing worth looking at to the next, eyes on it."""
+"""A handheld walk through furnished rooms, from one thing worth looking at to the next."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Walk:
     targets: Array
 
 
-def plan_walk(rng: np.random.Generator, occupancy: Occupancy, landmarks: list[Landmark], length: float) -> Walk:
+def plan_walk(
+    rng: np.random.Generator, occupancy: Occupancy, landmarks: list[Landmark], length: float
+) -> Walk:
     """A walk of at least `length` metres that keeps `CLEARANCE` from everything."""
     free = occupancy.walkable()
     cells = np.argwhere(free)
@@ -68,7 +70,9 @@ def _graph(occupancy: Occupancy, cells: Array) -> sparse.csr_matrix:
         columns.append(neighbour[valid])
         weights.append(np.hypot(*step) * 0.5 * (cost[valid] + cost[neighbour[valid]]))
     shape = (len(cells), len(cells))
-    return sparse.csr_matrix((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+    return sparse.csr_matrix(
+        (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape
+    )
 
 
 def _trace_back(before: Array, start: int, end: int) -> list[int]:
@@ -78,7 +82,9 @@ def _trace_back(before: Array, start: int, end: int) -> list[int]:
     return path[::-1]
 
 
-def _next_landmark(rng: np.random.Generator, landmarks: list[Landmark], previous: Landmark | None) -> Landmark:
+def _next_landmark(
+    rng: np.random.Generator, landmarks: list[Landmark], previous: Landmark | None
+) -> Landmark:
     """Another landmark, mostly of the same room."""
     others = [landmark for landmark in landmarks if landmark is not previous]
     if previous is not None and rng.random() < 0.85:
@@ -90,7 +96,9 @@ def _next_landmark(rng: np.random.Generator, landmarks: list[Landmark], previous
     return others[int(rng.choice(len(others), p=interest / interest.sum()))]
 
 
-def _viewpoint(rng: np.random.Generator, occupancy: Occupancy, cells: Array, landmark: Landmark) -> int:
+def _viewpoint(
+    rng: np.random.Generator, occupancy: Occupancy, cells: Array, landmark: Landmark
+) -> int:
     """A free cell in the landmark's room at a good distance from it, else the nearest one."""
     distance = np.hypot(*(cells * CELL - landmark.point[:2]).T)
     room = occupancy.plan.rooms[landmark.room]
@@ -101,7 +109,7 @@ def _viewpoint(rng: np.random.Generator, occupancy: Occupancy, cells: Array, lan
 
 
 def _gaze(rng: np.random.Generator, occupancy: Occupancy, leg: Array, landmark: Landmark) -> Array:
-    """What is looked at along a leg: the way ahead until the landmark's room is entered, then the landmark."""
+    """What is looked at along a leg: the way ahead, and once in its room the landmark."""
     room = occupancy.plan.rooms[landmark.room]
     ahead = np.minimum(np.arange(len(leg)) + round(LOOK_AHEAD / CELL), len(leg) - 1)
     height = rng.uniform(0.6, 1.1)
@@ -124,35 +132,53 @@ def _smooth(points: Array, clearance: Array) -> Array:
     return resampled
 
 
-def walk_poses(rng: np.random.Generator, walk: Walk, frames: int, fps: float) -> tuple[Array, Array]:
-    """(T_world_camera (frames, 4, 4), speed (frames,) in m/s) of a walk with shake, stops and turning eyes."""
+def walk_poses(
+    rng: np.random.Generator, walk: Walk, frames: int, fps: float
+) -> tuple[Array, Array]:
+    """T_world_camera (frames, 4, 4) and speed (frames,) in m/s of a walk with shake and stops."""
     drawn = speed_profile(
-        rng, frames, fps, cruise=(0.25, 1.0), acceleration=0.8, stop_probability=0.12,
-        stop_seconds=(0.3, 0.8), leg_seconds=(1.0, 3.0),
+        rng,
+        frames,
+        fps,
+        cruise=(0.25, 1.0),
+        acceleration=0.8,
+        stop_probability=0.12,
+        stop_seconds=(0.3, 0.8),
+        leg_seconds=(1.0, 3.0),
     )
-    travelled = np.minimum(np.concatenate([[0.0], np.cumsum(drawn[:-1]) / fps]), (len(walk.points) - 1) * SPACING)
+    travelled = np.minimum(
+        np.concatenate([[0.0], np.cumsum(drawn[:-1]) / fps]), (len(walk.points) - 1) * SPACING
+    )
     at = np.arange(len(walk.points)) * SPACING
     floor = np.stack([np.interp(travelled, at, column) for column in walk.points.T], -1)
     targets = np.stack([np.interp(travelled, at, column) for column in walk.targets.T], -1)
     height = rng.uniform(1.3, 1.6) + shake(rng, frames, fps, 0.07, 0.25)
     bob = 0.012 * np.sin(2 * np.pi * 1.8 * np.arange(frames) / fps) * np.minimum(drawn / 0.6, 1.0)
     sway = np.stack([shake(rng, frames, fps, 0.008, 1.5) for _ in range(2)], -1)
-    positions = np.column_stack([floor + np.clip(sway, -0.02, 0.02), np.clip(height + bob, 1.2, 1.7)])
+    positions = np.column_stack(
+        [floor + np.clip(sway, -0.02, 0.02), np.clip(height + bob, 1.2, 1.7)]
+    )
     yaw, pitch = _eyes(rng, positions, targets, fps)
     roll = np.radians(np.clip(shake(rng, frames, fps, 2.0, 0.5), -5, 5))
-    poses = np.stack([camera_pose(p, *angles) for p, *angles in zip(positions, yaw, pitch, roll, strict=True)])
+    poses = np.stack(
+        [camera_pose(p, *angles) for p, *angles in zip(positions, yaw, pitch, roll, strict=True)]
+    )
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1) * fps
     return poses, np.append(steps, steps[-1:]) if frames > 1 else np.zeros(frames)
 
 
-def _eyes(rng: np.random.Generator, positions: Array, targets: Array, fps: float) -> tuple[Array, Array]:
-    """Yaw and pitch in radians that follow the targets no faster than a person turns, and wander a little."""
+def _eyes(
+    rng: np.random.Generator, positions: Array, targets: Array, fps: float
+) -> tuple[Array, Array]:
+    """Yaw and pitch in radians that follow the targets as fast as a person turns, and wander."""
     frames = len(positions)
     away = targets - positions
     wander = [np.radians(shake(rng, frames, fps, amplitude, 0.3)) for amplitude in (7.0, 5.0)]
     wanted_yaw = np.unwrap(np.arctan2(away[:, 1], away[:, 0])) + wander[0]
     distance = np.maximum(np.hypot(away[:, 0], away[:, 1]), 0.7)
-    wanted_pitch = np.clip(np.arctan2(away[:, 2], distance) + wander[1], np.radians(-42), np.radians(12))
+    wanted_pitch = np.clip(
+        np.arctan2(away[:, 2], distance) + wander[1], np.radians(-42), np.radians(12)
+    )
     yaw = _follow(wanted_yaw, MAX_YAW_RATE / fps, fps)
     pitch = _follow(wanted_pitch, MAX_PITCH_RATE / fps, fps)
     tremor = [np.radians(shake(rng, frames, fps, 0.35, 2.0)) for _ in range(2)]

@@ -6,7 +6,8 @@ import numpy as np
 
 from monodepth_ros.data.synthetic import clutter
 from monodepth_ros.data.synthetic.assembly import PRINTS, Assembly, pose
-from monodepth_ros.data.synthetic.furniture import Furniture, door, fill_shelf
+from monodepth_ros.data.synthetic.furniture import Furniture
+from monodepth_ros.data.synthetic.storage import door, fill_shelf
 
 WORKTOP = 0.9
 DEPTH = 0.62
@@ -23,7 +24,10 @@ def low_kitchen_run(rng: np.random.Generator, modules: int = 3) -> Furniture:
     """Base units that fit under a window."""
     width = 0.6 * modules
     part = Assembly(rng)
-    front, handle = str(rng.choice(["paint_a", "paint_b", "wood_light"])), str(rng.choice(["bar", "bar", "knob"]))
+    front, handle = (
+        str(rng.choice(["paint_a", "paint_b", "wood_light"])),
+        str(rng.choice(["bar", "bar", "knob"])),
+    )
     part.box("plastic", (0, -0.04, 0.05), (width, DEPTH - 0.1, 0.1))
     part.box("wood_light", (0, -0.02, 0.48), (width, DEPTH - 0.06, 0.76))
     part.box("stone", (0, 0.01, WORKTOP - 0.02), (width + 0.02, DEPTH + 0.02, 0.04))
@@ -32,7 +36,16 @@ def low_kitchen_run(rng: np.random.Generator, modules: int = 3) -> Furniture:
         rows = int(rng.choice([1, 1, 2, 3]))
         pitch = 0.74 / rows
         for row in range(rows):
-            door(part, front, x, 0.11 + (row + 0.5) * pitch, 0.588, pitch - 0.012, DEPTH / 2 - 0.04, handle)
+            door(
+                part,
+                front,
+                x,
+                0.11 + (row + 0.5) * pitch,
+                0.588,
+                pitch - 0.012,
+                DEPTH / 2 - 0.04,
+                handle,
+            )
     _sink(part, rng.uniform(-0.3, 0.3) * width)
     _things(part, width)
     return Furniture(part, width, DEPTH, WORKTOP)
@@ -58,7 +71,9 @@ def _wall_units(part: Assembly, width: float, front: str) -> None:
         if rng.random() < 0.5:  # notes and tea towels
             size = rng.uniform(0.12, 0.24)
             kind = str(rng.choice(["page", "cover", "cloth", "picture"]))
-            part.card(kind, (float(x), -DEPTH / 2 + 0.008, rng.uniform(1.1, 1.3)), 0.75 * size, size)
+            part.card(
+                kind, (float(x), -DEPTH / 2 + 0.008, rng.uniform(1.1, 1.3)), 0.75 * size, size
+            )
     if rng.random() < 0.6:
         part.box("wood_light", (0, y, 1.8), (width, 0.3, 0.7))
         for x in np.arange(-width / 2 + 0.3, width / 2, 0.6):
@@ -76,7 +91,14 @@ def _things(part: Assembly, width: float) -> None:
     clutter.scatter(surface, clutter.KITCHEN, width - 0.1, 0.42, WORKTOP, int(4 * width))
     part.place(surface, pose(y=-0.06))
     back = Assembly(rng)
-    clutter.scatter(back, (clutter.standing_book, clutter.packet, clutter.bottle), width - 0.1, 0.14, WORKTOP, int(3 * width))
+    clutter.scatter(
+        back,
+        (clutter.standing_book, clutter.packet, clutter.bottle),
+        width - 0.1,
+        0.14,
+        WORKTOP,
+        int(3 * width),
+    )
     part.place(back, pose(y=-DEPTH / 2 + 0.1))
     if rng.random() < 0.6:
         part.place(_oven(rng), pose(rng.choice([-1, 1]) * (width / 2 - 0.35), -0.05, WORKTOP))
@@ -101,7 +123,12 @@ def fridge(rng: np.random.Generator) -> Furniture:
     for _ in range(int(rng.integers(2, 9))):
         size = rng.uniform(0.06, 0.22)
         x, z = rng.uniform(-0.18, 0.12), rng.uniform(0.8, height - 0.2)
-        part.card(str(rng.choice(["page", "picture", "cover"])), (x, 0.294 + rng.uniform(0, 0.002), z), 0.8 * size, size)
+        part.card(
+            str(rng.choice(["page", "picture", "cover"])),
+            (x, 0.294 + rng.uniform(0, 0.002), z),
+            0.8 * size,
+            size,
+        )
     top = part.cell("packet")
     part.box(PRINTS, (0.05, 0, height + 0.1), (0.35, 0.25, 0.2), top)
     return Furniture(part, 0.62, 0.66, 1.1)

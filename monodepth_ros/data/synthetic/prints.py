@@ -1,6 +1,7 @@
-"""An atlas of printed things: covers, pages, pictures, packets, screens, book spines and patterned cloth.
+"""An atlas of printed things: covers, pages, pictures, packets, screens, spines, patterned cloth.
 
-One texture for all small objects keeps a scene at few meshes; `CELLS` tells which of the 8 x 8 cells hold what.
+One texture for all small objects keeps a scene at few meshes; `CELLS` tells which of the 8 x 8
+cells hold what.
 """
 
 import cv2
@@ -24,8 +25,10 @@ SPINES_PER_CELL = 8
 
 
 def cell_rectangle(index: int) -> tuple[float, float, float, float]:
-    """(u0, v0, u1, v1) of a cell in texture coordinates, inset by a pixel against bleeding; v grows downwards,
-    so that v0, at the foot of the print, is the larger one."""
+    """(u0, v0, u1, v1) of a cell in texture coordinates, inset by a pixel against bleeding.
+
+    v grows downwards: v0, at the foot of the print, is the larger one.
+    """
     row, column = divmod(index, GRID)
     inset = 1.5 / (GRID * CELL)
     u, v = column / GRID, row / GRID
@@ -42,14 +45,21 @@ def spine_rectangle(index: int, spine: int) -> tuple[float, float, float, float]
 def make_atlas(rng: np.random.Generator) -> Image:
     """The whole atlas, (GRID * CELL) squared."""
     draw = {
-        "cover": cover, "page": page, "picture": picture, "packet": packet,
-        "screen": screen, "spines": spines, "cloth": cloth,
+        "cover": cover,
+        "page": page,
+        "picture": picture,
+        "packet": packet,
+        "screen": screen,
+        "spines": spines,
+        "cloth": cloth,
     }
     atlas = np.empty((GRID * CELL, GRID * CELL, 3), np.uint8)
     for kind, cells in CELLS.items():
         for index in cells:
             row, column = divmod(index, GRID)
-            atlas[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = draw[kind](rng)
+            atlas[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = draw[kind](
+                rng
+            )
     return atlas
 
 
@@ -60,7 +70,9 @@ def _bytes(colour: Colour) -> tuple[int, int, int]:
 
 def _ink(rng: np.random.Generator, ground: Colour) -> Colour:
     """A colour that reads on `ground`."""
-    return hue(rng, (0.1, 0.9), (0.0, 0.3)) if sum(ground) > 1.5 else hue(rng, (0.0, 0.4), (0.8, 1.0))
+    return (
+        hue(rng, (0.1, 0.9), (0.0, 0.3)) if sum(ground) > 1.5 else hue(rng, (0.0, 0.4), (0.8, 1.0))
+    )
 
 
 def _plain(colour: Colour) -> Image:
@@ -68,7 +80,13 @@ def _plain(colour: Colour) -> Image:
 
 
 def _words(
-    rng: np.random.Generator, image: Image, left: int, baseline: int, right: int, scale: float, colour: Colour
+    rng: np.random.Generator,
+    image: Image,
+    left: int,
+    baseline: int,
+    right: int,
+    scale: float,
+    colour: Colour,
 ) -> None:
     """One line of letters, set word by word until `right`."""
     letters = np.array(list("aabcdeeefghiiklmnnoooprrssttuvwyABCEGHMRST"))
@@ -79,7 +97,14 @@ def _words(
             return
         thickness = 2 if scale > 0.8 else 1
         cv2.putText(
-            image, word, (left, baseline), cv2.FONT_HERSHEY_DUPLEX, scale, _bytes(colour), thickness, cv2.LINE_AA
+            image,
+            word,
+            (left, baseline),
+            cv2.FONT_HERSHEY_DUPLEX,
+            scale,
+            _bytes(colour),
+            thickness,
+            cv2.LINE_AA,
         )
         left += width + int(14 * scale) + 2
 
@@ -100,12 +125,25 @@ def _shapes(rng: np.random.Generator, image: Image, count: int) -> None:
 
 def _photograph(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
     """Light, shade and things: a stand-in for a photograph."""
-    scene = mix(hue(rng, (0.2, 0.8), (0.0, 0.3)), hue(rng, (0.1, 0.8), (0.7, 1.0)), fractal(rng, 1.5, size=CELL))
-    second = mix(hue(rng, (0.2, 0.9), (0.1, 0.5)), hue(rng, (0.1, 0.8), (0.5, 1.0)), fractal(rng, 1.1, size=CELL))
-    horizon = np.linspace(0, 1, CELL)[:, None] > rng.uniform(0.3, 0.8) + 0.3 * (fractal(rng, 1.8, size=CELL)[:1] - 0.5)
-    image = np.round(255 * np.clip(np.where(horizon[..., None], second, scene), 0, 1)).astype(np.uint8)
+    scene = mix(
+        hue(rng, (0.2, 0.8), (0.0, 0.3)),
+        hue(rng, (0.1, 0.8), (0.7, 1.0)),
+        fractal(rng, 1.5, size=CELL),
+    )
+    second = mix(
+        hue(rng, (0.2, 0.9), (0.1, 0.5)),
+        hue(rng, (0.1, 0.8), (0.5, 1.0)),
+        fractal(rng, 1.1, size=CELL),
+    )
+    horizon = np.linspace(0, 1, CELL)[:, None] > rng.uniform(0.3, 0.8) + 0.3 * (
+        fractal(rng, 1.8, size=CELL)[:1] - 0.5
+    )
+    image = np.round(255 * np.clip(np.where(horizon[..., None], second, scene), 0, 1)).astype(
+        np.uint8
+    )
     _shapes(rng, image, int(rng.integers(0, 6)))
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def cover(rng: np.random.Generator) -> Image:
@@ -145,7 +183,15 @@ def picture(rng: np.random.Generator) -> Image:
     inner = CELL - 2 * border
     image[border:-border, border:-border] = _photograph(rng, inner, inner)
     if rng.random() < 0.4:
-        _words(rng, image, border + 10, CELL - border - 16, CELL - border, 1.2, hue(rng, (0, 1), (0.7, 1)))
+        _words(
+            rng,
+            image,
+            border + 10,
+            CELL - border - 16,
+            CELL - border,
+            1.2,
+            hue(rng, (0, 1), (0.7, 1)),
+        )
     return image
 
 
@@ -167,7 +213,9 @@ def screen(rng: np.random.Generator) -> Image:
         light = rng.random() < 0.5
         colour: Colour = (0.92, 0.93, 0.95) if light else (0.12, 0.13, 0.16)
         cv2.rectangle(image, (left, top), (left + 110, top + 100), _bytes(colour), -1)
-        cv2.rectangle(image, (left, top), (left + 110, top + 8), _bytes(hue(rng, (0.3, 0.8), (0.3, 0.8))), -1)
+        cv2.rectangle(
+            image, (left, top), (left + 110, top + 8), _bytes(hue(rng, (0.3, 0.8), (0.3, 0.8))), -1
+        )
         for baseline in range(top + 20, top + 98, 9):
             indent = left + 4 + 8 * int(rng.integers(4))
             _words(rng, image, indent, baseline, left + 105, 0.28, _ink(rng, colour))
@@ -182,7 +230,15 @@ def spines(rng: np.random.Generator) -> Image:
     for column in range(SPINES_PER_CELL):
         ground = hue(rng, (0.1, 0.9), (0.15, 0.95))
         flat = np.full((width, CELL, 3), _bytes(ground), np.uint8)
-        _words(rng, flat, int(rng.integers(20, 60)), width - 9, 220, rng.uniform(0.5, 0.8), _ink(rng, ground))
+        _words(
+            rng,
+            flat,
+            int(rng.integers(20, 60)),
+            width - 9,
+            220,
+            rng.uniform(0.5, 0.8),
+            _ink(rng, ground),
+        )
         band = int(rng.integers(4, 40))
         flat[:, band : band + 6] = _bytes(_ink(rng, ground))
         flat[:2], flat[-2:] = 20, 20
@@ -192,4 +248,4 @@ def spines(rng: np.random.Generator) -> Image:
 
 def cloth(rng: np.random.Generator) -> Image:
     """Patterned cloth for cushions, towels and throws."""
-    return np.ascontiguousarray(fabric(rng)[:CELL, :CELL])
+    return fabric(rng)[:CELL, :CELL]

@@ -1,4 +1,4 @@
-"""What a room is before furniture: floor, ceiling, papered walls with doorways and windows, things on the walls."""
+"""A room before furniture: floor, ceiling, walls with doorways and windows, things on the walls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from monodepth_ros.data.synthetic.assembly import Array, Assembly, Rectangle, pose
 from monodepth_ros.data.synthetic.floor_plan import THICKNESS, FloorPlan, Opening, Room
-from monodepth_ros.data.synthetic.furniture import fill_shelf
+from monodepth_ros.data.synthetic.storage import fill_shelf
 
 WINDOW_REVEAL = 0.18
 WHOLE: Rectangle = (0.0, 1.0, 1.0, 0.0)  # a texture whose first row is at the top
@@ -15,8 +15,7 @@ WHOLE: Rectangle = (0.0, 1.0, 1.0, 0.0)  # a texture whose first row is at the t
 def side_frame(room: Room, side: str) -> tuple[Array, float, float]:
     """(transform, start, end): local x runs along the wall, y points into the room, z up.
 
-    The transform takes a point whose x is the coordinate along the wall; south and east run with the axis
-    and north and west against it, so local x is negated there.
+    Local x is the coordinate along the wall; north and west run against the axis and negate it.
     """
     if side == "south":
         return pose(0, room.y0, 0, 0), room.x0, room.x1
@@ -36,7 +35,7 @@ def local_openings(room: Room, side: str) -> list[Opening]:
 
 
 def build_shell(rng: np.random.Generator, plan: FloorPlan, mirrors: bool = False) -> Assembly:
-    """Everything that does not stand on a floor. Materials: floor<i>, wall<i>, accent<i>, ceiling, window, lamp ..."""
+    """Everything that does not stand on a floor; room i has floor<i>, wall<i> and accent<i>."""
     shell = Assembly(rng)
     for index, room in enumerate(plan.rooms):
         _floor_and_ceiling(shell, plan, room, index)
@@ -48,7 +47,15 @@ def build_shell(rng: np.random.Generator, plan: FloorPlan, mirrors: bool = False
     for doorway in plan.doorways:
         frame = Assembly(rng)
         half, reach = doorway.width / 2, THICKNESS / 2 + 0.01
-        frame.quad("trim", [[-half, -reach, 0.004], [half, -reach, 0.004], [half, reach, 0.004], [-half, reach, 0.004]])
+        frame.quad(
+            "trim",
+            [
+                [-half, -reach, 0.004],
+                [half, -reach, 0.004],
+                [half, reach, 0.004],
+                [-half, reach, 0.004],
+            ],
+        )
         _door_frame(frame, doorway.width)
         shell.place(frame, pose(doorway.x, doorway.y, 0, 0.0 if doorway.along_x else np.pi / 2))
     return shell
@@ -61,7 +68,9 @@ def room_sides(room: Room) -> list[str]:
 
 def _floor_and_ceiling(shell: Assembly, plan: FloorPlan, room: Room, index: int) -> None:
     west, south, east, north, h = room.x0, room.y0, room.x1, room.y1, plan.height
-    shell.quad(f"floor{index}", [[west, south, 0], [east, south, 0], [east, north, 0], [west, north, 0]])
+    shell.quad(
+        f"floor{index}", [[west, south, 0], [east, south, 0], [east, north, 0], [west, north, 0]]
+    )
     shell.quad("ceiling", [[west, north, h], [east, north, h], [east, south, h], [west, south, h]])
     for x in np.arange(west + 1.0, east - 0.4, 2.2):
         for y in np.arange(south + 1.0, north - 0.4, 2.2):
@@ -70,7 +79,9 @@ def _floor_and_ceiling(shell: Assembly, plan: FloorPlan, room: Room, index: int)
             shell.quad("lamp", [[x0, y1, z], [x1, y1, z], [x1, y0, z], [x0, y0, z]])
 
 
-def _sheet(shell: Assembly, frame: Array, material: str, start: float, end: float, low: float, high: float) -> None:
+def _sheet(
+    shell: Assembly, frame: Array, material: str, start: float, end: float, low: float, high: float
+) -> None:
     """A piece of wall, seen from inside the room, whose texture is continuous along the wall."""
     if end - start < 1e-6 or high - low < 1e-6:
         return
@@ -111,7 +122,9 @@ def _window(part: Assembly, opening: Opening) -> None:
     for x in (a - 0.02, b + 0.02):
         part.box("trim", (x, y + reveal, (low + high) / 2), (0.04, WINDOW_REVEAL, height))
     part.box("trim", (middle, y + reveal, high + 0.02), (width, WINDOW_REVEAL, 0.04))
-    part.box("trim", (middle, y + reveal + 0.05, low - 0.02), (width + 0.1, WINDOW_REVEAL + 0.1, 0.04))
+    part.box(
+        "trim", (middle, y + reveal + 0.05, low - 0.02), (width + 0.1, WINDOW_REVEAL + 0.1, 0.04)
+    )
     for x in np.linspace(a + 0.025, b - 0.025, int(rng.integers(2, 5))):
         part.box("trim", (float(x), y + 0.02, (low + high) / 2), (0.05, 0.04, height))
     for z in np.linspace(low + 0.025, high - 0.025, int(rng.integers(2, 4))):
@@ -133,7 +146,9 @@ def _curtain(part: Assembly, cloth: str, x: float, width: float, top: float, bot
     for k in range(24):
         x0, x1, y0, y1 = across[k], across[k + 1], folds[k], folds[k + 1]
         rectangle = (1.5 * k / 24 * width, 0.0, 1.5 * (k + 1) / 24 * width, top - bottom)
-        part.quad(cloth, [[x1, y1, bottom], [x0, y0, bottom], [x0, y0, top], [x1, y1, top]], rectangle)
+        part.quad(
+            cloth, [[x1, y1, bottom], [x0, y0, bottom], [x0, y0, top], [x1, y1, top]], rectangle
+        )
 
 
 def _door_frame(part: Assembly, width: float) -> None:
@@ -178,7 +193,15 @@ def _hang(part: Assembly, x: float, width: float, ceiling: float, mirrors: bool)
         part.box("wood_dark", (x, 0.01, z), (width, 0.02, height))
         half, rise = width / 2 - 0.02, height / 2 - 0.02
         if mirrors and rng.random() < 0.35:
-            part.quad("mirror", [[x + half, 0.022, z - rise], [x - half, 0.022, z - rise], [x - half, 0.022, z + rise], [x + half, 0.022, z + rise]])
+            part.quad(
+                "mirror",
+                [
+                    [x + half, 0.022, z - rise],
+                    [x - half, 0.022, z - rise],
+                    [x - half, 0.022, z + rise],
+                    [x + half, 0.022, z + rise],
+                ],
+            )
         else:
             part.card("picture" if kind == 0 else "cover", (x, 0.022, z), 2 * half, 2 * rise)
     elif kind == 2:  # notice board
@@ -198,4 +221,9 @@ def _hang(part: Assembly, x: float, width: float, ceiling: float, mirrors: bool)
     else:  # loose sheets
         for _ in range(int(rng.integers(1, 4))):
             size = rng.uniform(0.2, 0.5)
-            part.card(str(rng.choice(["page", "picture"])), (x + rng.uniform(-0.3, 0.3), rng.uniform(0.004, 0.012), z + rng.uniform(-0.2, 0.2)), 0.75 * size, size)
+            part.card(
+                str(rng.choice(["page", "picture"])),
+                (x + rng.uniform(-0.3, 0.3), rng.uniform(0.004, 0.012), z + rng.uniform(-0.2, 0.2)),
+                0.75 * size,
+                size,
+            )
