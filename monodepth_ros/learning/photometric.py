@@ -103,8 +103,7 @@ class _FixedTargetError(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         function = compiled_once(_error_adjoint) if ctx.compiled else _error_adjoint
-        x, y, *derivatives = ctx.saved_tensors
-        return function(gradient, x, y, *derivatives, ctx.weight), None, None
+        return function(gradient, ctx.weight, *ctx.saved_tensors), None, None
 
 
 def _error(
@@ -135,12 +134,12 @@ def _error(
 
 def _error_adjoint(
     gradient: Tensor,
+    weight: float,
     x: Tensor,
     y: Tensor,
     by_mean: Tensor,
     by_square: Tensor,
     by_product: Tensor,
-    weight: float,
 ) -> Tensor:
     """The gradient by the unpadded x of the error whose gradient is given."""
     x, y = _inner(x), _inner(y)
