@@ -26,9 +26,9 @@ def build_street(seed: int, frames: int, camera: PinholeCamera, fps: float) -> W
         fps,
         cruise=(4.0, 12.0),
         acceleration=2.0,
-        stop_probability=0.3,
-        stop_seconds=(0.8, 2.5),
-        leg_seconds=(3.0, 9.0),
+        stop_probability=0.4,
+        stop_seconds=(3.0, 7.0),  # braking takes the first two or three
+        leg_seconds=(2.5, 8.0),
     )
     street = lay_out(layout, START + wanted.sum() / fps + AHEAD)
     along, speed = _drive(street, wanted, fps)
@@ -68,11 +68,14 @@ def _poses(
     """Camera poses (N, 4, 4): on one lane, swaying on the springs while the car moves."""
     count = len(along)
     lane = rng.choice([-1.0, 1.0]) * 0.5 * street.half_road
-    drift = lane + shake(rng, count, fps, 0.12, 0.15)
+    # Drifting in the lane goes with the way driven: a standing car does not slide sideways.
+    metres = np.arange(along[-1] + 2)
+    drift = lane + np.interp(along, metres, shake(rng, len(metres), 1.0, 0.12, 0.02))
     moving = np.clip(speed / 5.0, 0.0, 1.0)
     height = rng.uniform(1.3, 1.7) + moving * shake(rng, count, fps, 0.012, 2.0)
     pitch = rng.normal(0, 0.02) + moving * shake(rng, count, fps, 0.004, 2.0)
-    pitch -= 0.004 * np.clip(np.gradient(speed) * fps, -4, 4) * -1.0
+    if count > 1:
+        pitch += 0.004 * np.clip(np.gradient(speed) * fps, -4, 4)  # nods when braking
     roll = moving * shake(rng, count, fps, 0.004, 1.5)
     mount = rng.normal(0, 0.05)
     position = street.at(along, drift)

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monodepth_ros.data.synthetic.street import AHEAD, SIDEWAYS_ACCELERATION, START, _drive
+from monodepth_ros.data.synthetic.street import (
+    AHEAD,
+    SIDEWAYS_ACCELERATION,
+    START,
+    _drive,
+    _poses,
+)
 from monodepth_ros.data.synthetic.street_buildings import plan_facade
 from monodepth_ros.data.synthetic.street_road import STEP, lay_out
 
@@ -35,6 +41,19 @@ def test_drive_slows_for_bends_and_covers_the_distance_of_its_speed() -> None:
     bend = np.interp(along / STEP, np.arange(len(street.centre)), np.abs(street.curvature()))
     assert (speed**2 * bend).max() < 1.1 * SIDEWAYS_ACCELERATION
     assert speed.min() < 9.0 < speed.max()
+
+
+def test_camera_stands_still_with_the_car_and_moves_as_fast_as_it() -> None:
+    street = lay_out(np.random.default_rng(2), START + 300 + AHEAD)
+    wanted = np.concatenate([np.full(80, 9.0), np.zeros(40), np.full(80, 9.0)])
+    along, speed = _drive(street, wanted, fps=10.0)
+    poses = _poses(np.random.default_rng(0), street, along, speed, fps=10.0)
+    steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
+    assert steps[81:118].max() < 1e-9
+    np.testing.assert_allclose(poses[85], poses[115], atol=1e-9)
+    driving = speed[:-1] > 3
+    np.testing.assert_allclose(steps[driving] * 10, speed[:-1][driving], rtol=0.15)
+    assert np.abs(poses[:, 2, 3] - 1.5).max() < 0.35  # as high as a camera in a car
 
 
 def test_openings_stay_inside_their_facade_and_apart() -> None:
