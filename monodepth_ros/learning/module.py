@@ -42,7 +42,9 @@ class DepthLearning(lightning.LightningModule):
         objective = recipe.objective
         self.depth_net = build_depth_net(recipe.networks.architecture)
         self.pose_net = build_pose_net(recipe.networks.architecture)
-        self.self_supervised = SelfSupervisedObjective(objective.self_supervised)
+        self.self_supervised = SelfSupervisedObjective(
+            objective.self_supervised, recipe.trainer.compile_objective
+        )
         self.supervised = SupervisedObjective(objective.supervised)
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU

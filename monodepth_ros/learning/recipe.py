@@ -172,6 +172,7 @@ class TrainerRecipe(Section):
     precision: Literal["32", "bf16", "fp16"] = "32"  # of the networks; the objective stays in 32
     channels_last: bool = True
     compile_networks: bool = False
+    compile_objective: bool = False  # its per-pixel arithmetic; on a CPU needs a C++ compiler
     sync_batchnorm: bool = False
     threads: PositiveInt | None = None
     checkpoint_minutes: PositiveFloat = 10.0

@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -112,17 +111,18 @@ def test_a_signal_leaves_a_run_to_resume(
     run = tmp_path / "run"
     command = [sys.executable, "-c", "from monodepth_ros.cli.app import main; main()", "train"]
     arguments = [str(tmp_path / "r.yaml"), "--data", str(corridor), "--out", str(run)]
-    process = subprocess.Popen([*command, *arguments], env=os.environ, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    try:
-        for line in process.stderr:  # wait until it is training
-            if line.startswith(b"step 2/"):
-                break
-        process.send_signal(number)
-        process.stderr.close()
-        process.wait(timeout=120)
-    finally:
-        process.kill()
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, *arguments], stderr=output)
+        try:
+            while b"step 2/" not in log.read_bytes():  # until it is training
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.1)
+            process.send_signal(number)
+            assert process.wait(timeout=300) == 1
+        finally:
+            process.kill()
+    assert "stopped by a signal" in log.read_text().splitlines()[-1]
     content = read_checkpoint(run / LAST)
     assert content["global_step"] >= 2
     step = content["global_step"]
