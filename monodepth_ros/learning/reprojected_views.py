@@ -7,10 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.learning.photometric import FixedTarget
-from monodepth_ros.learning.reprojection import (
-    sampling_coordinates,
-    source_projection,
-)
+from monodepth_ros.learning.reprojection import sampling_coordinates, source_projection
+from monodepth_ros.learning.slicewise import batch_slices
 
 
 class ReprojectedViews:
@@ -41,7 +39,11 @@ class ReprojectedViews:
     @torch.no_grad()
     def identity_errors(self) -> Tensor:
         """Error of the sources as they are, unwarped: ``(B, S, H, W)``."""
-        return self._target.photometric_error(self.sources, self.ssim_weight).squeeze(2)
+        errors = [
+            self._target[s].photometric_error(self.sources[s], self.ssim_weight)
+            for s in batch_slices(self.sources)
+        ]
+        return torch.cat(errors).squeeze(2)
 
     def errors(
         self, s: slice, inverse_depth: Tensor, homography: Tensor, epipole: Tensor
