@@ -37,8 +37,8 @@ def smoothness(disparity: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
 def resize_to_fit(image: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
     """``image`` ``(B, C, H, W)`` at each of ``sizes`` (height, width), finest first.
 
-    Each is averaged down from the one before; the reference's Lanczos pyramid differs from it by
-    less than a grey level in all but the finest texture.
+    Each is averaged down from the one before, on the device; the reference resizes by Lanczos when
+    it loads, so that its edges at coarse scales are slightly crisper.
     """
     resized = []
     for size in sizes:
