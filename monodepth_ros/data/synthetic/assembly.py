@@ -7,8 +7,10 @@ the print atlas.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,17 +65,17 @@ class Assembly:
     def quad(self, material: str, corners: ArrayLike, rectangle: Rectangle | None = None) -> None:
         """A rectangle from its corners, counter-clockwise seen from the front, lower left first."""
         points = np.asarray(corners, float)
-        normal = np.cross(points[1] - points[0], points[3] - points[0])
-        normal /= np.linalg.norm(normal)
         faces = np.array([[0, 1, 2], [0, 2, 3]])
         uv = self._metric_uv(points) if rectangle is None else _corner_uv(rectangle)
-        self.patches.append(Patch(material, points, np.tile(normal, (4, 1)), uv, faces))
+        normals = np.array([_unit_normal(points)] * 4)
+        self.patches.append(Patch(material, points, normals, uv, faces))
 
     def _metric_uv(self, points: Array) -> Array:
-        width, height = np.linalg.norm(points[1] - points[0]), np.linalg.norm(points[3] - points[0])
-        uv = np.array([[0, 0], [width, 0], [width, height], [0, height]])
+        width, height = math.dist(points[1], points[0]), math.dist(points[3], points[0])
         if height > width:
-            uv = uv[:, ::-1]
+            uv = np.array([[0, 0], [0, width], [height, width], [height, 0]])
+        else:
+            uv = np.array([[0, 0], [width, 0], [width, height], [0, height]])
         return uv + self.rng.uniform(0, 4, 2)
 
     def box(
@@ -241,6 +243,17 @@ def _corner_uv(rectangle: Rectangle) -> Array:
     return np.array([[u0, v0], [u1, v0], [u1, v1], [u0, v1]])
 
 
+def _unit_normal(points: Array) -> Triple:
+    """The normal of a rectangle (4, 3); plain floats, for numpy is slow on three numbers."""
+    corner, right, _, up = points.tolist()
+    ax, ay, az = (end - start for end, start in zip(right, corner, strict=True))
+    bx, by, bz = (end - start for end, start in zip(up, corner, strict=True))
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    length = math.hypot(x, y, z)
+    return x / length, y / length, z / length
+
+
+@lru_cache(maxsize=6)
 def _face(axis: int, sign: int) -> Array:
     """Corners (4, 3) of a face of the cube [-1, 1]^3, counter-clockwise from outside."""
     if axis == 2:

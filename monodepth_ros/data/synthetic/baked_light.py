@@ -9,8 +9,8 @@ vertex_light is irradiance / pi.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,20 +32,24 @@ def tessellated(patch: Patch, edge: float) -> Patch:
     if len(patch.vertices) != 4:
         return patch
     a, b, _, d = patch.vertices
-    columns = 1 + int(np.linalg.norm(b - a) / edge)
-    rows = 1 + int(np.linalg.norm(d - a) / edge)
+    columns, rows = (1 + int(math.dist(end, a) / edge) for end in (b, d))
+    if rows == columns == 1:
+        return patch
+    weights, faces = _lattice(rows, columns)
+    return Patch(
+        patch.material, weights @ patch.vertices, weights @ patch.normals, weights @ patch.uv, faces
+    )
+
+
+@lru_cache(maxsize=256)
+def _lattice(rows: int, columns: int) -> tuple[Array, Array]:
+    """Bilinear weights (n, 4) of a quadrilateral's corners at its inner points, and triangles."""
     s, t = np.meshgrid(np.linspace(0, 1, columns + 1), np.linspace(0, 1, rows + 1))
     weights = np.stack([(1 - s) * (1 - t), s * (1 - t), s * t, (1 - s) * t], -1).reshape(-1, 4)
     corner = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
     lower = np.stack([corner, corner + 1, corner + columns + 2], -1)
     upper = np.stack([corner, corner + columns + 2, corner + columns + 1], -1)
-    return replace(
-        patch,
-        vertices=weights @ patch.vertices,
-        normals=weights @ patch.normals,
-        uv=weights @ patch.uv,
-        faces=np.concatenate([lower, upper]),
-    )
+    return weights, np.concatenate([lower, upper])
 
 
 def bake(
