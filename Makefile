@@ -15,6 +15,7 @@ demo: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # Installed anew when what it depends on has changed; the package itself is installed editable.

@@ -59,6 +59,7 @@ Data = Annotated[
 Every = Annotated[int, typer.Option(min=1, help="Use every N-th frame of --data.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 Out = Annotated[Path | None, typer.Option(help="Folder for figures, CSV tables and plots.")]
+Limit = Annotated[float | None, typer.Option(help="Metres, instead of the protocol's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
@@ -79,12 +80,8 @@ def depth(
     scaling: Annotated[
         str | None, typer.Option(help=f"{', '.join(SCALINGS)}; the protocol's, if not given.")
     ] = None,
-    min_depth: Annotated[float | None, typer.Option(help="Metres, instead of the protocol's.")] = (
-        None
-    ),
-    max_depth: Annotated[float | None, typer.Option(help="Metres, instead of the protocol's.")] = (
-        None
-    ),
+    min_depth: Limit = None,
+    max_depth: Limit = None,
     png_scale: Annotated[
         float | None, typer.Option(help="Units to the metre in PNG files; else the protocol's.")
     ] = None,

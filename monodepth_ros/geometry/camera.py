@@ -83,7 +83,7 @@ class PinholeCamera:
             raise UserError(f"{source}: distortion coefficients are not finite: {self.D}")
 
     def resized(self, height: int, width: int) -> PinholeCamera:
-        """The camera of the same image resized; K's rows scale with the size (methods A.6)."""
+        """The camera of the same image resized; K's rows scale with the size."""
         scale = np.diag([width / self.width, height / self.height, 1.0])
         return replace(self, width=width, height=height, K=scale @ self.K)
 

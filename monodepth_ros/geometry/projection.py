@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Keeps the division finite at the camera plane, as the reference does (methods A.6).
+# Keeps the division finite at the camera plane, as Monodepth2 does.
 PROJECTION_EPSILON = 1e-7
 
 

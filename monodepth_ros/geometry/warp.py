@@ -35,7 +35,7 @@ def inside(pixels: Tensor, z: Tensor, height: int, width: int, margin: float = 0
 def warp(
     source: Tensor, depth: Tensor, T_source_target: Tensor, K: Tensor, padding: str = "border"
 ) -> tuple[Tensor, Tensor]:
-    """The source image rendered in the target view (methods A.6).
+    """The source image rendered in the target view (Zhou et al., CVPR 2017).
 
     Args:
         source: image ``(B, C, H, W)``.

@@ -1,4 +1,4 @@
-"""From the network's sigmoid to depth (methods A.3)."""
+"""From the network's sigmoid to depth, as Monodepth2 (ICCV 2019) maps it."""
 
 from __future__ import annotations
 

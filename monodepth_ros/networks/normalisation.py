@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def normalise(image: Tensor) -> Tensor:
-    """``(x - 0.45) / 0.225`` for images in [0, 1]: one scalar for all channels (methods A.1)."""
+    """``(x - 0.45) / 0.225`` for images in [0, 1]: one scalar for all, as in Monodepth2."""
     return (image - 0.45) / 0.225

@@ -1,4 +1,4 @@
-"""The two other pose networks of Monodepth2's ablations (methods A.7); training compares them."""
+"""The two other pose networks of Monodepth2's ablations (ICCV 2019); training compares them."""
 
 from __future__ import annotations
 

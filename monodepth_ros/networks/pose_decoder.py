@@ -1,4 +1,4 @@
-"""The Monodepth2 pose decoder (methods A.4)."""
+"""The pose decoder of Monodepth2 (ICCV 2019)."""
 
 from __future__ import annotations
 

@@ -56,6 +56,8 @@ def test_gradients_are_right_and_finite(scale: float) -> None:
 
 
 def test_rotation_translation_keeps_the_translation() -> None:
-    T = se3.from_axis_angle_translation(torch.tensor([[0.1, 0.2, 0.3]]), torch.tensor([[4.0, 5, 6]]))
+    T = se3.from_axis_angle_translation(
+        torch.tensor([[0.1, 0.2, 0.3]]), torch.tensor([[4.0, 5, 6]])
+    )
     torch.testing.assert_close(T[0, :3, 3], torch.tensor([4.0, 5.0, 6.0]))
     torch.testing.assert_close(T[0, 3], torch.tensor([0.0, 0.0, 0.0, 1.0]))
