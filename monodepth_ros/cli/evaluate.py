@@ -49,7 +49,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NAMED_SKIPS = 10  # the rest is counted, and listed in the report folder
 
-evaluate = typer.Typer(no_args_is_help=True, help="Measure depth or odometry against the truth.")
+evaluate = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Measure depth or odometry against the truth."
+)
 
 Model = Annotated[str | None, typer.Option(help="A model's name or folder, to run on --data.")]
 Data = Annotated[

@@ -23,7 +23,9 @@ from monodepth_ros.inference.model_card import load_card, parse_size
 from monodepth_ros.inference.model_check import check_model
 from monodepth_ros.inference.monodepth2_import import import_monodepth2
 
-models = typer.Typer(no_args_is_help=True, help="List, inspect, import and check models.")
+models = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List, inspect, import and check models."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[str, typer.Argument(help="A model's name or folder.")]

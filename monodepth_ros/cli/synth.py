@@ -35,7 +35,7 @@ def synth(
     """Render a drive or a walk through a made-up place, with its true depth and poses.
 
     The same options give the same sequence. An interrupted run, started again, goes on where it
-    stopped. Needs the extra [synthetic].
+    stopped. Needs the extra "synthetic".
     """
     request = SequenceRequest(world, seed, frames, width, height, fps, samples).validate()
     columns = (
