@@ -55,7 +55,9 @@ def export_run(
 
 
 def _has_pose(recipe: Recipe) -> bool:
-    """Whether the run trained a pose network, or started from one and kept it."""
+    """Whether the run trained a pose network that models have, or started from one and kept it."""
+    if recipe.networks.pose != "separate":
+        return False
     return recipe.objective.self_supervised.weight > 0 or recipe.networks.init.pose is not None
 
 

@@ -13,6 +13,8 @@ from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe import NetworksRecipe
+from monodepth_ros.networks.pose_net import PoseNet
+from monodepth_ros.networks.resnet import stack_first_convolution
 
 
 def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
@@ -21,11 +23,12 @@ def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
     if init.imagenet_encoder is not None:
         weights = _read_state_dict(Path(init.imagenet_encoder))
         load_imagenet_encoder(module.depth_net.encoder, weights, init.imagenet_encoder)
-        load_imagenet_encoder(module.pose_net.encoder, weights, init.imagenet_encoder, images=2)
+        if isinstance(module.pose_net, PoseNet):
+            load_imagenet_encoder(module.pose_net.encoder, weights, init.imagenet_encoder, images=2)
     if init.depth is not None:
-        _load_from_model(module.depth_net, Path(init.depth), "depth", recipe.architecture)
+        _load_from_model(module.depth_net, Path(init.depth), "depth", recipe)
     if init.pose is not None:
-        _load_from_model(module.pose_net, Path(init.pose), "pose", recipe.architecture)
+        _load_from_model(module.pose_net, Path(init.pose), "pose", recipe)
 
 
 def load_imagenet_encoder(
@@ -38,7 +41,7 @@ def load_imagenet_encoder(
     """
     weights = {name: w for name, w in weights.items() if not name.startswith("fc.")}
     if images > 1 and "conv1.weight" in weights:
-        weights["conv1.weight"] = torch.cat([weights["conv1.weight"]] * images, 1) / images
+        weights = stack_first_convolution(weights, images)
     expected = encoder.state_dict()
     for name, tensor in expected.items():
         if name.endswith("num_batches_tracked"):
@@ -52,12 +55,18 @@ def load_imagenet_encoder(
     encoder.load_state_dict({name: weights[name] for name in expected})
 
 
-def _load_from_model(network: nn.Module, model: Path, part: str, architecture: str) -> None:
+def _load_from_model(network: nn.Module, model: Path, part: str, recipe: NetworksRecipe) -> None:
     card = load_card(model)
-    if card.architecture != architecture:
+    if card.architecture != recipe.architecture:
         raise UserError(
             f"networks.init.{part}: {model} is a {card.architecture}, but networks.architecture is"
-            f" {architecture}: change one of them"
+            f" {recipe.architecture}: change one of them"
+        )
+    if (card.min_depth, card.max_depth) != (recipe.min_depth, recipe.max_depth):
+        raise UserError(
+            f"networks.init.{part}: {model} means depths of {card.min_depth:g} to"
+            f" {card.max_depth:g}, but networks.min_depth and max_depth are {recipe.min_depth:g}"
+            f" and {recipe.max_depth:g}: its outputs would change their meaning"
         )
     parts = load_weights(model, card)
     if part not in parts:

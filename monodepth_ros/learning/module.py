@@ -15,12 +15,19 @@ from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
-from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe import NetworksRecipe, Recipe
 from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
 from monodepth_ros.learning.step_stream import Plan, seed_step
 from monodepth_ros.learning.supervision import SupervisedObjective
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.architecture import (
+    build_depth_net,
+    build_pose_net,
+    find_architecture,
+)
+from monodepth_ros.networks.depth_decoder import DepthDecoder
+from monodepth_ros.networks.depth_net import DepthNet
 from monodepth_ros.networks.disparity import disparity_to_depth
+from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
 
 Batch = dict[str, Tensor]
 
@@ -41,7 +48,8 @@ class DepthLearning(lightning.LightningModule):
         self.recipe, self.plan, self.time_spent = recipe, plan, time_spent
         objective = recipe.objective
         self.depth_net = build_depth_net(recipe.networks.architecture)
-        self.pose_net = build_pose_net(recipe.networks.architecture)
+        self.pose_net = _build_pose_net(recipe.networks, self.depth_net)
+        self.mask_net = _build_mask_net(recipe, self.depth_net) if self.predicts_masks else None
         self.self_supervised = SelfSupervisedObjective(
             objective.self_supervised, recipe.trainer.compile_objective
         )
@@ -96,8 +104,8 @@ class DepthLearning(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted objective of one batch, a scalar."""
-        disparities = self.disparities(batch["jittered"][:, 0])
-        loss, terms = self.objective(batch, disparities, self._noise)
+        disparities, masks = self.predictions(batch["jittered"][:, 0])
+        loss, terms = self.objective(batch, disparities, self._noise, masks)
         if self.plan.is_logged(self.global_step + 1):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             epoch = self.plan.epoch(self.global_step + 1)
@@ -111,7 +119,21 @@ class DepthLearning(lightning.LightningModule):
 
     def disparities(self, target: Tensor) -> list[Tensor]:
         """Sigmoid disparities of ``(B, 3, H, W)`` at four scales in float32, finest first."""
-        return [d.float() for d in self.depth_net(self._laid_out(target))]
+        return self.predictions(target)[0]
+
+    def predictions(self, target: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
+        """Disparities, and with predictive masks also those, ``(B, 2, h, w)`` at each scale."""
+        if self.mask_net is None:
+            return [d.float() for d in self.depth_net(self._laid_out(target))], None
+        features = self.depth_net.encoder(self._laid_out(target))
+        disparities = [d.float() for d in self.depth_net.decoder(features)]
+        return disparities, [m.float() for m in self.mask_net(features)]
+
+    @property
+    def predicts_masks(self) -> bool:
+        """Whether masks of a network, not the auto-mask, weigh the photometric error."""
+        settings = self.recipe.objective.self_supervised
+        return settings.weight > 0 and settings.predictive_mask
 
     def relative_poses(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """``T_previous_target`` and ``T_next_target``, each ``(B, 4, 4)``.
@@ -128,13 +150,17 @@ class DepthLearning(lightning.LightningModule):
         return se3.inverse(T_target_previous), T_next_target
 
     def objective(
-        self, batch: Batch, disparities: list[Tensor], generator: torch.Generator | None
+        self,
+        batch: Batch,
+        disparities: list[Tensor],
+        generator: torch.Generator | None,
+        masks: list[Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the objectives that the recipe switches on, and its named terms."""
         loss = disparities[0].new_zeros(())
         terms: dict[str, Tensor] = {}
         if self.learns_pose:
-            weight, part = self._view_synthesis(batch, disparities, generator)
+            weight, part = self._view_synthesis(batch, disparities, generator, masks)
             loss = loss + weight * part.loss
             terms |= _named("self_supervised", part)
         if self.learns_from_truth:
@@ -146,10 +172,10 @@ class DepthLearning(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Photometric error always where it is learnt, depth metrics where there is truth."""
         images = batch["images"]
-        disparities = self.disparities(images[:, 0])
+        disparities, masks = self.predictions(images[:, 0])
         if self.learns_pose:
             inputs = {**batch, "jittered": images}
-            _, part = self._view_synthesis(inputs, disparities, None)
+            _, part = self._view_synthesis(inputs, disparities, None, masks)
             self._collect("val/photometric", part.terms["photometric"].expand(len(images)))
         if "depth" in batch:
             networks, evaluation = self.recipe.networks, self.recipe.evaluation
@@ -181,14 +207,19 @@ class DepthLearning(lightning.LightningModule):
         checkpoint["validation"] = {k: float(v) for k, v in figures if k.startswith("val/")}
 
     def _view_synthesis(
-        self, batch: Batch, disparities: list[Tensor], generator: torch.Generator | None
+        self,
+        batch: Batch,
+        disparities: list[Tensor],
+        generator: torch.Generator | None,
+        masks: list[Tensor] | None = None,
     ) -> tuple[float, Objective]:
         settings = self.recipe.objective.self_supervised
         if not settings.train_depth:
             disparities = [d.detach() for d in disparities]
         poses = self.relative_poses(batch["jittered"])
         images, K = batch["images"], batch["K"]
-        return settings.weight, self.self_supervised(disparities, *poses, images, K, generator)
+        part = self.self_supervised(disparities, *poses, images, K, generator, masks)
+        return settings.weight, part
 
     def _motion(self, first: Tensor, second: Tensor) -> Tensor:
         axis_angle, translation = self.pose_net(self._laid_out(first), self._laid_out(second))
@@ -207,3 +238,19 @@ def _named(objective: str, part: Objective) -> dict[str, Tensor]:
     """Terms and statistics under the name of their objective, for the logs."""
     figures = {**part.terms, **part.statistics}
     return {f"{objective}/{name}": value for name, value in figures.items()}
+
+
+def _build_pose_net(recipe: NetworksRecipe, depth_net: DepthNet) -> nn.Module:
+    if recipe.pose == "posecnn":
+        return PoseCNN()
+    if recipe.pose == "shared":
+        width = find_architecture(recipe.architecture).pose_width
+        return SharedEncoderPoseNet(depth_net.encoder, width)
+    return build_pose_net(recipe.architecture)
+
+
+def _build_mask_net(recipe: Recipe, depth_net: DepthNet) -> DepthDecoder:
+    """A second decoder on the depth encoder: one mask for each of the two sources."""
+    sizes = find_architecture(recipe.networks.architecture)
+    channels = depth_net.encoder.channels
+    return DepthDecoder(channels, sizes.decoder_channels, sizes.decoder_padding, outputs=2)

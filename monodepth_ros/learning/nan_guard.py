@@ -59,5 +59,5 @@ class NanGuard(Callback):
         samples = self._batch["index"].tolist()
         raise TrainingDiverged(
             f"training stopped at step {step}: {what}; samples {samples} and the weights are in"
-            f" {path}: lower optimizer.lr or set optimizer.clip_norm, then --resume"
+            f" {path}: set optimizer.clip_norm and --resume, or begin anew with a lower optimizer.lr"
         )

@@ -77,6 +77,9 @@ class NetworksRecipe(Section):
     # Both pairs through the pose network in one pass: faster on a GPU, but batch normalisation then
     # sees joint statistics and updates its running ones once, not twice. Off, as published.
     joint_pose_batch: bool = False
+    # The published ablations: a decoder on the depth encoder's features, or seven plain
+    # convolutions. Their pose networks teach the depth network and are not exported.
+    pose: Literal["separate", "shared", "posecnn"] = "separate"
     init: InitRecipe = InitRecipe()
 
     @field_validator("architecture")
@@ -90,6 +93,8 @@ class NetworksRecipe(Section):
     def _ordered(self) -> NetworksRecipe:
         if self.min_depth >= self.max_depth:
             raise ValueError("min_depth must be less than max_depth")
+        if self.pose != "separate" and self.init.pose is not None:
+            raise ValueError("init.pose has weights of a separate pose network: pose must be so")
         return self
 
 
@@ -112,13 +117,6 @@ class ObjectiveRecipe(Section):
 
     self_supervised: SelfSupervisedRecipe = SelfSupervisedRecipe()
     supervised: SupervisedRecipe = SupervisedRecipe()
-
-    @field_validator("self_supervised")
-    @classmethod
-    def _without_masks(cls, settings: SelfSupervisedRecipe) -> SelfSupervisedRecipe:
-        if settings.predictive_mask:
-            raise ValueError("predictive_mask needs a mask network, which no architecture has")
-        return settings
 
     @model_validator(mode="after")
     def _teaches_depth(self) -> ObjectiveRecipe:

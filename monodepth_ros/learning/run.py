@@ -23,7 +23,7 @@ from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.nan_guard import NanGuard
 from monodepth_ros.learning.progress import ProgressReport
 from monodepth_ros.learning.recipe import Recipe, TrainerRecipe
-from monodepth_ros.learning.run_record import write_run_record
+from monodepth_ros.learning.run_record import check_same_recipe, write_run_record
 from monodepth_ros.learning.sample_pictures import SamplePictures
 from monodepth_ros.learning.step_stream import Plan, plan_run
 from monodepth_ros.learning.stopping import StopSignals, TimeBudget, TrainingStopped
@@ -73,6 +73,7 @@ def train(
     module = DepthLearning(recipe, plan, budget.spent)
     start = 0
     if checkpoint is not None:
+        check_same_recipe(folder, recipe)
         start = _check_checkpoint(checkpoint, module, plan)
     else:
         load_initial_weights(module, recipe.networks)

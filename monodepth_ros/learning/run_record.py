@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 import torch
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.recipe_file import save_recipe
+from monodepth_ros.learning.recipe_file import load_recipe, save_recipe
 
 RECIPE = "recipe.yaml"
 _PACKAGES = ("monodepth_ros", "torch", "lightning", "numpy", "opencv-python-headless", "pillow")
@@ -40,6 +42,41 @@ def write_run_record(folder: Path, recipe: Recipe, data: dict[str, Any], step: i
     }
     with atomic_path(folder / "sessions" / f"from_step_{step:07d}.json") as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def check_same_recipe(folder: Path, recipe: Recipe) -> None:
+    """Raise a UserError unless ``recipe`` may go on with the run in ``folder``.
+
+    What decides the batches, the loss and the optimiser's state must be as it was; the machine, the
+    length and the schedule of the run may change.
+    """
+    former, now = (_decisive(r) for r in (load_recipe(folder / RECIPE), recipe))
+    changed = [key for key in now if now[key] != former[key]]
+    if changed:
+        key = changed[0]
+        raise UserError(
+            f"--resume: {key} was {former[key]} in {folder / RECIPE} and is {now[key]} now:"
+            " give the same, or begin another run"
+        )
+
+
+def _decisive(recipe: Recipe) -> dict[str, Any]:
+    kept = {
+        "data": recipe.data.model_dump(exclude={"workers", "cache"}),
+        "networks": recipe.networks.model_dump(exclude={"init"}),
+        "objective": recipe.objective.model_dump(),
+        "optimizer": recipe.optimizer.model_dump(exclude={"clip_norm"}),
+        "trainer": recipe.trainer.model_dump(include={"seed"}),
+    }
+    return dict(_flat(kept, ""))
+
+
+def _flat(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def first_session(folder: Path) -> dict[str, Any]:

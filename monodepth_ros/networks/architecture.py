@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder
+from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder, Padding
 from monodepth_ros.networks.depth_net import DepthNet
 from monodepth_ros.networks.pose_decoder import PoseDecoder
 from monodepth_ros.networks.pose_net import PoseNet
@@ -21,7 +21,7 @@ class Architecture:
     depth_layers: int
     depth_stages: tuple[int, ...] = PUBLISHED_STAGES
     decoder_channels: tuple[int, ...] = STANDARD_CHANNELS
-    decoder_padding: str = "reflect"
+    decoder_padding: Padding = "reflect"
     pose_layers: int = 18
     pose_stages: tuple[int, ...] = PUBLISHED_STAGES
     pose_width: int = 256

@@ -1,8 +1,9 @@
-"""The Monodepth2 depth decoder (methods A.2): a U-Net of padded 3x3 convolutions."""
+"""The depth decoder of Monodepth2 (ICCV 2019): a U-Net of padded 3x3 convolutions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 STANDARD_CHANNELS = (16, 32, 64, 128, 256)
 SCALES = 4
+Padding = Literal["reflect", "zeros"]
 
 
 class DepthDecoder(nn.Module):
@@ -26,7 +28,7 @@ class DepthDecoder(nn.Module):
         self,
         encoder_channels: Sequence[int],
         channels: Sequence[int] = STANDARD_CHANNELS,
-        padding: str = "reflect",
+        padding: Padding = "reflect",
         outputs: int = 1,
     ) -> None:
         super().__init__()
@@ -56,7 +58,8 @@ class DepthDecoder(nn.Module):
         # In full precision even where the network runs in half: a bfloat16 logit has steps of
         # 1.6 percent of depth.
         with torch.autocast(x.device.type, enabled=False):
-            return torch.sigmoid(self.disparity[scale](x.to(self.disparity[scale].weight.dtype)))
+            head = self.disparity[scale]
+            return torch.sigmoid(head(x.to(head.get_parameter("weight").dtype)))
 
     def _decode(self, features: Sequence[Tensor]) -> list[Tensor]:
         x = features[-1]

@@ -60,7 +60,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNetEncoder(nn.Module):
-    """Features at strides 2, 4, 8, 16, 32 (methods A.1).
+    """Features at strides 2, 4, 8, 16, 32 (He et al., CVPR 2016).
 
     Args:
         layers: 18, 34 or 50.
@@ -74,19 +74,19 @@ class ResNetEncoder(nn.Module):
         super().__init__()
         if layers not in _BLOCKS:
             raise ValueError(f"ResNet-{layers} is not one of {sorted(_BLOCKS)}")
-        block = Bottleneck if layers >= 50 else BasicBlock
+        block: type[BasicBlock] | type[Bottleneck] = Bottleneck if layers >= 50 else BasicBlock
         width = stages[0]
         self.channels = (width, *(c * block.expansion for c in stages))
         self.images = images
         self.conv1 = nn.Conv2d(3 * images, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        in_channels = width
-        for i, (channels, count) in enumerate(zip(stages, _BLOCKS[layers], strict=True)):
-            blocks = [block(in_channels, channels, 1 if i == 0 else 2)]
-            in_channels = channels * block.expansion
-            blocks += [block(in_channels, channels, 1) for _ in range(count - 1)]
-            setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
+        inputs = (width, *(c * block.expansion for c in stages[:3]))
+        counts = _BLOCKS[layers]
+        self.layer1 = _stage(block, inputs[0], stages[0], counts[0], stride=1)
+        self.layer2 = _stage(block, inputs[1], stages[1], counts[1], stride=2)
+        self.layer3 = _stage(block, inputs[2], stages[2], counts[2], stride=2)
+        self.layer4 = _stage(block, inputs[3], stages[3], counts[3], stride=2)
         initialise_from_scratch(self)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -101,7 +101,7 @@ class ResNetEncoder(nn.Module):
 
 
 def initialise_from_scratch(module: nn.Module) -> None:
-    """Kaiming-normal (fan out, relu) convolutions, unit batch norms (methods A.4)."""
+    """Kaiming-normal (fan out, relu) convolutions, unit batch norms, as in Monodepth2."""
     for child in module.modules():
         if isinstance(child, nn.Conv2d):
             nn.init.kaiming_normal_(child.weight, mode="fan_out", nonlinearity="relu")
@@ -115,10 +115,23 @@ def initialise_from_scratch(module: nn.Module) -> None:
 def stack_first_convolution(state: dict[str, Tensor], images: int) -> dict[str, Tensor]:
     """Single-image weights for a stack of ``images``: ``conv1`` repeated, divided by their number.
 
-    A stack of equal images then gives the features of one (methods A.4).
+    A stack of equal images then gives the features of one.
     """
     weight = state["conv1.weight"]
     return {**state, "conv1.weight": torch.cat([weight] * images, 1) / images}
+
+
+def _stage(
+    block: type[BasicBlock] | type[Bottleneck],
+    in_channels: int,
+    channels: int,
+    count: int,
+    stride: int,
+) -> nn.Sequential:
+    """``count`` blocks, of which the first changes size and channels."""
+    first = block(in_channels, channels, stride)
+    out_channels = channels * block.expansion
+    return nn.Sequential(first, *(block(out_channels, channels, 1) for _ in range(count - 1)))
 
 
 def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
