@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -34,9 +34,16 @@ def train(
         Path | None, typer.Option(help="Model folder to write when the run is done.")
     ] = None,
     checkpoint: Annotated[
-        str,
+        Literal["best", "last"],
         typer.Option(help="Which weights to export: best (by validation, if any) or last."),
     ] = "best",
+    scale: Annotated[
+        Literal["metric", "relative"] | None,
+        typer.Option(
+            help="Label of the exported depth: metric or relative; by default metric where true"
+            " depth taught it."
+        ),
+    ] = None,
     licence: Annotated[
         str, typer.Option(help="Licence of the exported weights; the data decides it.")
     ] = "unspecified",
@@ -64,8 +71,6 @@ def train(
         raise UserError("--resume needs --out: the folder of the run to go on with")
     if out is None:
         out = Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    if checkpoint not in ("best", "last"):
-        raise UserError(f"--checkpoint {checkpoint}: neither best nor last")
     if export is not None and export.exists() and any(export.iterdir()):
         raise UserError(f"--export {export}: not empty; name a new folder")
 
@@ -84,4 +89,5 @@ def train(
         return
     typer.echo(f"run: {folder}")
     if export is not None:
-        typer.echo(f"model: {export_run(folder, export, licence, checkpoint=checkpoint)}")
+        model = export_run(folder, export, licence, checkpoint=checkpoint, scale=scale)
+        typer.echo(f"model: {model}")

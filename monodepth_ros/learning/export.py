@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -25,6 +26,7 @@ def export_run(
     licence: str,
     half: bool = True,
     checkpoint: str = "best",
+    scale: Literal["metric", "relative"] | None = None,
 ) -> Path:
     """Write the networks of a run as a model folder and return it.
 
@@ -34,6 +36,8 @@ def export_run(
         licence: licence of the weights, which the training data decides.
         half: store convolutions as fp16, half the size.
         checkpoint: ``best`` (``last`` where nothing was validated) or ``last``.
+        scale: what the card calls the depth; by default metric where true depth taught it. Say
+            relative when metres of the training scenes mean little elsewhere.
     """
     recipe = load_recipe(run / RECIPE)
     path = run / (BEST if checkpoint == "best" and (run / BEST).is_file() else LAST)
@@ -49,7 +53,10 @@ def export_run(
         for name, prefix in NETWORKS.items()
         if name == "depth" or _has_pose(recipe)
     }
-    card = _card(run, model.name, recipe, licence, content["validation"])
+    if scale is None:
+        # True depth teaches metres; view synthesis alone leaves the scale open.
+        scale = "metric" if recipe.objective.supervised.weight > 0 else "relative"
+    card = _card(run, model.name, recipe, licence, scale, content["validation"])
     save_model(model, card, states, torch.float16 if half else torch.float32)
     return model
 
@@ -66,12 +73,11 @@ def _card(
     name: str,
     recipe: Recipe,
     licence: str,
+    scale: Literal["metric", "relative"],
     results: dict[str, float],
 ) -> ModelCard:
     session = first_session(run)
     sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
-    # True depth teaches metres; view synthesis alone leaves the scale open.
-    metric = recipe.objective.supervised.weight > 0
     return ModelCard(
         name=name,
         licence=licence,
@@ -85,6 +91,6 @@ def _card(
         size=recipe.data.size,
         min_depth=recipe.networks.min_depth,
         max_depth=recipe.networks.max_depth,
-        scale="metric" if metric else "relative",
-        focal_length=session["data"]["focal_length"] if metric else None,
+        scale=scale,
+        focal_length=session["data"]["focal_length"] if scale == "metric" else None,
     )

@@ -82,6 +82,8 @@ def test_validation_without_truth(tmp_path: Path) -> None:
     best = read_checkpoint(run / "checkpoints/best.ckpt")
     assert set(best["validation"]) == {"val/photometric"}
     assert load_card(export_run(run, tmp_path / "model", "CC0-1.0")).scale == "relative"
+    claimed = export_run(run, tmp_path / "claimed", "CC0-1.0", scale="metric")
+    assert load_card(claimed).scale == "metric"
 
 
 def test_training_starts_from_a_model(corridor: Path, tmp_path: Path) -> None:
