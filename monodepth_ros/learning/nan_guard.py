@@ -59,5 +59,6 @@ class NanGuard(Callback):
         samples = self._batch["index"].tolist()
         raise TrainingDiverged(
             f"training stopped at step {step}: {what}; samples {samples} and the weights are in"
-            f" {path}: set optimizer.clip_norm and --resume, or begin anew with a lower optimizer.lr"
+            f" {path}: set optimizer.clip_norm and --resume, or begin again with a lower"
+            " optimizer.lr"
         )

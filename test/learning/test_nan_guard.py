@@ -17,8 +17,8 @@ def test_a_run_stops_with_the_offending_batch_saved(
     objective = DepthLearning.objective
     seen: list[dict[str, torch.Tensor]] = []
 
-    def poisoned(self: DepthLearning, batch: Any, disparities: Any, generator: Any) -> Any:
-        loss, terms = objective(self, batch, disparities, generator)
+    def poisoned(self: DepthLearning, batch: Any, disparities: Any, *others: Any) -> Any:
+        loss, terms = objective(self, batch, disparities, *others)
         seen.append(batch)
         if len(seen) == 3 and what == "loss":
             loss = loss * float("nan")

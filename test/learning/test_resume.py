@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from recipes import small_recipe
+from recipes import SMALL, small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.checkpoints import read_checkpoint
@@ -79,9 +79,12 @@ def test_resuming_a_complete_run_changes_nothing(corridor: Path, tmp_path: Path)
 
 def test_another_run_is_not_resumed(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     run = train(recipe(max_steps=1), [corridor], tmp_path / "run")
-    other = small_recipe(networks={"architecture": "monodepth2-resnet18"})
-    with pytest.raises(UserError, match="another architecture"):
+    changed = {**SMALL["networks"], "architecture": "monodepth2-resnet18"}
+    other = small_recipe(networks=changed, objective={"supervised": {"weight": 1.0}})
+    with pytest.raises(UserError, match="networks.architecture was monodepth2-slim.*resnet18"):
         train(other, [corridor], run, resume=True)
+    with pytest.raises(UserError, match="trainer.seed was 0.*is 1"):
+        train(recipe(seed=1), [corridor], run, resume=True)
     with pytest.raises(UserError, match="same --data"):
         train(recipe(), [held_back], run, resume=True)
     (run / LAST).write_bytes(b"not a checkpoint")
