@@ -1,4 +1,4 @@
-"""Monodepth2's augmentation, for whole batches on the training device.
+"""Monodepth2's augmentation, and random crops, for whole batches on the training device.
 
 The reference jitters 8-bit images one by one with Pillow; here the same operations run in float on
 the batch, so values differ from it by Pillow's rounding alone.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from monodepth_ros.data.random_crop import Crops
+
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 OPERATIONS = 4
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
@@ -18,11 +20,12 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Horizontal flip and colour jitter, drawn once for each sample and shared by its frames.
+    """Crop, horizontal flip and colour jitter, drawn once for each sample and shared by its frames.
 
     ``flip`` and ``jitter`` are probabilities. A jittered sample gets brightness, contrast and
     saturation factors from U(1 - x, 1 + x) and a hue shift from U(-hue, hue) turns, applied in a
-    random order. (0, 0) leaves images as they are, for validation.
+    random order. (0, 0) leaves images as they are, for validation. ``crop`` below 1 enlarges a
+    random part, of at least that share of each side, changing its aspect by at most ``aspect``.
     """
 
     flip: float = 0.5
@@ -31,6 +34,8 @@ class Augmentation:
     contrast: float = 0.2
     saturation: float = 0.2
     hue: float = 0.1
+    crop: float = 1.0
+    aspect: float = 0.0
 
     def __call__(
         self, batch: dict[str, Tensor], generator: torch.Generator | None = None
@@ -39,7 +44,7 @@ class Augmentation:
 
         ``images`` uint8 BxFx3xHxW (on any device) become float in [0, 1], flipped but with clean
         colours, for the losses; ``jittered``, of the same shape, goes into the networks. ``K``,
-        ``depth`` and ``valid`` follow the flip: cx -> W - 1 - cx. Other entries are passed on.
+        ``depth`` and ``valid`` follow the crop and the flip. Other entries are passed on.
         ``generator`` lives on the CPU, so that a run draws the same on every device.
         """
         count, device = len(batch["images"]), batch["images"].device
@@ -47,8 +52,9 @@ class Augmentation:
         jittered = torch.rand(count, generator=generator) < self.jitter
         factors, order = self._draw(count, generator)
 
-        result = dict(batch)
         images = batch["images"].to(torch.float32).div_(255.0)
+        batch = self._cropped({**batch, "images": images}, generator)
+        result, images = dict(batch), batch["images"]
         result["images"] = images = mirror(images, flipped.to(device))
         for name in ("depth", "valid"):
             if name in batch:
@@ -59,6 +65,22 @@ class Augmentation:
             chosen = jittered.nonzero()[:, 0]
             changed = jitter(images[chosen.to(device)], factors[chosen], order[chosen])
             result["jittered"] = images.index_copy(0, chosen.to(device), changed)
+        return result
+
+    def _cropped(
+        self, batch: dict[str, Tensor], generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
+        if self.crop >= 1.0:
+            return batch
+        images = batch["images"]
+        count, (height, width) = len(images), images.shape[-2:]
+        crops = Crops.draw(count, height, width, self.crop, self.aspect, generator)
+        crops = crops.to(images.device)
+        result = {**batch, "images": crops.images(images), "K": crops.intrinsics(batch["K"])}
+        for name in ("depth", "valid"):
+            if name in batch:
+                cropped = crops.images(batch[name].to(torch.float32), "nearest")
+                result[name] = cropped.to(batch[name].dtype)
         return result
 
     def _draw(self, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,8 @@ class AugmentationRecipe(Section):
     contrast: NonNegativeFloat = 0.2
     saturation: NonNegativeFloat = 0.2
     hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
+    crop: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # smallest share of a side; 1: no crops
+    aspect: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0  # how far crops change the aspect ratio
 
 
 class DataRecipe(Section):
