@@ -14,13 +14,38 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = ["--width", "192", "--height", "128"]
-WORLDS = {"rooms": 14, "street": 8}  # training sequences of 100 frames each
-VALIDATION_SEEDS, TEST_SEEDS = (100, 101), (200, 201)
+TESTED_WORLDS = ("rooms", "street")
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Sequences of one world, a place for each seed; without ``fps`` at the world's own rate."""
+
+    world: str
+    seeds: Sequence[int]
+    frames: int
+    fps: int | None = None
+
+    def paths(self) -> list[str]:
+        """Their folders, relative to the build folder."""
+        return [f"worlds/{self.world}_{seed:03d}" for seed in self.seeds]
+
+
+# Video for view synthesis, and frames far apart in many places for true depth.
+VIDEOS = (Worlds("rooms", range(14), 100), Worlds("street", range(8), 100))
+PLACES = (
+    Worlds("rooms", range(300, 340), 40, fps=2),
+    Worlds("street", range(400, 430), 40, fps=2),
+    Worlds("glossy_rooms", range(500, 512), 40, fps=2),
+)
+VALIDATION = tuple(Worlds(world, (100, 101), 60) for world in TESTED_WORLDS)
+TESTS = tuple(Worlds(world, (200, 201), 60) for world in TESTED_WORLDS)
 RECORDINGS = {
     "7scenes_redkitchen": ("@0:600", "@600:700:5"),
     "hololens_office": ("@0:200", "@200:240"),
@@ -32,7 +57,7 @@ class Training:
     """One `monodepth train`: its recipe, what it sees, and what it starts from."""
 
     recipe: str
-    data: str  # "worlds" or a recording
+    data: str | tuple[Worlds, ...]  # worlds, or the name of a recording
     minutes: float
     init: str | None = None
     settings: tuple[str, ...] = ()
@@ -40,11 +65,11 @@ class Training:
 
 
 TRAININGS = {
-    "demo_depth": Training("training/demo_depth.yaml", "worlds", 32, select="best"),
+    "demo_depth": Training("training/demo_depth.yaml", VIDEOS + PLACES, 60, select="best"),
     "demo": Training(
-        "training/demo.yaml", "worlds", 12, settings=("networks.init.depth=demo_depth",)
+        "training/demo.yaml", VIDEOS, 20, settings=("networks.init.depth=demo_depth",)
     ),
-    "self_supervised_worlds": Training("training/slim.yaml", "worlds", 42),
+    "self_supervised_worlds": Training("training/slim.yaml", VIDEOS, 120),
 }
 for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_office", "hololens")):
     TRAININGS[f"{_short}_from_random"] = Training("training/slim.yaml", _recording, 15)
@@ -77,31 +102,27 @@ class Rebuild:
 
     def render(self) -> None:
         """All sequences of the worlds; `synth` itself continues what is not complete."""
-        for world, count in WORLDS.items():
-            for seed in (*range(count), *VALIDATION_SEEDS, *TEST_SEEDS):
-                frames = "100" if seed < VALIDATION_SEEDS[0] else "60"
-                out = f"worlds/{world}_{seed:03d}"
-                self.commands[out] = shlex.join(
-                    ["monodepth", "synth", world, "--out", out]
-                    + ["--seed", str(seed), "--frames", frames, *SIZE]
-                )
-                if not _complete(self.build / out, int(frames)):
-                    self.run(out, *shlex.split(self.commands[out])[1:])
+        for worlds in (*VIDEOS, *PLACES, *VALIDATION, *TESTS):
+            for seed, out in zip(worlds.seeds, worlds.paths(), strict=True):
+                command = ["synth", worlds.world, "--out", out, "--seed", str(seed)]
+                command += ["--frames", str(worlds.frames), *SIZE]
+                if worlds.fps is not None:
+                    command += ["--fps", str(worlds.fps)]
+                if _complete(self.build / out, worlds.frames):
+                    self.commands[out] = shlex.join(["monodepth", *command])
+                else:
+                    self.run(out, *command)
 
     def train(self, name: str, job: Training) -> None:
         """Train one model into ``models/<name>``, unless it is there."""
         command = ["train", job.recipe, "--out", f"runs/{name}", "--export", f"models/{name}"]
         command += ["--checkpoint", job.select]
-        if job.data == "worlds":
+        if isinstance(job.data, str):
+            command += ["--data", self._recording(job.data, RECORDINGS[job.data][0])]
+        else:
             # Metres of made-up places mean little in real ones: measured, see the table.
             command += ["--licence", "CC0-1.0", "--scale", "relative"]
-            for world, count in WORLDS.items():
-                for seed in range(count):
-                    command += ["--data", f"worlds/{world}_{seed:03d}"]
-                for seed in VALIDATION_SEEDS:
-                    command += ["--val", f"worlds/{world}_{seed:03d}"]
-        else:
-            command += ["--data", self._recording(job.data, RECORDINGS[job.data][0])]
+            command += _options("--data", job.data) + _options("--val", VALIDATION)
         if job.init is not None:
             command += ["--init", job.init]
         for setting in job.settings:
@@ -125,18 +146,18 @@ class Rebuild:
 
     def tests(self) -> dict[str, list[str]]:
         """Test sets: sequences of places that no training has seen, and ends of recordings."""
-        sets = {w: [f"worlds/{w}_{seed}" for seed in TEST_SEEDS] for w in WORLDS}
+        sets = {worlds.world: worlds.paths() for worlds in TESTS}
         return sets | {name: [self._recording(name, RECORDINGS[name][1])] for name in RECORDINGS}
 
     def table(self) -> list[dict[str, object]]:
         """One row for each model and test set that belong together."""
-        worlds, rows = tuple(WORLDS), []
+        rows: list[dict[str, object]] = []
         plan: list[tuple[str, tuple[str, ...]]] = [
-            ("self_supervised_worlds", worlds),
-            ("demo", (*worlds, *RECORDINGS)),
+            ("self_supervised_worlds", TESTED_WORLDS),
+            ("demo", (*TESTED_WORLDS, *RECORDINGS)),
         ]
         for name, job in TRAININGS.items():
-            if job.data in RECORDINGS:
+            if isinstance(job.data, str):
                 plan.append((name, (job.data,)))
         for name, sets in plan:
             if (self.build / "models" / name / "card.yaml").exists():
@@ -149,6 +170,12 @@ class Rebuild:
             figures = self.evaluate(f"constant on {test}", source, self.tests()[test])
             rows.append({"model": "best constant", "test": test, **figures})
         return rows
+
+
+def _options(name: str, sequences: Sequence[Worlds]) -> list[str]:
+    return [
+        argument for worlds in sequences for path in worlds.paths() for argument in (name, path)
+    ]
 
 
 def _complete(sequence: Path, frames: int) -> bool:
