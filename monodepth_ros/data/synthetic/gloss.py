@@ -26,10 +26,10 @@ GLOSSES = {
     "paint_b": Gloss((0.01, 0.08), (1.6, 2.0), (0.3, 0.8)),
     "stone": Gloss((0.01, 0.04), (1.8, 2.4), (0.2, 0.5)),
     "splashback": Gloss((0.01, 0.04), (1.6, 2.0), (0.4, 0.8)),
-    "wood_dark": Gloss((0.05, 0.15), (1.5, 1.8), (0.5, 0.9)),  # varnish
-    "plastic": Gloss((0.03, 0.12), (1.5, 1.7), (0.5, 1.0)),
+    "wood_dark": Gloss((0.03, 0.08), (1.5, 1.8), (0.5, 0.9)),  # varnish
+    "plastic": Gloss((0.03, 0.08), (1.5, 1.7), (0.5, 1.0)),
     "ceramic": Gloss((0.01, 0.05), (1.5, 1.8), (0.8, 1.0)),
-    "metal": Gloss((0.06, 0.18), None, (0.08, 0.2)),
+    "metal": Gloss((0.04, 0.12), None, (0.08, 0.2)),
     "mirror": Gloss((0.005, 0.005), None, (0.02, 0.02)),
 }
 STILL_MATTE = 1e-3  # a base of exactly 0 would leave no lobe when the specular one is switched off

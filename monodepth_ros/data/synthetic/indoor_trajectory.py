@@ -14,7 +14,7 @@ from monodepth_ros.data.synthetic.trajectory import arc_length, camera_pose, sha
 
 SPACING = 0.03  # metres between points of the planned path
 LOOK_AHEAD = 1.6  # metres
-MAX_YAW_RATE = np.radians(38.0)  # per second
+MAX_YAW_RATE = np.radians(30.0)  # per second
 MAX_PITCH_RATE = np.radians(20.0)
 
 
@@ -173,7 +173,7 @@ def _eyes(
     """Yaw and pitch in radians that follow the targets as fast as a person turns, and wander."""
     frames = len(positions)
     away = targets - positions
-    wander = [np.radians(shake(rng, frames, fps, amplitude, 0.3)) for amplitude in (7.0, 5.0)]
+    wander = [np.radians(shake(rng, frames, fps, amplitude, 0.25)) for amplitude in (6.0, 4.0)]
     wanted_yaw = np.unwrap(np.arctan2(away[:, 1], away[:, 0])) + wander[0]
     distance = np.maximum(np.hypot(away[:, 0], away[:, 1]), 0.7)
     wanted_pitch = np.clip(

@@ -20,7 +20,8 @@ from monodepth_ros.data.synthetic.textures import bitmap
 from monodepth_ros.data.synthetic.world import World
 from monodepth_ros.geometry.camera import PinholeCamera
 
-MAX_BOUNCES = 3
+MAX_BOUNCES = 3  # with lights that are not baked
+MIRRORINGS = 2  # of baked light: a mirror in a mirror is seen
 LIGHT_GRID = 0.12  # metres between the points at which light is baked
 LIGHTS = {"lamp", "window"}
 PLANNED_FRAMES = (
@@ -63,8 +64,9 @@ SURFACES = {
 }
 # Radiance of what shines.
 LAMP, WINDOW = 14.0, 3.5
-GLARE = 0.5  # share of a window's light that mirroring surfaces show
-WINDOW_SEEN = 0.1  # of its light: a lens would show it burnt out, and nothing is learnt from that
+# Shares of that light with which lamps and windows are seen. As bright as they are, they would only
+# be burnt out; mirroring surfaces want some glare.
+SEEN, SEEN_IN_MIRRORS = 0.1, 0.4
 BLACK = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
 
 
@@ -86,7 +88,7 @@ def _build(
     textures = {material: _texture(rng, _kind(material), glossy) for material in patches}
     assemble = _baked_scene if is_vectorised() else _lit_scene
     scene = assemble(patches, textures, glossy, seed)
-    bounces = MAX_BOUNCES if glossy or not is_vectorised() else 0
+    bounces = MIRRORINGS * glossy if is_vectorised() else MAX_BOUNCES
     return World(name, scene, poses, speed, camera, fps, bounces, glossy)
 
 
@@ -146,11 +148,11 @@ def _baked_scene(
         for material in LIGHTS & patches.keys()
     }
     light = bake(dim, lights, patches, seed)
-    seen = GLARE if glossy else WINDOW_SEEN
+    seen = SEEN_IN_MIRRORS if glossy else SEEN
     scene = {}
     for material, patch in patches.items():
         texture = textures[material]
-        emitter = _light(material, texture, seen * WINDOW)
+        emitter = _light(material, texture, seen)
         bsdf = glossy_bsdf(rng, _kind(material), None) if glossy else None
         scene[material] = _mesh(
             material, patch, bsdf or BLACK, emitter or _baked(bitmap(texture)), light[material]
@@ -181,17 +183,18 @@ def _matte(reflectance: dict[str, Any]) -> dict[str, Any]:
     return {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": reflectance}}
 
 
-def _light(
-    material: str, texture: surfaces.Image, radiance: float = WINDOW
-) -> dict[str, Any] | None:
+def _light(material: str, texture: surfaces.Image, share: float = 1.0) -> dict[str, Any] | None:
     """The emitter of what shines by itself."""
     if material == "lamp":
         return {
             "type": "area",
-            "radiance": {"type": "rgb", "value": [LAMP, 0.93 * LAMP, 0.82 * LAMP]},
+            "radiance": {
+                "type": "rgb",
+                "value": [share * LAMP, share * 0.93 * LAMP, share * 0.82 * LAMP],
+            },
         }
     if material == "window":
-        view = load_mitsuba().Bitmap(np.float32(radiance) * surfaces.linear(texture))
+        view = load_mitsuba().Bitmap(np.float32(share * WINDOW) * surfaces.linear(texture))
         return {"type": "area", "radiance": {"type": "bitmap", "bitmap": view, "raw": True}}
     return None
 
