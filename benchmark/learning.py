@@ -215,13 +215,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", choices=list(TRAININGS), help="train only these")
     parser.add_argument("--no-table", action="store_true", help="do not evaluate")
+    parser.add_argument("--table-only", action="store_true", help="evaluate what is built so far")
     arguments = parser.parse_args()
     (arguments.build / "models").mkdir(parents=True, exist_ok=True)
     rebuild = Rebuild(arguments.build.resolve(), arguments.recordings.resolve(), arguments.threads)
-    rebuild.render()
-    for name, job in TRAININGS.items():
-        if arguments.only is None or name in arguments.only:
-            rebuild.train(name, job)
+    if not arguments.table_only:
+        rebuild.render()
+        for name, job in TRAININGS.items():
+            if arguments.only is None or name in arguments.only:
+                rebuild.train(name, job)
     if not arguments.no_table:
         write_results(rebuild.table(), rebuild.commands)
 
