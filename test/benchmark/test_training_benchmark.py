@@ -1,5 +1,7 @@
 """The training benchmark without a reference; with one, it checks itself (see its equality)."""
 
+import json
+import sys
 from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
@@ -118,23 +120,44 @@ def test_size_that_the_networks_cannot_take_is_refused(
     assert "multiples of 32" in capsys.readouterr().err
 
 
-def test_step_and_data_are_measured(tmp_path: Path) -> None:
-    import drive_recording
+def test_report_compares_with_the_reference(
+    training: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    options = training.parse_arguments(
+        ["--device", "cpu", "--reference", str(tmp_path), "--size", "64x32"]
+    )
+    variants = [
+        variant(training, "ours", "32", [2.0] * 3, peak=90),
+        variant(training, "ours", "bf16", [2.0] * 3, peak=90),
+        variant(training, "reference", "32", [1.0] * 3, peak=100),
+    ]
+    report = training.summary(options, variants, None, load_before=0.0)
+    training.print_report(report)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "ours 32: 1.5x end to end reached" in printed
+    assert "ours bf16: 2.5x end to end NOT reached" in printed
+    assert str(tmp_path) not in json.dumps(report)
+
+
+def test_ours_alone_is_measured_and_written(
+    training: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import training_measurement
 
-    drive_recording.write_recording(tmp_path / "recording", frames=4)
-    settings = Namespace(
-        contender="ours",
-        recording=str(tmp_path / "recording"),
-        work=str(tmp_path),
-        size=(32, 64),
-        batch=2,
-        architecture="monodepth2-slim",
-        steps=1,
-        data_seconds=0.05,
-    )
-    for kind in ("data", "step"):
-        request = training_measurement.Measurement(kind=kind, **vars(settings))
-        result = training_measurement.measure(request)
-        assert result["images_per_second"] > 0
-        assert result["peak_bytes"] > 0
+    def in_this_process(command: list[str], **_: object) -> Namespace:
+        monkeypatch.setattr(sys, "argv", command[1:])
+        training_measurement.main()
+        return Namespace(returncode=0)
+
+    # New processes would import everything three times.
+    processes = Namespace(run=in_this_process, PIPE=None, STDOUT=None)
+    monkeypatch.setattr(training, "subprocess", processes)
+    arguments = "--size 64x32 --batch 2 --architecture monodepth2-slim --precision 32 --threads 1"
+    arguments += " --frames 4 --rounds 1 --warmup 1 --steps 1 --data-seconds 0.05 --device cpu"
+    training.main([*arguments.split(), "--out", str(tmp_path / "report.json")])
+    report = json.loads((tmp_path / "report.json").read_text())
+    measured = report["variants"]["ours 32"]
+    assert all(measured["median"][kind] > 0 for kind in training.KINDS)
+    assert measured["end_to_end"][0]["peak_bytes"] > 0
+    assert report["cold_start"]["cache_frames_per_second"] > 0
+    assert report["ratios"] is None
