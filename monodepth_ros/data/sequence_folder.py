@@ -123,11 +123,17 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
         text = path.read_text()
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing; the sequence has no frame") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file") from None
     complete = text[: text.rfind("\n") + 1]  # a killed writer may leave half a row
     reader = csv.DictReader(complete.splitlines())
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    try:
+        columns, rows = tuple(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:  # a NUL byte, up to Python 3.10
+        raise UserError(f"{path}: not a CSV file: {error}") from None
+    if columns != COLUMNS:
         raise UserError(f"{path}: the first line must be {','.join(COLUMNS)}")
-    return [_parse_row(row, f"{path} line {number}") for number, row in enumerate(reader, start=2)]
+    return [_parse_row(row, f"{path} line {number}") for number, row in enumerate(rows, start=2)]
 
 
 def _parse_row(row: dict[str, str], where: str) -> dict[str, Any]:

@@ -61,6 +61,14 @@ def test_any_frames_table(rows: list[list[str]]) -> None:
             assert len(sequence) > 0
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"\0\n"])
+def test_a_frames_table_of_other_bytes(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "sequence.yaml").write_text(METADATA)
+    (tmp_path / "frames.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"frames\.csv"):
+        FolderSequence(tmp_path)
+
+
 @given(st.text(max_size=80))
 @settings(max_examples=30, deadline=None)
 def test_any_metadata(text: str) -> None:
