@@ -63,22 +63,6 @@ def speed_profile(
     return speed
 
 
-def smooth_path(waypoints: np.ndarray, spacing: float = 0.05) -> np.ndarray:
-    """Points (M, D) every `spacing` metres along a Catmull-Rom spline through waypoints (N, D)."""
-    padded = np.concatenate(
-        [2 * waypoints[:1] - waypoints[1:2], waypoints, 2 * waypoints[-1:] - waypoints[-2:-1]]
-    )
-    t = np.linspace(0, 1, 40, endpoint=False)[:, None]
-    pieces = []
-    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        cubic = 2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2
-        pieces.append(0.5 * (cubic + (3 * b - a - 3 * c + d) * t**3))
-    dense = np.concatenate([*pieces, waypoints[-1:]])
-    length = arc_length(dense)
-    even = np.arange(0, length[-1], spacing)
-    return np.stack([np.interp(even, length, column) for column in dense.T], axis=-1)
-
-
 def arc_length(points: np.ndarray) -> np.ndarray:
     """Distance (N,) from the first of the points (N, D) along the polyline."""
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)

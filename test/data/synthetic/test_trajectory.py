@@ -6,7 +6,6 @@ import pytest
 from monodepth_ros.data.synthetic.trajectory import (
     camera_pose,
     shake,
-    smooth_path,
     speed_profile,
 )
 
@@ -50,12 +49,3 @@ def test_shake_is_smooth_of_its_amplitude_and_independent_of_length() -> None:
     spectrum = np.abs(np.fft.rfft(long)) ** 2
     fast = np.fft.rfftfreq(9000, 1 / 15.0) > 2 * 2.0
     assert spectrum[fast].sum() < 0.01 * spectrum.sum()
-
-
-def test_smooth_path_passes_its_waypoints_at_even_steps() -> None:
-    waypoints = np.array([[0.0, 0.0], [2.0, 1.0], [4.0, -1.0], [7.0, 0.0]])
-    path = smooth_path(waypoints, spacing=0.02)
-    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    np.testing.assert_allclose(steps, 0.02, rtol=0.02)
-    for waypoint in waypoints:
-        assert np.linalg.norm(path - waypoint, axis=1).min() < 0.02
