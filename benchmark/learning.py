@@ -30,7 +30,7 @@ class Worlds:
     world: str
     seeds: Sequence[int]
     frames: int
-    fps: int | None = None
+    fps: float | None = None
 
     def paths(self) -> list[str]:
         """Their folders, relative to the build folder."""
@@ -38,11 +38,11 @@ class Worlds:
 
 
 # Video for view synthesis, and frames far apart in many places for true depth.
-VIDEOS = (Worlds("rooms", range(14), 100), Worlds("street", range(8), 100))
+VIDEOS = (Worlds("rooms", range(12), 120), Worlds("street", range(10), 100))
 PLACES = (
-    Worlds("rooms", range(300, 340), 40, fps=2),
-    Worlds("street", range(400, 430), 40, fps=2),
-    Worlds("glossy_rooms", range(500, 512), 40, fps=2),
+    Worlds("rooms", range(300, 360), 40, fps=0.5),
+    Worlds("street", range(400, 450), 40, fps=0.5),
+    Worlds("glossy_rooms", range(500, 508), 24, fps=0.5),
 )
 VALIDATION = tuple(Worlds(world, (100, 101), 60) for world in TESTED_WORLDS)
 TESTS = tuple(Worlds(world, (200, 201), 60) for world in TESTED_WORLDS)
@@ -65,9 +65,13 @@ class Training:
 
 
 TRAININGS = {
-    "demo_depth": Training("training/demo_depth.yaml", VIDEOS + PLACES, 60, select="best"),
+    "demo_pose": Training("training/demo_pose.yaml", VIDEOS, 15, select="best"),
     "demo": Training(
-        "training/demo.yaml", VIDEOS, 20, settings=("networks.init.depth=demo_depth",)
+        "training/demo.yaml",
+        VIDEOS + PLACES,
+        55,
+        settings=("networks.init.pose=demo_pose",),
+        select="best",
     ),
     "self_supervised_worlds": Training("training/slim.yaml", VIDEOS, 120),
 }

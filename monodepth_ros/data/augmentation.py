@@ -44,8 +44,9 @@ class Augmentation:
 
         ``images`` uint8 BxFx3xHxW (on any device) become float in [0, 1], flipped but with clean
         colours, for the losses; ``jittered``, of the same shape, goes into the networks. ``K``,
-        ``depth`` and ``valid`` follow the crop and the flip. Other entries are passed on.
-        ``generator`` lives on the CPU, so that a run draws the same on every device.
+        ``depth`` and ``valid`` follow the crop and the flip, ``T_neighbour_target`` the flip. Other
+        entries are passed on. ``generator`` lives on the CPU, so that a run draws the same on every
+        device.
         """
         count, device = len(batch["images"]), batch["images"].device
         flipped = torch.rand(count, generator=generator) < self.flip
@@ -60,6 +61,9 @@ class Augmentation:
             if name in batch:
                 result[name] = mirror(batch[name], flipped.to(device))
         result["K"] = mirror_intrinsics(batch["K"], flipped.to(device), images.shape[-1])
+        if "T_neighbour_target" in batch:
+            motions = mirror_motions(batch["T_neighbour_target"], flipped.to(device))
+            result["T_neighbour_target"] = motions
         result["jittered"] = images
         if jittered.any():
             chosen = jittered.nonzero()[:, 0]
@@ -104,6 +108,12 @@ def mirror_intrinsics(K: Tensor, flipped: Tensor, width: int) -> Tensor:
     mirrored[:, 0, 1] = -K[:, 0, 1]
     mirrored[:, 0, 2] = (width - 1) - K[:, 0, 2]
     return torch.where(flipped[:, None, None], mirrored, K)
+
+
+def mirror_motions(T: Tensor, flipped: Tensor) -> Tensor:
+    """Transforms ``T`` BxNx4x4 between cameras whose images are mirrored: x changes its sign."""
+    sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
+    return torch.where(flipped[:, None, None, None], sign[:, None] * T * sign, T)
 
 
 def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:

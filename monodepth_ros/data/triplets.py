@@ -30,7 +30,8 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
     """Samples of one or several frames, read as slices of the frame cache.
 
     A sample is a dict: ``images`` uint8 Fx3xHxW, ``K`` float32 3x3 at HxW, ``index`` int64, with
-    ``depth`` also ``depth`` float32 1xHxW (NaN invalid) of the first frame, and, as soon as one
+    ``depth`` also ``depth`` float32 1xHxW (NaN invalid) of the first frame, with ``motions`` also
+    ``T_neighbour_target`` float32 (F-1)x4x4 of true poses (NaN without them), and, as soon as one
     camera of the dataset is distorted, ``valid`` bool 1xHxW: the pixels that rectification could
     fill.
 
@@ -43,6 +44,7 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         size: tuple[int, int],
         depth: bool,
         cache: Path | None,
+        motions: bool = False,
     ) -> None:
         recordings = list(sequences)
         if not recordings:
@@ -53,6 +55,7 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         ]
         self.skipped = report_damage(self.sequences)
         self._depth = depth
+        self._poses = [_poses(sequence) for sequence in recordings] if motions else None
         self._with_valid = any(sequence.valid is not None for sequence in self.sequences)
         rows = [
             np.insert(self._frames(sequence, cached), 0, number, axis=1)
@@ -86,6 +89,10 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         }
         if self._depth:
             item["depth"] = self._truth(sequence, frames[0])
+        if self._poses is not None:
+            target, *neighbours = self._poses[number][frames]
+            motions = [np.linalg.inv(neighbour) @ target for neighbour in neighbours]
+            item["T_neighbour_target"] = torch.from_numpy(np.stack(motions).astype(np.float32))
         if self._with_valid:
             valid = np.ones(self.size, bool) if sequence.valid is None else sequence.valid.copy()
             item["valid"] = torch.from_numpy(valid)[None]
@@ -101,6 +108,12 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         number, frame = self._samples[index][:2].tolist()
         sequence = self.sequences[number]
         return f"{sequence.name}/{sequence.frame_names[frame]}"
+
+
+def _poses(sequence: Sequence) -> NDArray[np.float64]:
+    """True T_world_camera of all frames, Nx4x4, NaN where there is none."""
+    poses = (sequence.pose(index) for index in range(len(sequence)))
+    return np.stack([np.full((4, 4), np.nan) if pose is None else pose for pose in poses])
 
 
 class TripletDataset(CachedDataset):
@@ -126,6 +139,7 @@ class TripletDataset(CachedDataset):
         motion: float = 0.015,
         max_stride: int = 30,
         cross_gaps: bool = False,
+        motions: bool = False,
     ) -> None:
         if stride != "motion" and (not isinstance(stride, int) or stride < 1):
             raise UserError(f'stride: {stride!r} is neither a positive integer nor "motion"')
@@ -134,7 +148,7 @@ class TripletDataset(CachedDataset):
         self._motion = motion
         self._max_stride = max_stride
         self._cross_gaps = cross_gaps
-        super().__init__(sequences, size, depth, cache)
+        super().__init__(sequences, size, depth, cache, motions)
 
     def _frames(self, sequence: Sequence, cached: CachedSequence) -> NDArray[np.int64]:
         images = cached.images.array

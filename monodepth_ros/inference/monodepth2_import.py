@@ -68,6 +68,7 @@ def import_monodepth2(
     states = {"depth": _network_state(depth_net, files[0], files[1], _DECODER_NAMES, architecture)}
     if with_pose:
         pose_net = build_pose_net(architecture)
+        assert isinstance(pose_net, PoseNet)  # as every ResNet architecture has
         states["pose"] = _network_state(pose_net, files[2], files[3], _POSE_NAMES, architecture)
     size = _input_size(encoder) if size is None else size
     return save_model(destination, _card(name, architecture, size, encoder), states)

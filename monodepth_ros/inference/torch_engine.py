@@ -13,6 +13,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import ModelCard, load_card
 from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.correlation_pose_net import CorrelationPoseNet
 from monodepth_ros.networks.depth_net import DepthNet
 from monodepth_ros.networks.pose_net import PoseNet
 
@@ -60,7 +61,7 @@ class TorchEngine:
         self,
         card: ModelCard,
         depth_net: DepthNet,
-        pose_net: PoseNet | None,
+        pose_net: PoseNet | CorrelationPoseNet | None,
         device: torch.device,
         precision: Precision,
     ) -> None:

@@ -77,7 +77,7 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], truth: bool) -> CachedDa
     """Triplets, or single frames where nothing is learnt from their neighbours."""
     data = recipe.data
     cache = Path(data.cache) if data.cache else None
-    if recipe.objective.self_supervised.weight == 0:
+    if not recipe.objective.teaches_pose:
         return FrameDataset(sequences, data.size, truth, cache)
     return TripletDataset(
         sequences,
@@ -88,6 +88,7 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], truth: bool) -> CachedDa
         min_motion=data.min_motion,
         motion=data.motion,
         max_stride=data.max_stride,
+        motions=recipe.objective.compares_motions,
     )
 
 

@@ -55,7 +55,8 @@ def export_run(
     }
     if scale is None:
         # True depth teaches metres; view synthesis alone leaves the scale open.
-        scale = "metric" if recipe.objective.supervised.weight > 0 else "relative"
+        taught = recipe.objective.supervised.weight > 0 and not recipe.networks.freeze_depth
+        scale = "metric" if taught else "relative"
     card = _card(run, model.name, recipe, licence, scale, content["validation"])
     save_model(model, card, states, torch.float16 if half else torch.float32)
     return model
@@ -65,7 +66,7 @@ def _has_pose(recipe: Recipe) -> bool:
     """Whether the run trained a pose network that models have, or started from one and kept it."""
     if recipe.networks.pose != "separate":
         return False
-    return recipe.objective.self_supervised.weight > 0 or recipe.networks.init.pose is not None
+    return recipe.objective.teaches_pose or recipe.networks.init.pose is not None
 
 
 def _card(

@@ -15,6 +15,7 @@ from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
+from monodepth_ros.learning.pose_supervision import motion_difference
 from monodepth_ros.learning.recipe import NetworksRecipe, Recipe
 from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
 from monodepth_ros.learning.step_stream import Plan, seed_step
@@ -37,7 +38,8 @@ class DepthLearning(lightning.LightningModule):
 
     Batches hold ``images`` ``(B, F, 3, H, W)`` ordered target, previous, next (the target alone,
     F = 1, where nothing learns from the neighbours), ``jittered`` the same, ``K`` ``(B, 3, 3)``
-    and, with truth, ``depth`` ``(B, 1, H, W)``, NaN where unknown. The networks see the jittered
+    and, with truth, ``depth`` ``(B, 1, H, W)`` and ``T_neighbour_target`` ``(B, F - 1, 4, 4)``, NaN
+    where unknown. The networks see the jittered
     images, the objectives the clean ones.
     """
 
@@ -56,15 +58,24 @@ class DepthLearning(lightning.LightningModule):
         self.supervised = SupervisedObjective(objective.supervised)
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
-        self.learns_pose = objective.self_supervised.weight > 0
-        self.learns_from_truth = objective.supervised.weight > 0
+        self.freezes_depth = recipe.networks.freeze_depth
+        self.synthesises_views = objective.self_supervised.weight > 0
+        self.learns_depth_from_truth = objective.supervised.weight > 0 and not self.freezes_depth
         # Networks without a gradient would stop distributed training.
-        self.pose_net.requires_grad_(self.learns_pose)
+        self.pose_net.requires_grad_(objective.teaches_pose)
+        self.depth_net.requires_grad_(not self.freezes_depth)
         if recipe.trainer.channels_last:
             # mypy: PyTorch's stub of Module.to lacks this overload
             self.depth_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.pose_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._validation: dict[str, list[Tensor]] = {}
+
+    def train(self, mode: bool = True) -> DepthLearning:
+        """As of any module, but batch statistics of a frozen network stay as they are."""
+        super().train(mode)
+        if self.freezes_depth:
+            self.depth_net.eval()
+        return self
 
     def compile_networks(self) -> None:
         """Compile them in place where the recipe says so: names of parameters stay as they are."""
@@ -104,7 +115,9 @@ class DepthLearning(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted objective of one batch, a scalar."""
-        disparities, masks = self.predictions(batch["jittered"][:, 0])
+        disparities, masks = None, None
+        if self.synthesises_views or self.learns_depth_from_truth:
+            disparities, masks = self.predictions(batch["jittered"][:, 0])
         loss, terms = self.objective(batch, disparities, self._noise, masks)
         if self.plan.is_logged(self.global_step + 1):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
@@ -152,31 +165,43 @@ class DepthLearning(lightning.LightningModule):
     def objective(
         self,
         batch: Batch,
-        disparities: list[Tensor],
+        disparities: list[Tensor] | None,
         generator: torch.Generator | None,
         masks: list[Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of the objectives that the recipe switches on, and its named terms."""
-        loss = disparities[0].new_zeros(())
+        """The weighted sum of the objectives that the recipe switches on, and its named terms.
+
+        ``disparities`` may be None where only true motions are compared.
+        """
+        recipe = self.recipe.objective
+        loss = batch["images"].new_zeros(())
         terms: dict[str, Tensor] = {}
-        if self.learns_pose:
-            weight, part = self._view_synthesis(batch, disparities, generator, masks)
-            loss = loss + weight * part.loss
+        poses = self.relative_poses(batch["jittered"]) if recipe.teaches_pose else None
+        if self.synthesises_views and disparities is not None and poses is not None:
+            part = self._view_synthesis(batch, disparities, poses, generator, masks)
+            loss = loss + recipe.self_supervised.weight * part.loss
             terms |= _named("self_supervised", part)
-        if self.learns_from_truth:
+        if self.learns_depth_from_truth and disparities is not None:
             part = self.supervised(disparities, batch["depth"], batch["K"])
-            loss = loss + self.recipe.objective.supervised.weight * part.loss
+            loss = loss + recipe.supervised.weight * part.loss
             terms |= _named("supervised", part)
+        if recipe.compares_motions and poses is not None:
+            difference = recipe.supervised.pose_weight * self._motion_differences(batch, poses)
+            loss = loss + recipe.supervised.weight * difference.mean()
+            terms["supervised/pose"] = difference.mean().detach()
         return loss, terms
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Photometric error always where it is learnt, depth metrics where there is truth."""
         images = batch["images"]
         disparities, masks = self.predictions(images[:, 0])
-        if self.learns_pose:
-            inputs = {**batch, "jittered": images}
-            _, part = self._view_synthesis(inputs, disparities, None, masks)
-            self._collect("val/photometric", part.terms["photometric"].expand(len(images)))
+        if self.recipe.objective.teaches_pose:
+            poses = self.relative_poses(images)
+            if self.synthesises_views:
+                part = self._view_synthesis(batch, disparities, poses, None, masks)
+                self._collect("val/photometric", part.terms["photometric"].expand(len(images)))
+            if self.recipe.objective.compares_motions and "depth" in batch:
+                self._collect("val/pose", self._motion_differences(batch, poses))
         if "depth" in batch:
             networks, evaluation = self.recipe.networks, self.recipe.evaluation
             depth = disparity_to_depth(disparities[0], networks.min_depth, networks.max_depth)
@@ -210,16 +235,22 @@ class DepthLearning(lightning.LightningModule):
         self,
         batch: Batch,
         disparities: list[Tensor],
+        poses: tuple[Tensor, Tensor],
         generator: torch.Generator | None,
         masks: list[Tensor] | None = None,
-    ) -> tuple[float, Objective]:
+    ) -> Objective:
         settings = self.recipe.objective.self_supervised
-        if not settings.train_depth:
+        if self.training and self.global_step < settings.rotation_first_steps:
+            disparities = [torch.zeros_like(d) for d in disparities]  # as far as can be
+        elif not settings.train_depth or self.global_step < settings.pose_first_steps:
             disparities = [d.detach() for d in disparities]
-        poses = self.relative_poses(batch["jittered"])
         images, K = batch["images"], batch["K"]
-        part = self.self_supervised(disparities, *poses, images, K, generator, masks)
-        return settings.weight, part
+        return self.self_supervised(disparities, *poses, images, K, generator, masks)
+
+    def _motion_differences(self, batch: Batch, poses: tuple[Tensor, Tensor]) -> Tensor:
+        T = torch.stack(poses, 1)
+        with torch.autocast(T.device.type, enabled=False):
+            return motion_difference(T, batch["T_neighbour_target"], batch["depth"])
 
     def _motion(self, first: Tensor, second: Tensor) -> Tensor:
         axis_angle, translation = self.pose_net(self._laid_out(first), self._laid_out(second))

@@ -79,6 +79,7 @@ class NetworksRecipe(Section):
     # Both pairs through the pose network in one pass: faster on a GPU, but batch normalisation then
     # sees joint statistics and updates its running ones once, not twice. Off, as published.
     joint_pose_batch: bool = False
+    freeze_depth: bool = False  # the depth network stays as it is, the pose network learns
     # The published ablations: a decoder on the depth encoder's features, or seven plain
     # convolutions. Their pose networks teach the depth network and are not exported.
     pose: Literal["separate", "shared", "posecnn"] = "separate"
@@ -106,12 +107,21 @@ class SelfSupervisedRecipe(SelfSupervisionSettings):
     weight: NonNegativeFloat = 1.0
     # False: only the pose network learns from it, the depth network from true depth.
     train_depth: bool = True
+    # Steps at the beginning in which the scene is taken to be far away, so that only rotations can
+    # explain the images. Otherwise the turning of a handheld camera is first explained by moving
+    # sideways along a flat scene, which the networks do not leave again.
+    rotation_first_steps: NonNegativeInt = 0
+    # Steps at the beginning, those included, in which it teaches the pose network alone: poor poses
+    # would spoil the depths that a run starts from.
+    pose_first_steps: NonNegativeInt = 0
 
 
 class SupervisedRecipe(SupervisionSettings):
     """True depth, where the sequences hold it; weight 0 leaves its work out."""
 
     weight: NonNegativeFloat = 0.0
+    # Of the difference to true motions, in the unit of parallax: needs true depth and true poses.
+    pose_weight: NonNegativeFloat = 0.0
 
 
 class ObjectiveRecipe(Section):
@@ -120,15 +130,21 @@ class ObjectiveRecipe(Section):
     self_supervised: SelfSupervisedRecipe = SelfSupervisedRecipe()
     supervised: SupervisedRecipe = SupervisedRecipe()
 
-    @model_validator(mode="after")
-    def _teaches_depth(self) -> ObjectiveRecipe:
-        self_supervised = self.self_supervised.weight > 0 and self.self_supervised.train_depth
-        if not self_supervised and not self.supervised.weight > 0:
-            raise ValueError(
-                "nothing teaches the depth network: give supervised.weight, or"
-                " self_supervised.weight with train_depth, a value above 0"
-            )
-        return self
+    @property
+    def compares_motions(self) -> bool:
+        """Whether the pose network learns from true motions."""
+        return self.supervised.weight > 0 and self.supervised.pose_weight > 0
+
+    @property
+    def teaches_pose(self) -> bool:
+        """Whether the pose network learns, for which a sample needs its neighbours."""
+        return self.self_supervised.weight > 0 or self.compares_motions
+
+    @property
+    def teaches_depth(self) -> bool:
+        """Whether the depth network learns, unless it is frozen."""
+        view_synthesis = self.self_supervised.weight > 0 and self.self_supervised.train_depth
+        return view_synthesis or self.supervised.weight > 0
 
 
 class OptimizerRecipe(Section):
@@ -206,6 +222,21 @@ class Recipe(Section):
     schedule: ScheduleRecipe = ScheduleRecipe()
     trainer: TrainerRecipe = TrainerRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
+
+    @model_validator(mode="after")
+    def _teaches(self) -> Recipe:
+        if self.networks.freeze_depth and not self.objective.teaches_pose:
+            raise ValueError(
+                "networks.freeze_depth leaves the pose network to learn, and nothing teaches it:"
+                " give objective.self_supervised.weight, or objective.supervised.weight and"
+                " pose_weight, a value above 0"
+            )
+        if not self.networks.freeze_depth and not self.objective.teaches_depth:
+            raise ValueError(
+                "objective: nothing teaches the depth network: give supervised.weight, or"
+                " self_supervised.weight with train_depth, a value above 0"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -80,9 +80,7 @@ def train(
     if start >= plan.total_steps:
         return folder  # complete already: nothing is left to do
     module.compile_networks()
-    monitor = None
-    if validation is not None:
-        monitor = "val/abs_rel" if "depth" in validation[0] else "val/photometric"
+    monitor = _monitor(recipe, "depth" in validation[0]) if validation is not None else None
     signals = StopSignals()
     callbacks = [
         budget,
@@ -129,6 +127,13 @@ def _prepare_folder(folder: Path, resume: bool) -> Path | None:
     if folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"--out {folder}: not empty; --resume goes on with it, or name another")
     return None
+
+
+def _monitor(recipe: Recipe, truth: bool) -> str:
+    """The figure that tells the best weights, of what is learnt; less is better."""
+    if recipe.networks.freeze_depth:
+        return "val/pose" if recipe.objective.compares_motions else "val/photometric"
+    return "val/abs_rel" if truth else "val/photometric"
 
 
 def process_rank() -> int:
@@ -222,7 +227,9 @@ def _strategy(recipe: Recipe) -> Strategy | str:
     if objective.supervised.weight > 0:
         used |= set(objective.supervised.scales)
     # Looking for disparity heads without a gradient costs time, so only where there are some.
-    return DDPStrategy(find_unused_parameters=len(used) < SCALES)
+    self_supervised = objective.self_supervised
+    later = max(self_supervised.rotation_first_steps, self_supervised.pose_first_steps) > 0
+    return DDPStrategy(find_unused_parameters=len(used) < SCALES or later)
 
 
 def _loggers(folder: Path, start: int) -> list[Any]:

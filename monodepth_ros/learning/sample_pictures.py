@@ -48,7 +48,7 @@ def draw(module: Any, batch: dict[str, Tensor]) -> Picture:
     try:
         disparities = module.disparities(batch["images"][:, 0])
         columns = [_rgb(batch["images"][:, 0]), _disparity(disparities[0])]
-        if module.learns_pose:
+        if module.synthesises_views:
             poses = module.relative_poses(batch["images"])
             maps = module.self_supervised.error_maps(
                 disparities, *poses, batch["images"], batch["K"]

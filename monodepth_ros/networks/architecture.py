@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monodepth_ros.networks.correlation_pose_net import CorrelationPoseNet
 from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder, Padding
 from monodepth_ros.networks.depth_net import DepthNet
 from monodepth_ros.networks.pose_decoder import PoseDecoder
@@ -22,8 +23,7 @@ class Architecture:
     depth_stages: tuple[int, ...] = PUBLISHED_STAGES
     decoder_channels: tuple[int, ...] = STANDARD_CHANNELS
     decoder_padding: Padding = "reflect"
-    pose_layers: int = 18
-    pose_stages: tuple[int, ...] = PUBLISHED_STAGES
+    pose_layers: int | None = 18  # None: features of both images are matched
     pose_width: int = 256
 
 
@@ -34,7 +34,7 @@ SLIM = Architecture(
     depth_stages=(32, 64, 128, 192),
     decoder_channels=(16, 24, 40, 64, 96),
     decoder_padding="zeros",
-    pose_stages=(32, 48, 96, 160),
+    pose_layers=None,
     pose_width=128,
 )
 
@@ -60,8 +60,10 @@ def build_depth_net(name: str) -> DepthNet:
     return DepthNet(encoder, DepthDecoder(encoder.channels, a.decoder_channels, a.decoder_padding))
 
 
-def build_pose_net(name: str) -> PoseNet:
-    """A pose network with random weights; its encoder sees two images at once."""
+def build_pose_net(name: str) -> PoseNet | CorrelationPoseNet:
+    """A pose network with random weights; the encoder of a ResNet sees two images at once."""
     a = find_architecture(name)
-    encoder = ResNetEncoder(a.pose_layers, images=2, stages=a.pose_stages)
+    if a.pose_layers is None:
+        return CorrelationPoseNet(a.pose_width)
+    encoder = ResNetEncoder(a.pose_layers, images=2)
     return PoseNet(encoder, PoseDecoder(encoder.channels[-1], a.pose_width))

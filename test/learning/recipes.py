@@ -13,6 +13,10 @@ SMALL: dict[str, Any] = {
 }
 SELF_SUPERVISED = {"self_supervised": {"weight": 1.0}, "supervised": {"weight": 0.0}}
 SUPERVISED = {"self_supervised": {"weight": 0.0}, "supervised": {"weight": 1.0}}
+POSE_SUPERVISED = {
+    "self_supervised": {"weight": 0.0},
+    "supervised": {"weight": 1.0, "pose_weight": 1.0},
+}
 
 
 def small_recipe(**sections: Any) -> Recipe:

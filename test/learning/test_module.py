@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 import torch
-from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from recipes import POSE_SUPERVISED, SELF_SUPERVISED, SUPERVISED, small_recipe
 from torch import Tensor, nn
 
+from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.step_stream import plan_run
@@ -24,8 +25,16 @@ def random_batch(count: int = 2, frames: int = 3) -> dict[str, Tensor]:
         "jittered": images.clone(),
         "K": K.expand(count, 3, 3).clone(),
         "depth": 1.0 + torch.rand(count, 1, 32, 64),
+        "T_neighbour_target": se3.exp(0.1 * torch.randn(count, frames - 1, 6)),
         "index": torch.arange(count),
     }
+
+
+def teach_by_view_synthesis(module: DepthLearning) -> None:
+    batch = random_batch()
+    disparities = module.disparities(batch["jittered"][:, 0])
+    poses = module.relative_poses(batch["jittered"])
+    module._view_synthesis(batch, disparities, poses, None).loss.backward()
 
 
 def gradients(network: torch.nn.Module) -> list[Tensor]:
@@ -69,7 +78,7 @@ def test_joint_pose_batch_changes_batch_statistics_alone() -> None:
         torch.testing.assert_close(a, b)
     apart.train(), joint.train()
     apart.relative_poses(images), joint.relative_poses(images)
-    name = "encoder.bn1.num_batches_tracked"
+    name = "bn.num_batches_tracked"
     assert apart.pose_net.state_dict()[name] == 2 and joint.pose_net.state_dict()[name] == 1
 
 
@@ -116,11 +125,48 @@ def test_view_synthesis_alone_needs_no_truth() -> None:
 def test_view_synthesis_can_leave_the_depth_network_alone() -> None:
     both = {"self_supervised": {"train_depth": False}, "supervised": {"weight": 1.0}}
     module = build(objective=both)
-    batch = random_batch()
-    disparities = module.disparities(batch["jittered"][:, 0])
-    _, part = module._view_synthesis(batch, disparities, None)
-    part.loss.backward()
+    teach_by_view_synthesis(module)
     assert gradients(module.pose_net) and not gradients(module.depth_net)
+
+
+def test_only_rotation_is_learnt_at_first() -> None:
+    settings = {"rotation_first_steps": 1, "max_depth": 1e6}
+    module = build(objective={"self_supervised": settings})
+    teach_by_view_synthesis(module)
+    rotation, translation = module.pose_net.decoder.pose.bias.grad[:6].chunk(2)
+    assert not gradients(module.depth_net)
+    assert rotation.abs().min() > 1000 * translation.abs().max()
+    module = build(objective={"self_supervised": {"rotation_first_steps": 0}})
+    teach_by_view_synthesis(module)
+    assert gradients(module.depth_net)
+
+
+def test_the_pose_network_may_learn_alone_at_first() -> None:
+    module = build(objective={"self_supervised": {"pose_first_steps": 1}})
+    teach_by_view_synthesis(module)
+    assert gradients(module.pose_net) and not gradients(module.depth_net)
+
+
+def test_a_frozen_depth_network_stays_as_it_is() -> None:
+    module = build(networks={"freeze_depth": True}, objective=POSE_SUPERVISED)
+    before = {name: value.clone() for name, value in module.depth_net.state_dict().items()}
+    optimizer = module.configure_optimizers()["optimizer"]
+    module.train()
+    for _ in range(2):
+        loss, terms = module.objective(random_batch(), None, None)
+        loss.backward()
+        optimizer.step()
+    module.disparities(random_batch()["images"][:, 0])  # as a picture or a validation would
+    assert gradients(module.pose_net) and list(terms) == ["supervised/pose"]
+    for name, value in module.depth_net.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_recipe_that_teaches_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match="nothing teaches it"):
+        build(networks={"freeze_depth": True}, objective=SUPERVISED)
+    with pytest.raises(UserError, match="nothing teaches the depth network"):
+        build(objective={"self_supervised": {"train_depth": False}})
 
 
 def test_objectives_are_summed_by_weight() -> None:
