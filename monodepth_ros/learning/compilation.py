@@ -8,6 +8,10 @@ from typing import Any
 
 import torch
 
+# Each size of a multi-scale loss, with and without gradients of depth, in training and in
+# validation: more kinds of calls than the default of 8, beyond which nothing is fused.
+KINDS_OF_CALLS = 64
+
 
 @cache
 def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -15,4 +19,7 @@ def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
 
     It happens at the first call, takes some seconds, and on a CPU needs a C++ compiler.
     """
+    limits = torch._dynamo.config
+    # The name of older versions, and an alias in newer ones.
+    limits.cache_size_limit = max(KINDS_OF_CALLS, limits.cache_size_limit)
     return torch.compile(function)
