@@ -86,14 +86,15 @@ def test_samples_hold_the_motions_of_true_poses(tmp_path: Path) -> None:
 
 def test_motions_are_learnt_from_truth(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     recipe = small_recipe(
+        data={"size": "64x32", "augmentation": {"flip": 0.0}},
         networks={"freeze_depth": True, "min_depth": 0.5, "max_depth": 20.0},
         objective=POSE_SUPERVISED,
-        optimizer={"lr": 1e-3},
-        trainer={"batch_size": 4, "max_steps": 40, "log_every": 5, "pictures_every": 40},
+        optimizer={"lr": 3e-3},
+        trainer={"batch_size": 4, "max_steps": 60, "log_every": 5, "pictures_every": 60},
     )
     folder = train(recipe, [corridor], tmp_path / "run", [held_back])
     lines = (folder / "metrics.csv").read_text().splitlines()
     column = lines[0].split(",").index("supervised/pose")
     losses = [float(row.split(",")[column]) for row in lines[1:] if row.split(",")[column]]
-    assert losses[-1] < 0.8 * losses[0]
-    assert "val/pose" in lines[0] and (folder / "pictures" / "step_0000040.png").exists()
+    assert losses[-1] < 0.5 * losses[0]
+    assert "val/pose" in lines[0] and (folder / "pictures" / "step_0000060.png").exists()
