@@ -66,6 +66,12 @@ def build_datasets(
             f"{without[0]} has no true depth, which objective.supervised.weight > 0 needs:"
             " leave it out of --data, or set that weight to 0"
         )
+    still = [sequence.name for sequence in sequences if not sequence.has_pose]
+    if objective.compares_motions and still and not (enough and len(still) < len(sequences)):
+        raise UserError(
+            f"{still[0]} has no true poses, which objective.supervised.pose_weight > 0 needs:"
+            " leave it out of --data, or set that weight to 0"
+        )
     training = _dataset(recipe, sequences, truth)
     if not tails:
         return training, None

@@ -129,11 +129,13 @@ def _prepare_folder(folder: Path, resume: bool) -> Path | None:
     return None
 
 
-def _monitor(recipe: Recipe, truth: bool) -> str:
+def _monitor(recipe: Recipe, truth: bool) -> str | None:
     """The figure that tells the best weights, of what is learnt; less is better."""
-    if recipe.networks.freeze_depth:
-        return "val/pose" if recipe.objective.compares_motions else "val/photometric"
-    return "val/abs_rel" if truth else "val/photometric"
+    if truth and not recipe.networks.freeze_depth:
+        return "val/abs_rel"
+    if truth and recipe.objective.compares_motions:
+        return "val/pose"
+    return "val/photometric" if recipe.objective.self_supervised.weight > 0 else None
 
 
 def process_rank() -> int:

@@ -17,7 +17,6 @@ from monodepth_ros.networks.pose_decoder import PoseDecoder
 from monodepth_ros.networks.resnet import BasicBlock, initialise_from_scratch
 
 REACH = 4  # cells of 8 pixels: motions of up to 32 pixels are matched
-CELL = 8
 _STEM, _DESCRIPTOR, _CONTEXT = 24, 48, 32
 _HEAD = (96, 128, 160)
 

@@ -1,13 +1,17 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from corridor import write_corridor
 from recipes import POSE_SUPERVISED, small_recipe
 
 from monodepth_ros.data.augmentation import Augmentation, mirror_motions
+from monodepth_ros.data.sequence_folder import SequenceWriter
+from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
+from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.batches import build_datasets
 from monodepth_ros.learning.pose_supervision import motion_difference
 from monodepth_ros.learning.run import train
@@ -82,6 +86,17 @@ def test_samples_hold_the_motions_of_true_poses(tmp_path: Path) -> None:
     batch = {name: value[None] for name, value in sample.items()}
     flipped = Augmentation(flip=1.0, jitter=0.0)(batch)["T_neighbour_target"][0]
     assert float(flipped[0, 0, 3]) == pytest.approx(-0.05)
+
+
+def test_recordings_without_poses_are_refused(tmp_path: Path) -> None:
+    camera = PinholeCamera(64, 32, np.array([[40.0, 0, 31.5], [0, 40.0, 15.5], [0, 0, 1]]))
+    with SequenceWriter(tmp_path / "walk", camera, fps=10.0) as writer:
+        for value in range(6):
+            image = np.full((32, 64, 3), 40 * value, np.uint8)
+            writer.add(image, depth=np.ones((32, 64), np.float32))
+    recipe = small_recipe(objective=POSE_SUPERVISED)
+    with pytest.raises(UserError, match="walk has no true poses"):
+        build_datasets(recipe, [tmp_path / "walk"], [])
 
 
 def test_motions_are_learnt_from_truth(corridor: Path, held_back: Path, tmp_path: Path) -> None:
