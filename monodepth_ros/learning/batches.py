@@ -58,25 +58,31 @@ def build_datasets(
     tails = tails + open_sequences(held_back)
     objective = recipe.objective
     truth = objective.supervised.weight > 0
-    without = [sequence.name for sequence in sequences if not sequence.has_depth]
     # Beside the self-supervised objective, some of the sequences may lack truth.
-    enough = objective.self_supervised.weight > 0 and len(without) < len(sequences)
-    if truth and without and not enough:
-        raise UserError(
-            f"{without[0]} has no true depth, which objective.supervised.weight > 0 needs:"
-            " leave it out of --data, or set that weight to 0"
-        )
-    still = [sequence.name for sequence in sequences if not sequence.has_pose]
-    if objective.compares_motions and still and not (enough and len(still) < len(sequences)):
-        raise UserError(
-            f"{still[0]} has no true poses, which objective.supervised.pose_weight > 0 needs:"
-            " leave it out of --data, or set that weight to 0"
-        )
+    may_lack = objective.self_supervised.weight > 0
+    if truth:
+        known = [sequence.has_depth for sequence in sequences]
+        _require(sequences, known, may_lack, "depth", "objective.supervised.weight")
+    if objective.compares_motions:
+        known = [sequence.has_pose for sequence in sequences]
+        _require(sequences, known, may_lack, "poses", "objective.supervised.pose_weight")
     training = _dataset(recipe, sequences, truth)
     if not tails:
         return training, None
     validation = _dataset(recipe, tails, any(sequence.has_depth for sequence in tails))
     return training, _evenly_spread(validation, recipe.evaluation.max_frames)
+
+
+def _require(
+    sequences: list[Sequence], known: list[bool], may_lack: bool, truth: str, key: str
+) -> None:
+    """UserError unless all sequences have a truth, or with ``may_lack`` at least one."""
+    if all(known) or (may_lack and any(known)):
+        return
+    raise UserError(
+        f"{sequences[known.index(False)].name} has no true {truth}, which {key} > 0 needs:"
+        " leave it out of --data, or set that weight to 0"
+    )
 
 
 def _dataset(recipe: Recipe, sequences: list[Sequence], truth: bool) -> CachedDataset:

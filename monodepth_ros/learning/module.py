@@ -39,8 +39,7 @@ class DepthLearning(lightning.LightningModule):
     Batches hold ``images`` ``(B, F, 3, H, W)`` ordered target, previous, next (the target alone,
     F = 1, where nothing learns from the neighbours), ``jittered`` the same, ``K`` ``(B, 3, 3)``
     and, with truth, ``depth`` ``(B, 1, H, W)`` and ``T_neighbour_target`` ``(B, F - 1, 4, 4)``, NaN
-    where unknown. The networks see the jittered
-    images, the objectives the clean ones.
+    where unknown. The networks see the jittered images, the objectives the clean ones.
     """
 
     def __init__(

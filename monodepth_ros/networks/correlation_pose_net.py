@@ -8,6 +8,8 @@ networks", ICCV 2015): each of the first with those of the second that lie up to
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -36,7 +38,7 @@ class CorrelationPoseNet(nn.Module):
         self.head = nn.Sequential(
             *(
                 BasicBlock(inputs, outputs, 1 if number == 0 else 2)
-                for number, (inputs, outputs) in enumerate(zip(channels, _HEAD, strict=False))
+                for number, (inputs, outputs) in enumerate(pairwise(channels))
             )
         )
         initialise_from_scratch(self)
