@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 def _layouts(kitti_truth: Truth) -> tuple[Layout, ...]:
     return (
         Layout("sequence folder", is_sequence_folder, lambda path: [FolderSequence(path)]),
-        Layout("7-Scenes", is_seven_scenes, open_seven_scenes),
+        Layout("7-Scenes", is_seven_scenes, open_seven_scenes, open_seven_scenes),
         Layout("TUM RGB-D", is_tum, open_tum),
         Layout(
             "KITTI raw",
@@ -59,7 +59,8 @@ def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Seq
 
     ``PATH@start:stop:step`` takes these frames of each recording, ``PATH@SPLIT`` the part that the
     layout defines: the file of an Eigen split for KITTI raw, ``train`` or ``test`` of NYU,
-    ``train``, ``val`` or ``test`` of Cityscapes. ``kitti_truth`` is the depth that KITTI raw is
+    ``train``, ``val`` or ``test`` of Cityscapes, ``unregistered`` of 7-Scenes; and
+    ``PATH@SPLIT@start:stop:step`` a slice of that. ``kitti_truth`` is the depth that KITTI raw is
     opened with. Raises a UserError when there is nothing.
     """
     layouts = _layouts(kitti_truth)
@@ -68,7 +69,7 @@ def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Seq
     if not at or Path(text).exists():
         return _open_folder(Path(text), layouts)
     if SLICE.fullmatch(part):
-        return _open_slice(Path(folder), part, layouts)
+        return _sliced(open_sequence(folder, kitti_truth), part, text)
     return _open_split(Path(folder), part, layouts)
 
 
@@ -87,13 +88,13 @@ def _open_folder(path: Path, layouts: tuple[Layout, ...]) -> list[Sequence]:
     return found
 
 
-def _open_slice(path: Path, text: str, layouts: tuple[Layout, ...]) -> list[Sequence]:
+def _sliced(wholes: list[Sequence], text: str, path: str) -> list[Sequence]:
     frames = slice(*(int(number) if number else None for number in text.split(":")))
     if frames.step == 0:
-        raise UserError(f"{path}@{text}: the step of the slice must be at least 1")
-    parts = [SlicedSequence(whole, frames) for whole in _open_folder(path, layouts)]
+        raise UserError(f"{path}: the step of the slice must be at least 1")
+    parts = [SlicedSequence(whole, frames) for whole in wholes]
     if any(len(part) == 0 for part in parts):
-        raise UserError(f"{path}@{text}: the slice holds no frame")
+        raise UserError(f"{path}: the slice holds no frame")
     return list(parts)
 
 
