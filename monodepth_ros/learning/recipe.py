@@ -67,7 +67,7 @@ class InitRecipe(Section):
 
     depth: str | None = None  # a model's name or folder
     pose: str | None = None  # a model's name or folder
-    imagenet_encoder: str | None = None  # a torchvision ResNet state dict, for both encoders
+    imagenet_encoder: str | None = None  # file of its published weights, or efficientnet-lite0
 
 
 class NetworksRecipe(Section):

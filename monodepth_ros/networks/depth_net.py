@@ -5,13 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from monodepth_ros.networks.depth_decoder import DepthDecoder
+from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.resnet import ResNetEncoder
 
 
 class DepthNet(nn.Module):
     """From an image to sigmoid disparities; height and width are multiples of 32."""
 
-    def __init__(self, encoder: ResNetEncoder, decoder: DepthDecoder) -> None:
+    def __init__(
+        self, encoder: ResNetEncoder | EfficientNetLiteEncoder, decoder: DepthDecoder
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.normalisation import normalise
 from monodepth_ros.networks.pose_decoder import POSE_SCALE, PoseDecoder
 from monodepth_ros.networks.resnet import ResNetEncoder
@@ -38,7 +39,7 @@ class SharedEncoderPoseNet(nn.Module):
     The encoder is the depth network's own; it is not registered here a second time.
     """
 
-    def __init__(self, encoder: ResNetEncoder, width: int) -> None:
+    def __init__(self, encoder: ResNetEncoder | EfficientNetLiteEncoder, width: int) -> None:
         super().__init__()
         self.decoder = PoseDecoder(encoder.channels[-1], width, features=2)
         self._encoder = [encoder]

@@ -27,10 +27,9 @@ def test_deeper_encoders_have_torchvision_sizes(layers: int, count: int) -> None
     assert parameters(encoder) == count - (1000 * encoder.channels[-1] + 1000)
 
 
-def test_the_slim_pair_suits_small_boards() -> None:
-    total = parameters(build_depth_net("monodepth2-slim")) + parameters(
-        build_pose_net("monodepth2-slim")
-    )
+@pytest.mark.parametrize("name", ["monodepth2-slim", "monodepth2-lite"])
+def test_small_pairs_suit_small_boards(name: str) -> None:
+    total = parameters(build_depth_net(name)) + parameters(build_pose_net(name))
     assert 3e6 < total < 5e6
 
 

@@ -1,0 +1,277 @@
+"""Levenberg-Marquardt alignment of features: a pose refined so that depth and images agree.
+
+Given the target's depth, the pose that brings its features onto the source's is unique, the length
+of its translation included: that is how SA4Depth makes pose and depth agree in scale. Solver after
+PixLoc (Sarlin et al., "Back to the Feature", CVPR 2021): left increments, translation first,
+Cauchy weights, a damping for each of the six parameters. Batched and differentiable; nothing waits
+for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monodepth_ros.geometry import se3
+from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
+from monodepth_ros.geometry.warp import MIN_WARP_DEPTH
+
+MODERATE_DAMPING = 10**-0.5  # of the diagonal: where PixLoc's learned ones start
+_SMALLEST_DIAGONAL = 1e-6
+
+
+@dataclass(frozen=True)
+class AlignmentLevel:
+    """One resolution at which a pose is refined; B pairs of a target and a source.
+
+    ``target`` and ``source`` are features ``(B, C, h, w)``, ``depth`` ``(B, 1, h, w)`` is the
+    target's, ``K`` ``(B, 3, 3)`` belongs to this size. ``weight`` ``(B, 1, h, w)`` says how much
+    each target pixel counts, ``source_weight`` of that shape each source pixel: all alike by
+    default. ``damping`` ``(6,)`` is relative to the diagonal, translation first.
+    """
+
+    target: Tensor
+    source: Tensor
+    depth: Tensor
+    K: Tensor
+    weight: Tensor | None = None
+    source_weight: Tensor | None = None
+    damping: Tensor | float = MODERATE_DAMPING
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """What holds for all levels; the defaults are those of methods known to work."""
+
+    iterations: int = 4  # at each level
+    robust_scale: float = 0.1  # of the Cauchy weights, in feature units; 0: least squares
+    points: int | None = 2048  # a random subset of each level's pixels; None: all of them
+    border: float = 2.0  # pixels from the image's edge within which a match is not trusted
+    fewest_points: int = 10  # with less to match, the pose stays as it is
+    # A step is shortened to these: radians, and a share of the translation plus a length (metres).
+    largest_rotation: float = 0.05
+    largest_translation: tuple[float, float] = (0.5, 0.05)
+    detach_between_levels: bool = False
+
+
+@dataclass(frozen=True)
+class RefinedPose:
+    """``T`` ``(B, 4, 4)``; of all steps, the share that was shortened, and that was refused.
+
+    A step is refused, and the pose left as it is, with too few points or a system that cannot be
+    solved. ``cost`` ``(B,)`` is the mean robust cost before the last step.
+    """
+
+    T: Tensor
+    shortened: Tensor
+    refused: Tensor
+    cost: Tensor
+
+
+@dataclass
+class _Counts:
+    shortened: list[Tensor] = field(default_factory=list)
+    refused: list[Tensor] = field(default_factory=list)
+    cost: list[Tensor] = field(default_factory=list)
+
+
+def refine_pose(
+    T_source_target: Tensor,
+    levels: Sequence[AlignmentLevel],
+    settings: AlignmentSettings | None = None,
+    generator: torch.Generator | None = None,
+) -> RefinedPose:
+    """Refine ``(B, 4, 4)``, which maps points of the target camera to the source's.
+
+    Args:
+        T_source_target: first guess, within a few pixels of the truth at the first level.
+        levels: coarse to fine.
+        settings: the default ones where None.
+        generator: draws the subset of points, on the device of the levels' maps.
+    """
+    settings = settings or AlignmentSettings()
+    T = T_source_target.float()
+    counts = _Counts()
+    with torch.autocast(T.device.type, enabled=False):
+        for number, level in enumerate(levels):
+            if number and settings.detach_between_levels:
+                T = T.detach()
+            matcher = _Matcher(level, settings, generator)
+            for _ in range(settings.iterations):
+                T = _step(T, matcher, level.damping, settings, counts)
+    return RefinedPose(
+        T,
+        torch.stack(counts.shortened).float().mean(),
+        torch.stack(counts.refused).float().mean(),
+        counts.cost[-1],
+    )
+
+
+def _step(
+    T: Tensor,
+    matcher: _Matcher,
+    damping: Tensor | float,
+    settings: AlignmentSettings,
+    counts: _Counts,
+) -> Tensor:
+    """One increment of all poses of the batch."""
+    H, g, points, cost = matcher.normal_equations(T)
+    diagonal = H.diagonal(dim1=-2, dim2=-1)
+    H = H + torch.diag_embed((damping * diagonal).clamp(min=_SMALLEST_DIAGONAL))
+    factor, failure = torch.linalg.cholesky_ex(H)
+    usable = (points >= settings.fewest_points) & (failure == 0) & H.isfinite().all(-1).all(-1)
+    usable = usable & g.isfinite().all(-1)
+    # Solved with the identity where refused: a zero times a NaN would still be a NaN backwards.
+    identity = torch.eye(6, dtype=H.dtype, device=H.device).expand_as(H)
+    factor = torch.where(usable[:, None, None], factor, identity)
+    g = torch.where(usable[:, None], g, torch.zeros_like(g))
+    step = -torch.cholesky_solve(g[..., None], factor).squeeze(-1)
+    usable = usable & step.isfinite().all(-1)
+    step = torch.where(usable[:, None], step, torch.zeros_like(step))
+    v, w = step[:, :3], step[:, 3:]
+    share, length = settings.largest_translation
+    longest = share * T[:, :3, 3].detach().norm(dim=-1) + length
+    v, short_v = _shortened(v, longest)
+    w, short_w = _shortened(w, torch.full_like(longest, settings.largest_rotation))
+    counts.shortened.append(short_v | short_w)
+    counts.refused.append(~usable)
+    counts.cost.append(cost.detach())
+    return se3.from_axis_angle_translation(w, v) @ T
+
+
+def _shortened(vector: Tensor, longest: Tensor) -> tuple[Tensor, Tensor]:
+    """``(B, 3)`` of at most that length, and which were longer."""
+    length = vector.detach().norm(dim=-1)
+    too_long = length > longest
+    factor = torch.where(too_long, longest / length.clamp(min=1e-12), torch.ones_like(length))
+    return vector * factor[:, None], too_long
+
+
+class _Matcher:
+    """The points of one level, and what a pose makes of them."""
+
+    def __init__(
+        self,
+        level: AlignmentLevel,
+        settings: AlignmentSettings,
+        generator: torch.Generator | None,
+    ) -> None:
+        self.settings = settings
+        self.height, self.width = level.depth.shape[-2:]
+        batch = len(level.depth)
+        picked = self._picked(level.depth.device, generator)
+        depth = _at(level.depth, picked)[:, 0]
+        y, x = torch.div(picked, self.width, rounding_mode="floor"), picked % self.width
+        pixels = torch.stack([x, y, torch.ones_like(x)]).to(depth.dtype)
+        self.known = depth.isfinite() & (depth > MIN_WARP_DEPTH)
+        depth = torch.where(self.known, depth, torch.ones_like(depth))
+        self.K = level.K.float()
+        self.points = depth[:, None] * (inverse_intrinsics(self.K) @ pixels)  # (B, 3, N)
+        self.features = _at(level.target.float(), picked)
+        self.weight = (
+            depth.new_ones(batch, len(picked))
+            if level.weight is None
+            else _at(level.weight.float(), picked)[:, 0]
+        )
+        self.channels = self.features.shape[1]
+        self.source = _with_slopes(level.source.float(), level.source_weight)
+
+    def _picked(self, device: torch.device, generator: torch.Generator | None) -> Tensor:
+        total = self.height * self.width
+        if self.settings.points is None or self.settings.points >= total:
+            return torch.arange(total, device=device)
+        return torch.randperm(total, generator=generator, device=device)[: self.settings.points]
+
+    def normal_equations(self, T: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """``H`` ``(B, 6, 6)``, ``g`` ``(B, 6)``, how many points count, and the mean cost."""
+        q = T[:, :3, :3] @ self.points + T[:, :3, 3:]
+        X, Y, Z = q.unbind(1)
+        seen = self.known & (MIN_WARP_DEPTH < Z)
+        Z = torch.where(seen, Z, torch.ones_like(Z))
+        x, y = X / (Z + PROJECTION_EPSILON), Y / (Z + PROJECTION_EPSILON)
+        K = self.K[..., None]
+        u = K[:, 0, 0] * x + K[:, 0, 1] * y + K[:, 0, 2]
+        v = K[:, 1, 1] * y + K[:, 1, 2]
+        border = self.settings.border
+        seen = seen & (u >= border) & (u <= self.width - 1 - border)
+        seen = seen & (v >= border) & (v <= self.height - 1 - border)
+        value, slope_u, slope_v, confidence = self._sampled(u, v, seen)
+        residual = value - self.features
+        squared = residual.square().sum(1)
+        weight = self.weight * confidence * seen
+        cost = self._cost(squared)
+        count = (weight > 0).sum(1)
+        mean_cost = (weight * cost).sum(1) / weight.sum(1).clamp(min=1e-12)
+        weight = weight * self._robust_weight(squared)
+        # Features enter by sums over their channels alone: 2x2 and 2 numbers a point.
+        auu, auv, avv = (
+            (slope_u * slope_u).sum(1),
+            (slope_u * slope_v).sum(1),
+            (slope_v * slope_v).sum(1),
+        )
+        bu, bv = (slope_u * residual).sum(1), (slope_v * residual).sum(1)
+        du, dv = _pixel_jacobian(x, y, Z, self.K)  # (B, 6, N) each
+        weighted_u = weight[:, None] * (auu[:, None] * du + auv[:, None] * dv)
+        weighted_v = weight[:, None] * (auv[:, None] * du + avv[:, None] * dv)
+        H = weighted_u @ du.mT + weighted_v @ dv.mT
+        g = (weight[:, None] * (bu[:, None] * du + bv[:, None] * dv)).sum(-1)
+        return H, g, count, mean_cost
+
+    def _sampled(self, u: Tensor, v: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
+        """Source features, their slopes by u and v ``(B, C, N)``, and confidence ``(B, N)``."""
+        grid = torch.stack(
+            [
+                u * (2.0 / (self.width - 1)) - 1.0,
+                v * (2.0 / (self.height - 1)) - 1.0,
+            ],
+            -1,
+        )
+        # No gradient to features, slopes or points from where nothing is compared.
+        grid = torch.where(seen[..., None], grid, torch.zeros_like(grid))
+        sampled = F.grid_sample(self.source, grid[:, None], align_corners=True)[:, :, 0]
+        c = self.channels
+        return sampled[:, :c], sampled[:, c : 2 * c], sampled[:, 2 * c : 3 * c], sampled[:, 3 * c]
+
+    def _robust_weight(self, squared: Tensor) -> Tensor:
+        """Derivative of Cauchy's cost by the squared residual, 1 at zero."""
+        if self.settings.robust_scale == 0:
+            return torch.ones_like(squared)
+        return 2.0 / (squared / self.settings.robust_scale**2 + 2.0)
+
+    def _cost(self, squared: Tensor) -> Tensor:
+        a = self.settings.robust_scale
+        return squared if a == 0 else 2 * a * a * torch.log1p(squared / (2 * a * a))
+
+
+def _pixel_jacobian(x: Tensor, y: Tensor, Z: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+    """How u and v move with ``[v, w]`` of ``T <- [exp(w) | v] T``: two of ``(B, 6, N)``.
+
+    ``x`` and ``y`` are the points' image coordinates at focal length 1, ``Z`` their depths.
+    """
+    fx, skew, fy = (K[:, i, j, None] for i, j in ((0, 0), (0, 1), (1, 1)))
+    zero = torch.zeros_like(x)
+    inverse = 1.0 / Z
+    dx = torch.stack([inverse, zero, -x * inverse, -x * y, 1 + x * x, -y], 1)
+    dy = torch.stack([zero, inverse, -y * inverse, -1 - y * y, x * y, x], 1)
+    return fx[:, None] * dx + skew[:, None] * dy, fy[:, None] * dy
+
+
+def _with_slopes(features: Tensor, weight: Tensor | None) -> Tensor:
+    """Features, their central differences along u and v, and a weight: ``(B, 3 C + 1, h, w)``.
+
+    Sampling a difference is the difference of samples, so one look-up serves all.
+    """
+    slope_u = F.pad(features[..., 2:] - features[..., :-2], (1, 1)) / 2
+    slope_v = F.pad(features[..., 2:, :] - features[..., :-2, :], (0, 0, 1, 1)) / 2
+    if weight is None:
+        weight = torch.ones_like(features[:, :1])
+    return torch.cat([features, slope_u, slope_v, weight.to(features)], 1)
+
+
+def _at(maps: Tensor, picked: Tensor) -> Tensor:
+    """``(B, C, N)`` of ``(B, C, h, w)`` at flat pixel numbers ``(N,)``."""
+    return maps.flatten(2)[..., picked]
