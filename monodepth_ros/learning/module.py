@@ -15,6 +15,7 @@ from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
+from monodepth_ros.learning.pose_refinement import PoseRefiner
 from monodepth_ros.learning.pose_supervision import motion_difference
 from monodepth_ros.learning.recipe import NetworksRecipe, Recipe
 from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
@@ -55,6 +56,8 @@ class DepthLearning(lightning.LightningModule):
             objective.self_supervised, recipe.trainer.compile_objective
         )
         self.supervised = SupervisedObjective(objective.supervised)
+        networks = recipe.networks
+        self.refiner = PoseRefiner(recipe.refinement, networks.min_depth, networks.max_depth)
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
         self.freezes_depth = recipe.networks.freeze_depth
@@ -177,6 +180,10 @@ class DepthLearning(lightning.LightningModule):
         terms: dict[str, Tensor] = {}
         poses = self.relative_poses(batch["jittered"]) if recipe.teaches_pose else None
         if self.synthesises_views and disparities is not None and poses is not None:
+            if self.refines_poses:
+                poses, part = self._refined(batch, disparities[0], poses, generator)
+                loss = loss + part.loss
+                terms |= _named("refinement", part)
             part = self._view_synthesis(batch, disparities, poses, generator, masks)
             loss = loss + recipe.self_supervised.weight * part.loss
             terms |= _named("self_supervised", part)
@@ -229,6 +236,31 @@ class DepthLearning(lightning.LightningModule):
         checkpoint["plan"] = self.plan_record()
         figures = self.trainer.callback_metrics.items()
         checkpoint["validation"] = {k: float(v) for k, v in figures if k.startswith("val/")}
+
+    @property
+    def refines_poses(self) -> bool:
+        """Whether view synthesis takes refined poses, not the network's own, at this step."""
+        settings = self.recipe.refinement
+        return self.training and settings.enabled and self.global_step >= settings.warmup_steps
+
+    def _refined(
+        self,
+        batch: Batch,
+        disparity: Tensor,
+        poses: tuple[Tensor, Tensor],
+        generator: torch.Generator | None,
+    ) -> tuple[tuple[Tensor, Tensor], Objective]:
+        """The refined poses, and what draws the network's own to them."""
+        T = torch.stack(poses, 1)
+        with torch.autocast(T.device.type, enabled=False):
+            refined = self.refiner(T, disparity, batch["images"], batch["K"], generator)
+            networks = self.recipe.networks
+            depth = disparity_to_depth(disparity.detach(), networks.min_depth, networks.max_depth)
+            difference = motion_difference(T, refined.T, depth).mean()
+        previous, following = refined.T.unbind(1)
+        loss = self.recipe.refinement.consistency_weight * difference
+        statistics = {"shortened": refined.shortened, "refused": refined.refused}
+        return (previous, following), Objective(loss, {"consistency": loss.detach()}, statistics)
 
     def _view_synthesis(
         self,

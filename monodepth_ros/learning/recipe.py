@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from monodepth_ros.inference.model_card import NetworkSize
+from monodepth_ros.learning.pose_refinement import RefinementSettings
 from monodepth_ros.learning.self_supervision import SelfSupervisionSettings
 from monodepth_ros.learning.supervision import SupervisionSettings
 from monodepth_ros.networks.architecture import ARCHITECTURES
@@ -218,6 +219,7 @@ class Recipe(Section):
     data: DataRecipe = DataRecipe()
     networks: NetworksRecipe = NetworksRecipe()
     objective: ObjectiveRecipe = ObjectiveRecipe()
+    refinement: RefinementSettings = RefinementSettings()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     trainer: TrainerRecipe = TrainerRecipe()
@@ -235,6 +237,15 @@ class Recipe(Section):
             raise ValueError(
                 "objective: nothing teaches the depth network: give supervised.weight, or"
                 " self_supervised.weight with train_depth, a value above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refines_what_is_synthesised(self) -> Recipe:
+        if self.refinement.enabled and self.objective.self_supervised.weight == 0:
+            raise ValueError(
+                "refinement refines the poses of view synthesis, which is off: give"
+                " objective.self_supervised.weight a value above 0"
             )
         return self
 

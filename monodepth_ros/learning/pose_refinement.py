@@ -1,0 +1,121 @@
+"""The network's poses refined during training, so that they agree with depth (SA4Depth).
+
+A pose network learns from the photometric error slowly and, for a handheld camera, hardly at all.
+Aligning the images by the depth of the moment finds the same pose within a few steps, at every
+training step anew: depth then learns from poses that fit it, and the pose network learns them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from monodepth_ros.geometry.pose_refinement import (
+    AlignmentLevel,
+    AlignmentSettings,
+    RefinedPose,
+    refine_pose,
+)
+from monodepth_ros.networks.disparity import scaled_disparity
+
+_CONTRAST = 0.05  # grey levels of [0, 1] below which a patch counts as plain
+
+
+class RefinementSettings(BaseModel):
+    """Of the recipe's ``refinement``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(False, description="refine the poses of view synthesis")
+    features: Literal["patches"] = Field("patches", description="what is aligned")
+    strides: tuple[int, ...] = Field((8, 4, 2), min_length=1, description="levels, coarse first")
+    iterations: int = Field(8, ge=1, description="steps at each level")
+    damping: float = Field(0.01, gt=0, description="of the diagonal, for all parameters")
+    points: int | None = Field(2048, ge=10, description="random pixels a level; null for all")
+    robust_scale: float = Field(0.1, ge=0, description="of the Cauchy weights; 0: least squares")
+    border: float = Field(2.0, ge=0, description="pixels from the edge that are not matched")
+    warmup_steps: int = Field(0, ge=0, description="steps before any refinement")
+    consistency_weight: float = Field(
+        1.0, ge=0, description="of the network's pose to the refined one, in units of parallax"
+    )
+
+    def alignment(self) -> AlignmentSettings:
+        """What the solver takes of it."""
+        return AlignmentSettings(
+            iterations=self.iterations,
+            robust_scale=self.robust_scale,
+            points=self.points,
+            border=self.border,
+        )
+
+
+class PoseRefiner:
+    """Refines the poses of triplets by the target's depth and all three images."""
+
+    def __init__(self, settings: RefinementSettings, min_depth: float, max_depth: float) -> None:
+        self.settings = settings
+        self.depth_range = min_depth, max_depth
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        T_neighbour_target: Tensor,
+        disparity: Tensor,
+        images: Tensor,
+        K: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> RefinedPose:
+        """Poses ``(B, N, 4, 4)`` refined, without a gradient.
+
+        Args:
+            T_neighbour_target: ``(B, N, 4, 4)``, maps points of the target to each neighbour.
+            disparity: sigmoid of the target at full size, ``(B, 1, H, W)``.
+            images: ``(B, 1 + N, 3, H, W)`` in [0, 1], target first, not augmented in colour.
+            K: ``(B, 3, 3)`` at this size.
+            generator: draws the points, on the device of ``images``.
+        """
+        neighbours = T_neighbour_target.shape[1]
+        inverse_depth = scaled_disparity(disparity.float(), *self.depth_range)
+        levels = [
+            self._level(stride, inverse_depth, images.float(), K.float())
+            for stride in self.settings.strides
+        ]
+        start = T_neighbour_target.flatten(0, 1)
+        refined = refine_pose(start, levels, self.settings.alignment(), generator)
+        return replace(refined, T=refined.T.unflatten(0, (-1, neighbours)))
+
+    def _level(
+        self, stride: int, inverse_depth: Tensor, images: Tensor, K: Tensor
+    ) -> AlignmentLevel:
+        neighbours = images.shape[1] - 1
+        features = patch_features(images.flatten(0, 1), stride)
+        features = features.unflatten(0, images.shape[:2])
+        size = (features.shape[-2], features.shape[-1])
+        # Inverse depth is what may be averaged.
+        depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
+        scale = K.new_tensor([size[1] / images.shape[-1], size[0] / images.shape[-2], 1.0])
+        return AlignmentLevel(
+            target=features[:, :1].expand(-1, neighbours, -1, -1, -1).flatten(0, 1),
+            source=features[:, 1:].flatten(0, 1),
+            depth=depth.repeat_interleave(neighbours, 0),
+            K=(K * scale[:, None]).repeat_interleave(neighbours, 0),
+            damping=self.settings.damping,
+        )
+
+
+def patch_features(images: Tensor, stride: int) -> Tensor:
+    """3x3 patches of the grey image, ``(B, 9, H / stride, W / stride)``.
+
+    Without their mean and divided by their contrast, so that brightness does not matter: their
+    difference then measures what normalised cross-correlation does. Plain patches are near zero.
+    """
+    grey = F.avg_pool2d(images.mean(1, keepdim=True), stride)
+    patches = F.unfold(F.pad(grey, (1, 1, 1, 1), mode="replicate"), 3)
+    patches = patches.unflatten(2, (grey.shape[-2], grey.shape[-1]))
+    patches = patches - patches.mean(1, keepdim=True)
+    return patches / (patches.norm(dim=1, keepdim=True) + _CONTRAST)

@@ -1,0 +1,104 @@
+"""Refined poses in training: near the true ones, without a gradient, and where they belong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from corridor import CAMERA, HEIGHT, WIDTH, render
+from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from torch import Tensor
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry import se3
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.pose_refinement import PoseRefiner, RefinementSettings, patch_features
+from monodepth_ros.learning.step_stream import plan_run
+
+NEAREST, FARTHEST = 0.5, 20.0
+SETTINGS = RefinementSettings(enabled=True, strides=(4, 2, 1), points=None, iterations=10)
+
+
+def triplet() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images, sigmoid disparity of the true depth, K, and true motions of a walk sideways."""
+    poses = [np.eye(4) for _ in range(3)]
+    poses[1][:3, 3] = -0.12, 0.02, -0.05
+    poses[2][:3, 3] = 0.10, -0.01, 0.06
+    frames = [render(pose) for pose in poses]
+    images = np.stack([image for image, _ in frames]).transpose(0, 3, 1, 2)
+    inverse = 1 / torch.from_numpy(frames[0][1])[None, None]
+    disparity = (inverse - 1 / FARTHEST) / (1 / NEAREST - 1 / FARTHEST)
+    T = np.stack([np.linalg.inv(pose) for pose in poses[1:]])[None]
+    return (
+        torch.from_numpy(images)[None].float() / 255,
+        disparity,
+        torch.from_numpy(CAMERA.K)[None].float(),
+        torch.from_numpy(T).float(),
+    )
+
+
+def test_true_depth_leads_to_the_true_poses() -> None:
+    images, disparity, K, truth = triplet()
+    start = torch.eye(4).expand(1, 2, 4, 4)
+    refined = PoseRefiner(SETTINGS, NEAREST, FARTHEST)(start, disparity, images, K)
+    assert refined.refused == 0
+    before, after = ((se3.log(se3.inverse(truth) @ T)).norm(dim=-1) for T in (start, refined.T))
+    assert (after < before / 5).all()
+
+
+def test_brightness_does_not_matter() -> None:
+    images, disparity, K, _ = triplet()
+    start = torch.eye(4).expand(1, 2, 4, 4)
+    refiner = PoseRefiner(SETTINGS, NEAREST, FARTHEST)
+    darker = images.clone()
+    darker[:, 1:] -= 0.1
+    for ours, theirs in zip(
+        refiner(start, disparity, darker, K).T, refiner(start, disparity, images, K).T, strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
+
+
+def test_patches_of_a_plain_image_are_zero() -> None:
+    features = patch_features(torch.full((2, 3, HEIGHT, WIDTH), 0.4), 2)
+    assert features.shape == (2, 9, HEIGHT // 2, WIDTH // 2)
+    assert features.abs().max() < 1e-5
+
+
+def learning(**refinement: object) -> DepthLearning:
+    recipe = small_recipe(objective=SELF_SUPERVISED, refinement=refinement)
+    torch.manual_seed(0)
+    return DepthLearning(recipe, plan_run(recipe, samples=10)).train()
+
+
+def batch() -> dict[str, Tensor]:
+    images, _, K, _ = triplet()
+    return {"images": images, "jittered": images, "K": K}
+
+
+def test_depth_learns_by_refined_poses_and_the_pose_network_follows_them() -> None:
+    module = learning(enabled=True, strides=[4, 2])
+    disparities = [d.detach().requires_grad_() for d in module.disparities(batch()["images"][:, 0])]
+    loss, terms = module.objective(batch(), disparities, None)
+    assert {"refinement/consistency", "refinement/refused", "refinement/shortened"} <= set(terms)
+    torch.testing.assert_close(
+        loss.detach(),
+        terms["refinement/consistency"]
+        + terms["self_supervised/photometric"]
+        + terms["self_supervised/smoothness"],
+    )
+    loss.backward()
+    assert disparities[0].grad is not None and disparities[0].grad.abs().sum() > 0
+    assert all(p.grad is not None for p in module.pose_net.parameters())
+
+
+def test_only_after_the_warm_up_and_only_in_training() -> None:
+    assert not learning().refines_poses
+    assert not learning(enabled=True, warmup_steps=1).refines_poses
+    module = learning(enabled=True)
+    assert module.refines_poses
+    assert not module.eval().refines_poses
+
+
+def test_nothing_to_refine_is_refused() -> None:
+    with pytest.raises(UserError, match="refinement"):
+        small_recipe(objective=SUPERVISED, refinement={"enabled": True})
