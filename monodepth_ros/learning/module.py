@@ -15,7 +15,7 @@ from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
-from monodepth_ros.learning.pose_refinement import PoseRefiner
+from monodepth_ros.learning.pose_refinement import PoseRefiner, with_fixed_scale
 from monodepth_ros.learning.pose_supervision import motion_difference
 from monodepth_ros.learning.recipe import NetworksRecipe, Recipe
 from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
@@ -182,6 +182,7 @@ class DepthLearning(lightning.LightningModule):
         if self.synthesises_views and disparities is not None and poses is not None:
             if self.refines_poses:
                 poses, part = self._refined(batch, disparities[0], poses, generator)
+                disparities = with_fixed_scale(disparities, *self.refiner.depth_range)
                 loss = loss + part.loss
                 terms |= _named("refinement", part)
             part = self._view_synthesis(batch, disparities, poses, generator, masks)

@@ -12,7 +12,12 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.pose_refinement import PoseRefiner, RefinementSettings, patch_features
+from monodepth_ros.learning.pose_refinement import (
+    PoseRefiner,
+    RefinementSettings,
+    patch_features,
+    with_fixed_scale,
+)
 from monodepth_ros.learning.step_stream import plan_run
 
 NEAREST, FARTHEST = 0.5, 20.0
@@ -62,6 +67,24 @@ def test_patches_of_a_plain_image_are_zero() -> None:
     features = patch_features(torch.full((2, 3, HEIGHT, WIDTH), 0.4), 2)
     assert features.shape == (2, 9, HEIGHT // 2, WIDTH // 2)
     assert features.abs().max() < 1e-5
+
+
+def test_the_common_scale_alone_loses_its_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inverse_depths = [0.1 + torch.rand(2, 1, size, size, generator=generator) for size in (8, 4)]
+    sigmoids = [(r - 0.05) / 1.95 for r in inverse_depths]  # of depths from 0.5 to 20
+    weights = [torch.rand(r.shape, generator=generator) for r in inverse_depths]
+
+    def loss(scale: Tensor, ratio: Tensor) -> Tensor:
+        scaled = [inverse_depths[0] * scale, inverse_depths[1] * scale * ratio]
+        fixed = with_fixed_scale([(r - 0.05) / 1.95 for r in scaled], NEAREST, FARTHEST)
+        return sum((w * d).sum() for w, d in zip(weights, fixed, strict=True))  # type: ignore[misc]
+
+    for ours, theirs in zip(with_fixed_scale(sigmoids, NEAREST, FARTHEST), sigmoids, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    scale, ratio = torch.ones(2, requires_grad=True).unbind()
+    by_scale, by_ratio = torch.autograd.grad(loss(scale, ratio), (scale, ratio))
+    assert by_scale.abs() < 1e-5 and by_ratio.abs() > 1
 
 
 def learning(**refinement: object) -> DepthLearning:
