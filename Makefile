@@ -18,10 +18,14 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A sourced ROS 2 brings its own Python packages, and must not be mixed with those from PyPI.
+comma := ,
+ROS := $(if $(ROS_DISTRO),,$(comma)ros)
+
 # Installed anew when what it depends on has changed; the package itself is installed editable.
 $(READY): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,synthetic]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,synthetic$(ROS)]'
 	touch $@
 
 clean:

