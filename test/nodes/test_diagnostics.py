@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("diagnostic_msgs", reason="no ROS 2 messages: install the extra [ros]")
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from monodepth_ros.nodes.diagnostics import diagnostics
+from monodepth_ros.nodes.frame_statistics import Figures
+
+WELL = Figures(30.0, 14.8, 0.0412, 0.0631, 300, 148, 152, 0, 0.03, "")
+
+
+def status_of(figures: Figures) -> DiagnosticStatus:
+    stamp = Time(sec=7)
+    array = diagnostics("depth_node", "demo", figures, {"model": "demo"}, stamp)
+    assert array.header.stamp == stamp
+    (status,) = array.status
+    return status
+
+
+def test_the_figures_of_a_node_that_is_well() -> None:
+    status = status_of(WELL)
+    assert (status.level, status.message) == (DiagnosticStatus.OK, "14.8 Hz")
+    values = {pair.key: pair.value for pair in status.values}
+    assert values["latency median (ms)"] == "41.2"
+    assert values["latency 95th percentile (ms)"] == "63.1"
+    assert values["images dropped"] == "152" and values["last error"] == "none"
+    assert values["model"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("figures", "level", "message"),
+    [
+        (replace(WELL, received=0, silence=float("inf")), "WARN", "no image has come yet"),
+        (replace(WELL, silence=12.4), "WARN", "no image for 12 s"),
+        (replace(WELL, failed=3, last_error="too dark"), "WARN", "3 images failed: too dark"),
+        (
+            replace(WELL, output_rate=0.0, failed=9, last_error="no K"),
+            "ERROR",
+            "no image gives a result: no K",
+        ),
+        (replace(WELL, latency_median=-0.5), "WARN", "ahead of this machine's clock"),
+    ],
+)
+def test_what_is_not_well_is_said(figures: Figures, level: str, message: str) -> None:
+    status = status_of(figures)
+    assert status.level == getattr(DiagnosticStatus, level)
+    assert message in status.message
+
+
+def test_an_unknown_latency_is_called_so() -> None:
+    status = status_of(replace(WELL, latency_median=float("nan"), latency_p95=float("nan")))
+    assert "unknown" in {pair.value for pair in status.values}

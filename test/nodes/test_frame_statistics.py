@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from monodepth_ros.nodes.frame_statistics import FrameStatistics
+
+
+def test_rates_and_latencies_are_of_the_last_seconds() -> None:
+    statistics = FrameStatistics(window=2.0)
+    for i in range(100):
+        statistics.arrived(0.1 * i)
+        if i % 2 == 0:
+            statistics.published(0.1 * i + 0.05, 0.05 if i < 99 - 4 else 0.25)
+    figures = statistics.figures(9.95, dropped=50)
+    assert figures.input_rate == pytest.approx(10.0)
+    assert figures.output_rate == pytest.approx(5.0)
+    assert figures.latency_median == pytest.approx(0.05)
+    assert figures.latency_p95 > 0.1
+    assert (figures.received, figures.published, figures.dropped) == (100, 50, 50)
+    assert figures.silence == pytest.approx(0.05)
+
+
+def test_a_stream_that_ends_comes_to_rest() -> None:
+    statistics = FrameStatistics()
+    statistics.arrived(1.0)
+    statistics.published(1.1, 0.1)
+    statistics.failed("bad image")
+    figures = statistics.figures(60.0)
+    assert figures.input_rate == figures.output_rate == 0
+    assert math.isnan(figures.latency_median) and figures.silence == 59
+    assert (figures.failed, figures.last_error) == (1, "bad image")
+
+
+def test_before_the_first_image() -> None:
+    figures = FrameStatistics().figures(5.0)
+    assert math.isinf(figures.silence) and figures.received == 0 and figures.last_error == ""
