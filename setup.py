@@ -77,6 +77,11 @@ setup(
         *files_below("config", "*"),
         *files_below("training", "*.yaml"),
     ],
-    entry_points={"console_scripts": ["monodepth = monodepth_ros.cli.app:main"]},
+    entry_points={
+        "console_scripts": [
+            "monodepth = monodepth_ros.cli.app:main",
+            "depth_node = monodepth_ros.nodes.depth_node:main",
+        ]
+    },
     zip_safe=False,
 )

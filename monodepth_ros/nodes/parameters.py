@@ -1,0 +1,89 @@
+"""Parameters of the nodes: declared from one table, described, and refused by name when unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from monodepth_ros.errors import UserError
+
+# What ROS itself may set on any node.
+_OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One parameter. ``choices`` bounds a string, ``minimum`` and ``maximum`` a number."""
+
+    name: str
+    default: bool | int | float | str
+    description: str
+    read_only: bool = True
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def descriptor(self) -> ParameterDescriptor:
+        """What `ros2 param describe` shows."""
+        described = ParameterDescriptor(
+            name=self.name, description=self.description, read_only=self.read_only
+        )
+        if self.choices:
+            described.additional_constraints = "one of " + ", ".join(self.choices)
+        if self.minimum is not None and self.maximum is not None:
+            if isinstance(self.default, int):
+                bounds = IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum))
+                described.integer_range = [bounds]
+            else:
+                floats = FloatingPointRange(from_value=self.minimum, to_value=self.maximum)
+                described.floating_point_range = [floats]
+        return described
+
+    def check(self, value: Any) -> None:
+        """UserError for a string that is none of the choices."""
+        if self.choices and value not in self.choices:
+            raise UserError(
+                f"parameter {self.name}: {value!r} is not one of {', '.join(self.choices)}"
+            )
+
+
+def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
+    """Declare all, and check those that change while the node runs.
+
+    UserError for a value that is not allowed, or for one of a name that no parameter has: a
+    misspelt line of a parameter file must not be passed over.
+    """
+    by_name = {spec.name: spec for spec in specs}
+    given = [name for name in node._parameter_overrides if not name.startswith(_OF_ROS)]
+    unknown = sorted(set(given) - set(by_name))
+    if unknown:
+        raise UserError(
+            f"unknown parameter {', '.join(unknown)}; {node.get_name()} has {', '.join(by_name)}"
+        )
+    for spec in specs:
+        try:
+            node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        except Exception as error:  # rclpy has a type of its own for each kind of mistake
+            raise UserError(f"parameter {spec.name}: {error}") from None
+        spec.check(node.get_parameter(spec.name).value)
+
+    def refuse_what_is_not_allowed(changes: list[Parameter]) -> SetParametersResult:
+        try:
+            for change in changes:
+                if change.name in by_name:
+                    by_name[change.name].check(change.value)
+        except UserError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(refuse_what_is_not_allowed)
