@@ -112,16 +112,16 @@ class PoseRefiner:
 def with_fixed_scale(
     disparities: Sequence[Tensor], min_depth: float, max_depth: float
 ) -> list[Tensor]:
-    """Sigmoid disparities of the same values, whose common scale has no gradient.
+    """Sigmoid disparities of the same values, whose scale has no gradient, image by image.
 
     Refined translations follow the scale of depth, so the photometric error cannot judge it; but by
-    poses that count as constant it has a slope that never ends, along which depth would run to the
-    end of its range (measured: twelvefold within 600 steps). Inverse depths divided by the mean of
-    the finest, over the whole batch, lack that slope alone.
+    poses that count as constant it has a slope that never ends, along which each image's depth
+    would run to an end of the range (measured: twelvefold within 600 steps). Divided by the mean
+    of the image's finest inverse depth, all its scales lack that slope alone.
     """
     near, far = 1 / min_depth, 1 / max_depth
     inverse_depths = [far + (near - far) * disparity for disparity in disparities]
-    mean = inverse_depths[0].mean()
+    mean = inverse_depths[0].mean((1, 2, 3), keepdim=True)
     return [(r * (mean.detach() / mean) - far) / (near - far) for r in inverse_depths]
 
 

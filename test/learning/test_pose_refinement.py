@@ -69,22 +69,23 @@ def test_patches_of_a_plain_image_are_zero() -> None:
     assert features.abs().max() < 1e-5
 
 
-def test_the_common_scale_alone_loses_its_gradient() -> None:
+def test_each_images_scale_alone_loses_its_gradient() -> None:
     generator = torch.Generator().manual_seed(0)
     inverse_depths = [0.1 + torch.rand(2, 1, size, size, generator=generator) for size in (8, 4)]
     sigmoids = [(r - 0.05) / 1.95 for r in inverse_depths]  # of depths from 0.5 to 20
     weights = [torch.rand(r.shape, generator=generator) for r in inverse_depths]
 
     def loss(scale: Tensor, ratio: Tensor) -> Tensor:
+        scale = scale.view(2, 1, 1, 1)  # of each of the two images
         scaled = [inverse_depths[0] * scale, inverse_depths[1] * scale * ratio]
         fixed = with_fixed_scale([(r - 0.05) / 1.95 for r in scaled], NEAREST, FARTHEST)
         return sum((w * d).sum() for w, d in zip(weights, fixed, strict=True))  # type: ignore[misc]
 
     for ours, theirs in zip(with_fixed_scale(sigmoids, NEAREST, FARTHEST), sigmoids, strict=True):
         torch.testing.assert_close(ours, theirs)
-    scale, ratio = torch.ones(2, requires_grad=True).unbind()
+    scale, ratio = torch.ones(2, requires_grad=True), torch.ones((), requires_grad=True)
     by_scale, by_ratio = torch.autograd.grad(loss(scale, ratio), (scale, ratio))
-    assert by_scale.abs() < 1e-5 and by_ratio.abs() > 1
+    assert by_scale.abs().max() < 1e-4 and by_ratio.abs() > 1
 
 
 def learning(**refinement: object) -> DepthLearning:
