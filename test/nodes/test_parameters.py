@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
+
+import rclpy
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
+
+SPECS = (
+    ParameterSpec("model", "demo", "which model"),
+    ParameterSpec("encoding", "32FC1", "of depth", False, choices=("32FC1", "16UC1")),
+    ParameterSpec("stride", 1, "of points", False, minimum=1, maximum=16),
+    ParameterSpec("scale", 1.0, "metres per unit", False, minimum=0.001, maximum=1000.0),
+)
+
+
+@pytest.fixture(autouse=True)
+def ros(ros_environment: dict[str, str]) -> Iterator[None]:
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+def declared(**given: object) -> Node:
+    node = Node("node", parameter_overrides=[Parameter(n, value=v) for n, v in given.items()])
+    try:
+        declare_parameters(node, SPECS)
+    except UserError:
+        node.destroy_node()
+        raise
+    return node
+
+
+def test_given_values_and_descriptions() -> None:
+    node = declared(stride=4)
+    assert node.get_parameter("stride").value == 4
+    assert node.get_parameter("model").value == "demo"
+    described = node.describe_parameter("encoding")
+    assert described.description == "of depth"
+    assert described.additional_constraints == "one of 32FC1, 16UC1"
+    (bounds,) = node.describe_parameter("stride").integer_range
+    assert (bounds.from_value, bounds.to_value) == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("strid", 4, "unknown parameter strid; node has model, encoding, stride, scale"),
+        ("stride", 400, "parameter stride: .*out of range"),
+        ("stride", "a", "parameter stride: .*INTEGER"),
+        ("encoding", "rgb8", "parameter encoding: 'rgb8' is not one of 32FC1, 16UC1"),
+    ],
+)
+def test_wrong_ones_are_named(name: str, value: object, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        declared(**{name: value})
+
+
+def test_changes_take_effect_or_are_refused_with_the_reason() -> None:
+    node = declared()
+    good, none_of_them, too_large, fixed = node.set_parameters(
+        [
+            Parameter("stride", value=2),
+            Parameter("encoding", value="rgb8"),
+            Parameter("scale", value=0.0),
+            Parameter("model", value="other"),
+        ]
+    )
+    assert good.successful and node.get_parameter("stride").value == 2
+    assert "not one of 32FC1" in none_of_them.reason and not none_of_them.successful
+    assert "out of range" in too_large.reason and "read-only" in fixed.reason
+    assert node.get_parameter("encoding").value == "32FC1"
