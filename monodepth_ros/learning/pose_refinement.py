@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,7 +32,6 @@ class RefinementSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = Field(False, description="refine the poses of view synthesis")
-    features: Literal["patches"] = Field("patches", description="what is aligned")
     strides: tuple[int, ...] = Field((8, 4, 2), min_length=1, description="levels, coarse first")
     iterations: int = Field(8, ge=1, description="steps at each level")
     damping: float = Field(0.01, gt=0, description="of the diagonal, for all parameters")
@@ -120,7 +118,7 @@ def with_fixed_scale(
     of the image's finest inverse depth, all its scales lack that slope alone.
     """
     near, far = 1 / min_depth, 1 / max_depth
-    inverse_depths = [far + (near - far) * disparity for disparity in disparities]
+    inverse_depths = [scaled_disparity(d, min_depth, max_depth) for d in disparities]
     mean = inverse_depths[0].mean((1, 2, 3), keepdim=True)
     return [(r * (mean.detach() / mean) - far) / (near - far) for r in inverse_depths]
 

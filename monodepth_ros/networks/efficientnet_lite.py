@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from monodepth_ros.networks.resnet import initialise_from_scratch
+
 STEM = 32
 _EPS, _MOMENTUM = 1e-3, 0.01  # of the published batch norms
 
@@ -101,9 +103,7 @@ class EfficientNetLiteEncoder(nn.Module):
         self.stem_bn = nn.BatchNorm2d(STEM, _EPS, _MOMENTUM)
         inputs = (STEM, *(stage.channels for stage in STAGES))
         self.stages = nn.ModuleList(_blocks(inputs[i], stage) for i, stage in enumerate(STAGES))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise_from_scratch(self)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Five feature maps of ``image`` ``(B, 3, H, W)`` in [0, 1], finest first."""

@@ -83,7 +83,7 @@ class DepthPipeline:
         depth = prediction.depth
         header = message.header
         depth_camera = camera.resized(*depth.shape)
-        result = DepthMessages(
+        return DepthMessages(
             camera_info=info_of_camera(depth_camera, header),
             depth=encode_depth(depth, self.settings.encoding, header) if wanted.depth else None,
             points=self._points(depth, rgb, depth_camera, message) if wanted.points else None,
@@ -93,7 +93,6 @@ class DepthPipeline:
                 else None
             ),
         )
-        return result
 
     def _camera_of(self, info: CameraInfo, height: int, width: int) -> PinholeCamera:
         """The rectified camera of the images; all that hangs on it anew when it changes."""
@@ -119,9 +118,7 @@ class DepthPipeline:
             self._clouds = CloudMaker(camera, self.settings.points_stride)
         colours = None
         if self.settings.points_colour:
-            colours = rgb
-            if colours.shape[:2] != depth.shape:
-                size = (depth.shape[1], depth.shape[0])
-                resized = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-                colours = np.asarray(resized, np.uint8)
+            # Of the same size it is the image itself, bit by bit.
+            resized = cv2.resize(rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
+            colours = np.asarray(resized, np.uint8)
         return self._clouds.message(depth, message.header, colours)

@@ -6,27 +6,34 @@ import time
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
 
 
+class HeldWork:
+    """Work on a frame that takes until it may go on."""
+
+    def __init__(self) -> None:
+        self.started, self.go_on = threading.Event(), threading.Event()
+        self.seen: list[int] = []
+
+    def __call__(self, frame: int) -> None:
+        self.seen.append(frame)
+        self.started.set()
+        assert self.go_on.wait(5)
+
+
 def unexpected(error: Exception) -> None:
     raise AssertionError(error)
 
 
 def test_the_newest_frame_is_next_and_the_others_are_counted() -> None:
-    started, go_on, seen = threading.Event(), threading.Event(), []
-
-    def work(frame: int) -> None:
-        seen.append(frame)
-        started.set()
-        assert go_on.wait(5)
-
-    worker = LatestFrameWorker(work, unexpected)
+    held = HeldWork()
+    worker = LatestFrameWorker(held, unexpected)
     worker.offer(0)
-    assert started.wait(5)
+    assert held.started.wait(5)
     for frame in range(1, 6):
         worker.offer(frame)
     assert worker.dropped == 4
-    go_on.set()
+    held.go_on.set()
     assert worker.wait_until_idle(5)
-    assert seen == [0, 5]
+    assert held.seen == [0, 5]
     assert worker.stop(5)
 
 
@@ -56,19 +63,13 @@ def test_an_error_is_told_and_the_next_frame_is_worked_on() -> None:
 
 
 def test_stopping_lets_go_of_what_waits() -> None:
-    started, go_on, seen = threading.Event(), threading.Event(), []
-
-    def work(frame: int) -> None:
-        seen.append(frame)
-        started.set()
-        assert go_on.wait(5)
-
-    worker = LatestFrameWorker(work, unexpected)
+    held = HeldWork()
+    worker = LatestFrameWorker(held, unexpected)
     worker.offer(0)
-    assert started.wait(5)
+    assert held.started.wait(5)
     worker.offer(1)
     assert not worker.stop(0.01)
-    go_on.set()
+    held.go_on.set()
     assert worker.stop(5)
     worker.offer(2)
-    assert seen == [0]
+    assert held.seen == [0]
