@@ -87,12 +87,12 @@ TRAININGS = {
         licence="Apache-2.0",  # of the ImageNet weights that it starts from
     ),
     "self_supervised_rooms": Training(
-        "training/slim.yaml", VIDEOS[:1], 17, settings=("data.stride=2", *_CLOCKED)
+        "training/slim.yaml", VIDEOS[:1], 40, settings=("data.stride=2", *_CLOCKED)
     ),
     "self_supervised_street": Training(
         "training/slim.yaml",
         VIDEOS[1:],
-        18,
+        40,
         settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
     ),
 }

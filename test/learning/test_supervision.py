@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from monodepth_ros.learning.supervision import (
     SupervisedObjective,
     SupervisionSettings,
+    absolute_log,
     gradient_difference,
     silog,
     surface_normals,
@@ -37,15 +38,22 @@ def random_disparities(batch=2, scales=2, dtype=torch.float64):
     ]
 
 
-def terms_by_loop(depth, truth, intrinsics, scale_invariance):
+def terms_by_loop(depth, truth, intrinsics, scale_invariance, differences="squared"):
     """The three terms of one image (H, W), one pixel at a time."""
+    power = {"squared": 2, "absolute": 1}[differences]
     valid = np.isfinite(truth)
     count = valid.sum()
     if count == 0:
         return np.zeros(3)
     e = np.log(depth) - np.log(np.where(valid, truth, 1))
     values = e[valid]
-    result = [(values**2).mean() - scale_invariance * values.sum() ** 2 / count**2, 0.0, 0.0]
+    if differences == "squared":
+        depths = (values**2).mean() - scale_invariance * values.sum() ** 2 / count**2
+    else:
+        middle = np.sort(values)[(count - 1) // 2]
+        depths = (1 - scale_invariance) * np.abs(values).mean()
+        depths += scale_invariance * np.abs(values - middle).mean()
+    result = [depths, 0.0, 0.0]
     back = np.linalg.inv(intrinsics)
 
     def normal(d, row, column):
@@ -62,9 +70,9 @@ def terms_by_loop(depth, truth, intrinsics, scale_invariance):
             has_right = column + 1 < depth.shape[1] and valid[row, column : column + 2].all()
             has_below = row + 1 < depth.shape[0] and valid[row : row + 2, column].all()
             if has_right:
-                result[1] += (e[row, column + 1] - e[row, column]) ** 2 / count
+                result[1] += abs(e[row, column + 1] - e[row, column]) ** power / count
             if has_below:
-                result[1] += (e[row + 1, column] - e[row, column]) ** 2 / count
+                result[1] += abs(e[row + 1, column] - e[row, column]) ** power / count
             if has_right and has_below:
                 pair = normal(depth, row, column) @ normal(truth, row, column)
                 distances.append(1 - pair)
@@ -109,17 +117,22 @@ def batched(intrinsics, batch=2, dtype=torch.float64):
     return intrinsics.to(dtype).expand(batch, 3, 3)
 
 
+@pytest.mark.parametrize("differences", ["squared", "absolute"])
 @pytest.mark.parametrize("scale_invariance", [0.0, 0.5, 1.0])
-def test_terms_equal_loops_over_pixels(scale_invariance):
+def test_terms_equal_loops_over_pixels(scale_invariance, differences):
     settings = SupervisionSettings(
-        silog_lambda=scale_invariance, gradient_weight=0.7, normal_weight=0.3, scales=(0,)
+        differences=differences,
+        silog_lambda=scale_invariance,
+        gradient_weight=0.7,
+        normal_weight=0.3,
+        scales=(0,),
     )
     truth, disparities = random_truth(), random_disparities(scales=1)
     terms = SupervisedObjective(settings)(disparities, truth, batched(K)).terms
     depth = 1 / (0.01 + 9.99 * disparities[0].detach())
     expected = np.mean(
         [
-            terms_by_loop(d[0].numpy(), t[0].numpy(), K.numpy(), scale_invariance)
+            terms_by_loop(d[0].numpy(), t[0].numpy(), K.numpy(), scale_invariance, differences)
             for d, t in zip(depth, truth, strict=True)
         ],
         axis=0,
@@ -145,9 +158,11 @@ def test_loss_and_gradients_equal_the_straightforward_ones(dtype, tolerance):
         assert (gradient.double() - right).norm() / right.norm() < tolerance
 
 
-def test_gradient_is_that_of_finite_differences():
+@pytest.mark.parametrize("differences, blind", [("squared", 0.5), ("absolute", 1.0)])
+def test_gradient_is_that_of_finite_differences(differences, blind):
     truth, disparities = random_truth(), random_disparities()
-    objective = SupervisedObjective(SupervisionSettings(scales=(0, 1)))
+    settings = SupervisionSettings(scales=(0, 1), differences=differences, silog_lambda=blind)
+    objective = SupervisedObjective(settings)
     assert torch.autograd.gradcheck(
         lambda *d: objective(d, truth, batched(K)).loss, tuple(disparities), fast_mode=True
     )
@@ -160,6 +175,14 @@ def test_silog_closed_forms():
         assert silog(e, valid, scale_invariance).item() == pytest.approx(expected, abs=1e-15)
     e = torch.randn(1, 1, 3, 4, dtype=torch.float64)
     torch.testing.assert_close(silog(e, valid, 1.0), e.var(correction=0).reshape(1))
+
+
+def test_absolute_differences_leave_an_outlier_its_share():
+    e = torch.full((1, 1, 3, 4), 0.2, dtype=torch.float64)
+    e[..., 0, 0] = 3.2
+    valid = torch.ones_like(e, dtype=torch.bool)
+    for scale_invariance, expected in ((0.0, 0.2 + 3 / 12), (1.0, 3 / 12)):
+        assert absolute_log(e, valid, scale_invariance).item() == pytest.approx(expected)
 
 
 def test_gradient_term_of_a_ramp():
@@ -184,10 +207,12 @@ def test_exact_prediction_has_no_loss():
     assert abs(loss.item()) < 1e-12
 
 
+@pytest.mark.parametrize("differences", ["squared", "absolute"])
 @pytest.mark.parametrize("blank", [math.nan, 0.0, -1.0, math.inf])
-def test_an_image_without_truth_adds_nothing(blank):
+def test_an_image_without_truth_adds_nothing(blank, differences):
     truth, disparities = random_truth(), random_disparities()
-    objective = SupervisedObjective(SupervisionSettings(scales=(0, 1)))
+    settings = SupervisionSettings(scales=(0, 1), differences=differences)
+    objective = SupervisedObjective(settings)
     alone = objective([d[:1] for d in disparities], truth[:1], batched(K, 1)).loss
     truth[1] = blank
     both = objective(disparities, truth, batched(K)).loss
