@@ -82,6 +82,7 @@ setup(
         "console_scripts": [
             "monodepth = monodepth_ros.cli.app:main",
             "depth_node = monodepth_ros.nodes.depth_node:main",
+            "odometry_node = monodepth_ros.nodes.odometry_node:main",
         ]
     },
     zip_safe=False,

@@ -28,20 +28,22 @@ class DepthPrediction:
 
     ``depth`` is float32 HxW, NaN where invalid; in metres when ``scale`` is ``metric``, up to one
     unknown factor when it is ``relative``. ``disparity`` is 1 / depth. ``camera`` is the frame's
-    camera scaled to this size, when one was given.
+    camera scaled to this size, when one was given. ``confidence``, where it was asked for, is
+    float32 HxW from 0 to 1.
     """
 
     depth: NDArray[np.float32]
     disparity: NDArray[np.float32]
     scale: Literal["metric", "relative"]
     camera: PinholeCamera | None
+    confidence: NDArray[np.float32] | None = None
 
 
 class DepthEstimator:
     """Estimates depth by a model given by name or folder.
 
     Args:
-        model: a name in the zoo, or the path of a model folder.
+        model: a name in the zoo, the path of a model folder, or an engine that is loaded already.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         size: (height, width) at which the network runs; the card's by default.
         precision: of the network alone; disparity to depth is float32 always.
@@ -50,24 +52,40 @@ class DepthEstimator:
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] | TorchEngine,
         device: str = "auto",
         size: tuple[int, int] | None = None,
         precision: Precision = "fp32",
         output_size: OutputSize = "image",
     ) -> None:
-        self.engine = TorchEngine.load(resolve(model), device, precision)
+        if not isinstance(model, TorchEngine):
+            model = TorchEngine.load(resolve(model), device, precision)
+        self.engine = model
         self.card = self.engine.card
         self.size = network_size(self.card, size)
         self.output_size = output_size
 
     def estimate(
-        self, rgb: NDArray[np.uint8], camera: PinholeCamera | None = None
+        self,
+        rgb: NDArray[np.uint8],
+        camera: PinholeCamera | None = None,
+        with_confidence: bool = False,
     ) -> DepthPrediction:
-        """Depth of ``rgb``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it)."""
+        """Depth of ``rgb``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it).
+
+        Confidence costs a second run of the network, on the mirrored image: it is the ratio of the
+        smaller to the larger of both disparities (after Godard et al., "Unsupervised monocular
+        depth estimation with left-right consistency", 2017, who look at their difference). Depth
+        is the same with it and without.
+        """
         check_frame(rgb, camera)
-        sigmoid = self.engine(to_network_input(rgb, self.size, self.engine.device))
         size = (rgb.shape[0], rgb.shape[1]) if self.output_size == "image" else self.size
+        image = to_network_input(rgb, self.size, self.engine.device)
+        sigmoid = self.engine(image)
+        confidence = None
+        if with_confidence:
+            mirrored = self._disparity(self.engine(image.flip(3)).flip(3), size)
+            confidence = _agreement(self._disparity(sigmoid, size), mirrored).cpu().numpy()
         scale = scale_of(self.card, camera, self.size)
         disparity: NDArray[np.float32] = (
             (self._disparity(sigmoid, size) / scale.factor).cpu().numpy()
@@ -79,6 +97,7 @@ class DepthEstimator:
             disparity=disparity,
             scale=scale.label,
             camera=None if camera is None else camera.resized(*size),
+            confidence=confidence,
         )
 
     @torch.inference_mode()
@@ -87,3 +106,9 @@ class DepthEstimator:
         if tuple(sigmoid.shape[-2:]) != size:
             sigmoid = F.interpolate(sigmoid, size, mode="bilinear", align_corners=False)
         return scaled_disparity(sigmoid, self.card.min_depth, self.card.max_depth)[0, 0]
+
+
+def _agreement(one: Tensor, other: Tensor) -> Tensor:
+    """The smaller over the larger of two disparities, 0 where either is not finite."""
+    ratio = torch.minimum(one, other) / torch.maximum(one, other)
+    return ratio.nan_to_num(0.0, 0.0, 0.0).clamp(0.0, 1.0)

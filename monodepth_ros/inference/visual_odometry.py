@@ -6,17 +6,15 @@ import os
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
-from monodepth_ros.inference.scale import RELATIVE, scale_of
-from monodepth_ros.inference.torch_engine import Precision, TorchEngine
-from monodepth_ros.inference.zoo import resolve
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.network_input import check_frame
+from monodepth_ros.inference.scale import RELATIVE
+from monodepth_ros.inference.torch_engine import Precision
 
 
 class VisualOdometry:
@@ -34,11 +32,9 @@ class VisualOdometry:
         size: tuple[int, int] | None = None,
         precision: Precision = "fp32",
     ) -> None:
-        self.engine = TorchEngine.load(resolve(model), device, precision)
-        self.card = self.engine.card
-        if not self.engine.has_pose:
-            raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
-        self.size = network_size(self.card, size)
+        self._estimator = MotionEstimator(model, device, size, precision)
+        self.engine, self.card = self._estimator.engine, self._estimator.card
+        self.size = self._estimator.size
         self.reset()
 
     def reset(self) -> None:
@@ -63,9 +59,11 @@ class VisualOdometry:
         """
         check_frame(rgb, camera)
         self._check_continues(rgb, stamp)
-        current = to_network_input(rgb, self.size, self.engine.device)
+        current = self._estimator.prepared(rgb)
         if self._previous is not None:
-            self._T_world_camera = self._T_world_camera @ self._step(current, camera)
+            step = self._estimator.motion(self._previous, current, camera)
+            self._T_world_camera = self._T_world_camera @ step
+            self.scale = self._estimator.scale(camera).label
         self._previous = current
         self._image_size = (rgb.shape[0], rgb.shape[1])
         self._stamp = stamp
@@ -78,17 +76,3 @@ class VisualOdometry:
             raise UserError(f"a {width}x{height} frame follows {was} ones: reset odometry first")
         if stamp is not None and self._stamp is not None and stamp <= self._stamp:
             raise UserError(f"stamp {stamp} ns follows {self._stamp} ns: reset odometry first")
-
-    def _step(self, current: Tensor, camera: PinholeCamera | None) -> NDArray[np.float64]:
-        """``T_previous_current``: the inverse of what the network gives."""
-        assert self._previous is not None
-        axis_angle, translation = self.engine.motion(self._previous, current)
-        scale = scale_of(self.card, camera, self.size)
-        self.scale = scale.label
-        # Double precision keeps long chains of rotations orthonormal.
-        T_current_previous = se3.from_axis_angle_translation(
-            axis_angle[0].double().cpu(), translation[0].double().cpu() * scale.factor
-        )
-        if not torch.isfinite(T_current_previous).all():
-            raise ArithmeticError(f"model {self.card.name} gave a motion that is not finite")
-        return se3.inverse(T_current_previous).numpy()

@@ -1,4 +1,4 @@
-"""From an image message to the messages of its depth: what the depth node does with a frame."""
+"""From a rectified image to the messages of its depth: what the depth node does with a frame."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.preview import colourise
-from monodepth_ros.nodes.camera_info import camera_from_info, info_of_camera
-from monodepth_ros.nodes.messages import (
-    decode_compressed,
-    decode_image,
-    encode_depth,
-    encode_image,
-)
+from monodepth_ros.nodes.camera_info import info_of_camera
+from monodepth_ros.nodes.messages import encode_depth, encode_image
 from monodepth_ros.nodes.point_cloud import CloudMaker
+from monodepth_ros.nodes.rectified_frames import RectifiedFrame
 
 
 @dataclass(frozen=True)
@@ -29,12 +24,13 @@ class Wanted:
 
     depth: bool = True
     points: bool = False
+    confidence: bool = False
     preview: bool = False
 
     @property
     def anything(self) -> bool:
         """Whether the network has to run at all."""
-        return self.depth or self.points or self.preview
+        return self.depth or self.points or self.confidence or self.preview
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,7 @@ class DepthMessages:
     camera_info: CameraInfo
     depth: Image | None
     points: PointCloud2 | None
+    confidence: Image | None
     preview: Image | None
 
 
@@ -56,69 +53,75 @@ class OutputSettings:
     points_colour: bool = True
 
 
+@dataclass(frozen=True)
+class FrameDepth:
+    """Depth HxW in the model's unit, its confidence if wanted, and the camera of that size."""
+
+    depth: NDArray[np.float32]
+    confidence: NDArray[np.float32] | None
+    camera: PinholeCamera
+
+
+_CloudsOf = tuple[PinholeCamera, int, tuple[int, ...]]  # camera of the image, stride, depth's size
+
+
 class DepthPipeline:
-    """Keeps what is computed once for a camera: the rectification, and the rays of the points."""
+    """Keeps what is computed once for a camera: the rays of its points."""
 
-    def __init__(self, estimator: DepthEstimator, settings: OutputSettings) -> None:
+    def __init__(self, estimator: DepthEstimator) -> None:
         self.estimator = estimator
-        self.settings = settings
-        self._camera: PinholeCamera | None = None
-        self._info_values: tuple[object, ...] = ()
-        self._rectifier: Rectifier | None = None
         self._clouds: CloudMaker | None = None
+        self._clouds_of: _CloudsOf | None = None
 
-    def process(
-        self, message: Image | CompressedImage, info: CameraInfo, wanted: Wanted
-    ) -> DepthMessages:
-        """Depth of an image seen by the camera of ``info``.
-
-        UserError for an image that cannot be decoded and for a camera that does not fit it.
-        """
-        compressed = isinstance(message, CompressedImage)
-        rgb = decode_compressed(message) if compressed else decode_image(message)
-        camera = self._camera_of(info, rgb.shape[0], rgb.shape[1])
-        if self._rectifier is not None:
-            rgb = self._rectifier.image(rgb)
-        prediction = self.estimator.estimate(rgb, camera)
+    def depth(self, frame: RectifiedFrame, wanted: Wanted) -> FrameDepth:
+        """Run the network."""
+        prediction = self.estimator.estimate(frame.rgb, frame.camera, wanted.confidence)
         depth = prediction.depth
-        header = message.header
-        depth_camera = camera.resized(*depth.shape)
-        return DepthMessages(
-            camera_info=info_of_camera(depth_camera, header),
-            depth=encode_depth(depth, self.settings.encoding, header) if wanted.depth else None,
-            points=self._points(depth, rgb, depth_camera, message) if wanted.points else None,
-            preview=(
-                encode_image(colourise(prediction.disparity), "bgr8", header)
-                if wanted.preview
-                else None
-            ),
-        )
+        return FrameDepth(depth, prediction.confidence, frame.camera.resized(*depth.shape))
 
-    def _camera_of(self, info: CameraInfo, height: int, width: int) -> PinholeCamera:
-        """The rectified camera of the images; all that hangs on it anew when it changes."""
-        roi = info.roi
-        values = (height, width, info.height, info.width, info.distortion_model, *info.k, *info.d)
-        values += (info.binning_x, info.binning_y)
-        values += (roi.x_offset, roi.y_offset, roi.width, roi.height)
-        if self._camera is None or values != self._info_values:
-            camera = camera_from_info(info, height, width)
-            self._rectifier = Rectifier(camera) if camera.distorted else None
-            self._camera, self._clouds = camera.undistorted(), None
-            self._info_values = values
-        return self._camera
+    def messages(
+        self,
+        frame: RectifiedFrame,
+        seen: FrameDepth,
+        factor: float,
+        wanted: Wanted,
+        settings: OutputSettings,
+    ) -> DepthMessages:
+        """What is published of ``seen``, with ``factor`` metres to its unit."""
+        header, depth = frame.header, seen.depth
+        if factor != 1.0:
+            depth = depth * np.float32(factor)
+        preview = confidence = None
+        if wanted.confidence and seen.confidence is not None:
+            confidence = encode_depth(seen.confidence, "32FC1", header)
+        if wanted.preview:
+            preview = encode_image(colourise(np.reciprocal(depth)), "bgr8", header)
+        return DepthMessages(
+            camera_info=info_of_camera(seen.camera, header),
+            depth=encode_depth(depth, settings.encoding, header) if wanted.depth else None,
+            points=self._points(frame, depth, seen.camera, settings) if wanted.points else None,
+            confidence=confidence,
+            preview=preview,
+        )
 
     def _points(
         self,
+        frame: RectifiedFrame,
         depth: NDArray[np.float32],
-        rgb: NDArray[np.uint8],
         camera: PinholeCamera,
-        message: Image | CompressedImage,
+        settings: OutputSettings,
     ) -> PointCloud2:
-        if self._clouds is None:
-            self._clouds = CloudMaker(camera, self.settings.points_stride)
+        of = (frame.camera, settings.points_stride, depth.shape)
+        if self._clouds is None or self._clouds_of is None or not _same(of, self._clouds_of):
+            self._clouds, self._clouds_of = CloudMaker(camera, settings.points_stride), of
         colours = None
-        if self.settings.points_colour:
+        if settings.points_colour:
             # Of the same size it is the image itself, bit by bit.
-            resized = cv2.resize(rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
+            resized = cv2.resize(frame.rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
             colours = np.asarray(resized, np.uint8)
-        return self._clouds.message(depth, message.header, colours)
+        return self._clouds.message(depth, frame.header, colours)
+
+
+def _same(one: _CloudsOf, other: _CloudsOf) -> bool:
+    # A camera is one object for as long as nothing about it changes, see FrameRectifier.
+    return one[0] is other[0] and one[1:] == other[1:]

@@ -1,5 +1,6 @@
 """A tiny model folder with random weights."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import torch
 from monodepth_ros.inference.checkpoint import save_model
 from monodepth_ros.inference.model_card import ModelCard, Provenance
 from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+
+# Tests are imported by file, so their shared modules need their folder on the path.
+sys.path.insert(0, str(Path(__file__).parent))
 
 ARCHITECTURE = "monodepth2-slim"
 

@@ -121,3 +121,24 @@ def test_what_the_network_cannot_tell_is_nan(model):
 def test_what_is_no_frame_is_refused(model, wrong):
     with pytest.raises((TypeError, ValueError), match="frame"):
         DepthEstimator(model, "cpu").estimate(wrong)
+
+
+def test_confidence_compares_with_the_mirrored_image(model):
+    estimator = DepthEstimator(model, "cpu")
+    rgb = frame(64, 96)
+    prediction = estimator.estimate(rgb, with_confidence=True)
+    other = estimator.estimate(rgb[:, ::-1]).disparity[:, ::-1]
+    expected = np.minimum(prediction.disparity, other) / np.maximum(prediction.disparity, other)
+    np.testing.assert_allclose(prediction.confidence, expected, rtol=1e-4)
+    assert prediction.confidence.dtype == np.float32
+    assert 0 < prediction.confidence.min() and prediction.confidence.max() <= 1
+    plain = estimator.estimate(rgb)
+    assert plain.confidence is None
+    np.testing.assert_array_equal(plain.depth, prediction.depth)
+
+
+def test_a_mirrored_image_has_the_mirrored_confidence(model):
+    estimator = DepthEstimator(model, "cpu", output_size="image")
+    rgb = frame(40, 60)
+    one, other = (estimator.estimate(i, with_confidence=True) for i in (rgb, rgb[:, ::-1]))
+    np.testing.assert_allclose(one.confidence, other.confidence[:, ::-1], rtol=1e-3)

@@ -1,0 +1,236 @@
+"""A live camera's pose: the pose network's motions, with standstill, gaps and uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.nn import functional as F
+
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.network_input import check_frame
+
+Event = Literal["start", "motion", "standstill", "bridge", "gap"]
+Matrix = NDArray[np.float64]
+_SECOND = 1_000_000_000  # nanoseconds
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """What a motion may be, and how far it is trusted.
+
+    Noise is the standard deviation of a step: a share of what was moved, a share of how much was
+    turned, as a turn looks much like a sideways motion, and what is left when hardly anything
+    moves. The shares are measured, see docs/odometry.md.
+    """
+
+    standstill: float = 0.25  # network pixels: what moves the image less is no motion
+    longest_step: float = 0.5  # seconds; the network has not learnt motions over longer gaps
+    longest_bridge: float = 2.0  # seconds that the last velocity is believed
+    late: float = 1.0  # seconds: an older stamp is a late frame, one older still another clock
+    translation_noise: float = 0.25  # of the translation
+    rotation_noise: float = 0.15  # of the rotation
+    turning_noise: float = 0.5  # metres for each radian turned
+    translation_floor: float = 0.005  # metres
+    rotation_floor: float = 0.001  # radians
+    fastest: float = 2.0  # m/s, and rad/s: how far a gap can have carried the camera
+
+
+@dataclass(frozen=True)
+class TrackedPose:
+    """Where the camera is after a frame, and what was made of the frame.
+
+    ``covariance`` 6x6 is of the position and of the rotation about the world's axes; ``velocity``
+    (linear, angular) and its covariance are in the camera's frame, per second. ``distance`` is the
+    length of the step in the model's own unit, before ``factor``.
+    """
+
+    stamp: int
+    T_world_camera: Matrix
+    covariance: Matrix
+    velocity: NDArray[np.float64]
+    velocity_covariance: Matrix
+    event: Event
+    since: int  # the stamp from which the step led here
+    distance: float
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """The frame that the next motion is measured from: the last at which something moved."""
+
+    image: Tensor
+    outline: Tensor
+    stamp: int
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What was made of a frame."""
+
+    event: Event
+    distance: float = 0.0
+    velocity_covariance: Matrix = field(default_factory=lambda: np.zeros((6, 6)))
+
+
+class CameraTracker:
+    """``T_world_camera`` of frame after frame, whatever the camera does; the first is the world.
+
+    Frames may come late, twice or never. A pair of frames further apart than the network has learnt
+    is bridged by the last velocity or declared a gap, with a covariance that says so.
+    """
+
+    def __init__(self, estimator: MotionEstimator, settings: TrackerSettings | None = None) -> None:
+        self.estimator = estimator
+        self.settings = settings or TrackerSettings()
+        self.restarts = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew: the next frame is the new world."""
+        self._reference: _Reference | None = None
+        self._camera: PinholeCamera | None = None
+        self._latest = 0
+        self._velocity = np.zeros(6)
+        self.begin_here()
+
+    def begin_here(self) -> None:
+        """Make the latest camera the world, and go on from it."""
+        self._T = np.eye(4)
+        self._covariance = np.zeros((6, 6))
+
+    def add(
+        self, rgb: NDArray[np.uint8], camera: PinholeCamera, stamp: int, factor: float = 1.0
+    ) -> TrackedPose | None:
+        """The pose after the frame ``rgb`` (uint8 HxWx3), taken at ``stamp`` nanoseconds.
+
+        ``factor`` makes metres of the model's unit. None for a frame that came late or twice. A
+        stamp far back, or another camera, starts anew.
+        """
+        check_frame(rgb, camera)
+        if self._reference is not None:
+            behind = (self._latest - stamp) / _SECOND
+            if 0 <= behind < self.settings.late:
+                return None
+            if behind >= self.settings.late or not _same_camera(camera, self._camera):
+                self.restarts += 1
+                self.reset()
+        image = self.estimator.prepared(rgb)
+        current = _Reference(image, _outline(image), stamp)
+        since = self._latest if self._reference is not None else stamp
+        if self._reference is None:
+            self._camera, self._reference = camera, current
+            step = _Step("start")
+        else:
+            step = self._step(self._reference, current, factor)
+        self._latest = stamp
+        return TrackedPose(
+            stamp,
+            self._T.copy(),
+            self._covariance.copy(),
+            self._velocity.copy(),
+            step.velocity_covariance,
+            step.event,
+            since,
+            step.distance,
+        )
+
+    def _step(self, reference: _Reference, current: _Reference, factor: float) -> _Step:
+        settings = self.settings
+        elapsed = (current.stamp - self._latest) / _SECOND
+        if elapsed > settings.longest_step:
+            self._reference = current
+            return self._over_a_gap(elapsed)
+        if _shift(reference.outline, current.outline) < settings.standstill:
+            self._velocity = np.zeros(6)
+            return _Step("standstill", velocity_covariance=self._noise(np.eye(4)) / elapsed**2)
+        motion = self.estimator.motion(reference.image, current.image, self._camera)
+        distance = float(np.linalg.norm(motion[:3, 3]))
+        motion[:3, 3] *= factor
+        # A creeping camera moves on from an older frame; one that stood has only just begun to.
+        creeping = (current.stamp - reference.stamp) / _SECOND
+        duration = creeping if creeping <= settings.longest_step else elapsed
+        self._reference = current
+        noise = self._noise(motion)
+        self._move(motion, noise)
+        self._velocity = _twist(motion) / duration
+        return _Step("motion", distance, noise / duration**2)
+
+    def _over_a_gap(self, elapsed: float) -> _Step:
+        """Go on as before through a short gap; stay, and say so, in a long one."""
+        possible = np.eye(6) * self.settings.fastest**2
+        if elapsed <= self.settings.longest_bridge:
+            motion = _motion(self._velocity * elapsed)
+            self._move(motion, self._noise(motion) + possible * (elapsed / 2) ** 2)
+            return _Step("bridge", velocity_covariance=possible / 4)
+        self._velocity = np.zeros(6)
+        self._move(np.eye(4), possible * elapsed**2)
+        return _Step("gap", velocity_covariance=possible)
+
+    def _noise(self, step: Matrix) -> Matrix:
+        """6x6 covariance of a step, in the frame that it starts from."""
+        settings = self.settings
+        moved, turned = np.linalg.norm(step[:3, 3]), np.linalg.norm(_twist(step)[3:])
+        translation = settings.translation_noise * moved + settings.turning_noise * turned
+        translation += settings.translation_floor
+        rotation = settings.rotation_noise * turned + settings.rotation_floor
+        return np.diag([translation**2] * 3 + [rotation**2] * 3)
+
+    def _move(self, step: Matrix, noise: Matrix) -> None:
+        """Chain a step, and carry the covariance along.
+
+        An error of the heading swings what comes after it: to first order the position's error
+        grows by the cross product of the heading's error and the step.
+        """
+        R = self._T[:3, :3]
+        swing = np.eye(6)
+        swing[:3, 3:] = -_cross(R @ step[:3, 3])
+        turned = np.kron(np.eye(2), R)
+        self._covariance = swing @ self._covariance @ swing.T + turned @ noise @ turned.T
+        self._T = self._T @ step
+
+
+_POOL = 4  # network pixels along the side of a cell of an outline
+
+
+def _outline(image: Tensor) -> Tensor:
+    """The grey image ``(H/4, W/4)`` of ``(1, 3, H, W)`` without its mean: noise averages out."""
+    grey = F.avg_pool2d(image.mean(1, keepdim=True), _POOL)[0, 0]
+    return grey - grey.mean()
+
+
+def _shift(one: Tensor, other: Tensor) -> float:
+    """About how many network pixels the image has moved: the difference over the gradient."""
+    gradient = one.diff(dim=0).abs().mean() + one.diff(dim=1).abs().mean()
+    shift = (other - one).abs().mean() / (gradient / 2).clamp(min=1e-6)
+    return float(shift) * _POOL
+
+
+def _same_camera(one: PinholeCamera, other: PinholeCamera | None) -> bool:
+    if one is other:
+        return True
+    same_size = other is not None and (one.height, one.width) == (other.height, other.width)
+    return same_size and other is not None and np.allclose(one.K, other.K, rtol=1e-6)
+
+
+def _twist(motion: Matrix) -> NDArray[np.float64]:
+    """Translation and axis-angle of a 4x4 motion."""
+    turn = Rotation.from_matrix(motion[:3, :3]).as_rotvec()
+    return np.concatenate([motion[:3, 3], turn])
+
+
+def _motion(twist: NDArray[np.float64]) -> Matrix:
+    motion = np.eye(4)
+    motion[:3, 3] = twist[:3]
+    motion[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix()
+    return motion
+
+
+def _cross(v: NDArray[np.float64]) -> Matrix:
+    x, y, z = v
+    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])

@@ -1,0 +1,107 @@
+"""The ground below a camera: a plane through the lower part of its depth image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.geometry.camera import PinholeCamera
+
+
+@dataclass(frozen=True)
+class GroundPlaneSettings:
+    """What counts as ground."""
+
+    top: float = 0.55  # ground is looked for below this share of the image's height
+    largest_tilt: float = 30.0  # degrees between the camera's y axis and down
+    tolerance: float = 0.05  # of the distance to the plane, relative to it
+    smallest_share: float = 0.35  # of the pixels looked at that the plane must hold
+    planes: int = 100
+    pixels: int = 1500
+    seed: int = 0
+
+
+def ground_height(
+    depth: NDArray[np.float32], camera: PinholeCamera, settings: GroundPlaneSettings | None = None
+) -> float | None:
+    """The camera's height above the ground in the unit of ``depth`` HxW; None without ground.
+
+    A plane is drawn through three pixels at a time and the one that holds most pixels is fitted to
+    them (Fischler and Bolles, RANSAC, 1981).
+    """
+    settings = settings or GroundPlaneSettings()
+    generator = np.random.default_rng(settings.seed)
+    points = _points(depth, camera, settings, generator)
+    if len(points) < 30:
+        return None
+    down = np.array([0.0, 1.0, 0.0])
+    level = np.cos(np.radians(settings.largest_tilt))
+
+    corners = points[generator.integers(0, len(points), (settings.planes, 3))]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(normals, axis=1)
+    proper = lengths > 1e-9 * np.linalg.norm(corners[:, 0], axis=1) ** 2
+    normals, corner = normals[proper] / lengths[proper, None], corners[proper, 0]
+    normals *= np.where(normals @ down < 0, -1.0, 1.0)[:, None]
+    heights = np.einsum("ij,ij->i", normals, corner)
+    possible = (normals @ down >= level) & (heights > 0)
+    normals, heights = normals[possible], heights[possible]
+    if not len(normals):
+        return None
+    held = _held(points, normals, heights, settings.tolerance)
+    best = int(held.sum(0).argmax())
+    inliers = held[:, best]
+    for _ in range(3):  # the fit moves the plane, and with it what it holds
+        fitted = _fit(points[inliers])
+        if fitted is None or fitted[0] @ down < level:
+            return None
+        normal, height = fitted
+        inliers = _held(points, normal[None], np.array([height]), settings.tolerance)[:, 0]
+        if inliers.mean() < settings.smallest_share:
+            return None
+    return float(height)
+
+
+def _points(
+    depth: NDArray[np.float32],
+    camera: PinholeCamera,
+    settings: GroundPlaneSettings,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Some points (N, 3) of the lower part of the image, in the camera's frame."""
+    height, width = depth.shape
+    top = int(settings.top * height)
+    chosen = generator.integers(0, (height - top) * width, settings.pixels)
+    y, x = top + chosen // width, chosen % width
+    z = depth[y, x].astype(np.float64)
+    seen = np.isfinite(z) & (z > 0)
+    pixels = np.stack([x, y, np.ones_like(x)])[:, seen]
+    return (np.linalg.inv(camera.K) @ pixels * z[seen]).T
+
+
+def _held(
+    points: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    tolerance: float,
+) -> NDArray[np.bool_]:
+    """(N, P): whether a ray meets the plane where its point is, up to ``tolerance`` of its depth.
+
+    Relative to the depth and not to the height: a network errs by a share of the distance.
+    """
+    seen = points @ normals.T
+    return np.asarray(np.abs(seen - heights) <= tolerance * heights)
+
+
+def _fit(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] | None:
+    """Normal (down) and height of the plane that ``points`` are nearest to, each by its depth."""
+    if len(points) < 10:
+        return None
+    # n . p = h, so (n / h) . p = 1: by the ratio of depths, which is how a network errs.
+    scaled, *_ = np.linalg.lstsq(points, np.ones(len(points)), rcond=None)
+    length = np.linalg.norm(scaled)
+    if not np.isfinite(length) or length == 0:
+        return None
+    return scaled / length, float(1 / length)

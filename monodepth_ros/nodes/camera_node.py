@@ -1,0 +1,250 @@
+"""What the nodes of a camera share: life cycle, subscriptions, the worker and diagnostics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.lifecycle import LifecycleNode, LifecycleState, Publisher, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.task import Future
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.diagnostics import diagnostics
+from monodepth_ros.nodes.frame_statistics import FrameStatistics
+from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
+from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
+
+CAMERA_PARAMETERS = (
+    ParameterSpec("autostart", True, "configure and activate without being told to"),
+    ParameterSpec(
+        "model", "demo", "name or folder of the model; ~/reload takes a new one up", read_only=False
+    ),
+    ParameterSpec("device", "auto", "auto, cpu, cuda or cuda:N"),
+    ParameterSpec("precision", "fp32", "of the network", choices=("fp32", "fp16", "bf16")),
+    ParameterSpec("image_transport", "raw", "what the camera sends", choices=("raw", "compressed")),
+    ParameterSpec(
+        "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
+    ),
+)
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_STOP_WITHIN = 1.5  # seconds that the frame under way has to end
+_LOG_AGAIN = 1.0  # seconds between two lines in the log
+
+
+class CameraNode(LifecycleNode):
+    """Hands the newest image to a worker of its own, so that the executor never waits for it.
+
+    A node of a camera says what it loads and publishes, when there is work, and what is done with a
+    frame: `load`, `use`, `open`, `close`, `wanted`, `process`, `facts`.
+    """
+
+    def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
+        super().__init__(name, **options)
+        self._statistics = FrameStatistics()
+        self._info: CameraInfo | None = None
+        self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
+        self._of_activity: list[Any] = []  # subscriptions that only an active node has
+        self._results: dict[str, Publisher] = {}
+        self._logged = -_LOG_AGAIN
+        declare_parameters(self, (*CAMERA_PARAMETERS, *parameters))
+        # Not bound to the node's state: one that could not be configured tells why.
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(self.value("diagnostics_period"), self._report)
+        self.create_service(Trigger, "~/reload", self._reload)
+        if self.value("autostart"):
+            self._autostart = self.create_timer(0.0, self._start_by_itself)
+
+    # What a node of a camera is made of.
+
+    def load(self) -> Any:
+        """Load the model and what hangs on it. UserError with the reason where it cannot be."""
+        raise NotImplementedError
+
+    def use(self, loaded: Any) -> None:
+        """Work with what `load` has given from now on; ``None`` gives its memory back."""
+        raise NotImplementedError
+
+    def open(self) -> None:
+        """Create what the node publishes, and listens to besides the camera. UserError likewise."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Undo `open`, but for what `publishes` has created; also where it was never called."""
+        raise NotImplementedError
+
+    def wanted(self) -> bool:
+        """Whether there is any work to do for the next image."""
+        raise NotImplementedError
+
+    def process(self, message: Image | CompressedImage, info: CameraInfo) -> bool:
+        """Publish what follows from one image; whether anything did. On the worker's thread."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, str]:
+        """What diagnostics say besides rates and latencies."""
+        raise NotImplementedError
+
+    def publishes(self, kind: type, topic: str) -> None:
+        """Publish ``topic`` while the node is active, reliably, which serves every subscriber."""
+        self._results[topic] = self.create_lifecycle_publisher(
+            kind,
+            topic,
+            QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def publish(self, topic: str, message: Any) -> None:
+        """Send a message, unless it is ``None``."""
+        if message is not None:
+            self._results[topic].publish(message)
+
+    def listened(self, topic: str) -> bool:
+        """Whether anybody subscribes to one of this node's topics."""
+        return bool(self._results[topic].get_subscription_count() > 0)
+
+    def listens(self, kind: type, topic: str, callback: Any) -> None:
+        """Subscribe to the newest of a sensor's ``topic``, until the node is deactivated."""
+        self._of_activity.append(
+            self.create_subscription(
+                kind,
+                topic,
+                callback,
+                QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+        )
+
+    def value(self, name: str) -> Any:
+        """The value of a parameter."""
+        return self.get_parameter(name).value
+
+    def trouble(self, reason: str) -> None:
+        """Count a frame that came to nothing; log why, at most once a second."""
+        self._statistics.failed(reason)
+        now = time.monotonic()
+        if now >= self._logged + _LOG_AGAIN:
+            self._logged = now
+            self.get_logger().error(reason)
+
+    # The life of a node.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model; fails with the reason where it cannot be."""
+        try:
+            self.use(self.load())
+            self.open()
+        except UserError as error:
+            self._give_back()
+            self.trouble(f"cannot configure: {error}")
+            return _FAILURE
+        return _SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the camera."""
+        self._worker = LatestFrameWorker(self._work_on, self._on_error)
+        compressed = self.value("image_transport") == "compressed"
+        self.listens(
+            CompressedImage if compressed else Image,
+            "image_raw/compressed" if compressed else "image_raw",
+            self._on_image,
+        )
+        self.listens(CameraInfo, "camera_info", self._on_camera_info)
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening, and let the frame under way end."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give the model's memory back."""
+        self._stop()
+        self._give_back()
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleaning up."""
+        return self.on_cleanup(state)
+
+    def destroy_node(self) -> None:
+        """Stop the worker before what it publishes with is gone."""
+        self._stop()
+        super().destroy_node()
+
+    def _start_by_itself(self) -> None:
+        self.destroy_timer(self._autostart)
+        if self.trigger_configure() == _SUCCESS:
+            self.trigger_activate()
+
+    def _stop(self) -> None:
+        for subscription in self._of_activity:
+            self.destroy_subscription(subscription)
+        self._of_activity = []
+        if self._worker is not None:
+            if not self._worker.stop(_STOP_WITHIN):
+                self.get_logger().warning("the frame under way is not finished")
+            self._worker = None
+
+    def _give_back(self) -> None:
+        self.close()
+        for publisher in self._results.values():
+            self.destroy_publisher(publisher)
+        self._results, self._info = {}, None
+        self.use(None)
+
+    async def _reload(self, request: Trigger.Request, response: Trigger.Response) -> Any:
+        """Load the model that the parameter names now; the former one works until it is there."""
+        done: Any = Future(executor=self.executor)
+
+        def work() -> None:
+            try:
+                done.set_result((self.load(), ""))
+            except UserError as error:
+                done.set_result((None, str(error)))
+            except Exception as error:  # whatever it is, the caller waits for an answer
+                done.set_result((None, f"{type(error).__name__}: {error}"))
+
+        threading.Thread(target=work, name="reload", daemon=True).start()
+        loaded, reason = await done
+        if loaded is not None:
+            self.use(loaded)
+        response.success = loaded is not None
+        response.message = reason or f"model {self.value('model')} is in use"
+        return response
+
+    def _on_camera_info(self, info: CameraInfo) -> None:
+        self._info = info
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._statistics.arrived(time.monotonic())
+        if self._worker is not None and self.wanted():
+            self._worker.offer(message)
+
+    def _work_on(self, message: Image | CompressedImage) -> None:
+        """On the worker's thread."""
+        if self._info is None:
+            raise UserError("no camera_info has come yet")
+        if self.process(message, self._info):
+            taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
+            latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
+            self._statistics.published(time.monotonic(), latency)
+
+    def _on_error(self, error: Exception) -> None:
+        self.trouble(
+            str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        )
+
+    def _report(self) -> None:
+        dropped = 0 if self._worker is None else self._worker.dropped
+        figures = self._statistics.figures(time.monotonic(), dropped)
+        stamp = self.get_clock().now().to_msg()
+        name = self.get_fully_qualified_name().lstrip("/")
+        self._diagnostics.publish(diagnostics(name, name, figures, self.facts(), stamp))

@@ -1,0 +1,116 @@
+"""From a camera's pose to the odometry of the robot that carries it."""
+
+from __future__ import annotations
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Pose, PoseStamped, Quaternion, Transform, TransformStamped
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.inference.camera_tracker import TrackedPose
+
+Matrix = NDArray[np.float64]
+
+# Of a camera that looks where its robot drives: x right, y down, z forward (REP 103) in a frame of
+# x forward, y left, z up.
+R_BASE_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+def base_from_camera(xyz: NDArray[np.float64], rpy: NDArray[np.float64]) -> Matrix:
+    """``T_base_camera`` of the optical frame of a camera mounted at ``xyz`` metres, turned by
+    ``rpy`` radians about the base's fixed axes; zeros: at the base, looking forward.
+    """
+    T = np.eye(4)
+    T[:3, 3] = xyz
+    T[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix() @ R_BASE_OPTICAL
+    return T
+
+
+def matrix_of(transform: Transform) -> Matrix:
+    """The 4x4 matrix of a transform message."""
+    q, t = transform.rotation, transform.translation
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+    T[:3, 3] = [t.x, t.y, t.z]
+    return T
+
+
+class BaseOdometry:
+    """Expresses the poses of a camera as those of its robot's base, from where the base began.
+
+    With the base in its ``odom`` frame at first, ``T_odom_base = T_bc T_world_camera T_bc^-1``.
+    """
+
+    def __init__(self, T_base_camera: Matrix, odom_frame: str, base_frame: str) -> None:
+        self.T_base_camera = T_base_camera
+        self.odom_frame, self.base_frame = odom_frame, base_frame
+
+    def pose(self, tracked: TrackedPose) -> Matrix:
+        """``T_odom_base``, 4x4."""
+        inverse = np.linalg.inv(self.T_base_camera)
+        return np.asarray(self.T_base_camera @ tracked.T_world_camera @ inverse)
+
+    def message(self, tracked: TrackedPose, stamp: Time) -> Odometry:
+        """Pose in the odom frame, velocity in the base frame, both with their covariance.
+
+        Errors of the camera's heading move a base that is not at the camera; both covariances are
+        carried over to first order.
+        """
+        R_bc = self.T_base_camera[:3, :3]
+        T_odom_base = self.pose(tracked)
+        message = Odometry()
+        message.header.stamp = stamp
+        message.header.frame_id = self.odom_frame
+        message.child_frame_id = self.base_frame
+        message.pose.pose = pose_message(T_odom_base)
+        # In the odom frame, from the camera to the base.
+        arm = -T_odom_base[:3, :3] @ self.T_base_camera[:3, 3]
+        message.pose.covariance = _carried(tracked.covariance, R_bc, arm).flatten().tolist()
+
+        linear, angular = R_bc @ tracked.velocity[:3], R_bc @ tracked.velocity[3:]
+        to_base = -self.T_base_camera[:3, 3]
+        linear = linear + np.cross(angular, to_base)
+        twist = message.twist.twist
+        twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
+        twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
+        covariance = _carried(tracked.velocity_covariance, R_bc, to_base)
+        message.twist.covariance = covariance.flatten().tolist()
+        return message
+
+
+def transform_message(odometry: Odometry) -> TransformStamped:
+    """The transform odom -> base that an odometry message states."""
+    message = TransformStamped()
+    message.header = odometry.header
+    message.child_frame_id = odometry.child_frame_id
+    position = odometry.pose.pose.position
+    translation = message.transform.translation
+    translation.x, translation.y, translation.z = position.x, position.y, position.z
+    message.transform.rotation = odometry.pose.pose.orientation
+    return message
+
+
+def stamped_pose(odometry: Odometry) -> PoseStamped:
+    """The pose of an odometry message, as a path holds it."""
+    return PoseStamped(header=odometry.header, pose=odometry.pose.pose)
+
+
+def pose_message(T: Matrix) -> Pose:
+    """A 4x4 matrix as a message."""
+    message = Pose()
+    position = message.position
+    position.x, position.y, position.z = map(float, T[:3, 3])
+    x, y, z, w = Rotation.from_matrix(T[:3, :3]).as_quat()
+    message.orientation = Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
+    return message
+
+
+def _carried(covariance: Matrix, R: Matrix, arm: Matrix) -> Matrix:
+    """A 6x6 covariance turned by ``R``, and then seen from a point that is ``arm`` away."""
+    x, y, z = arm
+    carry = np.eye(6)
+    carry[:3, 3:] = -np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turned = np.kron(np.eye(2), R)
+    return np.asarray(carry @ turned @ covariance @ turned.T @ carry.T)

@@ -1,0 +1,275 @@
+"""`odometry_node`: camera images in; the robot's motion out."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry, Path
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose, TrackerSettings
+from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.nodes.camera_node import CameraNode
+from monodepth_ros.nodes.engine_facts import engine_facts
+from monodepth_ros.nodes.mounting import MOUNTING_PARAMETERS, Mounting
+from monodepth_ros.nodes.odometry_messages import BaseOdometry, stamped_pose, transform_message
+from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
+from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
+from monodepth_ros.nodes.spinning import run_node
+
+_TRACKER = TrackerSettings()
+ODOMETRY_PARAMETERS = (
+    ParameterSpec("odom_frame", "odom", "frame of the poses: where the base was at first"),
+    *MOUNTING_PARAMETERS,
+    ParameterSpec("publish_tf", False, "odom -> base on TF as well; needs tf2_ros"),
+    ParameterSpec("path_length", 2000, "poses that the path keeps", minimum=1, maximum=100000),
+    ParameterSpec(
+        "standstill",
+        _TRACKER.standstill,
+        "network pixels; what moves the image less is no motion",
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    ParameterSpec(
+        "longest_step",
+        _TRACKER.longest_step,
+        "seconds between two images above which the network is not asked",
+        minimum=0.01,
+        maximum=60.0,
+    ),
+    ParameterSpec(
+        "longest_bridge",
+        _TRACKER.longest_bridge,
+        "seconds between two images up to which the last velocity is believed",
+        minimum=0.0,
+        maximum=60.0,
+    ),
+    ParameterSpec(
+        "fastest",
+        _TRACKER.fastest,
+        "m/s and rad/s: how far a gap can have carried the robot",
+        minimum=0.0,
+        maximum=1000.0,
+    ),
+    ParameterSpec(
+        "translation_noise",
+        _TRACKER.translation_noise,
+        "standard deviation of a step, as a share of it",
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    ParameterSpec(
+        "rotation_noise",
+        _TRACKER.rotation_noise,
+        "standard deviation of a turn, as a share of it",
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    ParameterSpec(
+        "turning_noise",
+        _TRACKER.turning_noise,
+        "standard deviation of a step, in metres for each radian turned",
+        minimum=0.0,
+        maximum=100.0,
+    ),
+    *SCALE_PARAMETERS,
+)
+_OF_TRACKER = (
+    "standstill",
+    "longest_step",
+    "longest_bridge",
+    "fastest",
+    "translation_noise",
+    "rotation_noise",
+    "turning_noise",
+)
+_DEPTH_EVERY = 5  # images between two looks at the ground, where the scale hangs on it
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """All that hangs on one model."""
+
+    tracker: CameraTracker
+    depth: DepthEstimator | None  # sees the ground, where the scale comes from the camera's height
+
+
+class OdometryNode(CameraNode):
+    """Chains the camera's motions into poses of the robot's base."""
+
+    def __init__(self, **options: Any) -> None:
+        self._loaded: _Loaded | None = None
+        self._scale: ScaleSource | None = None
+        self._mounting: Mounting | None = None
+        self._base: BaseOdometry | None = None
+        self._broadcaster: Any = None
+        self._frames = FrameRectifier()
+        self._restart = False  # asked for on the executor, done by the worker
+        self._events: dict[str, int] = {}
+        self._looked = 0
+        self._optical_frame = ""
+        super().__init__("odometry_node", ODOMETRY_PARAMETERS, **options)
+        self._path: deque[PoseStamped] = deque(maxlen=self.value("path_length"))
+        self.create_service(Trigger, "~/reset", self._reset)
+
+    def load(self) -> _Loaded:
+        """Load the pose network, and the depth network if the scale needs it."""
+        settings = TrackerSettings(**{name: self.value(name) for name in _OF_TRACKER})
+        motion = MotionEstimator(
+            self.value("model"), self.value("device"), precision=self.value("precision")
+        )
+        depth = None
+        if self.value("scale_source") == "camera_height":
+            depth = DepthEstimator(motion.engine, output_size="network")
+        return _Loaded(CameraTracker(motion, settings), depth)
+
+    def use(self, loaded: _Loaded | None) -> None:
+        """Track with what was loaded, from a new start."""
+        self._loaded = loaded
+        if loaded is not None:
+            engine = loaded.tracker.estimator.engine
+            self.get_logger().info(f"model {engine.card.name} on {engine.device}")
+
+    def open(self) -> None:
+        """Publish odometry, and listen to where metres and the mounting come from."""
+        self._scale = ScaleSource(self)
+        self._mounting = Mounting(self)
+        if self.value("publish_tf"):
+            self._broadcaster = _tf_broadcaster(self)
+        self.publishes(Odometry, "odom")
+        self.publishes(Path, "path")
+
+    def close(self) -> None:
+        """Undo `open`."""
+        if self._scale is not None:
+            self._scale.close()
+        if self._mounting is not None:
+            self._mounting.close()
+        self._scale = self._mounting = self._base = self._broadcaster = None
+
+    def wanted(self) -> bool:
+        """Always: a motion that nobody looked at is lost for good."""
+        return True
+
+    def process(self, message: Image | CompressedImage, info: CameraInfo) -> bool:
+        """Track one image and publish where the base is now."""
+        loaded, scale = self._loaded, self._scale
+        assert loaded is not None and scale is not None
+        frame = self._frames.frame(message, info)
+        base = self._base_of(frame.header.frame_id)
+        self._look_at_ground(loaded, scale, frame)
+        factor = scale.factor
+        tracked = self._track(loaded.tracker, frame, factor)
+        if tracked is None:
+            self._count("late or twice")
+            return False
+        self._note(tracked)
+        if tracked.event == "motion":
+            scale.add_motion(tracked.since, tracked.stamp, tracked.distance)
+        if factor is None:
+            return False
+        self._publish(base.message(tracked, frame.header.stamp))
+        return True
+
+    def facts(self) -> dict[str, str]:
+        """The model, the scale, and what became of the images."""
+        if self._loaded is None or self._scale is None:
+            return {}
+        engine = self._loaded.tracker.estimator.engine
+        events = {f"frames: {name}": str(count) for name, count in sorted(self._events.items())}
+        return {
+            **engine_facts(engine),
+            **self._scale.facts(engine.card.scale),
+            "mounting": "unknown" if self._mounting is None else self._mounting.source,
+            "restarts": str(self._loaded.tracker.restarts),
+            **events,
+        }
+
+    def _track(
+        self, tracker: CameraTracker, frame: RectifiedFrame, factor: float | None
+    ) -> TrackedPose | None:
+        """Odometry begins where metres are known: what came before could not be corrected later."""
+        if self._restart:
+            self._restart = False
+            tracker.reset()
+        tracked = tracker.add(
+            frame.rgb, frame.camera, frame.stamp, 1.0 if factor is None else factor
+        )
+        if factor is None:
+            tracker.begin_here()
+        return tracked
+
+    def _base_of(self, optical_frame: str) -> BaseOdometry:
+        """How the base follows from the camera: looked up once for each frame of a camera."""
+        assert self._mounting is not None
+        if self._base is None or optical_frame != self._optical_frame:
+            T_base_camera = self._mounting.T_base_camera(optical_frame)
+            self._base = BaseOdometry(
+                T_base_camera, self.value("odom_frame"), self.value("base_frame")
+            )
+            self._optical_frame = optical_frame
+        return self._base
+
+    def _look_at_ground(self, loaded: _Loaded, scale: ScaleSource, frame: RectifiedFrame) -> None:
+        if loaded.depth is None:
+            return
+        if scale.factor is None or self._looked % _DEPTH_EVERY == 0:
+            seen = loaded.depth.estimate(frame.rgb, frame.camera)
+            scale.add_depth(seen.depth, frame.camera.resized(*seen.depth.shape))
+        self._looked += 1
+
+    def _note(self, tracked: TrackedPose) -> None:
+        """Count what became of an image; a gap or a new start is said in the log, too."""
+        self._count(tracked.event)
+        seconds = (tracked.stamp - tracked.since) * 1e-9
+        if tracked.event == "gap":
+            self.get_logger().warning(
+                f"no image for {seconds:.1f} s: the motion meanwhile is unknown, and is not in odom"
+            )
+        elif tracked.event == "bridge":
+            self.get_logger().warning(f"no image for {seconds:.1f} s: bridged by the last velocity")
+        elif tracked.event == "start":
+            self._path.clear()
+            self.get_logger().info("odometry starts here")
+
+    def _count(self, event: str) -> None:
+        self._events = {**self._events, event: self._events.get(event, 0) + 1}
+
+    def _publish(self, odometry: Odometry) -> None:
+        self.publish("odom", odometry)
+        if self._broadcaster is not None:
+            self._broadcaster.sendTransform(transform_message(odometry))
+        self._path.append(stamped_pose(odometry))
+        if self.listened("path"):
+            self.publish("path", Path(header=odometry.header, poses=list(self._path)))
+
+    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Make the next image the new start."""
+        if self._loaded is None:
+            response.success, response.message = False, "no model is loaded"
+            return response
+        self._restart = True
+        response.success, response.message = True, "the next image is the new start"
+        return response
+
+
+def _tf_broadcaster(node: OdometryNode) -> Any:
+    """UserError where tf2_ros is not installed."""
+    try:
+        from tf2_ros import TransformBroadcaster
+    except ImportError:
+        raise UserError("publish_tf: tf2_ros is not installed") from None
+    return TransformBroadcaster(node)
+
+
+def main() -> None:
+    """Entry point of the ``odometry_node`` executable."""
+    sys.exit(run_node(OdometryNode))

@@ -1,0 +1,63 @@
+"""Image messages with their CameraInfo as what the networks take: RGB without distortion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.nodes.camera_info import camera_from_info
+from monodepth_ros.nodes.messages import decode_compressed, decode_image
+
+
+@dataclass(frozen=True)
+class RectifiedFrame:
+    """uint8 HxWx3 RGB, the camera that it is seen by, and the header of its message."""
+
+    rgb: NDArray[np.uint8]
+    camera: PinholeCamera
+    header: Header
+
+    @property
+    def stamp(self) -> int:
+        """Nanoseconds."""
+        return self.header.stamp.sec * 1_000_000_000 + self.header.stamp.nanosec
+
+
+class FrameRectifier:
+    """Decodes and rectifies; the tables of a camera are computed once, until it changes."""
+
+    def __init__(self) -> None:
+        self._camera: PinholeCamera | None = None
+        self._info_values: tuple[object, ...] = ()
+        self._rectifier: Rectifier | None = None
+
+    def frame(self, message: Image | CompressedImage, info: CameraInfo) -> RectifiedFrame:
+        """The image seen by the camera of ``info``.
+
+        UserError for an image that cannot be decoded and for a camera that does not fit it.
+        """
+        compressed = isinstance(message, CompressedImage)
+        rgb = decode_compressed(message) if compressed else decode_image(message)
+        camera = self._camera_of(info, rgb.shape[0], rgb.shape[1])
+        if self._rectifier is not None:
+            rgb = self._rectifier.image(rgb)
+        return RectifiedFrame(rgb, camera, message.header)
+
+    def _camera_of(self, info: CameraInfo, height: int, width: int) -> PinholeCamera:
+        """The rectified camera: the same object as long as nothing about it changes."""
+        roi = info.roi
+        values = (height, width, info.height, info.width, info.distortion_model, *info.k, *info.d)
+        values += (info.binning_x, info.binning_y)
+        values += (roi.x_offset, roi.y_offset, roi.width, roi.height)
+        if self._camera is None or values != self._info_values:
+            camera = camera_from_info(info, height, width)
+            self._rectifier = Rectifier(camera) if camera.distorted else None
+            self._camera = camera.undistorted()
+            self._info_values = values
+        return self._camera

@@ -1,0 +1,180 @@
+"""Where a node's metres come from: a parameter, a speed, the camera's height, another node."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from std_msgs.msg import Float64
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.metric_scale import CameraHeightScale, SpeedScale
+from monodepth_ros.nodes.parameters import ParameterSpec
+
+SCALE_PARAMETERS = (
+    ParameterSpec(
+        "scale_source",
+        "none",
+        "where metres come from: none (the model's own unit), fixed (scale_factor), speed (topic"
+        " speed), camera_height (ground seen from a known height), topic (topic scale of another"
+        " node)",
+        choices=("none", "fixed", "speed", "camera_height", "topic"),
+    ),
+    ParameterSpec(
+        "scale_factor",
+        0.0,
+        "metres per unit of the model: the factor of scale_source fixed, else the one to begin"
+        " with; 0 is unknown",
+        read_only=False,
+        minimum=0.0,
+        maximum=1e6,
+    ),
+    ParameterSpec(
+        "speed_type",
+        "Odometry",
+        "message type of the topic speed",
+        choices=("Odometry", "TwistStamped", "Twist"),
+    ),
+    ParameterSpec(
+        "camera_height",
+        0.0,
+        "metres from the ground up to the camera, for scale_source camera_height",
+        minimum=0.0,
+        maximum=100.0,
+    ),
+)
+_SPEED_TYPES = {"Odometry": Odometry, "TwistStamped": TwistStamped, "Twist": Twist}
+_KEPT = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+class ScaleSource:
+    """One factor for depth and odometry; a node that estimates it publishes it on ``scale``.
+
+    UserError for a source that lacks its parameter.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.name: str = node.get_parameter("scale_source").value
+        self._speed: SpeedScale | None = None
+        self._height: CameraHeightScale | None = None
+        self._followed: float | None = None
+        self._published: float | None = None
+        self._entities: list[Any] = []
+        self._lock = threading.Lock()  # speeds come on the executor, motions on the worker
+        begin = node.get_parameter("scale_factor").value
+        if self.name == "fixed" and begin <= 0:
+            raise UserError("scale_source fixed needs a scale_factor above 0")
+        if self.name == "camera_height":
+            height = node.get_parameter("camera_height").value
+            if height <= 0:
+                raise UserError("scale_source camera_height needs a camera_height above 0")
+            self._height = CameraHeightScale(height)
+        if self.name == "speed":
+            self._speed = SpeedScale()
+            kind = _SPEED_TYPES[node.get_parameter("speed_type").value]
+            self._entities.append(
+                node.create_subscription(kind, "speed", self._on_speed, qos_profile_sensor_data)
+            )
+        if self.name == "topic":
+            self._entities.append(node.create_subscription(Float64, "scale", self._on_scale, _KEPT))
+        self._publisher = None
+        if self.name in ("speed", "camera_height"):
+            self._publisher = node.create_publisher(Float64, "scale", _KEPT)
+
+    def close(self) -> None:
+        """Stop listening and publishing."""
+        for subscription in self._entities:
+            self._node.destroy_subscription(subscription)
+        if self._publisher is not None:
+            self._node.destroy_publisher(self._publisher)
+        self._entities, self._publisher = [], None
+
+    @property
+    def needs_motion(self) -> bool:
+        """Whether `add_motion` has to be called."""
+        return self._speed is not None
+
+    @property
+    def needs_depth(self) -> bool:
+        """Whether `add_depth` has to be called."""
+        return self._height is not None
+
+    @property
+    def factor(self) -> float | None:
+        """Metres per unit of the model, 1 without a source; None where they are not known yet."""
+        if self.name == "none":
+            return 1.0
+        estimate = self._estimate()
+        if estimate is not None:
+            return estimate
+        begin: float = self._node.get_parameter("scale_factor").value
+        return begin if begin > 0 else None
+
+    def add_motion(self, start: int, end: int, distance: float) -> None:
+        """A camera motion in the model's unit between two times in nanoseconds."""
+        if self._speed is not None:
+            with self._lock:
+                self._speed.add_motion(start, end, distance)
+            self._publish()
+
+    def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
+        """A depth image in the model's unit."""
+        if self._height is not None:
+            with self._lock:
+                self._height.add_depth(depth, camera)
+            self._publish()
+
+    def facts(self, card_scale: str) -> dict[str, str]:
+        """What diagnostics say of it; ``card_scale`` is what the model's card says."""
+        factor = self.factor
+        if self.name == "none":
+            return {"scale": card_scale, "scale source": "none", "scale factor": "1"}
+        known = "not known yet" if factor is None else f"{factor:.4g}"
+        label = "unknown" if factor is None else "metric"
+        return {"scale": label, "scale source": self.name, "scale factor": known}
+
+    def _estimate(self) -> float | None:
+        with self._lock:
+            if self._speed is not None:
+                return self._speed.factor
+            if self._height is not None:
+                return self._height.factor
+            return self._followed
+
+    def _publish(self) -> None:
+        """Tell others, when it has changed by more than a thousandth."""
+        factor = self._estimate()
+        if factor is None or self._publisher is None:
+            return
+        if self._published is None or abs(math.log(factor / self._published)) > 1e-3:
+            self._published = factor
+            self._publisher.publish(Float64(data=factor))
+
+    def _on_speed(self, message: Odometry | TwistStamped | Twist) -> None:
+        if isinstance(message, Odometry):
+            linear, stamp = message.twist.twist.linear, message.header.stamp
+        elif isinstance(message, TwistStamped):
+            linear, stamp = message.twist.linear, message.header.stamp
+        else:  # without a stamp, its arrival is the best that is known
+            linear, stamp = message.linear, self._node.get_clock().now().to_msg()
+        assert self._speed is not None
+        speed = math.sqrt(linear.x**2 + linear.y**2 + linear.z**2)
+        with self._lock:
+            self._speed.add_speed(stamp.sec * 1_000_000_000 + stamp.nanosec, speed)
+
+    def _on_scale(self, message: Float64) -> None:
+        if math.isfinite(message.data) and message.data > 0:
+            self._followed = message.data

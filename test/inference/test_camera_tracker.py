@@ -1,0 +1,148 @@
+"""The tracker on frames that come as they should, late, twice and never."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.camera_tracker import CameraTracker, TrackerSettings
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+
+CAMERA = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
+MS = 1_000_000
+GENERATOR = np.random.default_rng(0)
+STEP = 100 * MS
+
+
+def texture():
+    coarse = GENERATOR.integers(0, 256, (16, 24, 3))
+    return np.kron(coarse, np.ones((4, 4, 1))).astype(np.uint8)
+
+
+@pytest.fixture
+def tracker(model, monkeypatch):
+    """The network always says: a tenth of a unit forward, with a small turn to the right."""
+    estimator = MotionEstimator(model, "cpu")
+    motion = torch.tensor([[0.0, -0.05, 0.0]]), torch.tensor([[0.0, 0.0, -0.1]])
+    monkeypatch.setattr(estimator.engine, "motion", lambda first, second: motion)
+    return CameraTracker(estimator)
+
+
+def events(tracker, stamps, images=None):
+    images = images or [texture() for _ in stamps]
+    return [tracker.add(i, CAMERA, t) for i, t in zip(images, stamps, strict=True)]
+
+
+def test_motions_are_chained_with_their_factor(tracker):
+    poses = [tracker.add(texture(), CAMERA, k * STEP, factor=3.0) for k in range(4)]
+    assert [p.event for p in poses] == ["start", "motion", "motion", "motion"]
+    turn = Rotation.from_rotvec([0, 0.05, 0]).as_matrix()
+    step = np.eye(4)
+    step[:3, :3], step[:3, 3] = turn, turn @ [0, 0, 0.3]
+    np.testing.assert_allclose(poses[3].T_world_camera, np.linalg.matrix_power(step, 3), atol=1e-7)
+    np.testing.assert_allclose(poses[3].velocity[3:], [0, 0.5, 0], atol=1e-6)
+    assert np.linalg.norm(poses[3].velocity[:3]) == pytest.approx(3.0, rel=1e-6)
+    assert poses[3].distance == pytest.approx(0.1, rel=1e-6)
+    assert (poses[3].since, poses[3].stamp) == (2 * STEP, 3 * STEP)
+
+
+def test_a_camera_that_stands_stays_where_it_is_whatever_the_network_says(tracker):
+    image = texture()
+    noisy = [
+        np.clip(image + GENERATOR.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+        for _ in range(20)
+    ]
+    poses = events(tracker, range(0, 20 * STEP, STEP), noisy)
+    assert {p.event for p in poses[1:]} == {"standstill"}
+    np.testing.assert_array_equal(poses[-1].T_world_camera, np.eye(4))
+    assert not poses[-1].velocity.any() and not poses[-1].covariance.any()
+
+
+def test_brightness_that_changes_is_no_motion(tracker):
+    image = texture() // 2
+    poses = events(tracker, [0, STEP], [image, image + 30])
+    assert poses[1].event == "standstill"
+
+
+def test_creeping_adds_up_until_it_is_a_motion(tracker):
+    """Each frame moves the image by less than what counts; none of it may be lost."""
+    wide = np.kron(GENERATOR.integers(0, 256, (16, 60, 3)), np.ones((40, 40, 1))).astype(np.float32)
+    shrunk = [
+        wide[:640, k : k + 960].reshape(64, 10, 96, 10, 3).mean((1, 3)).astype(np.uint8)
+        for k in range(0, 12)  # a tenth of a pixel a frame
+    ]
+    found = [p.event for p in events(tracker, range(0, 12 * STEP, STEP), shrunk)]
+    assert found[1] == "standstill" and "motion" in found
+
+
+def test_a_frame_that_comes_twice_or_late_is_passed_over(tracker):
+    first = events(tracker, [0, STEP])
+    again = events(tracker, [STEP, STEP // 2])
+    assert again == [None, None]
+    following = events(tracker, [2 * STEP])[0]
+    assert following.event == "motion" and first[1].event == "motion"
+    assert tracker.restarts == 0
+
+
+def test_a_clock_that_jumps_back_starts_anew(tracker):
+    events(tracker, [10_000 * MS, 10_100 * MS])
+    pose = events(tracker, [50 * MS])[0]
+    assert pose.event == "start" and tracker.restarts == 1
+    np.testing.assert_array_equal(pose.T_world_camera, np.eye(4))
+
+
+def test_another_camera_starts_anew(tracker):
+    events(tracker, [0, STEP])
+    other = PinholeCamera.from_focal_length(96, 64, 90.0, 90.0, 48.0, 32.0)
+    assert tracker.add(texture(), other, 2 * STEP).event == "start"
+    larger = PinholeCamera.from_focal_length(192, 128, 160.0, 160.0, 96.0, 64.0)
+    assert tracker.add(
+        np.kron(texture(), np.ones((2, 2, 1), np.uint8)), larger, 3 * STEP
+    ).event == ("start")
+    assert tracker.restarts == 2
+
+
+def test_a_short_gap_is_bridged_by_the_last_velocity(tracker):
+    before = events(tracker, [0, STEP])[1]
+    after = events(tracker, [11 * STEP])[0]
+    assert after.event == "bridge" and after.distance == 0
+    travelled = np.linalg.norm(after.T_world_camera[:3, 3] - before.T_world_camera[:3, 3])
+    assert travelled == pytest.approx(1.0, rel=1e-6)
+    assert np.sqrt(after.covariance[0, 0]) > 0.9
+
+
+def test_a_long_gap_is_declared(tracker):
+    before = events(tracker, [0, STEP])[1]
+    after = events(tracker, [101 * STEP])[0]
+    assert after.event == "gap" and not after.velocity.any()
+    np.testing.assert_array_equal(after.T_world_camera, before.T_world_camera)
+    assert np.sqrt(after.covariance[0, 0]) == pytest.approx(20, rel=0.01)
+    assert events(tracker, [102 * STEP])[0].event == "motion"
+
+
+def test_the_covariance_is_that_of_many_noisy_chains(tracker, monkeypatch):
+    """First-order propagation against a thousand chains with the noise that it assumes."""
+    settings = TrackerSettings(translation_floor=0, rotation_floor=0)
+    tracker.settings = settings
+    poses = events(tracker, range(0, 15 * STEP, STEP))
+    turn = Rotation.from_rotvec([0, 0.05, 0])
+    step = turn.apply([0, 0, 0.1])
+    sigma = settings.translation_noise * 0.1 + settings.turning_noise * 0.05
+    angle = settings.rotation_noise * 0.05
+    ends = []
+    for _ in range(1000):
+        R, p = Rotation.identity(), np.zeros(3)
+        for _ in range(14):
+            p = p + R.apply(step + GENERATOR.normal(0, sigma, 3))
+            R = R * Rotation.from_rotvec(GENERATOR.normal(0, angle, 3)) * turn
+        ends.append(p)
+    expected = np.cov(np.array(ends).T)
+    np.testing.assert_allclose(poses[-1].covariance[:3, :3], expected, atol=0.15 * expected.max())
+
+
+def test_reset_forgets(tracker):
+    events(tracker, [0, STEP, 2 * STEP])
+    tracker.reset()
+    pose = events(tracker, [3 * STEP])[0]
+    assert pose.event == "start" and not pose.covariance.any()
