@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,3 +40,20 @@ def viewer(ros_environment: dict[str, str]) -> Iterator[Viewer]:
 
     with Viewer() as node:
         yield node
+
+
+@pytest.fixture
+def start_node(ros_environment: dict[str, str]) -> Iterator[Any]:
+    """Starts a node as a process, with parameters; what still runs at the end is killed."""
+    from viewer import start
+
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(executable: str, *parameters: str) -> subprocess.Popen[str]:
+        processes.append(start(executable, ros_environment, *parameters))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ import torch
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from viewer import CAMERA, RGB, Viewer, start
+from viewer import CAMERA, RGB, Viewer
 
 from monodepth_ros.geometry.projection import backproject
 from monodepth_ros.inference.depth_estimator import DepthEstimator
@@ -30,18 +28,9 @@ OUTPUTS = {
 
 
 @pytest.fixture
-def depth_node(ros_environment: dict[str, str]) -> Iterator[Any]:
-    """Starts the node with parameters; what still runs at the end is killed."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def run(*parameters: str) -> subprocess.Popen[str]:
-        processes.append(start("depth_node", ros_environment, *parameters))
-        return processes[-1]
-
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+def depth_node(start_node: Any) -> Any:
+    """Starts the node with parameters."""
+    return lambda *parameters: start_node("depth_node", *parameters)
 
 
 def test_every_result_of_an_image(viewer: Viewer, depth_node: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -46,6 +46,15 @@ class Viewer:
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
         self.node.create_subscription(kind, topic, self.heard[topic].append, qos)
 
+    def listen_kept(self, kind: type, topic: str) -> None:
+        """Listen to what a publisher keeps for those that come later."""
+        qos = QoSProfile(
+            depth=1,
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        self.node.create_subscription(kind, topic, self.heard[topic].append, qos)
+
     def play(self, image: Image | None = None, info: CameraInfo | None = None) -> Header:
         """One image with its camera_info, stamped now."""
         stamp = self.node.get_clock().now().to_msg()
@@ -53,9 +62,21 @@ class Viewer:
         info = info_of_camera(CAMERA, header) if info is None else info
         image = encode_image(RGB, "rgb8", header) if image is None else image
         image.header = info.header = header
+        self.send(image, info)
+        return header
+
+    def send(self, image: Image, info: CameraInfo) -> None:
+        """Both as they are."""
         self._infos.publish(info)
         self._images.publish(image)
-        return header
+
+    def call(self, kind: type, service: str) -> Any:
+        """The answer of a service."""
+        client = self.node.create_client(kind, service)
+        assert client.wait_for_service(20.0), f"no service {service}"
+        answer = client.call_async(kind.Request())
+        rclpy.spin_until_future_complete(self.node, answer, timeout_sec=60.0)
+        return answer.result()
 
     def until(
         self,
@@ -79,6 +100,12 @@ class Viewer:
 
     def said(self) -> str:
         return f"{self.status.message!r}" if self.status else "no diagnostics"
+
+
+def of_status(viewer: Viewer, key: str) -> str | None:
+    """What the newest diagnostics say of ``key``."""
+    status = viewer.status
+    return None if status is None else next((v.value for v in status.values if v.key == key), None)
 
 
 def start(executable: str, environment: dict[str, str], *parameters: str) -> subprocess.Popen[str]:

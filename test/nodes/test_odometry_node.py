@@ -1,0 +1,206 @@
+"""The odometry node as a process of its own, fed by a camera and by wheels."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
+
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry, Path
+from rclpy.qos import qos_profile_sensor_data
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Float64, Header
+from std_srvs.srv import Trigger
+from viewer import CAMERA, Viewer, of_status
+
+from monodepth_ros.inference.camera_tracker import CameraTracker
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.nodes.camera_info import info_of_camera
+from monodepth_ros.nodes.messages import encode_image
+from monodepth_ros.nodes.odometry_messages import base_from_camera
+
+SECOND = 1_000_000_000
+
+
+def texture(seed: int) -> Any:
+    coarse = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+
+
+class Drive:
+    """Plays a new image every time, stamped by a clock of its own, 10 Hz."""
+
+    def __init__(self, viewer: Viewer, begin: float = 1000.0) -> None:
+        self.viewer, self.now = viewer, int(begin * SECOND)
+        self.images: list[Any] = []
+
+    def play(self, image: Any = None, step: float = 0.1) -> None:
+        self.now += int(step * SECOND)
+        self.images.append(texture(len(self.images)) if image is None else image)
+        self.resend()
+
+    def resend(self) -> None:
+        header = Header(frame_id="camera_optical")
+        header.stamp.sec, header.stamp.nanosec = divmod(self.now, SECOND)
+        self.viewer.send(
+            encode_image(self.images[-1], "rgb8", header), info_of_camera(CAMERA, header)
+        )
+
+
+def stamp_of(message: Any) -> int:
+    return int(message.header.stamp.sec * SECOND + message.header.stamp.nanosec)
+
+
+def play_and_hear(viewer: Viewer, drive: Drive, **how: Any) -> Any:
+    """The odometry of one more image."""
+    drive.play(**how)
+    now = drive.now
+
+    def arrived() -> bool:
+        heard = viewer.heard["odom"]
+        return bool(heard) and stamp_of(heard[-1]) == now
+
+    viewer.until(arrived, 10.0)
+    return viewer.heard["odom"][-1]
+
+
+@pytest.fixture
+def drive(viewer: Viewer, start_node: Any) -> Any:
+    """Starts the node; a drive whose first image it has heard."""
+
+    def run(*parameters: str) -> Drive:
+        viewer.listen(Odometry, "odom")
+        start_node("odometry_node", "device:=cpu", "diagnostics_period:=0.2", *parameters)
+        begun = Drive(viewer)
+        begun.play()
+        viewer.until(lambda: viewer.heard["odom"], play=begun.resend)
+        return begun
+
+    return run
+
+
+def test_poses_are_those_of_the_network_in_the_robots_frames(viewer: Viewer, drive: Any) -> None:
+    begun = drive("camera_x:=0.3", "camera_z:=1.2", "camera_pitch:=0.2", "base_frame:=base")
+    heard = [viewer.heard["odom"][0]] + [play_and_hear(viewer, begun) for _ in range(4)]
+    tracker = CameraTracker(MotionEstimator("demo", "cpu"))
+    T_base_camera = base_from_camera(np.array([0.3, 0, 1.2]), np.array([0, 0.2, 0]))
+    for k, message in enumerate(heard):
+        tracked = tracker.add(begun.images[k], CAMERA, k * SECOND // 10)
+        assert tracked is not None
+        expected = T_base_camera @ tracked.T_world_camera @ np.linalg.inv(T_base_camera)
+        position, q = message.pose.pose.position, message.pose.pose.orientation
+        np.testing.assert_allclose([position.x, position.y, position.z], expected[:3, 3], atol=1e-4)
+        R = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+        np.testing.assert_allclose(R, expected[:3, :3], atol=1e-4)
+        assert (message.header.frame_id, message.child_frame_id) == ("odom", "base")
+        covariance = np.reshape(message.pose.covariance, (6, 6))
+        np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
+        assert (np.linalg.eigvalsh(covariance) > -1e-12).all()
+    first, last = (np.trace(np.reshape(m.pose.covariance, (6, 6))) for m in (heard[0], heard[-1]))
+    assert first == 0 and last > 0
+    assert np.isfinite(heard[-1].twist.covariance).all() and any(heard[-1].twist.covariance)
+
+
+def test_standing_gap_and_jump_of_the_clock(viewer: Viewer, drive: Any) -> None:
+    begun = drive()
+    moved = play_and_hear(viewer, begun)
+    stood = play_and_hear(viewer, begun, image=begun.images[-1])
+    assert stood.pose.pose == moved.pose.pose and stood.twist.twist.linear.x == 0
+    gap = play_and_hear(viewer, begun, step=30.0)
+    assert gap.pose.pose == moved.pose.pose
+    assert gap.pose.covariance[0] > 100
+    viewer.until(lambda: of_status(viewer, "frames: gap") == "1")
+    begun.now = 50 * SECOND
+    restarted = play_and_hear(viewer, begun)
+    assert restarted.pose.pose.position.x == 0 and restarted.pose.covariance[0] == 0
+    viewer.until(lambda: of_status(viewer, "restarts") == "1")
+
+
+def test_the_reset_service_starts_anew(viewer: Viewer, drive: Any) -> None:
+    viewer.listen(Path, "path")
+    begun = drive()
+    for _ in range(3):
+        moved = play_and_hear(viewer, begun)
+    assert moved.pose.pose.position.x != 0
+    viewer.until(lambda: len(viewer.heard["path"]) >= 3 or None)
+    assert viewer.call(Trigger, "odometry_node/reset").success
+    again = play_and_hear(viewer, begun)
+    assert again.pose.pose.position.x == 0
+    viewer.until(lambda: len(viewer.heard["path"][-1].poses) == 1)
+
+
+def test_metres_from_wheels_and_one_factor_for_others(viewer: Viewer, start_node: Any) -> None:
+    viewer.listen(Odometry, "odom")
+    viewer.listen_kept(Float64, "scale")
+    wheels = viewer.node.create_publisher(TwistStamped, "speed", qos_profile_sensor_data)
+    start_node(
+        "odometry_node",
+        "device:=cpu",
+        "diagnostics_period:=0.2",
+        "scale_source:=speed",
+        "speed_type:=TwistStamped",
+    )
+    begun = Drive(viewer)
+
+    def play() -> None:
+        begun.play()
+        for back in (50, 0):
+            twist = TwistStamped()
+            stamp = begun.now - back * SECOND // 1000
+            twist.header.stamp.sec, twist.header.stamp.nanosec = divmod(stamp, SECOND)
+            twist.twist.linear.x = 2.0
+            wheels.publish(twist)
+            time.sleep(0.01)
+
+    viewer.until(lambda: of_status(viewer, "scale") == "unknown", play=play)
+    assert not viewer.heard["odom"]
+    viewer.until(lambda: viewer.heard["odom"] and viewer.heard["scale"], play=play)
+    assert of_status(viewer, "scale source") == "speed"
+    factor = viewer.heard["scale"][-1].data
+    estimator = MotionEstimator("demo", "cpu")
+    steps = [
+        np.linalg.norm(
+            estimator.motion(*(estimator.prepared(texture(i)) for i in (k, k + 1)))[:3, 3]
+        )
+        for k in range(12)
+    ]
+    assert factor == pytest.approx(0.2 / np.median(steps), rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        (["scale_source:=fixed"], "needs a scale_factor"),
+        (["scale_source:=camera_height"], "needs a camera_height"),
+    ],
+)
+def test_a_source_without_its_parameter_is_told(
+    viewer: Viewer, start_node: Any, parameters: list[str], reason: str
+) -> None:
+    process = start_node("odometry_node", "diagnostics_period:=0.2", *parameters)
+    viewer.until(lambda: reason in (of_status(viewer, "last error") or ""))
+    assert process.poll() is None
+
+
+def test_an_uncalibrated_camera_is_told(viewer: Viewer, drive: Any) -> None:
+    drive()
+    viewer.until(
+        lambda: "K is all zeros" in viewer.said(),
+        play=lambda: viewer.play(None, CameraInfo(width=320, height=240)),
+    )
+
+
+def test_frames_that_come_twice_are_not_moved_twice(viewer: Viewer, drive: Any) -> None:
+    begun = drive()
+    play_and_hear(viewer, begun)
+    count = len(viewer.heard["odom"])
+    for _ in range(3):
+        begun.resend()
+    viewer.until(lambda: int(of_status(viewer, "frames: late or twice") or 0) > 0)
+    assert len(viewer.heard["odom"]) == count
