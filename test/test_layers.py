@@ -35,6 +35,11 @@ ALLOWED = {
 # Optional or heavy libraries: only the named layers may import them.
 ONLY_IN = {
     "rclpy": {"nodes"},
+    "builtin_interfaces": {"nodes"},
+    "rcl_interfaces": {"nodes"},
+    "launch": {"nodes"},
+    "launch_ros": {"nodes"},
+    "tf2_ros": {"nodes"},
     "sensor_msgs": {"nodes"},
     "nav_msgs": {"nodes"},
     "geometry_msgs": {"nodes"},
@@ -47,7 +52,7 @@ ONLY_IN = {
 }
 
 # Extras that may be absent: only imported inside functions.
-LAZY = {"mitsuba", "drjit"}
+LAZY = {"mitsuba", "drjit", "tf2_ros"}
 
 
 def imports(tree: ast.AST, module: str) -> Iterator[str]:

@@ -25,10 +25,16 @@ from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
 CAMERA_PARAMETERS = (
     ParameterSpec("autostart", True, "configure and activate without being told to"),
     ParameterSpec(
-        "model", "demo", "name or folder of the model; ~/reload takes a new one up", read_only=False
+        "model",
+        "demo",
+        "name or folder of the model; a new one is taken up by `~/reload`",
+        read_only=False,
     ),
-    ParameterSpec("device", "auto", "auto, cpu, cuda or cuda:N"),
-    ParameterSpec("precision", "fp32", "of the network", choices=("fp32", "fp16", "bf16")),
+    ParameterSpec("device", "auto", "of the networks: auto, cpu, cuda or cuda:N"),
+    ParameterSpec(
+        "engine", "auto", "what runs the networks; auto is the fastest", choices=("auto", "torch")
+    ),
+    ParameterSpec("precision", "fp32", "of the networks", choices=("fp32", "fp16", "bf16")),
     ParameterSpec("image_transport", "raw", "what the camera sends", choices=("raw", "compressed")),
     ParameterSpec(
         "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0

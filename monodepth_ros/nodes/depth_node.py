@@ -26,7 +26,7 @@ DEPTH_PARAMETERS = (
     ParameterSpec(
         "depth_encoding",
         "32FC1",
-        "metres as floats, or millimetres as 16 bits",
+        "metres as floats, or millimetres as 16 bits (up to 65.5 m)",
         read_only=False,
         choices=("32FC1", "16UC1"),
     ),

@@ -18,8 +18,9 @@ def diagnostics(
 ) -> DiagnosticArray:
     """One status: the figures, and ``facts`` that hold for the whole run, such as the model.
 
-    ERROR while images come and none of them gives a result, WARN when none come, when some fail,
-    or when the latency is not known to be positive (clocks that differ); otherwise OK.
+    ERROR when the node could not be configured, or images come and none of them gives a result;
+    WARN when none come, when some fail, or when the latency is not known to be positive (clocks
+    that differ); otherwise OK.
     """
     level, message = _verdict(figures)
     status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware_id)
@@ -42,6 +43,8 @@ def diagnostics(
 
 
 def _verdict(figures: Figures) -> tuple[bytes, str]:
+    if figures.received == 0 and figures.failed:
+        return DiagnosticStatus.ERROR, figures.last_error
     if figures.received == 0:
         return DiagnosticStatus.WARN, "no image has come yet"
     if figures.silence > SILENCE:

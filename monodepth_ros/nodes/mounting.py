@@ -20,7 +20,7 @@ MOUNTING_PARAMETERS = (
     ParameterSpec(
         "mounting",
         "auto",
-        "where T_base_camera comes from: tf, parameters, or auto (TF where tf2_ros is installed)",
+        "where the camera sits: from TF, or from the parameters; auto: TF if tf2_ros is installed",
         choices=("auto", "tf", "parameters"),
     ),
     ParameterSpec("camera_x", 0.0, "metres forward from the base to the camera"),

@@ -23,16 +23,15 @@ SCALE_PARAMETERS = (
     ParameterSpec(
         "scale_source",
         "none",
-        "where metres come from: none (the model's own unit), fixed (scale_factor), speed (topic"
-        " speed), camera_height (ground seen from a known height), topic (topic scale of another"
-        " node)",
+        "where metres come from: nowhere (the model's own unit), `scale_factor`, the topic `speed`,"
+        " ground seen from `camera_height`, or the topic `scale` of another node",
         choices=("none", "fixed", "speed", "camera_height", "topic"),
     ),
     ParameterSpec(
         "scale_factor",
         0.0,
-        "metres per unit of the model: the factor of scale_source fixed, else the one to begin"
-        " with; 0 is unknown",
+        "metres per unit of the model: the factor of `scale_source: fixed`, for others the one to"
+        " begin with; 0 is unknown",
         read_only=False,
         minimum=0.0,
         maximum=1e6,
@@ -40,13 +39,13 @@ SCALE_PARAMETERS = (
     ParameterSpec(
         "speed_type",
         "Odometry",
-        "message type of the topic speed",
+        "message type of the topic `speed`",
         choices=("Odometry", "TwistStamped", "Twist"),
     ),
     ParameterSpec(
         "camera_height",
         0.0,
-        "metres from the ground up to the camera, for scale_source camera_height",
+        "metres from the ground up to the camera, for `scale_source: camera_height`",
         minimum=0.0,
         maximum=100.0,
     ),

@@ -37,6 +37,7 @@ def test_the_figures_of_a_node_that_is_well() -> None:
     ("figures", "level", "message"),
     [
         (replace(WELL, received=0, silence=float("inf")), "WARN", "no image has come yet"),
+        (replace(WELL, received=0, failed=1, last_error="no model"), "ERROR", "no model"),
         (replace(WELL, silence=12.4), "WARN", "no image for 12 s"),
         (replace(WELL, failed=3, last_error="too dark"), "WARN", "3 images failed: too dark"),
         (

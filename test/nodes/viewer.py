@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,24 @@ class Viewer:
     def listen(self, kind: type, topic: str) -> None:
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
         self.node.create_subscription(kind, topic, self.heard[topic].append, qos)
+
+    def in_namespace(self, namespace: str) -> Callable[[], Header]:
+        """Plays as `play` does, as the camera of a namespace."""
+        images = self.node.create_publisher(
+            Image, f"{namespace}/image_raw", qos_profile_sensor_data
+        )
+        infos = self.node.create_publisher(
+            CameraInfo, f"{namespace}/camera_info", qos_profile_sensor_data
+        )
+
+        def play() -> Header:
+            stamp = self.node.get_clock().now().to_msg()
+            header = Header(frame_id=f"{namespace}_optical", stamp=stamp)
+            infos.publish(info_of_camera(CAMERA, header))
+            images.publish(encode_image(RGB, "rgb8", header))
+            return header
+
+        return play
 
     def listen_kept(self, kind: type, topic: str) -> None:
         """Listen to what a publisher keeps for those that come later."""
@@ -108,9 +126,12 @@ def of_status(viewer: Viewer, key: str) -> str | None:
     return None if status is None else next((v.value for v in status.values if v.key == key), None)
 
 
-def start(executable: str, environment: dict[str, str], *parameters: str) -> subprocess.Popen[str]:
-    """The node as a process of its own, with ``name:=value`` parameters."""
-    arguments = [f"--ros-args -p {parameter}".split() for parameter in parameters]
+def start(
+    executable: str, environment: dict[str, str], parameters: Sequence[str], more: Sequence[str]
+) -> subprocess.Popen[str]:
+    """The node as a process of its own, with ``name:=value`` parameters and other ROS arguments."""
+    arguments = [["--ros-args", "-p", parameter] for parameter in parameters]
+    arguments += [["--ros-args", *more]] if more else []
     code = f"from monodepth_ros.nodes.{executable} import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *(part for words in arguments for part in words)],

@@ -1,0 +1,10 @@
+"""Odometry of the robot that carries the camera.
+
+ros2 launch monodepth_ros odometry.launch.py namespace:=camera
+"""
+
+from monodepth_ros.nodes.launch_description import camera_launch, camera_node, rviz
+
+
+def generate_launch_description():
+    return camera_launch(["odometry_node"], camera_node("odometry_node"), rviz("odometry.rviz"))

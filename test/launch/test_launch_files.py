@@ -1,0 +1,129 @@
+"""The launch files, by ROS's own launch system; skipped where that is not installed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
+pytest.importorskip("launch_ros", reason="launch is not on PyPI")
+
+from launch.actions import DeclareLaunchArgument
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import Image
+from viewer import Viewer
+
+from launch import LaunchContext
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
+NODES = ("depth_node", "odometry_node")
+LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+file, *arguments = sys.argv[1:]
+service = LaunchService()
+service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
+    PythonLaunchDescriptionSource(file),
+    launch_arguments=[tuple(a.split(":=")) for a in arguments])]))
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package as an ament index knows it: a marker, and the nodes in lib/."""
+    marker = tmp_path / "share/ament_index/resource_index/packages/monodepth_ros"
+    marker.parent.mkdir(parents=True)
+    marker.touch()
+    for node in NODES:
+        program = tmp_path / "lib/monodepth_ros" / node
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(
+            f"#!{sys.executable}\nfrom monodepth_ros.nodes.{node} import main\nmain()\n"
+        )
+        program.chmod(program.stat().st_mode | stat.S_IEXEC)
+    known = os.environ.get("AMENT_PREFIX_PATH", "")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}:{known}".rstrip(":"))
+
+
+@pytest.fixture
+def launch(ros_environment: dict[str, str], installed: None) -> Iterator[Any]:
+    """Starts a launch file with arguments; it ends with the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def run(file: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", LAUNCH, str(ROOT / "launch" / file), *arguments]
+        running.append(
+            subprocess.Popen(
+                command,
+                env=dict(os.environ),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return running[-1]
+
+    yield run
+    for process in running:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_argument_is_described(file: str) -> None:
+    description = PythonLaunchDescriptionSource(str(ROOT / "launch" / file)).get_launch_description(
+        LaunchContext()
+    )
+    arguments = [e for e in description.entities if isinstance(e, DeclareLaunchArgument)]
+    assert arguments and all(argument.description for argument in arguments)
+
+
+def test_depth_in_the_cameras_namespace(viewer: Viewer, launch: Any) -> None:
+    viewer.listen(Image, "front/depth/image_rect")
+    process = launch("depth.launch.py", "namespace:=front", "device:=cpu")
+    camera = viewer.in_namespace("front")
+    viewer.until(lambda: viewer.heard["front/depth/image_rect"], play=camera)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert "Traceback" not in output
+
+
+def test_depth_and_odometry_in_one_scale(viewer: Viewer, launch: Any) -> None:
+    viewer.listen(Odometry, "camera/odom")
+    viewer.listen(Image, "camera/depth/image_rect")
+    launch("depth_and_odometry.launch.py", "device:=cpu", "scale_source:=fixed", "scale_factor:=2")
+    camera = viewer.in_namespace("camera")
+    viewer.until(
+        lambda: viewer.heard["camera/odom"] and viewer.heard["camera/depth/image_rect"],
+        play=camera,
+    )
+
+
+def test_a_speed_is_measured_by_odometry_and_followed_by_depth(viewer: Viewer, launch: Any) -> None:
+    launch("depth_and_odometry.launch.py", "device:=cpu", "scale_source:=speed")
+    sources: dict[str, str] = {}
+
+    def known() -> bool:
+        for array in viewer.heard["/diagnostics"]:
+            values = {pair.key: pair.value for pair in array.status[0].values}
+            sources[array.status[0].name] = values.get("scale source", "")
+        return sources.get("camera/depth_node") == "topic" and (
+            sources.get("camera/odometry_node") == "speed"
+        )
+
+    viewer.until(known)

@@ -1,0 +1,71 @@
+"""The README's tables and the parameter files say what the nodes declare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
+
+from viewer import Viewer
+
+from monodepth_ros.nodes.documentation import INTERFACES, parameter_file, with_tables
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_readme_has_the_tables_of_today() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "`scale_source`" in readme
+    assert with_tables(readme) == readme, "run python -m monodepth_ros.nodes.documentation"
+
+
+@pytest.mark.parametrize("node", INTERFACES)
+def test_parameter_files_are_those_of_today(node: str) -> None:
+    text = (ROOT / "config" / f"{node}.yaml").read_text()
+    assert text == parameter_file(node), "run python -m monodepth_ros.nodes.documentation"
+    values = yaml.safe_load(text)[f"/**/{node}"]["ros__parameters"]
+    assert values == {spec.name: spec.default for spec in INTERFACES[node].parameters}
+    assert all(
+        type(values[spec.name]) is type(spec.default) for spec in INTERFACES[node].parameters
+    )
+
+
+@pytest.mark.parametrize("node", INTERFACES)
+@pytest.mark.parametrize("namespace", ["/", "/front/camera"])
+def test_a_node_reads_its_parameter_file_in_every_namespace(
+    viewer: Viewer, start_node: Any, tmp_path: Path, node: str, namespace: str
+) -> None:
+    file = tmp_path / "changed.yaml"
+    file.write_text(parameter_file(node).replace("model: demo", "model: other_model"))
+    start_node(node, arguments=["--params-file", str(file), "-r", f"__ns:={namespace}"])
+    name = f"{namespace}/{node}".lstrip("/")
+    viewer.until(lambda: "other_model" in viewer.said() and viewer.status.name == name)
+
+
+@pytest.mark.parametrize("node", INTERFACES)
+def test_topics_and_services_are_those_of_the_tables(
+    viewer: Viewer, start_node: Any, node: str
+) -> None:
+    start_node(node, "device:=cpu", "scale_source:=speed")
+    expected = {
+        topic.replace("~", node).lstrip("/")
+        for topic, *_ in INTERFACES[node].publishes
+        if topic != "/tf"
+    }
+
+    def published() -> set[str]:
+        found = viewer.node.get_publisher_names_and_types_by_node(node, "/")
+        return {topic.lstrip("/") for topic, _ in found} - {"rosout", "parameter_events"}
+
+    viewer.until(lambda: node in viewer.node.get_node_names())
+    viewer.until(lambda: expected <= published())
+    assert published() == expected | {f"{node}/transition_event"}
+    services = {
+        service.lstrip("/")
+        for service, _ in viewer.node.get_service_names_and_types_by_node(node, "/")
+    }
+    assert {s.replace("~", node) for s, *_ in INTERFACES[node].services} <= services
