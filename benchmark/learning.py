@@ -41,6 +41,7 @@ class Worlds:
 
 # Video for view synthesis, and frames far apart in many places for true depth.
 VIDEOS = (Worlds("rooms", range(12), 120), Worlds("street", range(10), 100))
+MORE_VIDEOS = (Worlds("rooms", range(12, 36), 40), Worlds("street", range(10, 20), 50))
 PLACES = (
     Worlds("rooms", range(300, 360), 40, fps=0.5),
     Worlds("street", range(400, 450), 40, fps=0.5),
@@ -101,11 +102,11 @@ TRAININGS = {
         licence="Apache-2.0",
     ),
     "self_supervised_rooms": Training(
-        "training/slim.yaml", VIDEOS[:1], 40, settings=("data.stride=2", *_CLOCKED)
+        "training/slim.yaml", (VIDEOS[0], MORE_VIDEOS[0]), 40, settings=("data.stride=2", *_CLOCKED)
     ),
     "self_supervised_street": Training(
         "training/slim.yaml",
-        VIDEOS[1:],
+        (VIDEOS[1], MORE_VIDEOS[1]),
         40,
         settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
     ),
@@ -144,7 +145,7 @@ class Rebuild:
 
     def render(self) -> None:
         """All sequences of the worlds; `synth` itself continues what is not complete."""
-        for worlds in (*VIDEOS, *PLACES, *VALIDATION, *TESTS):
+        for worlds in (*VIDEOS, *MORE_VIDEOS, *PLACES, *VALIDATION, *TESTS):
             for seed, out in zip(worlds.seeds, worlds.paths(), strict=True):
                 command = ["synth", worlds.world, "--out", out, "--seed", str(seed)]
                 command += ["--frames", str(worlds.frames), *SIZE]
