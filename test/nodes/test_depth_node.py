@@ -136,7 +136,7 @@ def test_a_signal_ends_it_cleanly(viewer: Viewer, depth_node: Any, number: int) 
     process.send_signal(number)
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 0 and "Traceback" not in output and "rror" not in output
-    print(f"ended after {time.monotonic() - began:.2f} s")
+    assert time.monotonic() - began < 2.0
 
 
 def value(viewer: Viewer, key: str) -> float:

@@ -85,14 +85,26 @@ class Viewer:
 
     def send(self, image: Image, info: CameraInfo) -> None:
         """Both as they are."""
+        self.send_info(info)
+        self.send_image(image)
+
+    def send_info(self, info: CameraInfo) -> None:
         self._infos.publish(info)
+
+    def send_image(self, image: Image) -> None:
         self._images.publish(image)
 
-    def call(self, kind: type, service: str) -> Any:
+    def spin(self, seconds: float) -> None:
+        """Hear what comes within a time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            rclpy.spin_once(self.node, timeout_sec=left)
+
+    def call(self, kind: Any, service: str, request: Any = None) -> Any:
         """The answer of a service."""
         client = self.node.create_client(kind, service)
         assert client.wait_for_service(20.0), f"no service {service}"
-        answer = client.call_async(kind.Request())
+        answer = client.call_async(kind.Request() if request is None else request)
         rclpy.spin_until_future_complete(self.node, answer, timeout_sec=60.0)
         return answer.result()
 
