@@ -36,6 +36,7 @@ setup(
         "pydantic>=2.6,<3",
         "pyyaml>=6",
         "rich>=13",
+        "rosbags>=0.10",
         "safetensors>=0.4",
         "scipy>=1.11",
         "tensorboard>=2.14",
@@ -57,6 +58,7 @@ setup(
             )
         ],
         "synthetic": ["mitsuba>=3.5"],
+        "viewer": ["rerun-sdk>=0.23"],
         "test": [
             IMAGENET_WEIGHTS,
             "h5py>=3",

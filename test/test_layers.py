@@ -28,7 +28,15 @@ ALLOWED = {
         "inference.model_card",
         "inference.checkpoint",
     },
-    "nodes": {"geometry", "networks", "inference", "data"},
+    # The demo measures while it runs.
+    "nodes": {
+        "geometry",
+        "networks",
+        "inference",
+        "data",
+        "evaluation.alignment",
+        "evaluation.depth_metrics",
+    },
     "cli": {"geometry", "networks", "inference", "data", "evaluation", "learning"},
 }
 
@@ -47,12 +55,13 @@ ONLY_IN = {
     "std_srvs": {"nodes"},
     "diagnostic_msgs": {"nodes"},
     "mitsuba": {"data"},
+    "rerun": {"nodes"},
     "drjit": {"data"},
     "torchvision": set(),  # does not load beside the CPU build of torch
 }
 
 # Extras that may be absent: only imported inside functions.
-LAZY = {"mitsuba", "drjit", "tf2_ros"}
+LAZY = {"mitsuba", "drjit", "rerun", "tf2_ros"}
 
 
 def imports(tree: ast.AST, module: str) -> Iterator[str]:

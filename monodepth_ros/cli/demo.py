@@ -1,53 +1,134 @@
-"""``monodepth demo``: depth of the bundled sample frames by the bundled model."""
+"""``monodepth demo``: the main job with nothing prepared, by real nodes on real DDS."""
 
 from __future__ import annotations
 
-import time
+import importlib.util
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from monodepth_ros.cli.predict import write_prediction
-from monodepth_ros.data.image_file import read_rgb
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference import zoo
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.share_directory import share_directory
+
+NODES = ("depth_node", "odometry_node")
+_STOP_WITHIN = 5.0  # seconds
 
 
 def demo(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            help="What to play: a recording, a video, a bag, or a webcam's index;"
+            " by default the walk that comes with the package.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("demo_output"),
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seconds: Annotated[float | None, typer.Option(help="Play no longer than this.", min=0)] = None,
 ) -> None:
-    """Estimate depth of the sample frames that come with a model, and write pictures."""
+    """Play a camera into depth and odometry nodes; leave a bag, pictures and figures behind."""
+    if importlib.util.find_spec("rclpy") is None:
+        raise UserError("no ROS 2 here: source one, or pip install 'monodepth_ros[ros]'")
     folder = zoo.resolve(model)
-    samples = sorted((folder / "samples").glob("*.jpg"))
-    if not samples:
-        raise UserError(f"{folder / 'samples'}: holds no sample frames (*.jpg)")
-    estimator = DepthEstimator(folder, device)
-    # The first run pays for libraries that load late.
-    scale = estimator.estimate(read_rgb(samples[0])).scale
-    card, (height, width) = estimator.card, estimator.size
-    print(
-        f"model {card.name}: {card.architecture} at {width}x{height} on {estimator.engine.device}"
-    )
-    unit = "metres" if scale == "metric" else "relative"
-    table = Table("frame", "size", f"depth ({unit}): nearest", "median", "farthest", "ms")
-    pictures = []
-    for path in samples:
-        rgb = read_rgb(path)
-        start = time.perf_counter()
-        prediction = estimator.estimate(rgb)
-        milliseconds = 1000 * (time.perf_counter() - start)
-        pictures.append(write_prediction(out, path.stem, rgb, prediction)[1])
-        figures = np.nanpercentile(prediction.depth, [1, 50, 99])
-        size = f"{rgb.shape[1]}x{rgb.shape[0]}"
-        depths = [f"{figure:.3g}" for figure in figures]
-        table.add_row(path.name, size, *depths, f"{milliseconds:.1f}")
+    _claim(out)
+    environment = _environment(out)
+    parameters = {"model": str(folder.resolve()), "device": device}
+    walk = share_directory() / "models/demo/sample_walk"
+    session = [sys.executable, "-m", "monodepth_ros.nodes.demo_session", "--out", str(out)]
+    session += ["--input", str(walk) if source is None else source]
+    session += ["--seconds", str(seconds)] if seconds is not None else []
+    with _nodes(environment, parameters, out):
+        played = subprocess.run(session, env=environment, check=False).returncode
+    if played:
+        raise typer.Exit(played)
+    _tell(out)
+
+
+def _claim(out: Path) -> None:
+    """An empty folder; only what an earlier demo has left there is replaced."""
+    if out.exists() and any(out.iterdir()):
+        if not (out / "depth_node.log").exists():
+            raise UserError(f"{out}: holds something that is not a demo's; take another --out")
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _environment(out: Path) -> dict[str, str]:
+    """A DDS domain of its own on this machine alone, and shared memory that holds images."""
+    environment = dict(os.environ)
+    environment.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(101, 199)))
+    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))
+    profile = share_directory() / "config" / "fastdds.xml"
+    environment.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(profile))
+    return environment
+
+
+@contextmanager
+def _nodes(environment: dict[str, str], parameters: dict[str, str], out: Path) -> Iterator[None]:
+    """The nodes, each a process of its own in the namespace /camera, ended as a robot ends them."""
+    arguments = ["--ros-args", "-r", "__ns:=/camera", "-p", "diagnostics_period:=0.5"]
+    for name, value in parameters.items():
+        arguments += ["-p", f"{name}:={value}"]
+    processes = []
+    try:
+        for node in NODES:
+            program = f"from monodepth_ros.nodes.{node} import main; main()"
+            with (out / f"{node}.log").open("w") as log:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-c", program, *arguments],
+                        env=environment,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+        for process in processes:
+            try:
+                process.wait(_STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _tell(out: Path) -> None:
+    """The figures as a table, and what lies where."""
+    figures = json.loads((out / "figures.json").read_text())
+    table = Table("result", "count", "Hz", "ms: median", "95 %", "error against truth")
+    for name in ("depth", "odometry"):
+        row = figures[name]
+        errors = ""
+        if "abs_rel" in row:
+            errors = f"abs_rel {row['abs_rel']:.3f}, a1 {row['a1']:.3f}, median-scaled"
+        if "ate_m" in row:
+            errors = f"ATE {row['ate_m']:.3f} m of {row['length_m']:.1f} m, 7-DoF aligned"
+        keys = ("rate_hz", "latency_median_ms", "latency_p95_ms")
+        numbers = [f"{row[key]:.1f}" if key in row else "" for key in keys]
+        table.add_row(name, str(row["count"]), *numbers, errors)
     Console().print(table)
-    for picture in pictures:
-        print(picture)
+    for name, what in (
+        ("bag", "the recorded bag (MCAP)"),
+        ("pictures", "image | depth | confidence | from above, with the trajectory"),
+        ("demo.rrd", "for the Rerun viewer: rerun demo.rrd"),
+        ("figures.json", "all figures"),
+    ):
+        if (out / name).exists():
+            print(f"{out / name}: {what}")

@@ -1,32 +1,66 @@
-"""`monodepth demo`: pictures and figures of the sample frames that come with a model."""
+"""`monodepth demo`: real nodes as processes of their own, and what it leaves behind."""
 
-import numpy as np
+import json
+from importlib.util import find_spec
+
+import pytest
 from PIL import Image
+from rosbags.highlevel import AnyReader
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
+
+needs_ros = pytest.mark.skipif(
+    "not __import__('importlib').util.find_spec('rclpy')",
+    reason="no ROS 2: install the extra [ros]",
+)
 
 
 def run(*arguments):
     return CliRunner().invoke(app, ["demo", *map(str, arguments)])
 
 
-def test_demo_writes_pictures_of_the_samples(model):
-    (model / "samples").mkdir()
-    for name in ("street.jpg", "rooms.jpg"):
-        pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(model / "samples" / name)
-    result = run("--out", model.parent / "out", "--device", "cpu")
+@pytest.mark.slow
+@needs_ros
+def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros_environment):
+    out = tmp_path / "out"
+    result = run("--out", out, "--device", "cpu", "--seconds", "3")
     assert result.exit_code == 0, result.output
-    assert "monodepth2-slim at 96x64 on cpu" in result.stdout
-    for name in ("street", "rooms"):
-        picture = model.parent / "out" / f"{name}_preview.png"
-        assert Image.open(picture).size == (128, 48)
-        assert str(picture) in result.stdout
-        assert f"{name}.jpg" in result.stdout
+    figures = json.loads((out / "figures.json").read_text())
+    assert figures["images"]["count"] == pytest.approx(45, abs=2)
+    assert figures["depth"]["count"] > 5 and figures["depth"]["abs_rel"] < 0.2
+    assert figures["odometry"]["count"] > 5 and figures["odometry"]["ate_m"] < 1
+    assert set(figures["dropped"]) == {"depth_node", "odometry_node"}
+    with AnyReader([out / "bag"]) as bag:
+        counts = {c.topic: c.msgcount for c in bag.connections}
+    assert counts["/camera/image_raw"] == figures["images"]["count"]
+    assert counts["/camera/depth/image_rect"] == figures["depth"]["count"]
+    assert counts["/camera/odom"] == figures["odometry"]["count"]
+    assert counts["/diagnostics"] > 0 and counts["/camera/depth/points"] > 0
+    pictures = sorted((out / "pictures").glob("*.png"))
+    assert len(pictures) == 6
+    assert {Image.open(path).size for path in pictures} == {(3 * 320 + 192, 192)}
+    assert find_spec("rerun") is None or (out / "demo.rrd").stat().st_size > 10_000
+    for log in ("depth_node.log", "odometry_node.log"):
+        assert "Traceback" not in (out / log).read_text()
+
+    again = tmp_path / "again"
+    result = run("--input", out / "bag", "--out", again, "--device", "cpu", "--seconds", "1")
+    assert result.exit_code == 0, result.output
+    figures = json.loads((again / "figures.json").read_text())
+    assert figures["depth"]["count"] > 0 and "abs_rel" not in figures["depth"]
 
 
-def test_without_samples_it_says_so(model):
-    result = run()
+@needs_ros
+def test_what_is_no_input_is_refused(tmp_path, ros_environment, capfd):
+    result = run("--input", tmp_path / "nothing", "--out", tmp_path / "out", "--device", "cpu")
     assert result.exit_code == 2
-    assert "no sample frames" in result.stderr
+    assert "nothing" in capfd.readouterr().err
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    result = run("--out", tmp_path)
+    assert result.exit_code == 2
+    assert "not a demo's" in result.stderr or "no ROS 2" in result.stderr
+    assert (tmp_path / "thesis.tex").read_text() == "precious"

@@ -1,0 +1,157 @@
+"""What a demo measures while it runs: rates, latency, drops, and errors where there is truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.alignment import Similarity, align
+from monodepth_ros.evaluation.depth_metrics import mean_metrics, median_scaled_metrics
+
+_SECOND = 1_000_000_000
+_DEPTH_RANGE = (1e-3, 80.0)  # metres, as of the evaluation protocol `plain`
+
+
+@dataclass
+class ResultStream:
+    """One kind of result: when each came, by this machine's clock, and the stamp that it has."""
+
+    arrivals: list[int] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+
+    def add(self, now: int, stamp: int) -> None:
+        """A result that came at ``now`` for the image of ``stamp``, both in nanoseconds."""
+        self.arrivals.append(now)
+        self.latencies.append((now - stamp) / _SECOND)
+
+    def figures(self) -> dict[str, float]:
+        """Count, rate (Hz) and latency from the image's stamp to the arrival here (ms)."""
+        span = (self.arrivals[-1] - self.arrivals[0]) / _SECOND if len(self.arrivals) > 1 else 0.0
+        figures: dict[str, float] = {"count": len(self.arrivals)}
+        if span > 0:
+            median, p95 = np.percentile(np.array(self.latencies) * 1000, (50, 95))
+            figures |= {
+                "rate_hz": (len(self.arrivals) - 1) / span,
+                "latency_median_ms": float(median),
+                "latency_p95_ms": float(p95),
+            }
+        return figures
+
+
+class DemoFigures:
+    """Collects; all times and stamps in nanoseconds of the clock that stamps the images."""
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.depth, self.odometry = ResultStream(), ResultStream()
+        self._depth_errors: list[Mapping[str, float]] = []
+        self._poses: dict[int, NDArray[np.float64]] = {}
+        self._true_poses: dict[int, NDArray[np.float64]] = {}
+        self.dropped: dict[str, int] = {}
+
+    def add_image(self, stamp: int, pose: NDArray[np.float64] | None) -> None:
+        """An image that was sent, with its true ``T_world_camera``."""
+        self.sent.append(stamp)
+        if pose is not None:
+            self._true_poses[stamp] = pose
+
+    def add_depth(
+        self,
+        now: int,
+        stamp: int,
+        depth: NDArray[np.float32],
+        truth: NDArray[np.float32] | None,
+    ) -> None:
+        """A depth image; its truth has the size of the camera's image."""
+        self.depth.add(now, stamp)
+        if truth is None:
+            return
+        height, width = truth.shape
+        disparity = cv2.resize(np.reciprocal(depth), (width, height))
+        error = median_scaled_metrics(1 / np.asarray(disparity), truth, *_DEPTH_RANGE)
+        if error is not None:  # a frame without a valid pixel says nothing
+            self._depth_errors.append(error)
+
+    def add_odometry(self, now: int, stamp: int, T_world_camera: NDArray[np.float64]) -> None:
+        """Where the camera is by odometry."""
+        self.odometry.add(now, stamp)
+        self._poses[stamp] = T_world_camera
+
+    def depth_error(self) -> dict[str, float]:
+        """The mean of the seven median-scaled metrics so far; empty without truth."""
+        return dict(mean_metrics(self._depth_errors)) if self._depth_errors else {}
+
+    def truth_alignment(self) -> Similarity | None:
+        """What brings the estimated world to the true one (7 degrees of freedom)."""
+        estimate, truth = self._matched()
+        if len(estimate) < 5:
+            return None
+        try:
+            return align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
+        except UserError:
+            return None  # nothing has moved yet
+
+    def trajectory_error(self) -> dict[str, float]:
+        """ATE (m, root mean square) after 7-DoF alignment, the scale, and the true length (m)."""
+        alignment = self.truth_alignment()
+        if alignment is None:
+            return {}
+        estimate, truth = self._matched()
+        moved = alignment.apply_to_poses(estimate)[:, :3, 3]
+        errors = np.linalg.norm(moved - truth[:, :3, 3], axis=1)
+        length = np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()
+        return {
+            "ate_m": float(np.sqrt((errors**2).mean())),
+            "scale": float(alignment.scale),
+            "length_m": float(length),
+        }
+
+    def trajectories(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Estimated poses (N, 4, 4), and the true ones (M, 4, 4) in the estimate's world."""
+        poses = np.array(list(self._poses.values())).reshape(-1, 4, 4)
+        alignment = self.truth_alignment()
+        if alignment is None:
+            return poses, None
+        _, truth = self._matched()
+        inverse = np.eye(4)
+        inverse[:3, :3], inverse[:3, 3] = alignment.R, alignment.t
+        brought = np.linalg.inv(inverse) @ truth
+        brought[:, :3, 3] /= alignment.scale
+        return poses, brought
+
+    def summary(self) -> dict[str, Any]:
+        """All figures."""
+        return {
+            "images": {"count": len(self.sent)},
+            "depth": {**self.depth.figures(), **self.depth_error()},
+            "odometry": {**self.odometry.figures(), **self.trajectory_error()},
+            "dropped": dict(self.dropped),
+        }
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        parts = [f"{len(self.sent)} images"]
+        for name, stream in (("depth", self.depth), ("odometry", self.odometry)):
+            figures = stream.figures()
+            if "rate_hz" in figures:
+                rate, latency = figures["rate_hz"], figures["latency_median_ms"]
+                parts.append(f"{name} {rate:.1f} Hz, {latency:.0f} ms")
+        if self.dropped:
+            parts.append("dropped " + "+".join(str(count) for count in self.dropped.values()))
+        error, trajectory = self.depth_error(), self.trajectory_error()
+        if error:
+            parts.append(f"abs_rel {error['abs_rel']:.3f}")
+        if trajectory:
+            parts.append(f"ATE {trajectory['ate_m']:.3f} m of {trajectory['length_m']:.1f} m")
+        return " | ".join(parts)
+
+    def _matched(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        stamps = [stamp for stamp in self._poses if stamp in self._true_poses]
+        estimate = np.array([self._poses[s] for s in stamps]).reshape(-1, 4, 4)
+        return estimate, np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)

@@ -1,0 +1,302 @@
+"""The other side of the nodes in a demo: plays a camera, records, measures, and draws.
+
+Started by ``monodepth demo`` as a process of its own, beside those of the nodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from PIL import Image as Picture
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.signals import SignalHandlerOptions
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
+
+from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.demo_picture import demo_picture
+from monodepth_ros.nodes.camera_info import info_of_camera
+from monodepth_ros.nodes.demo_figures import DemoFigures
+from monodepth_ros.nodes.frame_streams import FrameStream, StreamedFrame, open_stream
+from monodepth_ros.nodes.messages import decode_depth, encode_image
+from monodepth_ros.nodes.odometry_messages import R_BASE_OPTICAL
+from monodepth_ros.nodes.rerun_recording import RerunRecording, rerun_is_installed
+
+NAMESPACE = "/camera"
+RESULTS = {
+    "depth/image_rect": Image,
+    "depth/camera_info": CameraInfo,
+    "depth/confidence": Image,
+    "depth/points": PointCloud2,
+    "odom": Odometry,
+}
+_SECOND = 1_000_000_000
+_START = 120.0  # seconds that the nodes have to come up
+_SETTLE = 1.5  # seconds without a result after which nothing more is awaited
+_PICTURES = 6
+_HELD = 100  # frames whose results may still come
+
+
+@dataclass
+class _Held:
+    """An image that was sent, and what has come back for it."""
+
+    frame: StreamedFrame
+    depth: NDArray[np.float32] | None = None
+    confidence: NDArray[np.float32] | None = None
+    pose: NDArray[np.float64] | None = None
+
+    @property
+    def complete(self) -> bool:
+        return not (self.depth is None or self.confidence is None or self.pose is None)
+
+
+class DemoSession:
+    """A camera driver, a recorder and a viewer in one node."""
+
+    def __init__(self, out: Path, bag: BagWriter) -> None:
+        self.figures = DemoFigures()
+        self._out, self._bag = out, bag
+        self._node = rclpy.create_node("demo_session", namespace=NAMESPACE)
+        self._images = self._node.create_publisher(Image, "image_raw", qos_profile_sensor_data)
+        self._infos = self._node.create_publisher(
+            CameraInfo, "camera_info", qos_profile_sensor_data
+        )
+        reliable = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        for topic, kind in {**RESULTS, "/diagnostics": DiagnosticArray}.items():
+            self._node.create_subscription(
+                kind, topic, self._recorder(topic, kind), reliable, raw=True
+            )
+        self._held: dict[int, _Held] = {}
+        self._chosen: list[_Held] = []
+        self._complete = 0
+        self._every = 1
+        self._heard = time.monotonic()
+        self._rerun = RerunRecording(out / "demo.rrd") if rerun_is_installed() else None
+        self._begin = 0
+
+    def play(self, stream: FrameStream, seconds: float | None, say: Callable[[str], None]) -> None:
+        """Send all frames at their own times, then wait for what is still on its way."""
+        self._until(lambda: self._images.get_subscription_count() >= 2, _START, "the nodes")
+        self._until(lambda: self._infos.get_subscription_count() >= 2, _START, "the nodes")
+        self._begin = self._now()
+        told = 0.0
+        for frame in _read_ahead(stream):
+            if seconds is not None and frame.time > seconds * _SECOND:
+                break
+            due = self._begin + frame.time
+            while not stream.live and (left := due - self._now()) > 0:
+                rclpy.spin_once(self._node, timeout_sec=left / _SECOND)
+            self._send(frame, self._now() if stream.live else due)
+            rclpy.spin_once(self._node, timeout_sec=0)
+            if time.monotonic() > told + 1.0:
+                told = time.monotonic()
+                say(self.figures.line())
+        while time.monotonic() < self._heard + _SETTLE:
+            rclpy.spin_once(self._node, timeout_sec=0.1)
+        say(self.figures.line())
+
+    def draw(self) -> list[Path]:
+        """The pictures of some frames, from the first to the last."""
+        poses, truth = self.figures.trajectories()
+        count = len(self._chosen)
+        picked = np.unique(np.linspace(0, count - 1, min(_PICTURES, count), dtype=int))
+        paths = []
+        for held in (self._chosen[k] for k in picked):
+            assert held.depth is not None and held.pose is not None
+            inverse = np.linalg.inv(held.pose)
+            camera = held.frame.camera.undistorted().resized(*held.depth.shape)
+            picture = demo_picture(
+                held.frame.rgb,
+                held.depth,
+                held.confidence,
+                camera,
+                _seen_from(inverse, poses),
+                None if truth is None else _seen_from(inverse, truth),
+            )
+            paths.append(self._out / "pictures" / f"{held.frame.time / 1e9:06.2f}s.png")
+            paths[-1].parent.mkdir(parents=True, exist_ok=True)
+            Picture.fromarray(picture).save(paths[-1])
+        return paths
+
+    def close(self) -> None:
+        """End the recording and the node."""
+        if self._rerun is not None:
+            self._rerun.close()
+        self._node.destroy_node()
+
+    def _now(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise UserError(f"{what} did not come up within {seconds:.0f} s")
+            rclpy.spin_once(self._node, timeout_sec=0.05)
+
+    def _send(self, frame: StreamedFrame, stamp: int) -> None:
+        header = Header(frame_id="camera_optical")
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp, _SECOND)
+        info = info_of_camera(frame.camera, header)
+        image = encode_image(frame.rgb, "rgb8", header)
+        self._infos.publish(info)
+        self._images.publish(image)
+        self.figures.add_image(stamp, frame.pose)
+        self._held[stamp] = _Held(frame)
+        while len(self._held) > _HELD:
+            del self._held[next(iter(self._held))]
+        self._record("camera_info", info, serialize_message(info))
+        self._record("image_raw", image, serialize_message(image))
+
+    def _record(self, topic: str, message: Any, data: bytes) -> None:
+        package = type(message).__module__.partition(".")[0]
+        self._bag.write(
+            topic if topic.startswith("/") else f"{NAMESPACE}/{topic}",
+            f"{package}/msg/{type(message).__name__}",
+            self._now(),
+            data,
+        )
+
+    def _recorder(self, topic: str, kind: type) -> Callable[[bytes], None]:
+        def record(data: bytes) -> None:
+            now = self._now()
+            message: Any = deserialize_message(data, kind)
+            self._record(topic, message, data)
+            self._take(topic, message, now)
+
+        return record
+
+    def _take(self, topic: str, message: Any, now: int) -> None:
+        if topic == "/diagnostics":
+            self._take_diagnostics(message)
+            return
+        self._heard = time.monotonic()
+        stamp = message.header.stamp.sec * _SECOND + message.header.stamp.nanosec
+        held = self._held.get(stamp)
+        if held is None:
+            return
+        seconds = (stamp - self._begin) / _SECOND
+        if topic == "depth/image_rect":
+            held.depth = decode_depth(message)
+            self.figures.add_depth(now, stamp, held.depth, held.frame.depth)
+            if self._rerun is not None:
+                camera = held.frame.camera.undistorted().resized(*held.depth.shape)
+                self._rerun.add_depth(seconds, held.frame.rgb, held.depth, camera)
+        elif topic == "depth/confidence":
+            held.confidence = decode_depth(message)
+        elif topic == "odom":
+            held.pose = _camera_pose(message)
+            self.figures.add_odometry(now, stamp, held.pose)
+            if self._rerun is not None:
+                self._rerun.add_pose(seconds, held.pose)
+        if held.complete and topic != "depth/points":
+            self._choose(held)
+
+    def _take_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {pair.key: pair.value for pair in status.values}
+            if "images dropped" in values:
+                name = status.name.rpartition("/")[2]
+                self.figures.dropped[name] = int(values["images dropped"])
+
+    def _choose(self, held: _Held) -> None:
+        """Keep evenly spread frames for pictures, however many will come."""
+        if self._complete % self._every == 0:
+            self._chosen.append(held)
+            if len(self._chosen) > 8 * _PICTURES:
+                self._chosen, self._every = self._chosen[::2], 2 * self._every
+        self._complete += 1
+
+
+def _read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
+    """Frames read on a thread, so that a slow disk does not hold up a message."""
+    waiting: queue.Queue[StreamedFrame | BaseException | None] = queue.Queue(maxsize=30)
+
+    def read() -> None:
+        try:
+            for frame in stream.frames:
+                waiting.put(frame)
+            waiting.put(None)
+        except BaseException as error:  # handed over to who waits for the frame
+            waiting.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    while (item := waiting.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def _camera_pose(odometry: Odometry) -> NDArray[np.float64]:
+    """``T_odom_camera`` of a camera that sits at its base and looks forward, as in the demo."""
+    position, q = odometry.pose.pose.position, odometry.pose.pose.orientation
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix() @ R_BASE_OPTICAL
+    T[:3, 3] = [position.x, position.y, position.z]
+    return T
+
+
+def _seen_from(inverse: NDArray[np.float64], poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions (N, 3) of poses in the frame of a camera, given its inverse pose."""
+    positions = poses[:, :3, 3]
+    return np.asarray(positions @ inverse[:3, :3].T + inverse[:3, 3])
+
+
+def main() -> int:
+    """Play one stream into the nodes that run; the figures go to ``figures.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--input", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seconds", type=float)
+    arguments = parser.parse_args()
+    live = sys.stdout.isatty()
+
+    def say(line: str) -> None:
+        print(f"\r\033[K{line}" if live else line, end="" if live else "\n", flush=True)
+
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        stream = open_stream(arguments.input)
+        print(stream.description, flush=True)
+        with BagWriter(arguments.out / "bag") as bag:
+            session = DemoSession(arguments.out, bag)
+            try:
+                session.play(stream, arguments.seconds, say)
+            except KeyboardInterrupt:
+                pass  # what was recorded so far is kept
+            finally:
+                session.close()
+        if live:
+            print()
+        summary = {"input": stream.description, **session.figures.summary()}
+        (arguments.out / "figures.json").write_text(json.dumps(summary, indent=1) + "\n")
+        for path in session.draw():
+            print(path)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""What a demo plays: frames of a recording, a video, a bag or a webcam, each with its camera."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.highlevel import AnyReader
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CameraInfo
+
+from monodepth_ros.data.image_file import CorruptFrame
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.nodes.camera_info import camera_from_info
+from monodepth_ros.nodes.messages import decode_compressed, decode_image
+
+VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+_SECOND = 1_000_000_000
+_ASSUMED_WIDTH = 1.2  # of an uncalibrated camera, in focal lengths: 62 degrees, as phones have
+_IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+
+
+@dataclass(frozen=True)
+class StreamedFrame:
+    """``time`` in nanoseconds since the stream's first frame; truth where there is any.
+
+    ``rgb`` uint8 HxWx3 as the ``camera`` sees it, distortion included; ``depth`` metres HxW, NaN
+    invalid; ``pose`` ``T_world_camera``, 4x4.
+    """
+
+    time: int
+    rgb: NDArray[np.uint8]
+    camera: PinholeCamera
+    depth: NDArray[np.float32] | None = None
+    pose: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class FrameStream:
+    """Frames in the order of their time. ``live`` ones come when they come."""
+
+    description: str
+    frames: Iterator[StreamedFrame]
+    live: bool = False
+
+
+def open_stream(source: str) -> FrameStream:
+    """A webcam by its index, a video, a bag (rosbag2 or ROS 1), or a recording that training reads.
+
+    UserError for what is none of them.
+    """
+    if source.isdecimal():
+        return FrameStream(f"webcam {source}, camera assumed", _webcam(int(source)), live=True)
+    path = Path(source).expanduser()
+    if path.suffix.lower() in VIDEOS and path.is_file():
+        return FrameStream(f"video {path.name}, camera assumed", _video(path))
+    if path.suffix in (".bag", ".mcap", ".db3") or (path / "metadata.yaml").is_file():
+        if not path.exists():
+            raise UserError(f"{path}: no such bag")
+        return FrameStream(f"bag {path.name}", _bag(path))
+    return FrameStream(f"recording {path.name}", _recording(source))
+
+
+def assumed_camera(height: int, width: int) -> PinholeCamera:
+    """The camera of images that come without one: right in kind, not in scale."""
+    focal_length = width / _ASSUMED_WIDTH
+    return PinholeCamera.from_focal_length(
+        width, height, focal_length, focal_length, (width - 1) / 2, (height - 1) / 2
+    )
+
+
+def _recording(source: str) -> Iterator[StreamedFrame]:
+    sequence = open_sequence(source)[0]
+    first: int | None = None
+    for index in range(len(sequence)):
+        try:
+            rgb, depth = sequence.image(index), sequence.depth(index)
+        except CorruptFrame:
+            continue  # as a camera loses a frame
+        stamp = sequence.stamp_ns(index)
+        stamp = index * _SECOND // 30 if stamp is None else stamp
+        first = stamp if first is None else first
+        yield StreamedFrame(stamp - first, rgb, sequence.camera, depth, sequence.pose(index))
+
+
+def _video(path: Path) -> Iterator[StreamedFrame]:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
+        index = 0
+        while True:
+            read, bgr = capture.read()
+            if not read:
+                break
+            rgb = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+            yield StreamedFrame(int(index * _SECOND / rate), rgb, assumed_camera(*rgb.shape[:2]))
+            index += 1
+        if index == 0:
+            raise UserError(f"{path}: not a readable video")
+    finally:
+        capture.release()
+
+
+def _webcam(index: int) -> Iterator[StreamedFrame]:
+    capture = cv2.VideoCapture(index)
+    try:
+        if not capture.isOpened():
+            raise UserError(f"webcam {index} cannot be opened")
+        began = time.monotonic_ns()
+        while True:
+            read, bgr = capture.read()
+            if not read:
+                break
+            rgb = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+            now = time.monotonic_ns() - began
+            yield StreamedFrame(now, rgb, assumed_camera(*rgb.shape[:2]))
+    finally:
+        capture.release()
+
+
+def _bag(path: Path) -> Iterator[StreamedFrame]:
+    """The first image topic of a bag with the camera_info beside it."""
+    with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
+        images = [c for c in reader.connections if c.msgtype in _IMAGES]
+        # Depth images are images as well, but no camera's.
+        images = [c for c in images if "depth" not in c.topic] or images
+        if not images:
+            raise UserError(f"{path}: holds no images")
+        image = images[0]
+        namespace = image.topic.removesuffix("/compressed").rpartition("/")[0]
+        infos = [c for c in reader.connections if c.topic == f"{namespace}/camera_info"]
+        camera: PinholeCamera | None = None
+        info: CameraInfo | None = None
+        first: int | None = None
+        for connection, stamp, data in reader.messages([image, *infos]):
+            message = reader.deserialize(data, connection.msgtype)
+            if connection.topic != image.topic:
+                info = _modern(message)
+                continue
+            compressed = connection.msgtype.endswith("CompressedImage")
+            rgb = decode_compressed(message) if compressed else decode_image(message)
+            height, width = rgb.shape[:2]
+            if camera is None or (camera.height, camera.width) != (height, width):
+                if infos and info is None:
+                    continue  # images from before the first camera_info
+                camera = assumed_camera(height, width)
+                if info is not None:
+                    camera = camera_from_info(info, height, width)
+            first = stamp if first is None else first
+            yield StreamedFrame(stamp - first, rgb, camera)
+
+
+def _modern(info: Any) -> CameraInfo:
+    """A CameraInfo message of what a bag holds; ROS 1 writes its matrices in capitals."""
+    message = CameraInfo(height=info.height, width=info.width)
+    message.distortion_model = info.distortion_model
+    k, d = (info.k, info.d) if hasattr(info, "k") else (info.K, info.D)
+    message.k, message.d = [float(x) for x in k], [float(x) for x in d]
+    message.binning_x, message.binning_y = int(info.binning_x), int(info.binning_y)
+    roi = message.roi
+    roi.x_offset, roi.y_offset = int(info.roi.x_offset), int(info.roi.y_offset)
+    roi.width, roi.height = int(info.roi.width), int(info.roi.height)
+    return message

@@ -1,0 +1,96 @@
+"""What the demo plays, from a recording, a video and a bag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
+
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Header
+from viewer import CAMERA, RGB
+
+from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.sequence_folder import SequenceWriter
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.nodes.camera_info import info_of_camera
+from monodepth_ros.nodes.frame_streams import assumed_camera, open_stream
+from monodepth_ros.nodes.messages import encode_depth, encode_image
+from monodepth_ros.share_directory import share_directory
+
+SECOND = 1_000_000_000
+DISTORTED = PinholeCamera(320, 240, CAMERA.K, "plumb_bob", (0.1, -0.05, 0.0, 0.0, 0.0))
+
+
+def test_the_bundled_walk_has_images_truth_and_times() -> None:
+    frames = list(open_stream(str(share_directory() / "models/demo/sample_walk")).frames)
+    assert len(frames) == 150
+    assert frames[0].time == 0 and frames[-1].time == pytest.approx(149 / 15 * SECOND, rel=1e-3)
+    assert sum(frame.depth is not None for frame in frames) == 50
+    assert all(frame.pose is not None for frame in frames)
+    size = sum(f.stat().st_size for f in share_directory().glob("models/demo/sample_walk/**/*"))
+    assert size < 6_000_000
+
+
+def test_a_recording_without_stamps_and_with_a_broken_image(tmp_path: Path) -> None:
+    with SequenceWriter(tmp_path / "walk", CAMERA, 10.0) as writer:
+        for _ in range(4):
+            writer.add(RGB)
+    (tmp_path / "walk/images/000002.jpg").write_bytes(b"broken")
+    frames = list(open_stream(str(tmp_path / "walk")).frames)
+    assert len(frames) == 3 and frames[0].depth is None
+
+
+def test_a_video_has_an_assumed_camera(tmp_path: Path) -> None:
+    path = tmp_path / "drive.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
+    for level in range(0, 250, 25):
+        writer.write(np.full((48, 64, 3), (level, 0, 0), np.uint8))  # blue
+    writer.release()
+    stream = open_stream(str(path))
+    frames = list(stream.frames)
+    assert "assumed" in stream.description and len(frames) == 10
+    assert frames[3].time == pytest.approx(0.15 * SECOND)
+    assert frames[9].rgb[..., 2].mean() > 150 and frames[9].rgb[..., 0].mean() < 60
+    np.testing.assert_array_equal(frames[0].camera.K, assumed_camera(48, 64).K)
+
+
+def test_a_bag_gives_the_camera_and_not_the_depth(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / "bag") as bag:
+        for k in range(3):
+            header = Header(frame_id="camera_optical")
+            depth = encode_depth(np.ones((4, 5), np.float32), "32FC1", header)
+            stamp = 7 * SECOND + k * SECOND // 10
+            for topic, kind, message in (
+                ("/front/depth/image", "Image", depth),
+                ("/front/camera_info", "CameraInfo", info_of_camera(DISTORTED, header)),
+                ("/front/image_raw", "Image", encode_image(RGB, "bgr8", header)),
+            ):
+                bag.write(topic, f"sensor_msgs/msg/{kind}", stamp, serialize_message(message))
+    frames = list(open_stream(str(tmp_path / "bag")).frames)
+    assert [frame.time for frame in frames] == [0, SECOND // 10, 2 * SECOND // 10]
+    np.testing.assert_array_equal(frames[0].rgb, RGB)
+    np.testing.assert_allclose(frames[0].camera.K, CAMERA.K)
+    assert frames[0].camera.D == DISTORTED.D
+
+
+def test_a_real_bag_of_ros_1(real_data: Path) -> None:
+    frames = list(open_stream(str(real_data / "rosbags/aruco_images.bag")).frames)
+    assert frames and frames[0].rgb.shape == (960, 1280, 3)
+    assert frames[0].camera.K[0, 0] == pytest.approx(1014.34, abs=0.01)
+
+
+def test_a_real_bag_without_images_is_refused(real_data: Path) -> None:
+    with pytest.raises(UserError, match="holds no images"):
+        next(open_stream(str(real_data / "rosbags/nav2_turtlebot.mcap")).frames)
+
+
+@pytest.mark.parametrize("source", ["nowhere.mcap", "nowhere.avi", "nowhere"])
+def test_what_is_not_there_is_named(tmp_path: Path, source: str) -> None:
+    with pytest.raises(UserError, match="nowhere"):
+        next(open_stream(str(tmp_path / source)).frames)
