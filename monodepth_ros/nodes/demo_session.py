@@ -51,6 +51,9 @@ _SECOND = 1_000_000_000
 _START = 120.0  # seconds that the nodes have to come up
 _SETTLE = 1.5  # seconds without a result after which nothing more is awaited
 _PICTURES = 6
+_LATE = _SECOND // 20  # nanoseconds
+_AT_ONCE = 8  # messages taken between two images that follow each other without a pause
+_AHEAD = 150  # frames read before they are due
 _HELD = 100  # frames whose results may still come
 
 
@@ -96,16 +99,20 @@ class DemoSession:
         """Send all frames at their own times, then wait for what is still on its way."""
         self._until(lambda: self._images.get_subscription_count() >= 2, _START, "the nodes")
         self._until(lambda: self._infos.get_subscription_count() >= 2, _START, "the nodes")
-        self._begin = self._now()
         told = 0.0
         for frame in _read_ahead(stream):
+            self._begin = self._begin or self._now()
             if seconds is not None and frame.time > seconds * _SECOND:
                 break
             due = self._begin + frame.time
             while not stream.live and (left := due - self._now()) > 0:
                 rclpy.spin_once(self._node, timeout_sec=left / _SECOND)
+            late = self._now() - due
+            if not stream.live and late > _LATE:  # the disk is slow: the film stops for a moment
+                self._begin, due = self._begin + late, due + late
             self._send(frame, self._now() if stream.live else due)
-            rclpy.spin_once(self._node, timeout_sec=0)
+            for _ in range(_AT_ONCE):
+                rclpy.spin_once(self._node, timeout_sec=0)
             if time.monotonic() > told + 1.0:
                 told = time.monotonic()
                 say(self.figures.line())
@@ -227,8 +234,8 @@ class DemoSession:
 
 
 def _read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
-    """Frames read on a thread, so that a slow disk does not hold up a message."""
-    waiting: queue.Queue[StreamedFrame | BaseException | None] = queue.Queue(maxsize=30)
+    """Frames read on a thread, and many before the first is due: no slow disk holds them up."""
+    waiting: queue.Queue[StreamedFrame | BaseException | None] = queue.Queue(maxsize=_AHEAD)
 
     def read() -> None:
         try:
@@ -238,7 +245,10 @@ def _read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
         except BaseException as error:  # handed over to who waits for the frame
             waiting.put(error)
 
-    threading.Thread(target=read, daemon=True).start()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    while not stream.live and reader.is_alive() and not waiting.full():
+        time.sleep(0.02)
     while (item := waiting.get()) is not None:
         if isinstance(item, BaseException):
             raise item
