@@ -33,11 +33,11 @@ class TrackerSettings:
     longest_step: float = 0.5  # seconds; the network has not learnt motions over longer gaps
     longest_bridge: float = 2.0  # seconds that the last velocity is believed
     late: float = 1.0  # seconds: an older stamp is a late frame, one older still another clock
-    translation_noise: float = 0.25  # of the translation
-    rotation_noise: float = 0.15  # of the rotation
+    translation_noise: float = 0.3  # of the translation
+    rotation_noise: float = 0.25  # of the rotation
     turning_noise: float = 0.5  # metres for each radian turned
     translation_floor: float = 0.005  # metres
-    rotation_floor: float = 0.001  # radians
+    rotation_floor: float = 0.005  # radians
     fastest: float = 2.0  # m/s, and rad/s: how far a gap can have carried the camera
 
 

@@ -1,0 +1,104 @@
+"""How wrong the pose network's steps are: the noise that `CameraTracker` assumes by default.
+
+    python benchmark/odometry_noise.py --data NAME=PATH... --out benchmark/results/odometry_noise.json
+
+Steps are scaled by the median ratio of true to estimated lengths of their sequence. The error of a
+step is regressed, with no coefficient below zero, on what was moved, what was turned, and one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+
+
+def step_errors(
+    estimator: MotionEstimator, path: str, stride: int
+) -> dict[str, NDArray[np.float64]]:
+    """Per step: metres moved, radians turned, and the errors of both, by axis (root mean square)."""
+    moved, turned, translation_errors, rotation_errors = [], [], [], []
+    for sequence in open_sequence(path):
+        rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
+        estimates, truths = [], []
+        before = None
+        for index in range(0, len(sequence), stride):
+            rgb = sequence.image(index)
+            now = estimator.prepared(rgb if rectifier is None else rectifier.image(rgb))
+            pose = sequence.pose(index)
+            if before is not None and pose is not None and before[1] is not None:
+                estimates.append(estimator.motion(before[0], now))
+                truths.append(np.linalg.inv(before[1]) @ pose)
+            before = now, pose
+        lengths = [
+            np.linalg.norm(np.array(motions)[:, :3, 3], axis=1) for motions in (truths, estimates)
+        ]
+        steady = lengths[0] > 0.2 * np.median(lengths[0])
+        scale = np.median(lengths[0][steady] / lengths[1][steady])
+        for estimate, truth in zip(estimates, truths, strict=True):
+            difference = estimate[:3, :3].T @ truth[:3, :3]
+            rotation = Rotation.from_matrix(difference).as_rotvec()
+            translation = scale * estimate[:3, 3] - truth[:3, 3]
+            moved.append(np.linalg.norm(truth[:3, 3]))
+            turned.append(np.linalg.norm(Rotation.from_matrix(truth[:3, :3]).as_rotvec()))
+            translation_errors.append(np.sqrt((translation**2).mean()))
+            rotation_errors.append(np.sqrt((rotation**2).mean()))
+    return {
+        "moved": np.array(moved),
+        "turned": np.array(turned),
+        "translation": np.array(translation_errors),
+        "rotation": np.array(rotation_errors),
+    }
+
+
+def noise_model(errors: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """The coefficients of both regressions, and medians to compare them with."""
+    one = np.ones_like(errors["moved"])
+    by_translation, _ = nnls(
+        np.stack([errors["moved"], errors["turned"], one], 1), errors["translation"]
+    )
+    by_rotation, _ = nnls(np.stack([errors["turned"], one], 1), errors["rotation"])
+    return {
+        "steps": len(one),
+        "moved_median_m": float(np.median(errors["moved"])),
+        "turned_median_rad": float(np.median(errors["turned"])),
+        "translation_error_median_m": float(np.median(errors["translation"])),
+        "rotation_error_median_rad": float(np.median(errors["rotation"])),
+        "translation_noise": float(by_translation[0]),
+        "turning_noise_m_per_rad": float(by_translation[1]),
+        "translation_floor_m": float(by_translation[2]),
+        "rotation_noise": float(by_rotation[0]),
+        "rotation_floor_rad": float(by_rotation[1]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--data", nargs="+", required=True, help="NAME=PATH or NAME=PATH%%STRIDE")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    estimator = MotionEstimator(arguments.model, "cpu")
+    table = {}
+    for entry in arguments.data:
+        name, _, path = entry.partition("=")
+        path, _, stride = path.partition("%")
+        table[name] = noise_model(step_errors(estimator, path, int(stride or 1)))
+        print(name, json.dumps({k: round(v, 4) for k, v in table[name].items()}), flush=True)
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps({"model": arguments.model, **table}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
