@@ -1,6 +1,6 @@
 """How wrong the pose network's steps are: the noise that `CameraTracker` assumes by default.
 
-    python benchmark/odometry_noise.py --data NAME=PATH... --out benchmark/results/odometry_noise.json
+    python benchmark/odometry_noise.py --data NAME=PATH... --out results/odometry_noise.json
 
 Steps are scaled by the median ratio of true to estimated lengths of their sequence. The error of a
 step is regressed, with no coefficient below zero, on what was moved, what was turned, and one.
@@ -25,7 +25,7 @@ from monodepth_ros.inference.motion_estimator import MotionEstimator
 def step_errors(
     estimator: MotionEstimator, path: str, stride: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Per step: metres moved, radians turned, and the errors of both, by axis (root mean square)."""
+    """Per step: metres moved, radians turned, and the errors of both, by axis."""
     moved, turned, translation_errors, rotation_errors = [], [], [], []
     for sequence in open_sequence(path):
         rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from array import array
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.nodes.messages import filled
 
 
 class CloudMaker:
-    """Point clouds of one camera; the rays of its pixels are computed once."""
+    """Point clouds of one camera; the rays of its pixels are computed once.
+
+    All clouds of a maker share their memory: a message is to be published before the next one is
+    made. Fresh memory for each, 5 MB at 640x480, took twenty times as long as the points.
+    """
 
     def __init__(self, camera: PinholeCamera, stride: int = 1) -> None:
         """Take the camera of the depth images, and every how many pixels a point is made."""
         self.stride = stride
         y, x = np.mgrid[0 : camera.height : stride, 0 : camera.width : stride]
         rays = np.linalg.inv(camera.K) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
-        self._rays = rays.T.reshape(*x.shape, 3).astype(np.float32)
+        self._rays = rays[:2].reshape(2, *x.shape).astype(np.float32)
+        self._data = array("B")
+        self._colour = np.empty((*x.shape, 4), np.uint8)
 
     def message(
         self, depth: NDArray[np.float32], header: Header, rgb: NDArray[np.uint8] | None = None
@@ -29,26 +37,33 @@ class CloudMaker:
         In the optical frame of ``header``, as many rows and columns as the image has by the stride.
         """
         s = self.stride
-        z = depth[::s, ::s, None]
-        height, width = z.shape[:2]
-        points = np.empty((height, width, 3 if rgb is None else 4), "<f4")
-        np.multiply(self._rays, z, out=points[..., :3])
-        names = ["x", "y", "z"]
+        z = depth[::s, ::s]
+        names = ["x", "y", "z"] if rgb is None else ["x", "y", "z", "rgb"]
+        points = self._memory(*z.shape, len(names))
+        np.multiply(self._rays[0], z, out=points[..., 0])
+        np.multiply(self._rays[1], z, out=points[..., 1])
+        points[..., 2] = z
         if rgb is not None:
-            packed = rgb[::s, ::s].astype("<u4")
-            colour = packed[..., 0] << 16 | packed[..., 1] << 8 | packed[..., 2]
-            points[..., 3] = colour.astype("<u4").view("<f4")
-            names.append("rgb")
+            # The lower three bytes of an integer; the upper one would make a NaN of the float.
+            cv2.cvtColor(np.ascontiguousarray(rgb[::s, ::s]), cv2.COLOR_RGB2BGRA, dst=self._colour)
+            packed = self._colour.view("<u4")[..., 0]
+            np.bitwise_and(packed, 0xFFFFFF, out=points.view("<u4")[..., 3])
         message = PointCloud2()
         message.header = header
-        message.height, message.width = height, width
+        message.height, message.width = z.shape
         message.fields = [
             PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
             for i, name in enumerate(names)
         ]
         message.is_bigendian = False
         message.point_step = 4 * len(names)
-        message.row_step = message.point_step * width
+        message.row_step = message.point_step * message.width
         message.is_dense = False
-        message.data = filled(points)
+        message.data = self._data
         return message
+
+    def _memory(self, height: int, width: int, channels: int) -> NDArray[np.float32]:
+        size = 4 * height * width * channels
+        if len(self._data) != size:
+            self._data = array("B", bytes(size))
+        return np.frombuffer(self._data, "<f4").reshape(height, width, channels)

@@ -1,0 +1,136 @@
+"""What the depth node costs besides the network, frame by frame, beside the bare network.
+
+    python benchmark/node.py --out benchmark/results/node.json
+
+A 640x480 rgb8 image with its camera_info goes through what the node does with it (decode, resize,
+scale, validity, camera_info, depth, xyzrgb cloud at the image's size), and both results are
+published to a subscriber in another process. The same frame goes through the bare network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SIZE = (480, 640)
+LISTENER = """
+import rclpy
+from sensor_msgs.msg import Image, PointCloud2
+rclpy.init()
+node = rclpy.create_node("listener")
+node.create_subscription(Image, "depth", lambda m: None, 1, raw=True)
+node.create_subscription(PointCloud2, "points", lambda m: None, 1, raw=True)
+rclpy.spin(node)
+"""
+
+
+def median_ms(work: Callable[[], object], repeats: int) -> float:
+    """The median time of ``work`` in milliseconds, after a tenth as many runs to warm up."""
+    times = []
+    for k in range(repeats + repeats // 10):
+        begin = time.perf_counter()
+        work()
+        if k >= repeats // 10:
+            times.append(1000 * (time.perf_counter() - begin))
+    return float(np.median(times))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, 100)))
+    profile = Path(__file__).resolve().parents[1] / "config" / "fastdds.xml"
+    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(profile))
+    torch.set_num_threads(arguments.threads)
+    figures = measure(arguments.model, arguments.repeats)
+    figures |= {"threads": arguments.threads, "torch": torch.__version__}
+    print(json.dumps(figures, indent=1))
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measure(model: str, repeats: int) -> dict[str, object]:
+    """All figures, in milliseconds."""
+    import rclpy
+    from rclpy.qos import QoSProfile
+    from sensor_msgs.msg import Image, PointCloud2
+    from std_msgs.msg import Header
+
+    from monodepth_ros.geometry.camera import PinholeCamera
+    from monodepth_ros.inference.depth_estimator import DepthEstimator
+    from monodepth_ros.inference.network_input import to_network_input
+    from monodepth_ros.nodes.camera_info import info_of_camera
+    from monodepth_ros.nodes.depth_pipeline import DepthPipeline, OutputSettings, Wanted
+    from monodepth_ros.nodes.messages import encode_image
+    from monodepth_ros.nodes.rectified_frames import FrameRectifier
+
+    height, width = SIZE
+    rgb = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    camera = PinholeCamera.from_focal_length(width, height, 525.0, 525.0, 319.5, 239.5)
+    header = Header(frame_id="camera_optical")
+    message, info = encode_image(rgb, "rgb8", header), info_of_camera(camera, header)
+    estimator = DepthEstimator(model, "cpu", output_size="image")
+    image = to_network_input(rgb, estimator.size, estimator.engine.device)
+    frames, pipeline = FrameRectifier(), DepthPipeline(estimator)
+    wanted, settings = Wanted(depth=True, points=True), OutputSettings()
+
+    rclpy.init()
+    node = rclpy.create_node("publisher")
+    depth_publisher = node.create_publisher(Image, "depth", QoSProfile(depth=1))
+    points_publisher = node.create_publisher(PointCloud2, "points", QoSProfile(depth=1))
+    listener = subprocess.Popen([sys.executable, "-c", LISTENER])
+
+    def results() -> tuple[Image | None, PointCloud2 | None]:
+        frame = frames.frame(message, info)
+        seen = pipeline.depth(frame, wanted)
+        made = pipeline.messages(frame, seen, 1.0, wanted, settings)
+        return made.depth, made.points
+
+    def whole_frame() -> None:
+        depth, points = results()
+        depth_publisher.publish(depth)
+        points_publisher.publish(points)
+
+    try:
+        while not (
+            depth_publisher.get_subscription_count() and points_publisher.get_subscription_count()
+        ):
+            time.sleep(0.05)
+        depth, points = results()
+        network = median_ms(lambda: estimator.engine(image), repeats)
+        whole = median_ms(whole_frame, repeats)
+        network_again = median_ms(lambda: estimator.engine(image), repeats)
+        bare = (network + network_again) / 2
+        return {
+            "image": f"{width}x{height} rgb8",
+            "network_ms": bare,
+            "whole_frame_ms": whole,
+            "besides_the_network_ms": whole - bare,
+            "publish_points_ms": median_ms(lambda: points_publisher.publish(points), repeats),
+            "publish_depth_ms": median_ms(lambda: depth_publisher.publish(depth), repeats),
+        }
+    finally:
+        listener.kill()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()
