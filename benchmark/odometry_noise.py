@@ -1,9 +1,10 @@
-"""How wrong the pose network's steps are: the noise that `CameraTracker` assumes by default.
+"""How wrong steps are: the noise that `CameraTracker` assumes, and what refining them gains.
 
     python benchmark/odometry_noise.py --data NAME=PATH... --out results/odometry_noise.json
 
-Steps are scaled by the median ratio of true to estimated lengths of their sequence. The error of a
-step is regressed, with no coefficient below zero, on what was moved, what was turned, and one.
+Both as the pose network gives them and aligned to depth (`refine`). Steps are scaled by the median ratio of true to estimated lengths of their sequence. The error of a
+step is regressed, with no coefficient below zero, on what was moved, what was turned, and one. The
+ATE is that of the chained steps after a 7-DoF alignment.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.evaluation.alignment import align
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 
 
 def step_errors(
     estimator: MotionEstimator, path: str, stride: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Per step: metres moved, radians turned, and the errors of both, by axis."""
+    """Per step: metres moved, radians turned, and the errors of both, by axis; squares of the ATE."""
     moved, turned, translation_errors, rotation_errors = [], [], [], []
+    squares: list[float] = []
     for sequence in open_sequence(path):
         rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
         estimates, truths = [], []
@@ -36,9 +39,10 @@ def step_errors(
             now = estimator.prepared(rgb if rectifier is None else rectifier.image(rgb))
             pose = sequence.pose(index)
             if before is not None and pose is not None and before[1] is not None:
-                estimates.append(estimator.motion(before[0], now))
+                estimates.append(estimator.motion(before[0], now, sequence.camera.undistorted()))
                 truths.append(np.linalg.inv(before[1]) @ pose)
             before = now, pose
+        squares += _squared_errors(estimates, truths)
         lengths = [
             np.linalg.norm(np.array(motions)[:, :3, 3], axis=1) for motions in (truths, estimates)
         ]
@@ -57,7 +61,23 @@ def step_errors(
         "turned": np.array(turned),
         "translation": np.array(translation_errors),
         "rotation": np.array(rotation_errors),
+        "squares": np.array(squares),
     }
+
+
+def _squared_errors(
+    estimates: list[NDArray[np.float64]], truths: list[NDArray[np.float64]]
+) -> list[float]:
+    """Squared distances of chained positions, aligned with 7 degrees of freedom."""
+    chains = []
+    for motions in (estimates, truths):
+        poses = [np.eye(4)]
+        for motion in motions:
+            poses.append(poses[-1] @ motion)
+        chains.append(np.array(poses))
+    estimate, truth = chains
+    aligned = align(estimate[:, :3, 3], truth[:, :3, 3], "7dof").apply_to_poses(estimate)
+    return list(((aligned - truth)[:, :3, 3] ** 2).sum(1))
 
 
 def noise_model(errors: dict[str, NDArray[np.float64]]) -> dict[str, float]:
@@ -69,6 +89,8 @@ def noise_model(errors: dict[str, NDArray[np.float64]]) -> dict[str, float]:
     by_rotation, _ = nnls(np.stack([errors["turned"], one], 1), errors["rotation"])
     return {
         "steps": len(one),
+        "length_m": float(errors["moved"].sum()),
+        "ate_m": float(np.sqrt(errors["squares"].mean())),
         "moved_median_m": float(np.median(errors["moved"])),
         "turned_median_rad": float(np.median(errors["turned"])),
         "translation_error_median_m": float(np.median(errors["translation"])),
@@ -89,13 +111,15 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True, help="NAME=PATH or NAME=PATH%%STRIDE")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    estimator = MotionEstimator(arguments.model, "cpu")
-    table = {}
-    for entry in arguments.data:
-        name, _, path = entry.partition("=")
-        path, _, stride = path.partition("%")
-        table[name] = noise_model(step_errors(estimator, path, int(stride or 1)))
-        print(name, json.dumps({k: round(v, 4) for k, v in table[name].items()}), flush=True)
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    for kind in ("network", "refined"):
+        estimator = MotionEstimator(arguments.model, "cpu", refine=kind == "refined")
+        for entry in arguments.data:
+            name, _, path = entry.partition("=")
+            path, _, stride = path.partition("%")
+            row = noise_model(step_errors(estimator, path, int(stride or 1)))
+            table.setdefault(name, {})[kind] = row
+            print(name, kind, json.dumps({k: round(v, 4) for k, v in row.items()}), flush=True)
     if arguments.out is not None:
         arguments.out.write_text(json.dumps({"model": arguments.model, **table}, indent=1) + "\n")
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from viewer import Viewer
 
 # Tests are imported by file, so what tests of several folders share needs its folder on the path.
-sys.path.insert(0, str(Path(__file__).parent / "nodes"))
+for _folder in ("nodes", "learning"):
+    sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 REAL_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 

@@ -48,11 +48,12 @@ def demo(
     _claim(out)
     environment = _environment(out)
     parameters = {"model": str(folder.resolve()), "device": device}
+    of_odometry = {"refine": "true"}
     walk = share_directory() / "models/demo/sample_walk"
     session = [sys.executable, "-m", "monodepth_ros.nodes.demo_session", "--out", str(out)]
     session += ["--input", str(walk) if source is None else source]
     session += ["--seconds", str(seconds)] if seconds is not None else []
-    with _nodes(environment, parameters, out):
+    with _nodes(environment, parameters, of_odometry, out):
         played = subprocess.run(session, env=environment, check=False).returncode
     if played:
         raise typer.Exit(played)
@@ -80,14 +81,20 @@ def _environment(out: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _nodes(environment: dict[str, str], parameters: dict[str, str], out: Path) -> Iterator[None]:
+def _nodes(
+    environment: dict[str, str],
+    parameters: dict[str, str],
+    of_odometry: dict[str, str],
+    out: Path,
+) -> Iterator[None]:
     """The nodes, each a process of its own in the namespace /camera, ended as a robot ends them."""
-    arguments = ["--ros-args", "-r", "__ns:=/camera", "-p", "diagnostics_period:=0.5"]
-    for name, value in parameters.items():
-        arguments += ["-p", f"{name}:={value}"]
     processes = []
     try:
         for node in NODES:
+            arguments = ["--ros-args", "-r", "__ns:=/camera", "-p", "diagnostics_period:=0.5"]
+            of_node = parameters | (of_odometry if node == "odometry_node" else {})
+            for name, value in of_node.items():
+                arguments += ["-p", f"{name}:={value}"]
             program = f"from monodepth_ros.nodes.{node} import main; main()"
             with (out / f"{node}.log").open("w") as log:
                 processes.append(

@@ -12,16 +12,25 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.patch_alignment import patch_level
+from monodepth_ros.geometry.pose_refinement import AlignmentSettings, refine_pose
 from monodepth_ros.inference.network_input import network_size, to_network_input
 from monodepth_ros.inference.scale import Scale, scale_of
 from monodepth_ros.inference.torch_engine import Precision, TorchEngine
 from monodepth_ros.inference.zoo import resolve
+from monodepth_ros.networks.disparity import scaled_disparity
+
+_STRIDES = (8, 4, 2)  # of the patches that motions are refined by, coarse first
+_DAMPING = 0.01
+_ALIGNMENT = AlignmentSettings(iterations=8)
 
 
 class MotionEstimator:
     """Arguments are those of :class:`~monodepth_ros.inference.depth_estimator.DepthEstimator`.
 
-    ``model`` may also be an engine that is loaded already, which then serves both.
+    ``model`` may also be an engine that is loaded already, which then serves both. With ``refine``
+    each motion is aligned to the later frame's depth, as poses are in training (SA4Depth): it then
+    has the scale of that depth. That costs a run of the depth network and the solver.
     """
 
     def __init__(
@@ -30,6 +39,7 @@ class MotionEstimator:
         device: str = "auto",
         size: tuple[int, int] | None = None,
         precision: Precision = "fp32",
+        refine: bool = False,
     ) -> None:
         if not isinstance(model, TorchEngine):
             model = TorchEngine.load(resolve(model), device, precision)
@@ -38,6 +48,7 @@ class MotionEstimator:
         if not self.engine.has_pose:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
         self.size = network_size(self.card, size)
+        self.refine = refine
 
     def prepared(self, rgb: NDArray[np.uint8]) -> Tensor:
         """A frame, uint8 HxWx3, as `motion` takes it: it serves in two motions."""
@@ -57,8 +68,44 @@ class MotionEstimator:
         axis_angle, translation = self.engine.motion(earlier, later)
         # Double precision keeps long chains of rotations orthonormal.
         T_later_earlier = se3.from_axis_angle_translation(
-            axis_angle[0].double().cpu(), translation[0].double().cpu() * self.scale(camera).factor
+            axis_angle[0].double().cpu(), translation[0].double().cpu()
         )
         if not torch.isfinite(T_later_earlier).all():
             raise ArithmeticError(f"model {self.card.name} gave a motion that is not finite")
-        return np.asarray(se3.inverse(T_later_earlier).numpy())
+        T_earlier_later = np.array(se3.inverse(T_later_earlier).numpy())
+        if self.refine:
+            T_earlier_later = self._refined(T_earlier_later, earlier, later, camera)
+        T_earlier_later[:3, 3] *= self.scale(camera).factor
+        return T_earlier_later
+
+    @torch.inference_mode()
+    def _refined(
+        self,
+        T_earlier_later: NDArray[np.float64],
+        earlier: Tensor,
+        later: Tensor,
+        camera: PinholeCamera | None,
+    ) -> NDArray[np.float64]:
+        """Aligned by the depth of the later frame; as it was where nothing can be matched."""
+        if camera is None:
+            raise UserError("a motion can only be refined by frames whose camera is known")
+        inverse_depth = scaled_disparity(
+            self.engine(later), self.card.min_depth, self.card.max_depth
+        )
+        K = torch.from_numpy(camera.resized(*self.size).K)[None].float().to(self.engine.device)
+        images = torch.stack([later, earlier], 1)
+        levels = [patch_level(s, inverse_depth, images, K, _DAMPING) for s in _STRIDES]
+        start = torch.from_numpy(T_earlier_later)[None].float().to(self.engine.device)
+        # The same points for the same frames, whatever was refined before.
+        generator = torch.Generator(self.engine.device).manual_seed(0)
+        refined = refine_pose(start, levels, _ALIGNMENT, generator).T[0]
+        # Single precision leaves a rotation that is not quite one.
+        return _orthonormal(refined.double().cpu().numpy())
+
+
+def _orthonormal(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest rigid motion to a 4x4 matrix that is nearly one."""
+    U, _, Vt = np.linalg.svd(T[:3, :3])
+    rigid = T.copy()
+    rigid[:3, :3] = U @ Vt
+    return rigid

@@ -22,7 +22,7 @@ class VisualOdometry:
 
     The world is the first frame's camera. Translations have the scale of the model's depth, which
     :attr:`scale` names; they drift, as nothing here closes loops. Arguments are those of
-    :class:`~monodepth_ros.inference.depth_estimator.DepthEstimator`.
+    :class:`~monodepth_ros.inference.motion_estimator.MotionEstimator`.
     """
 
     def __init__(
@@ -31,8 +31,9 @@ class VisualOdometry:
         device: str = "auto",
         size: tuple[int, int] | None = None,
         precision: Precision = "fp32",
+        refine: bool = False,
     ) -> None:
-        self._estimator = MotionEstimator(model, device, size, precision)
+        self._estimator = MotionEstimator(model, device, size, precision, refine)
         self.engine, self.card = self._estimator.engine, self._estimator.card
         self.size = self._estimator.size
         self.reset()

@@ -13,17 +13,10 @@ from dataclasses import replace
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn import functional as F
 
-from monodepth_ros.geometry.pose_refinement import (
-    AlignmentLevel,
-    AlignmentSettings,
-    RefinedPose,
-    refine_pose,
-)
+from monodepth_ros.geometry.patch_alignment import patch_level
+from monodepth_ros.geometry.pose_refinement import AlignmentSettings, RefinedPose, refine_pose
 from monodepth_ros.networks.disparity import scaled_disparity
-
-_CONTRAST = 0.05  # grey levels of [0, 1] below which a patch counts as plain
 
 
 class RefinementSettings(BaseModel):
@@ -81,30 +74,12 @@ class PoseRefiner:
         neighbours = T_neighbour_target.shape[1]
         inverse_depth = scaled_disparity(disparity.float(), *self.depth_range)
         levels = [
-            self._level(stride, inverse_depth, images.float(), K.float())
+            patch_level(stride, inverse_depth, images.float(), K.float(), self.settings.damping)
             for stride in self.settings.strides
         ]
         start = T_neighbour_target.flatten(0, 1)
         refined = refine_pose(start, levels, self.settings.alignment(), generator)
         return replace(refined, T=refined.T.unflatten(0, (-1, neighbours)))
-
-    def _level(
-        self, stride: int, inverse_depth: Tensor, images: Tensor, K: Tensor
-    ) -> AlignmentLevel:
-        neighbours = images.shape[1] - 1
-        features = patch_features(images.flatten(0, 1), stride)
-        features = features.unflatten(0, images.shape[:2])
-        size = (features.shape[-2], features.shape[-1])
-        # Inverse depth is what may be averaged.
-        depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
-        scale = K.new_tensor([size[1] / images.shape[-1], size[0] / images.shape[-2], 1.0])
-        return AlignmentLevel(
-            target=features[:, :1].expand(-1, neighbours, -1, -1, -1).flatten(0, 1),
-            source=features[:, 1:].flatten(0, 1),
-            depth=depth.repeat_interleave(neighbours, 0),
-            K=(K * scale[:, None]).repeat_interleave(neighbours, 0),
-            damping=self.settings.damping,
-        )
 
 
 def with_fixed_scale(
@@ -121,16 +96,3 @@ def with_fixed_scale(
     inverse_depths = [scaled_disparity(d, min_depth, max_depth) for d in disparities]
     mean = inverse_depths[0].mean((1, 2, 3), keepdim=True)
     return [(r * (mean.detach() / mean) - far) / (near - far) for r in inverse_depths]
-
-
-def patch_features(images: Tensor, stride: int) -> Tensor:
-    """3x3 patches of the grey image, ``(B, 9, H / stride, W / stride)``.
-
-    Without their mean and divided by their contrast, so that brightness does not matter: their
-    difference then measures what normalised cross-correlation does. Plain patches are near zero.
-    """
-    grey = F.avg_pool2d(images.mean(1, keepdim=True), stride)
-    patches = F.unfold(F.pad(grey, (1, 1, 1, 1), mode="replicate"), 3)
-    patches = patches.unflatten(2, (grey.shape[-2], grey.shape[-1]))
-    patches = patches - patches.mean(1, keepdim=True)
-    return patches / (patches.norm(dim=1, keepdim=True) + _CONTRAST)

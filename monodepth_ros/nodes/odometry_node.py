@@ -27,6 +27,11 @@ from monodepth_ros.nodes.spinning import run_node
 
 _TRACKER = TrackerSettings()
 ODOMETRY_PARAMETERS = (
+    ParameterSpec(
+        "refine",
+        False,
+        "align each motion to the depth of its image, which also has to be estimated: far better",
+    ),
     ParameterSpec("odom_frame", "odom", "frame of the poses: where the base was at first"),
     *MOUNTING_PARAMETERS,
     ParameterSpec("publish_tf", False, "odom -> base on TF as well; needs tf2_ros"),
@@ -124,7 +129,10 @@ class OdometryNode(CameraNode):
         """Load the pose network, and the depth network if the scale needs it."""
         settings = TrackerSettings(**{name: self.value(name) for name in _OF_TRACKER})
         motion = MotionEstimator(
-            self.value("model"), self.value("device"), precision=self.value("precision")
+            self.value("model"),
+            self.value("device"),
+            precision=self.value("precision"),
+            refine=self.value("refine"),
         )
         depth = None
         if self.value("scale_source") == "camera_height":

@@ -39,7 +39,7 @@ class CloudMaker:
         s = self.stride
         z = depth[::s, ::s]
         names = ["x", "y", "z"] if rgb is None else ["x", "y", "z", "rgb"]
-        points = self._memory(*z.shape, len(names))
+        points = self._memory(z.shape[0], z.shape[1], len(names))
         np.multiply(self._rays[0], z, out=points[..., 0])
         np.multiply(self._rays[1], z, out=points[..., 1])
         points[..., 2] = z

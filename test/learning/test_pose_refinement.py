@@ -11,11 +11,11 @@ from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
+from monodepth_ros.geometry.patch_alignment import patch_features
 from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.pose_refinement import (
     PoseRefiner,
     RefinementSettings,
-    patch_features,
     with_fixed_scale,
 )
 from monodepth_ros.learning.step_stream import plan_run

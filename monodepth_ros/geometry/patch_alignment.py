@@ -1,0 +1,51 @@
+"""Image patches as features that poses are aligned by: no network, and no colour constancy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monodepth_ros.geometry.pose_refinement import AlignmentLevel
+
+_CONTRAST = 0.05  # grey levels of [0, 1] below which a patch counts as plain
+
+
+def patch_features(images: Tensor, stride: int) -> Tensor:
+    """3x3 patches of the grey image, ``(B, 9, H / stride, W / stride)``.
+
+    Without their mean and divided by their contrast, so that brightness does not matter: their
+    difference then measures what normalised cross-correlation does. Plain patches are near zero.
+    """
+    grey = F.avg_pool2d(images.mean(1, keepdim=True), stride)
+    patches = F.unfold(F.pad(grey, (1, 1, 1, 1), mode="replicate"), 3)
+    patches = patches.unflatten(2, (grey.shape[-2], grey.shape[-1]))
+    patches = patches - patches.mean(1, keepdim=True)
+    return patches / (patches.norm(dim=1, keepdim=True) + _CONTRAST)
+
+
+def patch_level(
+    stride: int, inverse_depth: Tensor, images: Tensor, K: Tensor, damping: Tensor | float
+) -> AlignmentLevel:
+    """The level at which N sources are aligned with each of B targets by patches: B * N pairs.
+
+    Args:
+        stride: of the patches, in pixels.
+        inverse_depth: of the targets, ``(B, 1, H, W)``.
+        images: ``(B, 1 + N, 3, H, W)`` in [0, 1], the target first.
+        K: ``(B, 3, 3)`` at this size.
+        damping: relative to the diagonal, one or ``(6,)``.
+    """
+    sources = images.shape[1] - 1
+    features = patch_features(images.flatten(0, 1), stride).unflatten(0, images.shape[:2])
+    size = (features.shape[-2], features.shape[-1])
+    # Inverse depth is what may be averaged.
+    depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
+    scale = K.new_tensor([size[1] / images.shape[-1], size[0] / images.shape[-2], 1.0])
+    return AlignmentLevel(
+        target=features[:, :1].expand(-1, sources, -1, -1, -1).flatten(0, 1),
+        source=features[:, 1:].flatten(0, 1),
+        depth=depth.repeat_interleave(sources, 0),
+        K=torch.repeat_interleave(K * scale[:, None], sources, 0),
+        damping=damping,
+    )

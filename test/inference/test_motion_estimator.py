@@ -1,0 +1,70 @@
+"""Motions as the network says them, and aligned to depth."""
+
+import numpy as np
+import pytest
+import torch
+from corridor import CAMERA, render
+from scipy.spatial.transform import Rotation
+from torch.nn import functional as F
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.torch_engine import TorchEngine
+
+
+def true_motion() -> np.ndarray:
+    T = np.eye(4)
+    T[:3, 3] = 0.08, 0.02, 0.1
+    return T
+
+
+def angle(R: np.ndarray) -> float:
+    return float(np.linalg.norm(Rotation.from_matrix(R).as_rotvec()))
+
+
+@pytest.fixture
+def scene(model, monkeypatch):
+    """Two frames of a corridor; depth of the later one is known, its motion taken for a turn."""
+    (earlier, _), (later, depth) = (render(T) for T in (np.eye(4), true_motion()))
+    inverse = torch.from_numpy(1 / depth).float()[None, None]
+
+    def depth_net(engine, images):
+        near, far = 1 / engine.card.min_depth, 1 / engine.card.max_depth
+        return (F.interpolate(inverse, images.shape[-2:], mode="area") - far) / (near - far)
+
+    monkeypatch.setattr(TorchEngine, "__call__", depth_net)
+    turn = torch.tensor([[0.01, 0.03, 0.0]]), torch.full((1, 3), 1e-3)
+    monkeypatch.setattr(TorchEngine, "motion", lambda *_: turn)
+    return model, earlier, later
+
+
+def motion(scene, refine, camera=CAMERA):
+    model, earlier, later = scene
+    estimator = MotionEstimator(model, "cpu", size=(128, 192), refine=refine)
+    return estimator.motion(estimator.prepared(earlier), estimator.prepared(later), camera)
+
+
+def test_alignment_finds_the_motion_and_its_length(scene):
+    truth = true_motion()
+    unrefined, refined = motion(scene, False), motion(scene, True)
+    assert angle(unrefined[:3, :3].T @ truth[:3, :3]) > 0.02
+    assert angle(refined[:3, :3].T @ truth[:3, :3]) < 0.004
+    assert np.linalg.norm(refined[:3, 3] - truth[:3, 3]) < 0.15 * np.linalg.norm(truth[:3, 3])
+    np.testing.assert_allclose(refined[:3, :3] @ refined[:3, :3].T, np.eye(3), atol=1e-9)
+
+
+def test_the_same_frames_give_the_same_motion(scene):
+    np.testing.assert_array_equal(motion(scene, True), motion(scene, True))
+
+
+def test_a_plain_wall_leaves_the_motion_as_it_is(scene):
+    model, earlier, _ = scene
+    plain = np.full_like(earlier, 90)
+    np.testing.assert_allclose(
+        motion((model, plain, plain), True), motion((model, plain, plain), False), atol=1e-3
+    )
+
+
+def test_without_a_camera_nothing_can_be_aligned(scene):
+    with pytest.raises(UserError, match="camera"):
+        motion(scene, True, camera=None)
