@@ -2,9 +2,10 @@
 
     python benchmark/odometry_noise.py --data NAME=PATH... --out results/odometry_noise.json
 
-Both as the pose network gives them and aligned to depth (`refine`). Steps are scaled by the median ratio of true to estimated lengths of their sequence. The error of a
-step is regressed, with no coefficient below zero, on what was moved, what was turned, and one. The
-ATE is that of the chained steps after a 7-DoF alignment.
+Both as the pose network gives them and aligned to depth (`refine`). Steps are scaled by the median
+ratio of true to estimated lengths of their sequence. The error of a step is regressed, with no
+coefficient below zero, on what was moved, what was turned, and one. The ATE is that of the chained
+steps after a 7-DoF alignment.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from monodepth_ros.inference.motion_estimator import MotionEstimator
 def step_errors(
     estimator: MotionEstimator, path: str, stride: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Per step: metres moved, radians turned, and the errors of both, by axis; squares of the ATE."""
+    """Per step: metres moved, radians turned, the errors of both by axis; squares of the ATE."""
     moved, turned, translation_errors, rotation_errors = [], [], [], []
     squares: list[float] = []
     for sequence in open_sequence(path):

@@ -177,3 +177,14 @@ def test_images_go_out_as_they_come_in(encoding: str) -> None:
     np.testing.assert_array_equal(decode_image(encode_image(RGB, encoding, Header())), RGB)
     with pytest.raises(ValueError, match="yuyv"):
         encode_image(RGB, "yuyv", Header())
+
+
+@pytest.mark.parametrize(
+    "encoding", ["rgb8", "bgr8", "rgba8", "bgra8", "mono8", "yuv422", "yuv422_yuy2", "bayer_rggb8"]
+)
+def test_cv_bridge_decodes_alike(encoding: str) -> None:
+    reason = "cv_bridge comes with ROS, not from PyPI"
+    bridge = pytest.importorskip("cv_bridge", reason=reason).CvBridge()
+    stored, _ = STORED[encoding]
+    image = message(stored, encoding)
+    np.testing.assert_array_equal(decode_image(image), bridge.imgmsg_to_cv2(image, "rgb8"))
