@@ -18,6 +18,7 @@ from monodepth_ros.inference.network_input import check_frame
 Event = Literal["start", "motion", "standstill", "bridge", "gap"]
 Matrix = NDArray[np.float64]
 _SECOND = 1_000_000_000  # nanoseconds
+_SAME_CAMERA = 0.01  # of its focal length and its size
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class TrackerSettings:
 
     standstill: float = 0.25  # network pixels: what moves the image less is no motion
     longest_step: float = 0.5  # seconds; the network has not learnt motions over longer gaps
-    longest_bridge: float = 2.0  # seconds that the last velocity is believed
+    longest_bridge: float = 2.0  # seconds that a velocity is believed after it was measured
+    least_contrast: float = 0.01  # standard deviation of [0, 1] below which an image tells nothing
     late: float = 1.0  # seconds: an older stamp is a late frame, one older still another clock
     translation_noise: float = 0.3  # of the translation
     rotation_noise: float = 0.25  # of the rotation
@@ -47,7 +49,8 @@ class TrackedPose:
 
     ``covariance`` 6x6 is of the position and of the rotation about the world's axes; ``velocity``
     (linear, angular) and its covariance are in the camera's frame, per second. ``distance`` is the
-    length of the step in the model's own unit, before ``factor``.
+    length of the step in the model's own unit, before ``factor``, and ``since`` the stamp that it
+    leads from: for a creeping camera, that of some images ago.
     """
 
     stamp: int
@@ -56,7 +59,7 @@ class TrackedPose:
     velocity: NDArray[np.float64]
     velocity_covariance: Matrix
     event: Event
-    since: int  # the stamp from which the step led here
+    since: int
     distance: float
 
 
@@ -74,6 +77,7 @@ class _Step:
     """What was made of a frame."""
 
     event: Event
+    since: int
     distance: float = 0.0
     velocity_covariance: Matrix = field(default_factory=lambda: np.zeros((6, 6)))
 
@@ -96,6 +100,7 @@ class CameraTracker:
         self._reference: _Reference | None = None
         self._camera: PinholeCamera | None = None
         self._latest = 0
+        self._measured = 0  # when the velocity was last measured
         self._velocity = np.zeros(6)
         self.begin_here()
 
@@ -109,8 +114,9 @@ class CameraTracker:
     ) -> TrackedPose | None:
         """The pose after the frame ``rgb`` (uint8 HxWx3), taken at ``stamp`` nanoseconds.
 
-        ``factor`` makes metres of the model's unit. None for a frame that came late or twice. A
-        stamp far back, or another camera, starts anew.
+        ``factor`` makes metres of the model's unit. None for a frame that came late or twice, and
+        for one without contrast, as of a covered lens: it is as if it had not come. A stamp far
+        back, or another camera, starts anew.
         """
         check_frame(rgb, camera)
         if self._reference is not None:
@@ -121,11 +127,14 @@ class CameraTracker:
                 self.restarts += 1
                 self.reset()
         image = self.estimator.prepared(rgb)
-        current = _Reference(image, _outline(image), stamp)
-        since = self._latest if self._reference is not None else stamp
+        outline, contrast = _outline(image)
+        if contrast < self.settings.least_contrast:
+            return None
+        current = _Reference(image, outline, stamp)
         if self._reference is None:
-            self._camera, self._reference = camera, current
-            step = _Step("start")
+            self._camera, self._reference, self._measured = camera, current, stamp
+            # How fast it goes will be known after the next image.
+            step = _Step("start", stamp, velocity_covariance=np.eye(6) * self.settings.fastest**2)
         else:
             step = self._step(self._reference, current, factor)
         self._latest = stamp
@@ -136,19 +145,20 @@ class CameraTracker:
             self._velocity.copy(),
             step.velocity_covariance,
             step.event,
-            since,
+            step.since,
             step.distance,
         )
 
     def _step(self, reference: _Reference, current: _Reference, factor: float) -> _Step:
         settings = self.settings
         elapsed = (current.stamp - self._latest) / _SECOND
+        if _shift(reference.outline, current.outline) < settings.standstill:
+            self._velocity, self._measured = np.zeros(6), current.stamp
+            noise = self._noise(np.eye(4)) / elapsed**2
+            return _Step("standstill", self._latest, velocity_covariance=noise)
         if elapsed > settings.longest_step:
             self._reference = current
-            return self._over_a_gap(elapsed)
-        if _shift(reference.outline, current.outline) < settings.standstill:
-            self._velocity = np.zeros(6)
-            return _Step("standstill", velocity_covariance=self._noise(np.eye(4)) / elapsed**2)
+            return self._over_a_gap(elapsed, (current.stamp - self._measured) / _SECOND)
         motion = self.estimator.motion(reference.image, current.image, self._camera)
         distance = float(np.linalg.norm(motion[:3, 3]))
         motion[:3, 3] *= factor
@@ -158,19 +168,22 @@ class CameraTracker:
         self._reference = current
         noise = self._noise(motion)
         self._move(motion, noise)
-        self._velocity = _twist(motion) / duration
-        return _Step("motion", distance, noise / duration**2)
+        self._velocity, self._measured = _twist(motion) / duration, current.stamp
+        return _Step("motion", reference.stamp, distance, noise / duration**2)
 
-    def _over_a_gap(self, elapsed: float) -> _Step:
-        """Go on as before through a short gap; stay, and say so, in a long one."""
+    def _over_a_gap(self, elapsed: float, since_measured: float) -> _Step:
+        """Go on as before through a short gap; stay, and say so, in a long one.
+
+        Several gaps in a row count as one, or an old velocity would carry the robot on for ever.
+        """
         possible = np.eye(6) * self.settings.fastest**2
-        if elapsed <= self.settings.longest_bridge:
+        if since_measured <= self.settings.longest_bridge:
             motion = _motion(self._velocity * elapsed)
             self._move(motion, self._noise(motion) + possible * (elapsed / 2) ** 2)
-            return _Step("bridge", velocity_covariance=possible / 4)
+            return _Step("bridge", self._latest, velocity_covariance=possible / 4)
         self._velocity = np.zeros(6)
         self._move(np.eye(4), possible * elapsed**2)
-        return _Step("gap", velocity_covariance=possible)
+        return _Step("gap", self._latest, velocity_covariance=possible)
 
     def _noise(self, step: Matrix) -> Matrix:
         """6x6 covariance of a step, in the frame that it starts from."""
@@ -198,10 +211,15 @@ class CameraTracker:
 _POOL = 4  # network pixels along the side of a cell of an outline
 
 
-def _outline(image: Tensor) -> Tensor:
-    """The grey image ``(H/4, W/4)`` of ``(1, 3, H, W)`` without its mean: noise averages out."""
+def _outline(image: Tensor) -> tuple[Tensor, float]:
+    """The grey image ``(H/4, W/4)`` of ``(1, 3, H, W)``, and its contrast.
+
+    Noise averages out in the cells, and neither the mean nor the contrast of the image matters, so
+    that an automatic exposure does not look like a motion.
+    """
     grey = F.avg_pool2d(image.mean(1, keepdim=True), _POOL)[0, 0]
-    return grey - grey.mean()
+    contrast = grey.std()
+    return (grey - grey.mean()) / contrast.clamp(min=1e-6), float(contrast)
 
 
 def _shift(one: Tensor, other: Tensor) -> float:
@@ -214,8 +232,10 @@ def _shift(one: Tensor, other: Tensor) -> float:
 def _same_camera(one: PinholeCamera, other: PinholeCamera | None) -> bool:
     if one is other:
         return True
-    same_size = other is not None and (one.height, one.width) == (other.height, other.width)
-    return same_size and other is not None and np.allclose(one.K, other.K, rtol=1e-6)
+    if other is None or (one.height, one.width) != (other.height, other.width):
+        return False
+    # A focus that moves, or a calibration that goes on, is no other camera.
+    return bool(np.allclose(one.K, other.K, rtol=_SAME_CAMERA, atol=_SAME_CAMERA * one.width))
 
 
 def _twist(motion: Matrix) -> NDArray[np.float64]:

@@ -59,10 +59,33 @@ def test_a_camera_that_stands_stays_where_it_is_whatever_the_network_says(tracke
     assert not poses[-1].velocity.any() and not poses[-1].covariance.any()
 
 
-def test_brightness_that_changes_is_no_motion(tracker):
+def test_an_exposure_that_changes_is_no_motion(tracker):
     image = texture() // 2
-    poses = events(tracker, [0, STEP], [image, image + 30])
-    assert poses[1].event == "standstill"
+    darker = (0.8 * image).astype(np.uint8)
+    poses = events(tracker, [0, STEP, 2 * STEP], [image, image + 30, darker])
+    assert [pose.event for pose in poses[1:]] == ["standstill", "standstill"]
+
+
+def test_a_covered_lens_tells_nothing(tracker):
+    events(tracker, [0, STEP])
+    dark = GENERATOR.integers(0, 6, (64, 96, 3), dtype=np.uint8)
+    for k in range(2, 40):
+        assert tracker.add(dark, CAMERA, k * STEP) is None
+    assert events(tracker, [40 * STEP])[0].event == "gap"
+
+
+def test_gaps_in_a_row_do_not_carry_the_camera_on_for_ever(tracker):
+    before = events(tracker, [0, STEP])[1]
+    after = events(tracker, [STEP + k * 1_000 * MS for k in range(1, 30)])
+    assert [pose.event for pose in after[:3]] == ["bridge", "bridge", "gap"]
+    travelled = after[-1].T_world_camera[:3, 3] - before.T_world_camera[:3, 3]
+    assert np.linalg.norm(travelled) < 2.5
+
+
+def test_a_camera_that_stood_through_a_gap_has_stood(tracker):
+    image = texture()
+    poses = events(tracker, [0, STEP, STEP + 1_500 * MS], [texture(), image, image])
+    assert poses[2].event == "standstill"
 
 
 def test_creeping_adds_up_until_it_is_a_motion(tracker):
@@ -72,8 +95,10 @@ def test_creeping_adds_up_until_it_is_a_motion(tracker):
         wide[:640, k : k + 960].reshape(64, 10, 96, 10, 3).mean((1, 3)).astype(np.uint8)
         for k in range(0, 12)  # a tenth of a pixel a frame
     ]
-    found = [p.event for p in events(tracker, range(0, 12 * STEP, STEP), shrunk)]
-    assert found[1] == "standstill" and "motion" in found
+    found = events(tracker, range(0, 12 * STEP, STEP), shrunk)
+    assert [p.event for p in found[:2]] == ["start", "standstill"]
+    first = next(p for p in found if p.event == "motion")
+    assert (first.since, first.stamp > 2 * STEP) == (0, True)
 
 
 def test_a_frame_that_comes_twice_or_late_is_passed_over(tracker):
@@ -94,8 +119,10 @@ def test_a_clock_that_jumps_back_starts_anew(tracker):
 
 def test_another_camera_starts_anew(tracker):
     events(tracker, [0, STEP])
+    focused = PinholeCamera.from_focal_length(96, 64, 80.3, 80.3, 48.1, 32.0)
+    assert tracker.add(texture(), focused, 2 * STEP).event == "motion"
     other = PinholeCamera.from_focal_length(96, 64, 90.0, 90.0, 48.0, 32.0)
-    assert tracker.add(texture(), other, 2 * STEP).event == "start"
+    assert tracker.add(texture(), other, 2 * STEP + 1).event == "start"
     larger = PinholeCamera.from_focal_length(192, 128, 160.0, 160.0, 96.0, 64.0)
     assert tracker.add(
         np.kron(texture(), np.ones((2, 2, 1), np.uint8)), larger, 3 * STEP
