@@ -1,27 +1,18 @@
 """Depth and odometry of one camera, in one scale.
 
-ros2 launch monodepth_ros depth_and_odometry.launch.py scale_source:=speed
+ros2 launch monodepth_ros depth_and_odometry.launch.py scale_source:=speed speed:=/odom
 
 Metres from a speed are measured by the odometry node, metres from the camera's height by the depth
 node; the other one follows on the topic `scale`.
 """
 
-from launch.substitutions import LaunchConfiguration, PythonExpression
-
 from monodepth_ros.nodes.launch_description import camera_launch, camera_node, rviz
-
-
-def followed(measured_elsewhere):
-    source = LaunchConfiguration("scale_source")
-    return PythonExpression(
-        ["'topic' if '", source, f"' == '{measured_elsewhere}' else '", source, "'"]
-    )
 
 
 def generate_launch_description():
     return camera_launch(
         ["depth_node", "odometry_node"],
-        camera_node("depth_node", scale_source=followed("speed")),
-        camera_node("odometry_node", scale_source=followed("camera_height")),
+        camera_node("depth_node", {"speed": "topic"}),
+        camera_node("odometry_node", {"camera_height": "topic"}),
         rviz("odometry.rviz"),
     )

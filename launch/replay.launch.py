@@ -1,6 +1,9 @@
 """Depth and odometry of a recorded camera: plays a bag with its own clock.
 
 ros2 launch monodepth_ros replay.launch.py bag:=DIR namespace:=camera rviz:=true
+
+Of the bag only what a camera and a robot say is played, not the results that it may hold: the nodes
+publish their own under the same names.
 """
 
 from launch.actions import (
@@ -19,10 +22,20 @@ from launch import LaunchDescription
 
 
 def generate_launch_description():
+    namespace = LaunchConfiguration("namespace")
+    image, info = LaunchConfiguration("image_raw"), LaunchConfiguration("camera_info")
+    inputs = [
+        ["/", namespace, "/", image],
+        ["/", namespace, "/", image, "/compressed"],
+        ["/", namespace, "/", info],
+        LaunchConfiguration("speed"),
+        "/tf_static",
+    ]
     bag = ExecuteProcess(
         cmd=[
-            *("ros2", "bag", "play", LaunchConfiguration("bag")),
-            *("--clock", "--rate", LaunchConfiguration("rate")),
+            *("ros2", "bag", "play", LaunchConfiguration("bag"), "--clock"),
+            *("--rate", LaunchConfiguration("rate"), "--delay", LaunchConfiguration("delay")),
+            *("--topics", *inputs),
         ],
         output="screen",
     )
@@ -36,6 +49,9 @@ def generate_launch_description():
         [
             DeclareLaunchArgument("bag", description="the recorded bag"),
             DeclareLaunchArgument("rate", default_value="1.0", description="how fast it is played"),
+            DeclareLaunchArgument(
+                "delay", default_value="8.0", description="seconds in which the nodes come up"
+            ),
             nodes,
             bag,
             RegisterEventHandler(

@@ -48,16 +48,30 @@ def demo(
     _claim(out)
     environment = _environment(out)
     parameters = {"model": str(folder.resolve()), "device": device}
-    of_odometry = {"refine": "true"}
+    # The camera is its own robot; TF, where there is any, does not know it.
+    of_odometry = {"refine": "true", "mounting": "parameters"}
     walk = share_directory() / "models/demo/sample_walk"
     session = [sys.executable, "-m", "monodepth_ros.nodes.demo_session", "--out", str(out)]
     session += ["--input", str(walk) if source is None else source]
     session += ["--seconds", str(seconds)] if seconds is not None else []
     with _nodes(environment, parameters, of_odometry, out):
-        played = subprocess.run(session, env=environment, check=False).returncode
+        played = _run_to_its_end(session, environment)
     if played:
         raise typer.Exit(played)
     _tell(out)
+
+
+def _run_to_its_end(command: list[str], environment: dict[str, str]) -> int:
+    """Its exit status. Ctrl-C ends the playing, and what was recorded is still written."""
+    process = subprocess.Popen(command, env=environment)
+    interrupted = False
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the session has got it as well
+            if interrupted:
+                process.kill()
+            interrupted = True
 
 
 def _claim(out: Path) -> None:
@@ -76,7 +90,11 @@ def _environment(out: Path) -> dict[str, str]:
     environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))
     profile = share_directory() / "config" / "fastdds.xml"
-    environment.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(profile))
+    # The first is what Humble and Jazzy read, the second what came after them does.
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        environment.setdefault(name, str(profile))
+    if environment.get("ROS_DISTRO") == "humble":  # which does not know the discovery range
+        environment.setdefault("ROS_LOCALHOST_ONLY", "1")
     return environment
 
 
@@ -103,6 +121,7 @@ def _nodes(
                         env=environment,
                         stdout=log,
                         stderr=subprocess.STDOUT,
+                        start_new_session=True,  # Ctrl-C is for the session, and nodes outlive it
                     )
                 )
         yield

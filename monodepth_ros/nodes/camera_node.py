@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, Publisher, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -57,16 +60,23 @@ class CameraNode(LifecycleNode):
         self._statistics = FrameStatistics()
         self._info: CameraInfo | None = None
         self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
+        self._dropped = 0  # by workers of earlier activities
+        self._loads = 0  # how often a model was asked for, so that an outdated one is let go
+        self._unusable = ""  # why the node could not be configured or activated
         self._of_activity: list[Any] = []  # subscriptions that only an active node has
         self._results: dict[str, Publisher] = {}
         self._logged = -_LOG_AGAIN
         declare_parameters(self, (*CAMERA_PARAMETERS, *parameters))
         # Not bound to the node's state: one that could not be configured tells why.
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(self.value("diagnostics_period"), self._report)
-        self.create_service(Trigger, "~/reload", self._reload)
+        # A steady clock: diagnostics come also while simulated time stands still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(self.value("diagnostics_period"), self._report, clock=steady)
+        # A group of its own: while a model loads, all else goes on.
+        group = MutuallyExclusiveCallbackGroup()
+        self.create_service(Trigger, "~/reload", self._reload, callback_group=group)
         if self.value("autostart"):
-            self._autostart = self.create_timer(0.0, self._start_by_itself)
+            self._autostart = self.create_timer(0.0, self._start_by_itself, clock=steady)
 
     # What a node of a camera is made of.
 
@@ -96,6 +106,10 @@ class CameraNode(LifecycleNode):
 
     def facts(self) -> dict[str, str]:
         """What diagnostics say besides rates and latencies."""
+        raise NotImplementedError
+
+    def waits_for(self) -> str:
+        """What keeps results back although images come; empty where nothing does."""
         raise NotImplementedError
 
     def publishes(self, kind: type, topic: str) -> None:
@@ -134,7 +148,7 @@ class CameraNode(LifecycleNode):
 
     def trouble(self, reason: str) -> None:
         """Count a frame that came to nothing; log why, at most once a second."""
-        self._statistics.failed(reason)
+        self._statistics.failed(time.monotonic(), reason)
         now = time.monotonic()
         if now >= self._logged + _LOG_AGAIN:
             self._logged = now
@@ -144,17 +158,23 @@ class CameraNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; fails with the reason where it cannot be."""
+        self._loads += 1
         try:
             self.use(self.load())
             self.open()
-        except UserError as error:
+        except Exception as error:  # rclpy would swallow what it does not know
             self._give_back()
-            self.trouble(f"cannot configure: {error}")
+            self._cannot(f"cannot configure: {_reason(error)}")
             return _FAILURE
+        self._unusable = ""
         return _SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
+        if self._worker is not None and not self._worker.stop(0.0):
+            self._cannot("cannot activate: the last frame of the former activity is not finished")
+            return _FAILURE
+        self._unusable = ""
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
         compressed = self.value("image_transport") == "compressed"
         self.listens(
@@ -195,31 +215,44 @@ class CameraNode(LifecycleNode):
             self.destroy_subscription(subscription)
         self._of_activity = []
         if self._worker is not None:
-            if not self._worker.stop(_STOP_WITHIN):
+            if self._worker.stop(_STOP_WITHIN):
+                self._dropped += self._worker.dropped
+                self._worker = None
+            else:
                 self.get_logger().warning("the frame under way is not finished")
-            self._worker = None
+
+    def _cannot(self, reason: str) -> None:
+        self._unusable = reason
+        self.get_logger().error(reason)
 
     def _give_back(self) -> None:
+        self._loads += 1
         self.close()
         for publisher in self._results.values():
-            self.destroy_publisher(publisher)
+            self.destroy_lifecycle_publisher(publisher)
         self._results, self._info = {}, None
         self.use(None)
 
     async def _reload(self, request: Trigger.Request, response: Trigger.Response) -> Any:
         """Load the model that the parameter names now; the former one works until it is there."""
+        if not self._results:
+            response.success = False
+            response.message = "the node is not configured: configuring it loads the model"
+            return response
+        self._loads += 1
+        this_load = self._loads
         done: Any = Future(executor=self.executor)
 
         def work() -> None:
             try:
                 done.set_result((self.load(), ""))
-            except UserError as error:
-                done.set_result((None, str(error)))
             except Exception as error:  # whatever it is, the caller waits for an answer
-                done.set_result((None, f"{type(error).__name__}: {error}"))
+                done.set_result((None, _reason(error)))
 
         threading.Thread(target=work, name="reload", daemon=True).start()
         loaded, reason = await done
+        if this_load != self._loads:
+            loaded, reason = None, "the node was configured anew, cleaned up or reloaded meanwhile"
         if loaded is not None:
             self.use(loaded)
         response.success = loaded is not None
@@ -232,6 +265,7 @@ class CameraNode(LifecycleNode):
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._statistics.arrived(time.monotonic())
         if self._worker is not None and self.wanted():
+            self._statistics.offered(time.monotonic())
             self._worker.offer(message)
 
     def _work_on(self, message: Image | CompressedImage) -> None:
@@ -244,13 +278,16 @@ class CameraNode(LifecycleNode):
             self._statistics.published(time.monotonic(), latency)
 
     def _on_error(self, error: Exception) -> None:
-        self.trouble(
-            str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        )
+        self.trouble(_reason(error))
 
     def _report(self) -> None:
-        dropped = 0 if self._worker is None else self._worker.dropped
+        dropped = self._dropped + (0 if self._worker is None else self._worker.dropped)
         figures = self._statistics.figures(time.monotonic(), dropped)
         stamp = self.get_clock().now().to_msg()
         name = self.get_fully_qualified_name().lstrip("/")
-        self._diagnostics.publish(diagnostics(name, name, figures, self.facts(), stamp))
+        states = {"unusable": self._unusable, "waits_for": self.waits_for()}
+        self._diagnostics.publish(diagnostics(name, name, figures, self.facts(), stamp, **states))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from PIL import Image as Picture
@@ -94,6 +94,7 @@ class DemoSession:
         self._heard = time.monotonic()
         self._rerun = RerunRecording(out / "demo.rrd") if rerun_is_installed() else None
         self._begin = 0
+        self._unusable = ""  # what a node says that cannot work
 
     def play(self, stream: FrameStream, seconds: float | None, say: Callable[[str], None]) -> None:
         """Send all frames at their own times, then wait for what is still on its way."""
@@ -155,8 +156,12 @@ class DemoSession:
     def _until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         end = time.monotonic() + seconds
         while not condition():
+            if self._unusable:
+                raise UserError(self._unusable)
             if time.monotonic() > end:
-                raise UserError(f"{what} did not come up within {seconds:.0f} s")
+                raise UserError(
+                    f"{what} did not come up within {seconds:.0f} s: see the logs in {self._out}"
+                )
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
     def _send(self, frame: StreamedFrame, stamp: int) -> None:
@@ -219,6 +224,8 @@ class DemoSession:
 
     def _take_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if status.level == DiagnosticStatus.ERROR:
+                self._unusable = f"{status.name}: {status.message}"
             values = {pair.key: pair.value for pair in status.values}
             if "images dropped" in values:
                 name = status.name.rpartition("/")[2]

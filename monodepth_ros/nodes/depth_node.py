@@ -76,6 +76,8 @@ class DepthNode(CameraNode):
     def use(self, loaded: _Loaded | None) -> None:
         """Work with what was loaded."""
         self._loaded = loaded
+        if self._scale is not None:
+            self._scale.restart()
         if loaded is not None:
             card = loaded.pipeline.estimator.card
             device = loaded.pipeline.estimator.engine.device
@@ -125,6 +127,10 @@ class DepthNode(CameraNode):
             return {}
         engine = self._loaded.pipeline.estimator.engine
         return {**engine_facts(engine), **self._scale.facts(engine.card.scale)}
+
+    def waits_for(self) -> str:
+        """Metres, where they were asked for."""
+        return "" if self._scale is None else self._scale.waits_for
 
     def _scale_sees(self) -> bool:
         return self._scale is not None and (self._scale.needs_depth or self._scale.needs_motion)

@@ -14,15 +14,21 @@ SILENCE = 2.0  # seconds without an image after which a node warns
 
 
 def diagnostics(
-    name: str, hardware_id: str, figures: Figures, facts: Mapping[str, str], stamp: Time
+    name: str,
+    hardware_id: str,
+    figures: Figures,
+    facts: Mapping[str, str],
+    stamp: Time,
+    unusable: str = "",
+    waits_for: str = "",
 ) -> DiagnosticArray:
     """One status: the figures, and ``facts`` that hold for the whole run, such as the model.
 
-    ERROR when the node could not be configured, or images come and none of them gives a result;
-    WARN when none come, when some fail, or when the latency is not known to be positive (clocks
-    that differ); otherwise OK.
+    ERROR for a node that is ``unusable``, and while there is work and none of it succeeds; WARN
+    when no images come, when some have failed lately, when results are kept back because the node
+    ``waits_for`` something, or when clocks differ; otherwise OK.
     """
-    level, message = _verdict(figures)
+    level, message = _verdict(figures, unusable, waits_for)
     status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware_id)
     values = {
         "input rate (Hz)": f"{figures.input_rate:.1f}",
@@ -42,17 +48,19 @@ def diagnostics(
     return array
 
 
-def _verdict(figures: Figures) -> tuple[bytes, str]:
-    if figures.received == 0 and figures.failed:
-        return DiagnosticStatus.ERROR, figures.last_error
+def _verdict(figures: Figures, unusable: str, waits_for: str) -> tuple[bytes, str]:
+    if unusable:
+        return DiagnosticStatus.ERROR, unusable
     if figures.received == 0:
         return DiagnosticStatus.WARN, "no image has come yet"
     if figures.silence > SILENCE:
         return DiagnosticStatus.WARN, f"no image for {figures.silence:.0f} s"
-    if figures.output_rate == 0 and figures.failed:
+    if figures.offered and figures.lately_failed and figures.output_rate == 0:
         return DiagnosticStatus.ERROR, f"no image gives a result: {figures.last_error}"
-    if figures.failed:
-        return DiagnosticStatus.WARN, f"{figures.failed} images failed: {figures.last_error}"
+    if figures.lately_failed:
+        return DiagnosticStatus.WARN, f"some images fail: {figures.last_error}"
+    if waits_for and figures.output_rate == 0:
+        return DiagnosticStatus.WARN, f"nothing is published: {waits_for}"
     if figures.latency_median < 0:
         return DiagnosticStatus.WARN, "image stamps are ahead of this machine's clock"
     return DiagnosticStatus.OK, f"{figures.output_rate:.1f} Hz"

@@ -15,14 +15,18 @@ WINDOW = 5.0  # seconds over which rates and latencies are taken
 class Figures:
     """Of the last seconds, but for the counts, which are of all time.
 
-    Rates in Hz, latencies in seconds from an image's stamp to its result's publication, NaN where
-    nothing was published. ``silence`` is the time since the last image, infinite before the first.
+    ``offered`` and ``lately_failed`` count images of the last seconds: those there was work to do
+    for, and those that came to nothing. Rates in Hz, latencies in seconds from an image's stamp to
+    its result's publication, NaN where nothing was published. ``silence`` is the time since the
+    last image, infinite before the first.
     """
 
     input_rate: float
     output_rate: float
     latency_median: float
     latency_p95: float
+    offered: int
+    lately_failed: int
     received: int
     published: int
     dropped: int
@@ -38,6 +42,8 @@ class FrameStatistics:
         self._window = window
         self._lock = threading.Lock()
         self._arrivals: deque[float] = deque()
+        self._offers: deque[float] = deque()
+        self._failures: deque[float] = deque()
         self._latencies: deque[tuple[float, float]] = deque()
         self._received = self._published = self._failed = 0
         self._last_arrival = -float("inf")
@@ -51,6 +57,12 @@ class FrameStatistics:
             self._last_arrival = now
             self._forget(now)
 
+    def offered(self, now: float) -> None:
+        """Note that there is work to do for an image."""
+        with self._lock:
+            self._offers.append(now)
+            self._forget(now)
+
     def published(self, now: float, latency: float) -> None:
         """Note a result that went out at ``now``, ``latency`` after its image's stamp."""
         with self._lock:
@@ -58,9 +70,10 @@ class FrameStatistics:
             self._published += 1
             self._forget(now)
 
-    def failed(self, reason: str) -> None:
+    def failed(self, now: float, reason: str) -> None:
         """Note an image that could not be worked on."""
         with self._lock:
+            self._failures.append(now)
             self._failed += 1
             self._last_error = reason
 
@@ -75,6 +88,8 @@ class FrameStatistics:
                 output_rate=len(self._latencies) / self._window,
                 latency_median=float(median),
                 latency_p95=float(p95),
+                offered=len(self._offers),
+                lately_failed=len(self._failures),
                 received=self._received,
                 published=self._published,
                 dropped=dropped,
@@ -85,7 +100,8 @@ class FrameStatistics:
 
     def _forget(self, now: float) -> None:
         oldest = now - self._window
-        while self._arrivals and self._arrivals[0] <= oldest:
-            self._arrivals.popleft()
+        for times in (self._arrivals, self._offers, self._failures):
+            while times and times[0] <= oldest:
+                times.popleft()
         while self._latencies and self._latencies[0][0] <= oldest:
             self._latencies.popleft()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader
+from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CameraInfo
 
@@ -128,7 +129,12 @@ def _webcam(index: int) -> Iterator[StreamedFrame]:
 
 def _bag(path: Path) -> Iterator[StreamedFrame]:
     """The first image topic of a bag with the camera_info beside it."""
-    with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
+    try:
+        opened = AnyReader([path], default_typestore=get_typestore(Stores.LATEST))
+        opened.open()
+    except AnyReaderError as error:
+        raise UserError(f"{path}: not a bag that can be read: {error}") from None
+    with closing(opened) as reader:
         images = [c for c in reader.connections if c.msgtype in _IMAGES]
         # Depth images are images as well, but no camera's.
         images = [c for c in images if "depth" not in c.topic] or images
@@ -141,7 +147,7 @@ def _bag(path: Path) -> Iterator[StreamedFrame]:
         info: CameraInfo | None = None
         first: int | None = None
         for connection, stamp, data in reader.messages([image, *infos]):
-            message = reader.deserialize(data, connection.msgtype)
+            message: Any = reader.deserialize(data, connection.msgtype)
             if connection.topic != image.topic:
                 info = _modern(message)
                 continue
@@ -154,6 +160,8 @@ def _bag(path: Path) -> Iterator[StreamedFrame]:
                 camera = assumed_camera(height, width)
                 if info is not None:
                     camera = camera_from_info(info, height, width)
+            taken = message.header.stamp.sec * _SECOND + message.header.stamp.nanosec
+            stamp = taken or stamp  # a driver that does not stamp: when it was recorded
             first = stamp if first is None else first
             yield StreamedFrame(stamp - first, rgb, camera)
 

@@ -5,40 +5,54 @@ Imported by launch files alone: it needs the ROS package launch_ros, and nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
 from monodepth_ros.share_directory import share_directory
 
-_PROFILE = "FASTDDS_DEFAULT_PROFILES_FILE"
+# The first is what Humble and Jazzy read, the second what came after them does.
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
+# Parameters that are arguments as well, with their types. Without a value the parameter file holds.
+_PARAMETERS: dict[str, tuple[type, str]] = {
+    "model": (str, "name or folder of the model"),
+    "engine": (str, "what runs the networks: auto, torch"),
+    "device": (str, "auto, cpu, cuda or cuda:N"),
+    "precision": (str, "of the networks: fp32, fp16 or bf16"),
+    "image_transport": (str, "raw, or compressed for the image topic's /compressed"),
+    "scale_source": (str, "where metres come from: none, fixed, speed, camera_height or topic"),
+    "scale_factor": (float, "metres per unit of the model, for scale_source fixed"),
+    "camera_height": (float, "metres above ground, for scale_source camera_height"),
+    "speed_type": (str, "of the speed topic: Odometry, TwistStamped or Twist"),
+}
+_OTHERS = {
+    "namespace": ("camera", "namespace of the camera's topics and of all that is published"),
+    "image_raw": ("image_raw", "the camera's image topic, not rectified"),
+    "camera_info": ("camera_info", "the camera's camera_info topic"),
+    "speed": ("speed", "the robot's speed, for scale_source speed, such as /odom"),
+    "use_sim_time": ("false", "take the time from /clock, as when a bag is played"),
+    "rviz": ("false", "open RViz"),
+}
 
 
 def camera_arguments() -> list[DeclareLaunchArgument]:
     """The arguments of every launch file of a camera."""
-    described = {
-        "namespace": ("camera", "namespace of the camera's topics and of all that is published"),
-        "image_raw": ("image_raw", "the camera's image topic"),
-        "camera_info": ("camera_info", "the camera's camera_info topic"),
-        "image_transport": ("raw", "raw, or compressed for the image topic's /compressed"),
-        "model": ("demo", "name or folder of the model"),
-        "engine": ("auto", "what runs the networks: auto, torch"),
-        "device": ("auto", "auto, cpu, cuda or cuda:N"),
-        "precision": ("fp32", "of the networks: fp32, fp16 or bf16"),
-        "scale_source": ("none", "none, fixed, speed or camera_height: see the parameter"),
-        "scale_factor": ("0.0", "metres per unit of the model, for scale_source fixed"),
-        "camera_height": ("0.0", "metres above ground, for scale_source camera_height"),
-        "use_sim_time": ("false", "take the time from /clock, as when a bag is played"),
-        "rviz": ("false", "open RViz"),
-    }
-    return [
+    others = [
         DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in described.items()
+        for name, (default, text) in _OTHERS.items()
+    ]
+    return others + [
+        DeclareLaunchArgument(
+            name, default_value="", description=f"{text}; without it the parameter file counts"
+        )
+        for name, (_, text) in _PARAMETERS.items()
     ]
 
 
@@ -47,54 +61,76 @@ def params_file_argument(executable: str) -> DeclareLaunchArgument:
     return DeclareLaunchArgument(
         f"{executable}_params",
         default_value=str(share_directory() / "config" / f"{executable}.yaml"),
-        description=f"parameter file of {executable}; the arguments here overrule it",
+        description=f"parameter file of {executable}",
     )
 
 
-def camera_node(executable: str, **parameters: str) -> Node:
-    """A node of the camera, by the launch arguments; ``parameters`` overrule them."""
-    names = ("model", "engine", "device", "precision", "image_transport", "scale_source")
-    values = {name: LaunchConfiguration(name) for name in names}
-    for name in ("scale_factor", "camera_height"):
-        values[name] = ParameterValue(LaunchConfiguration(name), value_type=float)
-    values["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
-    # The plugin of a compressed topic is a suffix of the image's name.
-    image, info = LaunchConfiguration("image_raw"), LaunchConfiguration("camera_info")
-    return Node(
-        package="monodepth_ros",
-        executable=executable,
-        name=executable,
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[LaunchConfiguration(f"{executable}_params"), values | parameters],
-        remappings=[
-            ("image_raw", image),
-            ("image_raw/compressed", [image, "/compressed"]),
-            ("camera_info", info),
-        ],
-        output="screen",
-    )
+def camera_node(executable: str, scale_sources: Mapping[str, str] | None = None) -> OpaqueFunction:
+    """A node of the camera, by the launch arguments.
+
+    ``scale_sources`` puts others in the place of a scale source that was asked for.
+    """
+
+    def create(context: LaunchContext) -> list[Node]:
+        values: dict[str, Any] = {}
+        for name, (kind, _) in _PARAMETERS.items():
+            value = LaunchConfiguration(name).perform(context)
+            if value:
+                # A text that looks like a number stays a text; "2" is a length of 2.0.
+                typed = kind(value)
+                values[name] = ParameterValue(typed, value_type=str) if kind is str else typed
+                if name == "scale_source":
+                    values[name] = (scale_sources or {}).get(value, value)
+        values["use_sim_time"] = ParameterValue(
+            LaunchConfiguration("use_sim_time"), value_type=bool
+        )
+        image, info = LaunchConfiguration("image_raw"), LaunchConfiguration("camera_info")
+        return [
+            Node(
+                package="monodepth_ros",
+                executable=executable,
+                name=executable,
+                namespace=LaunchConfiguration("namespace"),
+                parameters=[LaunchConfiguration(f"{executable}_params"), values],
+                remappings=[
+                    ("image_raw", image),
+                    # The plugin of a compressed topic is a suffix of the image's name.
+                    ("image_raw/compressed", [image, "/compressed"]),
+                    ("camera_info", info),
+                    ("speed", LaunchConfiguration("speed")),
+                ],
+                output="screen",
+            )
+        ]
+
+    return OpaqueFunction(function=create)
 
 
 def rviz(config: str) -> Node:
     """RViz with one of the package's views, in the camera's namespace, if it is asked for."""
+    sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
     return Node(
         package="rviz2",
         executable="rviz2",
         namespace=LaunchConfiguration("namespace"),
         arguments=["-d", str(share_directory() / "config" / "rviz" / config)],
+        parameters=[{"use_sim_time": sim_time}],
         condition=IfCondition(LaunchConfiguration("rviz")),
         output="screen",
     )
 
 
-def camera_launch(executables: Sequence[str], *more: object) -> LaunchDescription:
+def camera_launch(executables: list[str], *more: object) -> LaunchDescription:
     """The arguments, the DDS profile for large images unless the user has one, and the rest."""
     profile = str(share_directory() / "config" / "fastdds.xml")
     return LaunchDescription(
         [
             *camera_arguments(),
             *(params_file_argument(executable) for executable in executables),
-            SetEnvironmentVariable(_PROFILE, EnvironmentVariable(_PROFILE, default_value=profile)),
+            *(
+                SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
+                for name in PROFILE_VARIABLES
+            ),
             *more,
         ]
     )

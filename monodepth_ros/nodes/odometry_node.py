@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,7 @@ _OF_TRACKER = (
     "rotation_noise",
     "turning_noise",
 )
+_PATH_PERIOD = 0.5  # seconds; a long path takes longer to send than an image to track
 _DEPTH_EVERY = 5  # images between two looks at the ground, where the scale hangs on it
 
 
@@ -121,6 +123,7 @@ class OdometryNode(CameraNode):
         self._events: dict[str, int] = {}
         self._looked = 0
         self._optical_frame = ""
+        self._path_due = 0.0
         super().__init__("odometry_node", ODOMETRY_PARAMETERS, **options)
         self._path: deque[PoseStamped] = deque(maxlen=self.value("path_length"))
         self.create_service(Trigger, "~/reset", self._reset)
@@ -142,6 +145,8 @@ class OdometryNode(CameraNode):
     def use(self, loaded: _Loaded | None) -> None:
         """Track with what was loaded, from a new start."""
         self._loaded = loaded
+        if self._scale is not None:
+            self._scale.restart()
         if loaded is not None:
             engine = loaded.tracker.estimator.engine
             self.get_logger().info(f"model {engine.card.name} on {engine.device}")
@@ -177,7 +182,7 @@ class OdometryNode(CameraNode):
         factor = scale.factor
         tracked = self._track(loaded.tracker, frame, factor)
         if tracked is None:
-            self._count("late or twice")
+            self._count("passed over")
             return False
         self._note(tracked)
         if tracked.event == "motion":
@@ -201,6 +206,10 @@ class OdometryNode(CameraNode):
             **events,
         }
 
+    def waits_for(self) -> str:
+        """Metres, where they were asked for."""
+        return "" if self._scale is None else self._scale.waits_for
+
     def _track(
         self, tracker: CameraTracker, frame: RectifiedFrame, factor: float | None
     ) -> TrackedPose | None:
@@ -219,6 +228,7 @@ class OdometryNode(CameraNode):
         """How the base follows from the camera: looked up once for each frame of a camera."""
         assert self._mounting is not None
         if self._base is None or optical_frame != self._optical_frame:
+            self._restart = self._base is not None  # another camera
             T_base_camera = self._mounting.T_base_camera(optical_frame)
             self._base = BaseOdometry(
                 T_base_camera, self.value("odom_frame"), self.value("base_frame")
@@ -256,7 +266,8 @@ class OdometryNode(CameraNode):
         if self._broadcaster is not None:
             self._broadcaster.sendTransform(transform_message(odometry))
         self._path.append(stamped_pose(odometry))
-        if self.listened("path"):
+        if self.listened("path") and time.monotonic() >= self._path_due:
+            self._path_due = time.monotonic() + _PATH_PERIOD
             self.publish("path", Path(header=odometry.header, poses=list(self._path)))
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -93,6 +93,20 @@ class ScaleSource:
         if self.name in ("speed", "camera_height"):
             self._publisher = node.create_publisher(Float64, "scale", _KEPT)
 
+    def restart(self) -> None:
+        """Forget what was measured: another model has another unit."""
+        with self._lock:
+            self._followed = self._published = None
+            if self._speed is not None:
+                self._speed = SpeedScale()
+            if self._height is not None:
+                self._height = CameraHeightScale(self._node.get_parameter("camera_height").value)
+
+    @property
+    def waits_for(self) -> str:
+        """Why metres are not known; empty where they are, or nobody asked."""
+        return "" if self.factor is not None else f"metres are not known yet ({self.name})"
+
     def close(self) -> None:
         """Stop listening and publishing."""
         for subscription in self._entities:
@@ -169,10 +183,12 @@ class ScaleSource:
             linear, stamp = message.twist.linear, message.header.stamp
         else:  # without a stamp, its arrival is the best that is known
             linear, stamp = message.linear, self._node.get_clock().now().to_msg()
-        assert self._speed is not None
+        if stamp.sec == 0 and stamp.nanosec == 0:  # a driver that does not stamp
+            stamp = self._node.get_clock().now().to_msg()
         speed = math.sqrt(linear.x**2 + linear.y**2 + linear.z**2)
         with self._lock:
-            self._speed.add_speed(stamp.sec * 1_000_000_000 + stamp.nanosec, speed)
+            if self._speed is not None:
+                self._speed.add_speed(stamp.sec * 1_000_000_000 + stamp.nanosec, speed)
 
     def _on_scale(self, message: Float64) -> None:
         if math.isfinite(message.data) and message.data > 0:

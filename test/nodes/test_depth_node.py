@@ -110,7 +110,7 @@ def test_a_model_that_is_missing_is_told_and_the_node_stays(
 ) -> None:
     process = depth_node("model:=nowhere", "diagnostics_period:=0.2")
     viewer.until(lambda: viewer.status is not None)
-    viewer.until(lambda: "nowhere" in last_error(viewer))
+    viewer.until(lambda: "nowhere" in viewer.said())
     assert process.poll() is None
 
 
@@ -142,8 +142,3 @@ def test_a_signal_ends_it_cleanly(viewer: Viewer, depth_node: Any, number: int) 
 def value(viewer: Viewer, key: str) -> float:
     assert viewer.status is not None
     return float(next(v.value for v in viewer.status.values if v.key == key))
-
-
-def last_error(viewer: Viewer) -> str:
-    assert viewer.status is not None
-    return next(v.value for v in viewer.status.values if v.key == "last error")

@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
@@ -186,6 +188,33 @@ def test_reload_takes_a_new_model_up_and_keeps_the_old_one_else(
     viewer.until(lambda: of_status(viewer, "model") == "tuned")
     header = viewer.play()
     viewer.until(lambda: newest_of(viewer, "depth/image_rect", header), 20.0)
+
+
+def test_a_lifecycle_manager_may_take_it_through_all_states_again(
+    viewer: Viewer, depth_node: Any
+) -> None:
+    viewer.listen(Image, "depth/image_rect")
+    depth_node()
+    viewer.until(lambda: viewer.heard["depth/image_rect"], play=viewer.play)
+
+    def change(transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        answer = viewer.call(ChangeState, "depth_node/change_state", request)
+        return bool(answer.success)
+
+    for transition in (
+        Transition.TRANSITION_DEACTIVATE,
+        Transition.TRANSITION_ACTIVATE,
+        Transition.TRANSITION_DEACTIVATE,
+        Transition.TRANSITION_CLEANUP,
+    ):
+        assert change(transition)
+    answer = viewer.call(Trigger, "depth_node/reload")
+    assert not answer.success and "not configured" in answer.message
+    assert change(Transition.TRANSITION_CONFIGURE)
+    assert change(Transition.TRANSITION_ACTIVATE)
+    count = len(viewer.heard["depth/image_rect"])
+    viewer.until(lambda: len(viewer.heard["depth/image_rect"]) > count, play=viewer.play)
 
 
 def test_a_truncated_model_is_told_and_the_node_stays(

@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from monodepth_ros.nodes.diagnostics import diagnostics
 from monodepth_ros.nodes.frame_statistics import Figures
 
-WELL = Figures(30.0, 14.8, 0.0412, 0.0631, 300, 148, 152, 0, 0.03, "")
+WELL = Figures(30.0, 14.8, 0.0412, 0.0631, 150, 0, 300, 148, 152, 0, 0.03, "")
 
 
 def status_of(figures: Figures) -> DiagnosticStatus:
@@ -37,11 +37,14 @@ def test_the_figures_of_a_node_that_is_well() -> None:
     ("figures", "level", "message"),
     [
         (replace(WELL, received=0, silence=float("inf")), "WARN", "no image has come yet"),
-        (replace(WELL, received=0, failed=1, last_error="no model"), "ERROR", "no model"),
         (replace(WELL, silence=12.4), "WARN", "no image for 12 s"),
-        (replace(WELL, failed=3, last_error="too dark"), "WARN", "3 images failed: too dark"),
         (
-            replace(WELL, output_rate=0.0, failed=9, last_error="no K"),
+            replace(WELL, lately_failed=3, last_error="too dark"),
+            "WARN",
+            "some images fail: too dark",
+        ),
+        (
+            replace(WELL, output_rate=0.0, lately_failed=9, last_error="no K"),
             "ERROR",
             "no image gives a result: no K",
         ),
@@ -57,3 +60,29 @@ def test_what_is_not_well_is_said(figures: Figures, level: str, message: str) ->
 def test_an_unknown_latency_is_called_so() -> None:
     status = status_of(replace(WELL, latency_median=float("nan"), latency_p95=float("nan")))
     assert "unknown" in {pair.value for pair in status.values}
+
+
+def test_a_failure_of_long_ago_is_counted_and_no_trouble_any_more() -> None:
+    status = status_of(replace(WELL, failed=3, last_error="no camera_info has come yet"))
+    assert status.level == DiagnosticStatus.OK
+    assert {pair.key: pair.value for pair in status.values}["images failed"] == "3"
+
+
+def test_nobody_listening_is_no_trouble() -> None:
+    idle = replace(WELL, output_rate=0.0, offered=0, failed=3, last_error="no camera_info")
+    assert status_of(idle).level == DiagnosticStatus.OK
+
+
+def test_what_keeps_results_back_is_said() -> None:
+    waiting = replace(WELL, output_rate=0.0)
+    (status,) = diagnostics("n", "h", waiting, {}, Time(), waits_for="metres are not known").status
+    assert (status.level, status.message) == (
+        DiagnosticStatus.WARN,
+        "nothing is published: metres are not known",
+    )
+
+
+def test_a_node_that_cannot_work_says_why_before_all_else() -> None:
+    silent = replace(WELL, received=0, silence=float("inf"))
+    (status,) = diagnostics("n", "h", silent, {}, Time(), unusable="no such device").status
+    assert (status.level, status.message) == (DiagnosticStatus.ERROR, "no such device")

@@ -26,8 +26,12 @@ def test_a_stream_that_ends_comes_to_rest() -> None:
     statistics = FrameStatistics()
     statistics.arrived(1.0)
     statistics.published(1.1, 0.1)
-    statistics.failed("bad image")
+    statistics.offered(1.0)
+    statistics.failed(1.2, "bad image")
+    lately = statistics.figures(2.0)
+    assert (lately.offered, lately.lately_failed) == (1, 1)
     figures = statistics.figures(60.0)
+    assert (figures.offered, figures.lately_failed) == (0, 0)
     assert figures.input_rate == figures.output_rate == 0
     assert math.isnan(figures.latency_median) and figures.silence == 59
     assert (figures.failed, figures.last_error) == (1, "bad image")

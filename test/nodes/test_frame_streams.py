@@ -60,12 +60,17 @@ def test_a_video_has_an_assumed_camera(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames[0].camera.K, assumed_camera(48, 64).K)
 
 
+def stamp_of(k: int) -> int:
+    return 7 * SECOND + k * SECOND // 10
+
+
 def test_a_bag_gives_the_camera_and_not_the_depth(tmp_path: Path) -> None:
     with BagWriter(tmp_path / "bag") as bag:
         for k in range(3):
             header = Header(frame_id="camera_optical")
+            header.stamp.sec, header.stamp.nanosec = divmod(stamp_of(k), SECOND)
             depth = encode_depth(np.ones((4, 5), np.float32), "32FC1", header)
-            stamp = 7 * SECOND + k * SECOND // 10
+            stamp = 9 * SECOND + k * SECOND // 7  # recorded later than seen
             for topic, kind, message in (
                 ("/front/depth/image", "Image", depth),
                 ("/front/camera_info", "CameraInfo", info_of_camera(DISTORTED, header)),
@@ -88,6 +93,12 @@ def test_a_real_bag_of_ros_1(real_data: Path) -> None:
 def test_a_real_bag_without_images_is_refused(real_data: Path) -> None:
     with pytest.raises(UserError, match="holds no images"):
         next(open_stream(str(real_data / "rosbags/nav2_turtlebot.mcap")).frames)
+
+
+def test_a_damaged_bag_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.mcap").write_bytes(b"not a bag")
+    with pytest.raises(UserError, match="broken.mcap"):
+        next(open_stream(str(tmp_path / "broken.mcap")).frames)
 
 
 @pytest.mark.parametrize("source", ["nowhere.mcap", "nowhere.avi", "nowhere"])
