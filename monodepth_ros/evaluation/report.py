@@ -1,35 +1,31 @@
 """Report folders: figures as JSON, a CSV row per image or frame, and plots."""
 
-import csv
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.evaluation.depth_evaluation import DepthEvaluation
 from monodepth_ros.evaluation.depth_metrics import METRIC_NAMES
 from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation
-
-Figures = Mapping[str, float]
-
-
-def to_json(figures: Figures) -> str:
-    """Figures as a JSON object; NaN, a figure that the data cannot give, becomes null."""
-    finite = {key: value if math.isfinite(value) else None for key, value in figures.items()}
-    return json.dumps(finite, indent=2)
+from monodepth_ros.evaluation.report_files import (
+    Figures,
+    file_name,
+    save_figure,
+    save_histogram,
+    save_over_frames,
+    to_json,
+    write_csv,
+    write_text,
+)
 
 
 def write_depth_report(folder: str | Path, evaluation: DepthEvaluation) -> None:
     """metrics.json, images.csv, skipped.csv (when any was) and plots of the error per image."""
     folder = Path(folder)
-    _write_text(folder / "metrics.json", to_json(evaluation.summary()) + "\n")
-    _write_csv(
+    write_text(folder / "metrics.json", to_json(evaluation.summary()) + "\n")
+    write_csv(
         folder / "images.csv",
         ("sequence", "image", *METRIC_NAMES, "ratio", "pixels", "missing"),
         (
@@ -40,13 +36,13 @@ def write_depth_report(folder: str | Path, evaluation: DepthEvaluation) -> None:
         ),
     )
     if evaluation.skipped:
-        _write_csv(folder / "skipped.csv", ("image", "reason"), evaluation.skipped)
+        write_csv(folder / "skipped.csv", ("image", "reason"), evaluation.skipped)
     errors = {
         name: np.array([image.metrics["abs_rel"] for image in images])
         for name, images in evaluation.sequences.items()
     }
-    _histogram(folder / "error_histogram.png", errors, "abs_rel of an image", "images")
-    _over_frames(folder / "error_over_frames.png", errors, "image", "abs_rel")
+    save_histogram(folder / "error_histogram.png", errors, "abs_rel of an image", "images")
+    save_over_frames(folder / "error_over_frames.png", errors, "image", "abs_rel")
 
 
 def write_odometry_report(
@@ -54,15 +50,15 @@ def write_odometry_report(
 ) -> None:
     """metrics.json, frames.csv, sequences.csv and plots of position error and trajectory."""
     folder = Path(folder)
-    _write_text(folder / "metrics.json", to_json(figures) + "\n")
+    write_text(folder / "metrics.json", to_json(figures) + "\n")
     per_sequence = {name: vars(evaluation.errors) for name, evaluation in evaluations.items()}
     columns = list(next(iter(per_sequence.values())))
-    _write_csv(
+    write_csv(
         folder / "sequences.csv",
         ("sequence", *columns),
         ((name, *row.values()) for name, row in per_sequence.items()),
     )
-    _write_csv(
+    write_csv(
         folder / "frames.csv",
         ("sequence", "frame", "position_error_m", "x", "y", "z", "true_x", "true_y", "true_z"),
         (
@@ -78,29 +74,11 @@ def write_odometry_report(
         ),
     )
     errors = {name: evaluation.position_errors for name, evaluation in evaluations.items()}
-    _histogram(folder / "error_histogram.png", errors, "position error [m]", "frames")
-    _over_frames(folder / "error_over_frames.png", errors, "common frame", "position error [m]")
+    save_histogram(folder / "error_histogram.png", errors, "position error [m]", "frames")
+    save_over_frames(folder / "error_over_frames.png", errors, "common frame", "position error [m]")
     for name, evaluation in evaluations.items():
-        suffix = f"_{_file_name(name)}" if len(evaluations) > 1 else ""
+        suffix = f"_{file_name(name)}" if len(evaluations) > 1 else ""
         _trajectory(folder / f"trajectory{suffix}.png", evaluation)
-
-
-def _histogram(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
-    axes.hist(np.concatenate(list(errors.values())), bins=40)
-    _save(path, figure)
-
-
-def _over_frames(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
-    for name, values in errors.items():
-        axes.plot(values, label=name, linewidth=1, marker="." if len(values) < 100 else "")
-    axes.set_ylim(bottom=0)
-    if 1 < len(errors) <= 12:
-        axes.legend()
-    _save(path, figure)
 
 
 def _trajectory(path: Path, evaluation: OdometryEvaluation) -> None:
@@ -112,25 +90,4 @@ def _trajectory(path: Path, evaluation: OdometryEvaluation) -> None:
     axes.plot(0, 0, "o", color="black", markersize=4)
     axes.set_adjustable("datalim")
     axes.legend()
-    _save(path, figure)
-
-
-def _save(path: Path, figure: Figure) -> None:
-    with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+    save_figure(path, figure)

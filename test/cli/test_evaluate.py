@@ -30,7 +30,8 @@ ODOMETRY_KEYS = [
     *("snippet_ate_m", "scale"),
 ]
 SCALE_KEYS = [
-    *("depth_seq_scale_std", "pose_depth_log_ratio_median", "pose_depth_log_ratio_std"),
+    *("depth_seq_scale_std", "depth_cross_seq_scale_std"),
+    *("pose_depth_log_ratio_median", "pose_depth_log_ratio_std"),
 ]
 CAMERA = PinholeCamera.from_focal_length(80, 48, fx=60.0, fy=60.0, cx=39.5, cy=23.5)
 
@@ -294,6 +295,25 @@ def test_odometry_and_scale_of_a_model(recording, model):
         np.median(np.abs(log_rho)), rel=1e-5
     )
     assert printed["pose_depth_log_ratio_std"] == pytest.approx(np.std(log_rho), rel=1e-4)
+
+
+def test_scale_before_and_after_alignment_to_depth(recording, model, tmp_path):
+    options = ("--model", model, "--data", recording, "--device", "cpu")
+    printed = figures("scale", *options, "--out", tmp_path / "report")
+    refined = [f"refined_{key}" for key in SCALE_KEYS if key.startswith("pose")]
+    assert list(printed) == SCALE_KEYS + refined
+    plain = figures("odometry", *options, "--scale")
+    for key in SCALE_KEYS:
+        assert printed[key] == pytest.approx(plain[key])
+    aligned = figures("odometry", *options, "--scale", "--refine")
+    for key in refined:
+        assert printed[key] == pytest.approx(aligned[key.removeprefix("refined_")])
+    rows = (tmp_path / "report" / "images.csv").read_text().splitlines()
+    assert rows[0] == "sequence,image,depth_scale,network_pose_scale,refined_pose_scale"
+    assert len(rows) == 5
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == printed
+    assert len(list((tmp_path / "report").glob("ratio_*.png"))) == 1
+    assert list(figures("scale", *options, "--no-refined")) == SCALE_KEYS
 
 
 @pytest.mark.parametrize(

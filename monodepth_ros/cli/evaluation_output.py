@@ -1,0 +1,54 @@
+"""What evaluations tell: progress, what was left out, and the figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from monodepth_ros.evaluation.depth_evaluation import DepthEvaluation
+from monodepth_ros.evaluation.report_files import to_json
+
+T = TypeVar("T")
+NAMED_SKIPS = 10  # the rest is counted, and listed in the report folder
+
+Out = Annotated[Path | None, typer.Option(help="Folder for figures, CSV tables and plots.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+
+
+def with_progress(items: Iterable[T], description: str) -> Iterable[T]:
+    """The items, with a bar on a terminal's error stream while they are worked on."""
+    return track(items, description, console=Console(stderr=True), transient=True)
+
+
+def tell_left_out(evaluation: DepthEvaluation) -> None:
+    """Say which images and pixels do not count."""
+    tell_skipped(evaluation.skipped, "images")
+    if evaluation.missing_fraction > 0:
+        share = f"{100 * evaluation.missing_fraction:.2g} %"
+        print(f"{share} of the truth's pixels had no prediction: left out", file=sys.stderr)
+
+
+def tell_skipped(skipped: list[tuple[str, str]], what: str) -> None:
+    """Say what was skipped, and why."""
+    if not skipped:
+        return
+    print(f"{len(skipped)} {what} skipped:", file=sys.stderr)
+    for name, reason in skipped[:NAMED_SKIPS]:
+        print(f"  {name}: {reason}", file=sys.stderr)
+    if len(skipped) > NAMED_SKIPS:
+        print(f"  and {len(skipped) - NAMED_SKIPS} more", file=sys.stderr)
+
+
+def show(figures: Mapping[str, float], json: bool) -> None:
+    """Print the figures, as JSON or for people."""
+    if json:
+        print(to_json(figures))
+        return
+    for key, value in figures.items():
+        print(f"{key:>28}  {value if isinstance(value, int) else f'{value:.4f}'}")

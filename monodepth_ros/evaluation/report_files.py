@@ -1,0 +1,69 @@
+"""The files of a report: JSON, CSV tables and plots, each whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from monodepth_ros.atomic_file import atomic_path
+
+Figures = Mapping[str, float]
+
+
+def to_json(figures: Figures) -> str:
+    """Figures as a JSON object; NaN, a figure that the data cannot give, becomes null."""
+    finite = {key: value if math.isfinite(value) else None for key, value in figures.items()}
+    return json.dumps(finite, indent=2)
+
+
+def save_histogram(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:
+    """How often which error occurs, over all series."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
+    axes.hist(np.concatenate(list(errors.values())), bins=40)
+    save_figure(path, figure)
+
+
+def save_over_frames(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:
+    """Each named series over its frames, from zero upwards."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
+    for name, values in errors.items():
+        axes.plot(values, label=name, linewidth=1, marker="." if len(values) < 100 else "")
+    axes.set_ylim(bottom=0)
+    if 1 < len(errors) <= 12:
+        axes.legend()
+    save_figure(path, figure)
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """A figure as PNG."""
+    with atomic_path(path) as temporary:
+        FigureCanvasAgg(figure).print_png(str(temporary))
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table with its header."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def file_name(name: str) -> str:
+    """A sequence's name as part of a file's."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)

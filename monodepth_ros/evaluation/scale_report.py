@@ -1,0 +1,89 @@
+"""How well pose and depth share one scale, as figures, a table of images, and plots over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.report_files import (
+    file_name,
+    save_over_frames,
+    to_json,
+    write_csv,
+    write_text,
+)
+from monodepth_ros.evaluation.scale_consistency import (
+    cross_sequence_scale_std,
+    pose_depth_log_ratio,
+    sequence_scale_std,
+)
+
+Scales = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SequenceScales:
+    """Truth over prediction of each image of a sequence, NaN where it cannot be had.
+
+    ``depth`` (N,) by median depths; ``pose`` by the lengths of the motion to the next image (N - 1)
+    for each kind of motion, such as ``network`` and ``refined``.
+    """
+
+    depth: Scales
+    pose: Mapping[str, Scales]
+
+    def log_ratio(self, kind: str) -> Scales:
+        """log rho (N - 1,): 0 where pose and depth have the same scale."""
+        return np.log(self.pose[kind]) - np.log(self.depth[:-1])
+
+
+def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
+    """Spread of depth's scale within and across sequences, and its agreement with each pose's.
+
+    The figures of the first kind of pose have plain names, the others' begin with their kind.
+    UserError without any true depth.
+    """
+    measured = {
+        name: s.depth[np.isfinite(s.depth)]
+        for name, s in sequences.items()
+        if np.isfinite(s.depth).any()
+    }
+    if not measured:
+        raise UserError("the scale needs recordings with true depth")
+    figures = {
+        "depth_seq_scale_std": sequence_scale_std(measured),
+        "depth_cross_seq_scale_std": cross_sequence_scale_std(measured),
+    }
+    for number, kind in enumerate(next(iter(sequences.values())).pose):
+        prefix = f"{kind}_" if number else ""
+        median, std = pose_depth_log_ratio(
+            np.concatenate([s.pose[kind] for s in sequences.values()]),
+            np.concatenate([s.depth[:-1] for s in sequences.values()]),
+        )
+        figures[f"{prefix}pose_depth_log_ratio_median"] = median
+        figures[f"{prefix}pose_depth_log_ratio_std"] = std
+    return figures
+
+
+def write_scale_report(folder: Path, sequences: Mapping[str, SequenceScales]) -> None:
+    """metrics.json, images.csv, and a plot of pose scale over depth scale for each kind of pose."""
+    write_text(folder / "metrics.json", to_json(scale_summary(sequences)) + "\n")
+    kinds = list(next(iter(sequences.values())).pose)
+    write_csv(
+        folder / "images.csv",
+        ("sequence", "image", "depth_scale", *(f"{kind}_pose_scale" for kind in kinds)),
+        (
+            (name, index, s.depth[index], *(s.pose[kind][index] for kind in kinds))
+            for name, s in sequences.items()
+            for index in range(len(s.depth) - 1)
+        ),
+    )
+    for name, s in sequences.items():
+        ratios = {kind: np.exp(s.log_ratio(kind)) for kind in kinds}
+        path = folder / f"ratio_{file_name(name)}.png"
+        save_over_frames(path, ratios, "image", "pose scale / depth scale")
