@@ -1,6 +1,10 @@
 """`monodepth demo`: real nodes as processes of their own, and what it leaves behind."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -64,3 +68,27 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path):
     assert result.exit_code == 2
     assert "not a demo's" in result.stderr or "no ROS 2" in result.stderr
     assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+@pytest.mark.slow
+@needs_ros
+def test_an_interrupted_demo_keeps_what_it_has_recorded(tmp_path, ros_environment):
+    out = tmp_path / "out"
+    program = "from monodepth_ros.cli.app import main; main()"
+    demo = subprocess.Popen(
+        [sys.executable, "-c", program, "demo", "--out", str(out), "--device", "cpu"],
+        env=ros_environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a terminal's Ctrl-C goes to a whole group
+    )
+    for line in demo.stdout:
+        if "depth" in line and "Hz" in line:
+            break
+    os.killpg(demo.pid, signal.SIGINT)
+    output, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 0 and "figures.json" in output
+    figures = json.loads((out / "figures.json").read_text())
+    assert 0 < figures["depth"]["count"] and figures["images"]["count"] < 150
+    with AnyReader([out / "bag"]) as bag:
+        assert sum(c.msgcount for c in bag.connections if c.topic.endswith("image_rect")) > 0
