@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -23,6 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from monodepth_ros.dds_environment import private_environment
 
 SIZE = (480, 640)
 LISTENER = """
@@ -73,10 +74,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, 100)))
-    profile = Path(__file__).resolve().parents[1] / "config" / "fastdds.xml"
-    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(profile))
+    os.environ.update(private_environment())
     torch.set_num_threads(arguments.threads)
     figures = measure(arguments.model, arguments.repeats)
     figures |= {"threads": arguments.threads, "torch": torch.__version__}
@@ -118,7 +116,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
 
     def results() -> tuple[Image | None, PointCloud2 | None]:
         frame = frames.frame(message, info)
-        seen = pipeline.depth(frame, wanted)
+        seen = estimator.estimate(frame.rgb, frame.camera)
         made = pipeline.messages(frame, seen, 1.0, wanted, settings)
         return made.depth, made.points
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from monodepth_ros.dds_environment import private_environment
 
 RATE = 30
 CAMERA = f"""
@@ -145,10 +146,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, 100)))
-    profile = Path(__file__).resolve().parents[1] / "config" / "fastdds.xml"
-    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(profile))
+    os.environ.update(private_environment())
     before = network_ms("demo")
     figures = {"network_ms_before": before, **soak(arguments.minutes)}
     figures["network_ms_after"] = network_ms("demo")

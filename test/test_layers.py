@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "monodepth_ros"
 
 # Modules at the root of the package, which every layer may import.
-FOUNDATION = {"errors", "atomic_file", "share_directory"}
+FOUNDATION = {"errors", "atomic_file", "share_directory", "dds_environment"}
 
 # Layer -> what it may import besides itself and the foundation.
 ALLOWED = {
@@ -36,6 +36,7 @@ ALLOWED = {
         "data",
         "evaluation.alignment",
         "evaluation.depth_metrics",
+        "evaluation.odometry_metrics",
     },
     "cli": {"geometry", "networks", "inference", "data", "evaluation", "learning"},
 }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import random
 import shutil
 import signal
 import subprocess
@@ -19,11 +17,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference import zoo
 from monodepth_ros.share_directory import share_directory
 
-NODES = ("depth_node", "odometry_node")
 _STOP_WITHIN = 5.0  # seconds
 
 
@@ -46,15 +44,23 @@ def demo(
         raise UserError("no ROS 2 here: source one, or pip install 'monodepth_ros[ros]'")
     folder = zoo.resolve(model)
     _claim(out)
-    environment = _environment(out)
-    parameters = {"model": str(folder.resolve()), "device": device}
-    # The camera is its own robot; TF, where there is any, does not know it.
-    of_odometry = {"refine": "true", "mounting": "parameters"}
+    environment = private_environment()
+    environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))
+    parameters = {
+        "model": str(folder.resolve()),
+        "device": device,
+        "diagnostics_period": "0.5",
+    }
+    nodes = {
+        "depth_node": parameters,
+        # The camera is its own robot; TF, where there is any, does not know it.
+        "odometry_node": {**parameters, "refine": "true", "mounting": "parameters"},
+    }
     walk = share_directory() / "models/demo/sample_walk"
     session = [sys.executable, "-m", "monodepth_ros.nodes.demo_session", "--out", str(out)]
     session += ["--input", str(walk) if source is None else source]
     session += ["--seconds", str(seconds)] if seconds is not None else []
-    with _nodes(environment, parameters, of_odometry, out):
+    with _running(nodes, environment, out):
         played = _run_to_its_end(session, environment)
     if played:
         raise typer.Exit(played)
@@ -83,35 +89,19 @@ def _claim(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def _environment(out: Path) -> dict[str, str]:
-    """A DDS domain of its own on this machine alone, and shared memory that holds images."""
-    environment = dict(os.environ)
-    environment.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(101, 199)))
-    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))
-    profile = share_directory() / "config" / "fastdds.xml"
-    # The first is what Humble and Jazzy read, the second what came after them does.
-    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        environment.setdefault(name, str(profile))
-    if environment.get("ROS_DISTRO") == "humble":  # which does not know the discovery range
-        environment.setdefault("ROS_LOCALHOST_ONLY", "1")
-    return environment
-
-
 @contextmanager
-def _nodes(
-    environment: dict[str, str],
-    parameters: dict[str, str],
-    of_odometry: dict[str, str],
-    out: Path,
+def _running(
+    nodes: dict[str, dict[str, str]], environment: dict[str, str], out: Path
 ) -> Iterator[None]:
-    """The nodes, each a process of its own in the namespace /camera, ended as a robot ends them."""
+    """The nodes with their parameters, each a process in the namespace /camera.
+
+    They are ended as a robot ends them.
+    """
     processes = []
     try:
-        for node in NODES:
-            arguments = ["--ros-args", "-r", "__ns:=/camera", "-p", "diagnostics_period:=0.5"]
-            of_node = parameters | (of_odometry if node == "odometry_node" else {})
-            for name, value in of_node.items():
+        for node, parameters in nodes.items():
+            arguments = ["--ros-args", "-r", "__ns:=/camera"]
+            for name, value in parameters.items():
                 arguments += ["-p", f"{name}:={value}"]
             program = f"from monodepth_ros.nodes.{node} import main; main()"
             with (out / f"{node}.log").open("w") as log:

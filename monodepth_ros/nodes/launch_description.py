@@ -15,10 +15,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
+from monodepth_ros.dds_environment import PROFILE_VARIABLES, profile_path
 from monodepth_ros.share_directory import share_directory
-
-# The first is what Humble and Jazzy read, the second what came after them does.
-PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 # Parameters that are arguments as well, with their types. Without a value the parameter file holds.
 _PARAMETERS: dict[str, tuple[type, str]] = {
@@ -122,13 +120,14 @@ def rviz(config: str) -> Node:
 
 def camera_launch(executables: list[str], *more: object) -> LaunchDescription:
     """The arguments, the DDS profile for large images unless the user has one, and the rest."""
-    profile = str(share_directory() / "config" / "fastdds.xml")
     return LaunchDescription(
         [
             *camera_arguments(),
             *(params_file_argument(executable) for executable in executables),
             *(
-                SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
+                SetEnvironmentVariable(
+                    name, EnvironmentVariable(name, default_value=profile_path())
+                )
                 for name in PROFILE_VARIABLES
             ),
             *more,
