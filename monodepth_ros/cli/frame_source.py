@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from monodepth_ros.data.image_file import CorruptFrame, read_rgb
+from monodepth_ros.data.image_file import read_rgb
+from monodepth_ros.data.video_file import VIDEO_SUFFIXES, read_video
 from monodepth_ros.errors import UserError
 
 Rgb = NDArray[np.uint8]
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
-VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 _EXIF_ORIENTATION = 0x0112
 
@@ -59,26 +59,10 @@ def read_frames(path: Path, every: int = 1) -> Iterator[tuple[str, Rgb]]:
     :class:`~monodepth_ros.data.image_file.CorruptFrame`.
     """
     if _is_video(path):
-        yield from _read_video(path, every)
+        for index, rgb in read_video(path, every):
+            yield f"{path.stem}_{index:06d}", rgb
     else:
         yield path.stem, _upright(path, read_rgb(path))
-
-
-def _read_video(path: Path, every: int) -> Iterator[tuple[str, Rgb]]:
-    capture = cv2.VideoCapture(str(path))
-    try:
-        index = 0
-        while capture.grab():
-            if index % every == 0:
-                decoded, bgr = capture.retrieve()
-                if not decoded:
-                    raise CorruptFrame(path, f"frame {index} cannot be decoded")
-                yield f"{path.stem}_{index:06d}", np.ascontiguousarray(bgr[:, :, ::-1])
-            index += 1
-        if index == 0:
-            raise CorruptFrame(path, "not a readable video")
-    finally:
-        capture.release()
 
 
 def _upright(path: Path, rgb: Rgb) -> Rgb:

@@ -18,12 +18,12 @@ from sensor_msgs.msg import CameraInfo
 
 from monodepth_ros.data.image_file import CorruptFrame
 from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, read_video
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.nodes.camera_info import camera_from_info
-from monodepth_ros.nodes.messages import decode_compressed, decode_image
+from monodepth_ros.nodes.messages import decode_compressed, decode_image, nanoseconds
 
-VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 _SECOND = 1_000_000_000
 _ASSUMED_WIDTH = 1.2  # of an uncalibrated camera, in focal lengths: 62 degrees, as phones have
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -61,7 +61,7 @@ def open_stream(source: str) -> FrameStream:
     if source.isdecimal():
         return FrameStream(f"webcam {source}, camera assumed", _webcam(int(source)), live=True)
     path = Path(source).expanduser()
-    if path.suffix.lower() in VIDEOS and path.is_file():
+    if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
         return FrameStream(f"video {path.name}, camera assumed", _video(path))
     if path.suffix in (".bag", ".mcap", ".db3") or (path / "metadata.yaml").is_file():
         if not path.exists():
@@ -93,21 +93,12 @@ def _recording(source: str) -> Iterator[StreamedFrame]:
 
 
 def _video(path: Path) -> Iterator[StreamedFrame]:
-    capture = cv2.VideoCapture(str(path))
+    rate = frame_rate(path) or 30.0
     try:
-        rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
-        index = 0
-        while True:
-            read, bgr = capture.read()
-            if not read:
-                break
-            rgb = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+        for index, rgb in read_video(path):
             yield StreamedFrame(int(index * _SECOND / rate), rgb, assumed_camera(*rgb.shape[:2]))
-            index += 1
-        if index == 0:
-            raise UserError(f"{path}: not a readable video")
-    finally:
-        capture.release()
+    except CorruptFrame as error:
+        raise UserError(str(error)) from None
 
 
 def _webcam(index: int) -> Iterator[StreamedFrame]:
@@ -160,8 +151,8 @@ def _bag(path: Path) -> Iterator[StreamedFrame]:
                 camera = assumed_camera(height, width)
                 if info is not None:
                     camera = camera_from_info(info, height, width)
-            taken = message.header.stamp.sec * _SECOND + message.header.stamp.nanosec
-            stamp = taken or stamp  # a driver that does not stamp: when it was recorded
+            # Of a driver that does not stamp: when it was recorded.
+            stamp = nanoseconds(message.header.stamp) or stamp
             first = stamp if first is None else first
             yield StreamedFrame(stamp - first, rgb, camera)
 

@@ -78,6 +78,11 @@ COLOUR_ENCODINGS: dict[str, Encoding] = {
 }
 
 
+def nanoseconds(stamp: Any) -> int:
+    """A time message, of ROS or of a bag's reader, as one number."""
+    return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
+
+
 def decode_image(message: Image) -> NDArray[np.uint8]:
     """The image as uint8 HxWx3 RGB, contiguous; of 16 bits the upper eight."""
     encoding = COLOUR_ENCODINGS.get(message.encoding)

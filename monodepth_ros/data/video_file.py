@@ -1,0 +1,39 @@
+"""Frames of video files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from monodepth_ros.data.image_file import CorruptFrame, RgbImage
+
+VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+
+
+def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
+    """(number, uint8 RGB) of every ``every``-th frame. Raises :class:`CorruptFrame`."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        index = 0
+        while capture.grab():
+            if index % every == 0:
+                decoded, bgr = capture.retrieve()
+                if not decoded:
+                    raise CorruptFrame(path, f"frame {index} cannot be decoded")
+                yield index, np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+            index += 1
+        if index == 0:
+            raise CorruptFrame(path, "not a readable video")
+    finally:
+        capture.release()
+
+
+def frame_rate(path: Path) -> float | None:
+    """Frames a second, by the file's header; None where it does not say."""
+    capture = cv2.VideoCapture(str(path))
+    rate: float = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    return rate if rate > 0 else None
