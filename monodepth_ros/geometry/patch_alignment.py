@@ -8,6 +8,10 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry.pose_refinement import AlignmentLevel
 
+# What aligns video of a few pixels to some dozens between two images; training and live alike.
+STRIDES = (8, 4, 2)  # of the levels, coarse first
+ITERATIONS = 8  # at each level
+DAMPING = 0.01
 _CONTRAST = 0.05  # grey levels of [0, 1] below which a patch counts as plain
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional as F
 
+from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import check_frame
@@ -197,15 +199,23 @@ class CameraTracker:
     def _move(self, step: Matrix, noise: Matrix) -> None:
         """Chain a step, and carry the covariance along.
 
-        An error of the heading swings what comes after it: to first order the position's error
-        grows by the cross product of the heading's error and the step.
+        An error of the heading swings what comes after it, as if on an arm as long as the step.
         """
         R = self._T[:3, :3]
-        swing = np.eye(6)
-        swing[:3, 3:] = -_cross(R @ step[:3, 3])
-        turned = np.kron(np.eye(2), R)
-        self._covariance = swing @ self._covariance @ swing.T + turned @ noise @ turned.T
+        swung = carried_covariance(self._covariance, np.eye(3), R @ step[:3, 3])
+        self._covariance = swung + carried_covariance(noise, R, np.zeros(3))
         self._T = self._T @ step
+
+
+def carried_covariance(covariance: Matrix, R: Matrix, arm: Matrix) -> Matrix:
+    """A 6x6 covariance of position and rotation turned by ``R``, then seen ``arm`` (3,) away.
+
+    To first order an error of the rotation moves the far end of the arm by their cross product.
+    """
+    carry = np.eye(6)
+    carry[:3, 3:] = -se3.skew(torch.from_numpy(arm)).numpy()
+    carry = carry @ np.kron(np.eye(2), R)
+    return np.asarray(carry @ covariance @ carry.T)
 
 
 _POOL = 4  # network pixels along the side of a cell of an outline
@@ -249,8 +259,3 @@ def _motion(twist: NDArray[np.float64]) -> Matrix:
     motion[:3, 3] = twist[:3]
     motion[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix()
     return motion
-
-
-def _cross(v: NDArray[np.float64]) -> Matrix:
-    x, y, z = v
-    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])

@@ -16,7 +16,6 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
 from monodepth_ros.inference.scale import scale_of
 from monodepth_ros.inference.torch_engine import Precision, TorchEngine
-from monodepth_ros.inference.zoo import resolve
 from monodepth_ros.networks.disparity import scaled_disparity
 
 OutputSize = Literal["network", "image"]
@@ -58,9 +57,7 @@ class DepthEstimator:
         precision: Precision = "fp32",
         output_size: OutputSize = "image",
     ) -> None:
-        if not isinstance(model, TorchEngine):
-            model = TorchEngine.load(resolve(model), device, precision)
-        self.engine = model
+        self.engine = TorchEngine.of(model, device, precision)
         self.card = self.engine.card
         self.size = network_size(self.card, size)
         self.output_size = output_size

@@ -12,17 +12,14 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.patch_alignment import patch_level
+from monodepth_ros.geometry.patch_alignment import DAMPING, ITERATIONS, STRIDES, patch_level
 from monodepth_ros.geometry.pose_refinement import AlignmentSettings, refine_pose
 from monodepth_ros.inference.network_input import network_size, to_network_input
 from monodepth_ros.inference.scale import Scale, scale_of
 from monodepth_ros.inference.torch_engine import Precision, TorchEngine
-from monodepth_ros.inference.zoo import resolve
 from monodepth_ros.networks.disparity import scaled_disparity
 
-_STRIDES = (8, 4, 2)  # of the patches that motions are refined by, coarse first
-_DAMPING = 0.01
-_ALIGNMENT = AlignmentSettings(iterations=8)
+_ALIGNMENT = AlignmentSettings(iterations=ITERATIONS)
 
 
 class MotionEstimator:
@@ -41,9 +38,7 @@ class MotionEstimator:
         precision: Precision = "fp32",
         refine: bool = False,
     ) -> None:
-        if not isinstance(model, TorchEngine):
-            model = TorchEngine.load(resolve(model), device, precision)
-        self.engine = model
+        self.engine = TorchEngine.of(model, device, precision)
         self.card = self.engine.card
         if not self.engine.has_pose:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
@@ -94,7 +89,7 @@ class MotionEstimator:
         )
         K = torch.from_numpy(camera.resized(*self.size).K)[None].float().to(self.engine.device)
         images = torch.stack([later, earlier], 1)
-        levels = [patch_level(s, inverse_depth, images, K, _DAMPING) for s in _STRIDES]
+        levels = [patch_level(s, inverse_depth, images, K, DAMPING) for s in STRIDES]
         start = torch.from_numpy(T_earlier_later)[None].float().to(self.engine.device)
         # The same points for the same frames, whatever was refined before.
         generator = torch.Generator(self.engine.device).manual_seed(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -12,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import ModelCard, load_card
+from monodepth_ros.inference.zoo import resolve
 from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
 from monodepth_ros.networks.correlation_pose_net import CorrelationPoseNet
 from monodepth_ros.networks.depth_net import DepthNet
@@ -88,6 +90,18 @@ class TorchEngine:
             pose_net = build_pose_net(card.architecture)
             pose_net.load_state_dict(states["pose"])
         return cls(card, depth_net, pose_net, target, precision)
+
+    @classmethod
+    def of(
+        cls,
+        model: str | os.PathLike[str] | TorchEngine,
+        device: str = "auto",
+        precision: Precision = "fp32",
+    ) -> TorchEngine:
+        """The engine of a model by name or folder; one that is loaded already stays as it is."""
+        if isinstance(model, TorchEngine):
+            return model
+        return cls.load(resolve(model), device, precision)
 
     @property
     def has_pose(self) -> bool:

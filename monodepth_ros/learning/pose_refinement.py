@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from monodepth_ros.geometry.patch_alignment import patch_level
+from monodepth_ros.geometry.patch_alignment import DAMPING, ITERATIONS, STRIDES, patch_level
 from monodepth_ros.geometry.pose_refinement import AlignmentSettings, RefinedPose, refine_pose
 from monodepth_ros.networks.disparity import scaled_disparity
 
@@ -25,9 +25,9 @@ class RefinementSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = Field(False, description="refine the poses of view synthesis")
-    strides: tuple[int, ...] = Field((8, 4, 2), min_length=1, description="levels, coarse first")
-    iterations: int = Field(8, ge=1, description="steps at each level")
-    damping: float = Field(0.01, gt=0, description="of the diagonal, for all parameters")
+    strides: tuple[int, ...] = Field(STRIDES, min_length=1, description="levels, coarse first")
+    iterations: int = Field(ITERATIONS, ge=1, description="steps at each level")
+    damping: float = Field(DAMPING, gt=0, description="of the diagonal, for all parameters")
     points: int | None = Field(2048, ge=10, description="random pixels a level; null for all")
     robust_scale: float = Field(0.1, ge=0, description="of the Cauchy weights; 0: least squares")
     border: float = Field(2.0, ge=0, description="pixels from the edge that are not matched")

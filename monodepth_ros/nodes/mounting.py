@@ -72,7 +72,7 @@ class Mounting:
                 f"TF from {base} to {optical_frame} is not known: {error};"
                 " publish it, or set mounting:=parameters"
             ) from None
-        return matrix_of(found.transform)
+        return matrix_of(found.transform.translation, found.transform.rotation)
 
     def close(self) -> None:
         """Stop listening to TF."""

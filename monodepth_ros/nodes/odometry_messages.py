@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Pose, PoseStamped, Quaternion, Transform, TransformStamped
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, TransformStamped, Vector3
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from monodepth_ros.inference.camera_tracker import TrackedPose
+from monodepth_ros.inference.camera_tracker import TrackedPose, carried_covariance
 
 Matrix = NDArray[np.float64]
 
@@ -28,12 +28,11 @@ def base_from_camera(xyz: NDArray[np.float64], rpy: NDArray[np.float64]) -> Matr
     return T
 
 
-def matrix_of(transform: Transform) -> Matrix:
-    """The 4x4 matrix of a transform message."""
-    q, t = transform.rotation, transform.translation
+def matrix_of(translation: Point | Vector3, rotation: Quaternion) -> Matrix:
+    """The 4x4 matrix of a translation and a rotation, as transforms and poses hold them."""
     T = np.eye(4)
-    T[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
-    T[:3, 3] = [t.x, t.y, t.z]
+    T[:3, :3] = Rotation.from_quat([rotation.x, rotation.y, rotation.z, rotation.w]).as_matrix()
+    T[:3, 3] = [translation.x, translation.y, translation.z]
     return T
 
 
@@ -67,7 +66,9 @@ class BaseOdometry:
         message.pose.pose = pose_message(T_odom_base)
         # In the odom frame, from the camera to the base.
         arm = -T_odom_base[:3, :3] @ self.T_base_camera[:3, 3]
-        message.pose.covariance = _carried(tracked.covariance, R_bc, arm).flatten().tolist()
+        message.pose.covariance = (
+            carried_covariance(tracked.covariance, R_bc, arm).flatten().tolist()
+        )
 
         linear, angular = R_bc @ tracked.velocity[:3], R_bc @ tracked.velocity[3:]
         to_base = -self.T_base_camera[:3, 3]
@@ -75,7 +76,7 @@ class BaseOdometry:
         twist = message.twist.twist
         twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
         twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
-        covariance = _carried(tracked.velocity_covariance, R_bc, to_base)
+        covariance = carried_covariance(tracked.velocity_covariance, R_bc, to_base)
         message.twist.covariance = covariance.flatten().tolist()
         return message
 
@@ -105,12 +106,3 @@ def pose_message(T: Matrix) -> Pose:
     x, y, z, w = Rotation.from_matrix(T[:3, :3]).as_quat()
     message.orientation = Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
     return message
-
-
-def _carried(covariance: Matrix, R: Matrix, arm: Matrix) -> Matrix:
-    """A 6x6 covariance turned by ``R``, and then seen from a point that is ``arm`` away."""
-    x, y, z = arm
-    carry = np.eye(6)
-    carry[:3, 3:] = -np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turned = np.kron(np.eye(2), R)
-    return np.asarray(carry @ turned @ covariance @ turned.T @ carry.T)
