@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -19,10 +20,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.diagnostics import diagnostics
+from monodepth_ros.nodes.engine_facts import engine_facts
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
+from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
+from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
 
 CAMERA_PARAMETERS = (
     ParameterSpec("autostart", True, "configure and activate without being told to"),
@@ -41,21 +46,33 @@ CAMERA_PARAMETERS = (
     ParameterSpec(
         "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
     ),
+    *SCALE_PARAMETERS,
 )
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _STOP_WITHIN = 1.5  # seconds that the frame under way has to end
 _LOG_AGAIN = 1.0  # seconds between two lines in the log
 
 
-class CameraNode(LifecycleNode):
+class Loaded(Protocol):
+    """All that hangs on one model."""
+
+    @property
+    def engine(self) -> TorchEngine:
+        """What runs the model's networks."""
+
+
+class CameraNode(LifecycleNode, ABC):
     """Hands the newest image to a worker of its own, so that the executor never waits for it.
 
     A node of a camera says what it loads and publishes, when there is work, and what is done with a
-    frame: `load`, `use`, `open`, `close`, `wanted`, `process`, `facts`.
+    frame: `load`, `open`, `wanted`, `process`, and where they are needed `close` and `facts`.
     """
 
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
         super().__init__(name, **options)
+        self.loaded: Any = None  # what `load` gave, of the node's own type; None while unconfigured
+        self.scale: ScaleSource | None = None
+        self._frames = FrameRectifier()
         self._statistics = FrameStatistics()
         self._info: CameraInfo | None = None
         self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
@@ -79,37 +96,28 @@ class CameraNode(LifecycleNode):
 
     # What a node of a camera is made of.
 
-    def load(self) -> Any:
+    @abstractmethod
+    def load(self) -> Loaded:
         """Load the model and what hangs on it. UserError with the reason where it cannot be."""
-        raise NotImplementedError
 
-    def use(self, loaded: Any) -> None:
-        """Work with what `load` has given from now on; ``None`` gives its memory back."""
-        raise NotImplementedError
-
+    @abstractmethod
     def open(self) -> None:
         """Create what the node publishes, and listens to besides the camera. UserError likewise."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
         """Undo `open`, but for what `publishes` has created; also where it was never called."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wanted(self) -> bool:
         """Whether there is any work to do for the next image."""
-        raise NotImplementedError
 
-    def process(self, message: Image | CompressedImage, info: CameraInfo) -> bool:
+    @abstractmethod
+    def process(self, frame: RectifiedFrame) -> bool:
         """Publish what follows from one image; whether anything did. On the worker's thread."""
-        raise NotImplementedError
 
     def facts(self) -> dict[str, str]:
-        """What diagnostics say besides rates and latencies."""
-        raise NotImplementedError
-
-    def waits_for(self) -> str:
-        """What keeps results back although images come; empty where nothing does."""
-        raise NotImplementedError
+        """What diagnostics say besides rates, latencies, the model and the scale."""
+        return {}
 
     def publishes(self, kind: type, topic: str) -> None:
         """Publish ``topic`` while the node is active, reliably, which serves every subscriber."""
@@ -147,8 +155,8 @@ class CameraNode(LifecycleNode):
 
     def trouble(self, reason: str) -> None:
         """Count a frame that came to nothing; log why, at most once a second."""
-        self._statistics.failed(time.monotonic(), reason)
         now = time.monotonic()
+        self._statistics.failed(now, reason)
         if now >= self._logged + _LOG_AGAIN:
             self._logged = now
             self.get_logger().error(reason)
@@ -159,7 +167,8 @@ class CameraNode(LifecycleNode):
         """Load the model; fails with the reason where it cannot be."""
         self._loads += 1
         try:
-            self.use(self.load())
+            self._use(self.load())
+            self.scale = ScaleSource(self)
             self.open()
         except Exception as error:  # rclpy would swallow what it does not know
             self._give_back()
@@ -229,8 +238,18 @@ class CameraNode(LifecycleNode):
         self.close()
         for publisher in self._results.values():
             self.destroy_lifecycle_publisher(publisher)
-        self._results, self._info = {}, None
-        self.use(None)
+        if self.scale is not None:
+            self.scale.close()
+        self._results, self._info, self.scale, self.loaded = {}, None, None, None
+
+    def _use(self, loaded: Loaded) -> None:
+        """Work with ``loaded`` from now on. What was measured of the scale was another model's."""
+        self.loaded = loaded
+        if self.scale is not None:
+            self.scale.restart()
+        card = loaded.engine.card
+        device = loaded.engine.device
+        self.get_logger().info(f"model {card.name} ({card.architecture}, {card.scale}) on {device}")
 
     async def _reload(self, request: Trigger.Request, response: Trigger.Response) -> Any:
         """Load the model that the parameter names now; the former one works until it is there."""
@@ -253,7 +272,7 @@ class CameraNode(LifecycleNode):
         if this_load != self._loads:
             loaded, reason = None, "the node was configured anew, cleaned up or reloaded meanwhile"
         if loaded is not None:
-            self.use(loaded)
+            self._use(loaded)
         response.success = loaded is not None
         response.message = reason or f"model {self.value('model')} is in use"
         return response
@@ -271,7 +290,7 @@ class CameraNode(LifecycleNode):
         """On the worker's thread."""
         if self._info is None:
             raise UserError("no camera_info has come yet")
-        if self.process(message, self._info):
+        if self.process(self._frames.frame(message, self._info)):
             taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
             latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
             self._statistics.published(time.monotonic(), latency)
@@ -284,8 +303,15 @@ class CameraNode(LifecycleNode):
         figures = self._statistics.figures(time.monotonic(), dropped)
         stamp = self.get_clock().now().to_msg()
         name = self.get_fully_qualified_name().lstrip("/")
-        states = {"unusable": self._unusable, "waits_for": self.waits_for()}
-        self._diagnostics.publish(diagnostics(name, name, figures, self.facts(), stamp, **states))
+        loaded, scale = self.loaded, self.scale
+        facts, waits_for = {}, ""
+        if loaded is not None and scale is not None:
+            card_scale = loaded.engine.card.scale
+            facts = {**engine_facts(loaded.engine), **scale.facts(card_scale), **self.facts()}
+            waits_for = scale.waits_for
+        self._diagnostics.publish(
+            diagnostics(name, name, figures, facts, stamp, self._unusable, waits_for)
+        )
 
 
 def _reason(error: Exception) -> str:

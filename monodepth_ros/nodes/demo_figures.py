@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import Similarity, align
 from monodepth_ros.evaluation.depth_metrics import mean_metrics, median_scaled_metrics
+from monodepth_ros.evaluation.odometry_metrics import absolute_trajectory_error
 
 _SECOND = 1_000_000_000
 _DEPTH_RANGE = (1e-3, 80.0)  # metres, as of the evaluation protocol `plain`
@@ -87,27 +88,14 @@ class DemoFigures:
         """The mean of the seven median-scaled metrics so far; empty without truth."""
         return dict(mean_metrics(self._depth_errors)) if self._depth_errors else {}
 
-    def truth_alignment(self) -> Similarity | None:
-        """What brings the estimated world to the true one (7 degrees of freedom)."""
-        estimate, truth = self._matched()
-        if len(estimate) < 5:
-            return None
-        try:
-            return align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
-        except UserError:
-            return None  # nothing has moved yet
-
     def trajectory_error(self) -> dict[str, float]:
         """ATE (m, root mean square) after 7-DoF alignment, the scale, and the true length (m)."""
-        alignment = self.truth_alignment()
+        estimate, truth, alignment = self._aligned()
         if alignment is None:
             return {}
-        estimate, truth = self._matched()
-        moved = alignment.apply_to_poses(estimate)[:, :3, 3]
-        errors = np.linalg.norm(moved - truth[:, :3, 3], axis=1)
         length = np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()
         return {
-            "ate_m": float(np.sqrt((errors**2).mean())),
+            "ate_m": absolute_trajectory_error(alignment.apply_to_poses(estimate), truth),
             "scale": float(alignment.scale),
             "length_m": float(length),
         }
@@ -115,10 +103,9 @@ class DemoFigures:
     def trajectories(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Estimated poses (N, 4, 4), and the true ones (M, 4, 4) in the estimate's world."""
         poses = np.array(list(self._poses.values())).reshape(-1, 4, 4)
-        alignment = self.truth_alignment()
+        _, truth, alignment = self._aligned()
         if alignment is None:
             return poses, None
-        _, truth = self._matched()
         inverse = np.eye(4)
         inverse[:3, :3], inverse[:3, 3] = alignment.R, alignment.t
         brought = np.linalg.inv(inverse) @ truth
@@ -151,7 +138,16 @@ class DemoFigures:
             parts.append(f"ATE {trajectory['ate_m']:.3f} m of {trajectory['length_m']:.1f} m")
         return " | ".join(parts)
 
-    def _matched(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _aligned(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Similarity | None]:
+        """Poses (N, 4, 4) of the same images, estimated and true, and what aligns them (7 DoF)."""
         stamps = [stamp for stamp in self._poses if stamp in self._true_poses]
         estimate = np.array([self._poses[s] for s in stamps]).reshape(-1, 4, 4)
-        return estimate, np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)
+        truth = np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)
+        if len(stamps) < 5:
+            return estimate, truth, None
+        try:
+            return estimate, truth, align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
+        except UserError:
+            return estimate, truth, None  # nothing has moved yet

@@ -25,7 +25,6 @@ from PIL import Image as Picture
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
@@ -35,8 +34,8 @@ from monodepth_ros.inference.demo_picture import demo_picture
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.demo_figures import DemoFigures
 from monodepth_ros.nodes.frame_streams import FrameStream, StreamedFrame, open_stream
-from monodepth_ros.nodes.messages import decode_depth, encode_image
-from monodepth_ros.nodes.odometry_messages import R_BASE_OPTICAL
+from monodepth_ros.nodes.messages import decode_depth, encode_image, nanoseconds
+from monodepth_ros.nodes.odometry_messages import base_from_camera, matrix_of
 from monodepth_ros.nodes.rerun_recording import RerunRecording, rerun_is_installed
 
 NAMESPACE = "/camera"
@@ -98,8 +97,7 @@ class DemoSession:
 
     def play(self, stream: FrameStream, seconds: float | None, say: Callable[[str], None]) -> None:
         """Send all frames at their own times, then wait for what is still on its way."""
-        self._until(lambda: self._images.get_subscription_count() >= 2, _START, "the nodes")
-        self._until(lambda: self._infos.get_subscription_count() >= 2, _START, "the nodes")
+        self._wait_for_nodes()
         told = 0.0
         for frame in _read_ahead(stream):
             self._begin = self._begin or self._now()
@@ -153,14 +151,15 @@ class DemoSession:
     def _now(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
-    def _until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
+    def _wait_for_nodes(self) -> None:
+        """Until both listen to the camera; UserError with what keeps them from it."""
+        end = time.monotonic() + _START
+        while min(p.get_subscription_count() for p in (self._images, self._infos)) < 2:
             if self._unusable:
                 raise UserError(self._unusable)
             if time.monotonic() > end:
                 raise UserError(
-                    f"{what} did not come up within {seconds:.0f} s: see the logs in {self._out}"
+                    f"the nodes did not come up within {_START:.0f} s: see the logs in {self._out}"
                 )
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
@@ -201,7 +200,7 @@ class DemoSession:
             self._take_diagnostics(message)
             return
         self._heard = time.monotonic()
-        stamp = message.header.stamp.sec * _SECOND + message.header.stamp.nanosec
+        stamp = nanoseconds(message.header.stamp)
         held = self._held.get(stamp)
         if held is None:
             return
@@ -264,11 +263,9 @@ def _read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
 
 def _camera_pose(odometry: Odometry) -> NDArray[np.float64]:
     """``T_odom_camera`` of a camera that sits at its base and looks forward, as in the demo."""
-    position, q = odometry.pose.pose.position, odometry.pose.pose.orientation
-    T = np.eye(4)
-    T[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix() @ R_BASE_OPTICAL
-    T[:3, 3] = [position.x, position.y, position.z]
-    return T
+    pose = odometry.pose.pose
+    T_base_camera = base_from_camera(np.zeros(3), np.zeros(3))
+    return matrix_of(pose.position, pose.orientation) @ T_base_camera
 
 
 def _seen_from(inverse: NDArray[np.float64], poses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,17 +6,17 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.camera_node import CameraNode
 from monodepth_ros.nodes.depth_pipeline import DepthMessages, DepthPipeline, OutputSettings, Wanted
-from monodepth_ros.nodes.engine_facts import engine_facts
 from monodepth_ros.nodes.parameters import ParameterSpec
-from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
-from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
+from monodepth_ros.nodes.rectified_frames import RectifiedFrame
+from monodepth_ros.nodes.scale_source import ScaleSource
 from monodepth_ros.nodes.spinning import run_node
 
 DEPTH_PARAMETERS = (
@@ -32,7 +32,6 @@ DEPTH_PARAMETERS = (
     ),
     ParameterSpec("points_stride", 1, "a point for every n-th pixel", False, minimum=1, maximum=32),
     ParameterSpec("points_colour", True, "points have the image's colours", read_only=False),
-    *SCALE_PARAMETERS,
 )
 TOPICS = {
     "depth/image_rect": Image,
@@ -50,14 +49,15 @@ class _Loaded:
     pipeline: DepthPipeline
     tracker: CameraTracker | None  # measures motions, where the scale comes from a speed
 
+    @property
+    def engine(self) -> TorchEngine:
+        return self.pipeline.estimator.engine
+
 
 class DepthNode(CameraNode):
     """Estimates the depth of the newest image, whenever somebody listens to it."""
 
     def __init__(self, **options: Any) -> None:
-        self._loaded: _Loaded | None = None
-        self._scale: ScaleSource | None = None
-        self._frames = FrameRectifier()
         super().__init__("depth_node", DEPTH_PARAMETERS, **options)
 
     def load(self) -> _Loaded:
@@ -73,44 +73,24 @@ class DepthNode(CameraNode):
             tracker = CameraTracker(MotionEstimator(estimator.engine))
         return _Loaded(DepthPipeline(estimator), tracker)
 
-    def use(self, loaded: _Loaded | None) -> None:
-        """Work with what was loaded."""
-        self._loaded = loaded
-        if self._scale is not None:
-            self._scale.restart()
-        if loaded is not None:
-            card = loaded.pipeline.estimator.card
-            device = loaded.pipeline.estimator.engine.device
-            self.get_logger().info(
-                f"model {card.name} ({card.architecture}, {card.scale}) on {device}"
-            )
-
     def open(self) -> None:
-        """Publish the results, and listen to where metres come from."""
-        self._scale = ScaleSource(self)
+        """Publish the results."""
         for topic, kind in TOPICS.items():
             self.publishes(kind, topic)
-
-    def close(self) -> None:
-        """Undo `open`."""
-        if self._scale is not None:
-            self._scale.close()
-        self._scale = None
 
     def wanted(self) -> bool:
         """Whether anybody listens, or the scale wants to see."""
         return self._wanted().anything or self._scale_sees()
 
-    def process(self, message: Image | CompressedImage, info: CameraInfo) -> bool:
+    def process(self, frame: RectifiedFrame) -> bool:
         """Publish what is listened to; nothing as long as metres were asked for in vain."""
-        loaded, scale, wanted = self._loaded, self._scale, self._wanted()
+        loaded, scale, wanted = self.loaded, self.scale, self._wanted()
         assert loaded is not None and scale is not None
-        frame = self._frames.frame(message, info)
         if loaded.tracker is not None:
             self._measure_motion(loaded.tracker, scale, frame)
         if not (wanted.anything or scale.needs_depth):
             return False
-        seen = loaded.pipeline.depth(frame, wanted)
+        seen = loaded.pipeline.estimator.estimate(frame.rgb, frame.camera, wanted.confidence)
         scale.add_depth(seen.depth, seen.camera)
         factor = scale.factor
         if factor is None or not wanted.anything:
@@ -121,19 +101,8 @@ class DepthNode(CameraNode):
         self._publish(loaded.pipeline.messages(frame, seen, factor, wanted, settings))
         return True
 
-    def facts(self) -> dict[str, str]:
-        """The model, and the scale."""
-        if self._loaded is None or self._scale is None:
-            return {}
-        engine = self._loaded.pipeline.estimator.engine
-        return {**engine_facts(engine), **self._scale.facts(engine.card.scale)}
-
-    def waits_for(self) -> str:
-        """Metres, where they were asked for."""
-        return "" if self._scale is None else self._scale.waits_for
-
     def _scale_sees(self) -> bool:
-        return self._scale is not None and (self._scale.needs_depth or self._scale.needs_motion)
+        return self.scale is not None and (self.scale.needs_depth or self.scale.needs_motion)
 
     def _wanted(self) -> Wanted:
         return Wanted(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
 from monodepth_ros.inference.preview import colourise
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.messages import encode_depth, encode_image
@@ -53,53 +53,36 @@ class OutputSettings:
     points_colour: bool = True
 
 
-@dataclass(frozen=True)
-class FrameDepth:
-    """Depth HxW in the model's unit, its confidence if wanted, and the camera of that size."""
-
-    depth: NDArray[np.float32]
-    confidence: NDArray[np.float32] | None
-    camera: PinholeCamera
-
-
-_CloudsOf = tuple[PinholeCamera, int, tuple[int, ...]]  # camera of the image, stride, depth's size
-
-
 class DepthPipeline:
     """Keeps what is computed once for a camera: the rays of its points."""
 
     def __init__(self, estimator: DepthEstimator) -> None:
         self.estimator = estimator
         self._clouds: CloudMaker | None = None
-        self._clouds_of: _CloudsOf | None = None
-
-    def depth(self, frame: RectifiedFrame, wanted: Wanted) -> FrameDepth:
-        """Run the network."""
-        prediction = self.estimator.estimate(frame.rgb, frame.camera, wanted.confidence)
-        depth = prediction.depth
-        return FrameDepth(depth, prediction.confidence, frame.camera.resized(*depth.shape))
+        self._clouds_of: PinholeCamera | None = None
 
     def messages(
         self,
         frame: RectifiedFrame,
-        seen: FrameDepth,
+        seen: DepthPrediction,
         factor: float,
         wanted: Wanted,
         settings: OutputSettings,
     ) -> DepthMessages:
-        """What is published of ``seen``, with ``factor`` metres to its unit."""
-        header, depth = frame.header, seen.depth
+        """What is published of a frame's depth ``seen``, with ``factor`` metres to its unit."""
+        header, depth, camera = frame.header, seen.depth, seen.camera
+        assert camera is not None
         if factor != 1.0:
             depth = depth * np.float32(factor)
         preview = confidence = None
         if wanted.confidence and seen.confidence is not None:
             confidence = encode_depth(seen.confidence, "32FC1", header)
         if wanted.preview:
-            preview = encode_image(colourise(np.reciprocal(depth)), "bgr8", header)
+            preview = encode_image(colourise(seen.disparity), "bgr8", header)
         return DepthMessages(
-            camera_info=info_of_camera(seen.camera, header),
+            camera_info=info_of_camera(camera, header),
             depth=encode_depth(depth, settings.encoding, header) if wanted.depth else None,
-            points=self._points(frame, depth, seen.camera, settings) if wanted.points else None,
+            points=self._points(frame, depth, camera, settings) if wanted.points else None,
             confidence=confidence,
             preview=preview,
         )
@@ -111,17 +94,14 @@ class DepthPipeline:
         camera: PinholeCamera,
         settings: OutputSettings,
     ) -> PointCloud2:
-        of = (frame.camera, settings.points_stride, depth.shape)
-        if self._clouds is None or self._clouds_of is None or not _same(of, self._clouds_of):
-            self._clouds, self._clouds_of = CloudMaker(camera, settings.points_stride), of
+        stride = settings.points_stride
+        # A camera is one object for as long as nothing about it changes, see FrameRectifier.
+        same_camera = frame.camera is self._clouds_of
+        if self._clouds is None or not same_camera or stride != self._clouds.stride:
+            self._clouds, self._clouds_of = CloudMaker(camera, stride), frame.camera
         colours = None
         if settings.points_colour:
             # Of the same size it is the image itself, bit by bit.
             resized = cv2.resize(frame.rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
             colours = np.asarray(resized, np.uint8)
         return self._clouds.message(depth, frame.header, colours)
-
-
-def _same(one: _CloudsOf, other: _CloudsOf) -> bool:
-    # A camera is one object for as long as nothing about it changes, see FrameRectifier.
-    return one[0] is other[0] and one[1:] == other[1:]

@@ -10,33 +10,23 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry, Path
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose, TrackerSettings
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.camera_node import CameraNode
-from monodepth_ros.nodes.engine_facts import engine_facts
 from monodepth_ros.nodes.mounting import MOUNTING_PARAMETERS, Mounting
 from monodepth_ros.nodes.odometry_messages import BaseOdometry, stamped_pose, transform_message
 from monodepth_ros.nodes.parameters import ParameterSpec
-from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
-from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
+from monodepth_ros.nodes.rectified_frames import RectifiedFrame
+from monodepth_ros.nodes.scale_source import ScaleSource
 from monodepth_ros.nodes.spinning import run_node
 
 _TRACKER = TrackerSettings()
-ODOMETRY_PARAMETERS = (
-    ParameterSpec(
-        "refine",
-        False,
-        "align each motion to the depth of its image, which also has to be estimated: far better",
-    ),
-    ParameterSpec("odom_frame", "odom", "frame of the poses: where the base was at first"),
-    *MOUNTING_PARAMETERS,
-    ParameterSpec("publish_tf", False, "odom -> base on TF as well; needs tf2_ros"),
-    ParameterSpec("path_length", 2000, "poses that the path keeps", minimum=1, maximum=100000),
+TRACKER_PARAMETERS = (
     ParameterSpec(
         "standstill",
         _TRACKER.standstill,
@@ -86,16 +76,18 @@ ODOMETRY_PARAMETERS = (
         minimum=0.0,
         maximum=100.0,
     ),
-    *SCALE_PARAMETERS,
 )
-_OF_TRACKER = (
-    "standstill",
-    "longest_step",
-    "longest_bridge",
-    "fastest",
-    "translation_noise",
-    "rotation_noise",
-    "turning_noise",
+ODOMETRY_PARAMETERS = (
+    ParameterSpec(
+        "refine",
+        False,
+        "align each motion to the depth of its image, which also has to be estimated: far better",
+    ),
+    ParameterSpec("odom_frame", "odom", "frame of the poses: where the base was at first"),
+    *MOUNTING_PARAMETERS,
+    ParameterSpec("publish_tf", False, "odom -> base on TF as well; needs tf2_ros"),
+    ParameterSpec("path_length", 2000, "poses that the path keeps", minimum=1, maximum=100000),
+    *TRACKER_PARAMETERS,
 )
 _PATH_PERIOD = 0.5  # seconds; a long path takes longer to send than an image to track
 _DEPTH_EVERY = 5  # images between two looks at the ground, where the scale hangs on it
@@ -108,17 +100,18 @@ class _Loaded:
     tracker: CameraTracker
     depth: DepthEstimator | None  # sees the ground, where the scale comes from the camera's height
 
+    @property
+    def engine(self) -> TorchEngine:
+        return self.tracker.estimator.engine
+
 
 class OdometryNode(CameraNode):
     """Chains the camera's motions into poses of the robot's base."""
 
     def __init__(self, **options: Any) -> None:
-        self._loaded: _Loaded | None = None
-        self._scale: ScaleSource | None = None
         self._mounting: Mounting | None = None
         self._base: BaseOdometry | None = None
         self._broadcaster: Any = None
-        self._frames = FrameRectifier()
         self._restart = False  # asked for on the executor, done by the worker
         self._events: dict[str, int] = {}
         self._looked = 0
@@ -130,7 +123,7 @@ class OdometryNode(CameraNode):
 
     def load(self) -> _Loaded:
         """Load the pose network, and the depth network if the scale needs it."""
-        settings = TrackerSettings(**{name: self.value(name) for name in _OF_TRACKER})
+        settings = TrackerSettings(**{s.name: self.value(s.name) for s in TRACKER_PARAMETERS})
         motion = MotionEstimator(
             self.value("model"),
             self.value("device"),
@@ -142,18 +135,8 @@ class OdometryNode(CameraNode):
             depth = DepthEstimator(motion.engine, output_size="network")
         return _Loaded(CameraTracker(motion, settings), depth)
 
-    def use(self, loaded: _Loaded | None) -> None:
-        """Track with what was loaded, from a new start."""
-        self._loaded = loaded
-        if self._scale is not None:
-            self._scale.restart()
-        if loaded is not None:
-            engine = loaded.tracker.estimator.engine
-            self.get_logger().info(f"model {engine.card.name} on {engine.device}")
-
     def open(self) -> None:
-        """Publish odometry, and listen to where metres and the mounting come from."""
-        self._scale = ScaleSource(self)
+        """Publish odometry, and listen to where the mounting comes from."""
         self._mounting = Mounting(self)
         if self.value("publish_tf"):
             self._broadcaster = _tf_broadcaster(self)
@@ -162,21 +145,18 @@ class OdometryNode(CameraNode):
 
     def close(self) -> None:
         """Undo `open`."""
-        if self._scale is not None:
-            self._scale.close()
         if self._mounting is not None:
             self._mounting.close()
-        self._scale = self._mounting = self._base = self._broadcaster = None
+        self._mounting = self._base = self._broadcaster = None
 
     def wanted(self) -> bool:
         """Always: a motion that nobody looked at is lost for good."""
         return True
 
-    def process(self, message: Image | CompressedImage, info: CameraInfo) -> bool:
+    def process(self, frame: RectifiedFrame) -> bool:
         """Track one image and publish where the base is now."""
-        loaded, scale = self._loaded, self._scale
+        loaded, scale = self.loaded, self.scale
         assert loaded is not None and scale is not None
-        frame = self._frames.frame(message, info)
         base = self._base_of(frame.header.frame_id)
         self._look_at_ground(loaded, scale, frame)
         factor = scale.factor
@@ -193,22 +173,13 @@ class OdometryNode(CameraNode):
         return True
 
     def facts(self) -> dict[str, str]:
-        """The model, the scale, and what became of the images."""
-        if self._loaded is None or self._scale is None:
-            return {}
-        engine = self._loaded.tracker.estimator.engine
+        """Where the mounting comes from, and what became of the images."""
         events = {f"frames: {name}": str(count) for name, count in sorted(self._events.items())}
         return {
-            **engine_facts(engine),
-            **self._scale.facts(engine.card.scale),
             "mounting": "unknown" if self._mounting is None else self._mounting.source,
-            "restarts": str(self._loaded.tracker.restarts),
+            "restarts": str(self.loaded.tracker.restarts),
             **events,
         }
-
-    def waits_for(self) -> str:
-        """Metres, where they were asked for."""
-        return "" if self._scale is None else self._scale.waits_for
 
     def _track(
         self, tracker: CameraTracker, frame: RectifiedFrame, factor: float | None
@@ -241,7 +212,8 @@ class OdometryNode(CameraNode):
             return
         if scale.factor is None or self._looked % _DEPTH_EVERY == 0:
             seen = loaded.depth.estimate(frame.rgb, frame.camera)
-            scale.add_depth(seen.depth, frame.camera.resized(*seen.depth.shape))
+            assert seen.camera is not None
+            scale.add_depth(seen.depth, seen.camera)
         self._looked += 1
 
     def _note(self, tracked: TrackedPose) -> None:
@@ -272,7 +244,7 @@ class OdometryNode(CameraNode):
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Make the next image the new start."""
-        if self._loaded is None:
+        if self.loaded is None:
             response.success, response.message = False, "no model is loaded"
             return response
         self._restart = True

@@ -12,7 +12,7 @@ from std_msgs.msg import Header
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.nodes.camera_info import camera_from_info
-from monodepth_ros.nodes.messages import decode_compressed, decode_image
+from monodepth_ros.nodes.messages import decode_compressed, decode_image, nanoseconds
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RectifiedFrame:
     @property
     def stamp(self) -> int:
         """Nanoseconds."""
-        return self.header.stamp.sec * 1_000_000_000 + self.header.stamp.nanosec
+        return nanoseconds(self.header.stamp)
 
 
 class FrameRectifier:

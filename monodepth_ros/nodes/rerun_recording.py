@@ -18,7 +18,7 @@ def rerun_is_installed() -> bool:
 
 
 class RerunRecording:
-    """Camera, depth, points and trajectory over time; stamps are seconds since the first frame."""
+    """Camera and depth over time, in seconds since the first frame, and the trajectory."""
 
     def __init__(self, path: Path) -> None:
         import rerun
@@ -28,17 +28,14 @@ class RerunRecording:
         self._stream.save(str(path))
         self._stream.log("world", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
         self._trajectory: list[NDArray[np.float64]] = []
-        self._T_world_camera: NDArray[np.float64] | None = None
 
     def add_pose(self, seconds: float, T_world_camera: NDArray[np.float64]) -> None:
         """Where the camera's optical frame is, 4x4."""
         rr = self._rerun
         self._stream.set_time("time", duration=seconds)
-        self._T_world_camera = T_world_camera
         self._trajectory.append(T_world_camera[:3, 3])
         pose = rr.Transform3D(translation=T_world_camera[:3, 3], mat3x3=T_world_camera[:3, :3])
         self._stream.log("world/camera", pose)
-        self._stream.log("world/trajectory", rr.LineStrips3D([np.array(self._trajectory)]))
 
     def add_depth(
         self,
@@ -56,12 +53,9 @@ class RerunRecording:
         self._stream.log("world/camera/depth", rr.DepthImage(np.nan_to_num(depth), meter=1.0))
         self._stream.log("image", rr.Image(rgb).compress(jpeg_quality=80))
 
-    def add_figure(self, seconds: float, name: str, value: float) -> None:
-        """A figure that changes over time."""
-        self._stream.set_time("time", duration=seconds)
-        self._stream.log(f"figures/{name}", self._rerun.Scalars([value]))
-
     def close(self) -> None:
-        """Write what is still held."""
+        """Write what is held, and the way as a whole: with every pose its size would be squared."""
+        way = self._rerun.LineStrips3D([np.array(self._trajectory)] if self._trajectory else [])
+        self._stream.log("world/trajectory", way, static=True)
         self._stream.flush()
         self._stream.disconnect()

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from std_msgs.msg import Float64
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.metric_scale import CameraHeightScale, SpeedScale
+from monodepth_ros.nodes.messages import nanoseconds
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 SCALE_PARAMETERS = (
@@ -71,35 +73,32 @@ class ScaleSource:
         self._height: CameraHeightScale | None = None
         self._followed: float | None = None
         self._published: float | None = None
-        self._entities: list[Any] = []
+        self._subscription: Any = None
         self._lock = threading.Lock()  # speeds come on the executor, motions on the worker
         begin = node.get_parameter("scale_factor").value
         if self.name == "fixed" and begin <= 0:
             raise UserError("scale_source fixed needs a scale_factor above 0")
-        if self.name == "camera_height":
-            height = node.get_parameter("camera_height").value
-            if height <= 0:
-                raise UserError("scale_source camera_height needs a camera_height above 0")
-            self._height = CameraHeightScale(height)
+        if self.name == "camera_height" and node.get_parameter("camera_height").value <= 0:
+            raise UserError("scale_source camera_height needs a camera_height above 0")
+        self.restart()
         if self.name == "speed":
-            self._speed = SpeedScale()
             kind = _SPEED_TYPES[node.get_parameter("speed_type").value]
-            self._entities.append(
-                node.create_subscription(kind, "speed", self._on_speed, qos_profile_sensor_data)
+            self._subscription = node.create_subscription(
+                kind, "speed", self._on_speed, qos_profile_sensor_data
             )
         if self.name == "topic":
-            self._entities.append(node.create_subscription(Float64, "scale", self._on_scale, _KEPT))
+            self._subscription = node.create_subscription(Float64, "scale", self._on_scale, _KEPT)
         self._publisher = None
         if self.name in ("speed", "camera_height"):
             self._publisher = node.create_publisher(Float64, "scale", _KEPT)
 
     def restart(self) -> None:
-        """Forget what was measured: another model has another unit."""
+        """Begin to measure, and forget what was: another model has another unit."""
         with self._lock:
             self._followed = self._published = None
-            if self._speed is not None:
+            if self.name == "speed":
                 self._speed = SpeedScale()
-            if self._height is not None:
+            if self.name == "camera_height":
                 self._height = CameraHeightScale(self._node.get_parameter("camera_height").value)
 
     @property
@@ -109,11 +108,11 @@ class ScaleSource:
 
     def close(self) -> None:
         """Stop listening and publishing."""
-        for subscription in self._entities:
-            self._node.destroy_subscription(subscription)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
-        self._entities, self._publisher = [], None
+        self._subscription = self._publisher = None
 
     @property
     def needs_motion(self) -> bool:
@@ -181,14 +180,14 @@ class ScaleSource:
             linear, stamp = message.twist.twist.linear, message.header.stamp
         elif isinstance(message, TwistStamped):
             linear, stamp = message.twist.linear, message.header.stamp
-        else:  # without a stamp, its arrival is the best that is known
-            linear, stamp = message.linear, self._node.get_clock().now().to_msg()
-        if stamp.sec == 0 and stamp.nanosec == 0:  # a driver that does not stamp
-            stamp = self._node.get_clock().now().to_msg()
+        else:
+            linear, stamp = message.linear, Time()
+        # Without a stamp, by its type or by its driver, its arrival is the best that is known.
+        taken = nanoseconds(stamp) or self._node.get_clock().now().nanoseconds
         speed = math.sqrt(linear.x**2 + linear.y**2 + linear.z**2)
         with self._lock:
             if self._speed is not None:
-                self._speed.add_speed(stamp.sec * 1_000_000_000 + stamp.nanosec, speed)
+                self._speed.add_speed(taken, speed)
 
     def _on_scale(self, message: Float64) -> None:
         if math.isfinite(message.data) and message.data > 0:
