@@ -11,14 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from learning_pictures import draw_predictions
+from monodepth_commands import MonodepthCommands
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = ["--width", "192", "--height", "128"]
@@ -41,7 +39,12 @@ class Worlds:
 
 # Video for view synthesis, and frames far apart in many places for true depth.
 VIDEOS = (Worlds("rooms", range(12), 120), Worlds("street", range(10), 100))
-MORE_VIDEOS = (Worlds("rooms", range(12, 36), 40), Worlds("street", range(10, 20), 50))
+MORE_VIDEOS = (
+    Worlds("rooms", range(12, 36), 40),
+    Worlds("street", range(10, 20), 50),
+    Worlds("rooms", range(800, 853), 24),
+    Worlds("street", range(800, 817), 30),
+)
 PLACES = (
     Worlds("rooms", range(300, 360), 40, fps=0.5),
     Worlds("street", range(400, 450), 40, fps=0.5),
@@ -62,6 +65,8 @@ AS_STORED = {"7scenes_redkitchen": "@unregistered"}
 STRIDES = {"7scenes_redkitchen": 12, "hololens_office": 1}
 MINUTES = {"7scenes_redkitchen": 25, "hololens_office": 18}
 _CLOCKED = ("schedule.epochs=100", "trainer.compile_objective=true")  # the minutes end a run
+# Few places: parts of images at other sizes stand in for more of them.
+_CROPPED = ("data.augmentation.crop=0.6", "data.augmentation.aspect=0.1")
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,16 @@ TRAININGS = {
         licence="Apache-2.0",
     ),
     "self_supervised_rooms": Training(
-        "training/slim.yaml", (VIDEOS[0], MORE_VIDEOS[0]), 40, settings=("data.stride=2", *_CLOCKED)
+        "training/slim.yaml",
+        (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
+        65,
+        settings=("data.stride=2", *_CROPPED, *_CLOCKED),
     ),
     "self_supervised_street": Training(
         "training/slim.yaml",
-        (VIDEOS[1], MORE_VIDEOS[1]),
-        40,
-        settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
+        (VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3]),
+        50,
+        settings=("data.stride=1", "refinement.warmup_steps=600", *_CROPPED, *_CLOCKED),
     ),
 }
 for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_office", "hololens")):
@@ -117,31 +125,21 @@ for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_offi
         "training/slim.yaml", _recording, MINUTES[_recording], settings=(_stride, *_CLOCKED)
     )
     TRAININGS[f"{_short}_from_demo"] = Training(
-        "training/lite.yaml", _recording, MINUTES[_recording], "demo", (_stride, *_CLOCKED)
+        "training/lite.yaml",
+        _recording,
+        MINUTES[_recording],
+        "demo",
+        (_stride, *_CROPPED, *_CLOCKED),
     )
 
 
-@dataclass
-class Rebuild:
-    """Runs commands inside the build folder, so that every path in them is relative."""
+class Rebuild(MonodepthCommands):
+    """The worlds, the models and the table, in a build folder."""
 
-    build: Path
-    recordings: Path
-    threads: int
-    commands: dict[str, str] = field(default_factory=dict)
-
-    def run(self, name: str, *arguments: str) -> str:
-        """Run ``monodepth`` with ``arguments``, keep the command, return what it printed."""
-        self.commands[name] = shlex.join(["monodepth", *arguments])
-        print(f"[{name}] {self.commands[name]}", flush=True)
-        program = [str(Path(sys.executable).with_name("monodepth")), *arguments]
-        environment = {**os.environ, "MONODEPTH_MODELS": "models"}
-        done = subprocess.run(
-            program, cwd=self.build, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        if done.returncode:
-            sys.exit(f"{name}: exit {done.returncode}")
-        return done.stdout
+    def __init__(self, build: Path, recordings: Path, threads: int) -> None:
+        super().__init__(build)
+        self.recordings = recordings
+        self.threads = threads
 
     def render(self) -> None:
         """All sequences of the worlds; `synth` itself continues what is not complete."""
@@ -152,14 +150,13 @@ class Rebuild:
                 if worlds.fps is not None:
                     command += ["--fps", str(worlds.fps)]
                 if _complete(self.build / out, worlds.frames):
-                    self.commands[out] = shlex.join(["monodepth", *command])
+                    self.note(out, *command)
                 else:
                     self.run(out, *command)
 
-    def train(self, name: str, job: Training) -> None:
+    def train_model(self, name: str, job: Training) -> None:
         """Train one model into ``models/<name>``, unless it is there."""
-        command = ["train", job.recipe, "--out", f"runs/{name}", "--export", f"models/{name}"]
-        command += ["--checkpoint", job.select]
+        command = [job.recipe, "--checkpoint", job.select]
         if isinstance(job.data, str):
             command += ["--data", self._recording(job.data, RECORDINGS[job.data][0])]
         else:
@@ -172,11 +169,7 @@ class Rebuild:
             command += ["--set", setting]
         command += ["--set", f"trainer.max_minutes={job.minutes}"]
         command += ["--set", f"trainer.threads={self.threads}"]
-        if (self.build / "models" / name / "card.yaml").exists():
-            self.commands[name] = shlex.join(["monodepth", *command])
-        else:
-            resume = ["--resume"] if (self.build / "runs" / name).exists() else []
-            self.run(name, *command, *resume)
+        self.train(name, *command)
 
     def evaluate(self, name: str, model: list[str], data: list[str]) -> dict[str, float]:
         """The depth figures of one model on one test set, protocol `plain`."""
@@ -287,7 +280,7 @@ def main() -> None:
         rebuild.render()
         for name, job in TRAININGS.items():
             if arguments.only is None or name in arguments.only:
-                rebuild.train(name, job)
+                rebuild.train_model(name, job)
     if not arguments.no_table:
         write_results(rebuild.table(), rebuild.commands)
 

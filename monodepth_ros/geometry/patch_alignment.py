@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monodepth_ros.geometry.pose_refinement import AlignmentLevel
+from monodepth_ros.geometry.pose_refinement import AlignmentLevel, alignment_level
 
 # What aligns video of a few pixels to some dozens between two images; training and live alike.
 STRIDES = (8, 4, 2)  # of the levels, coarse first
@@ -40,16 +39,5 @@ def patch_level(
         K: ``(B, 3, 3)`` at this size.
         damping: relative to the diagonal, one or ``(6,)``.
     """
-    sources = images.shape[1] - 1
     features = patch_features(images.flatten(0, 1), stride).unflatten(0, images.shape[:2])
-    size = (features.shape[-2], features.shape[-1])
-    # Inverse depth is what may be averaged.
-    depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
-    scale = K.new_tensor([size[1] / images.shape[-1], size[0] / images.shape[-2], 1.0])
-    return AlignmentLevel(
-        target=features[:, :1].expand(-1, sources, -1, -1, -1).flatten(0, 1),
-        source=features[:, 1:].flatten(0, 1),
-        depth=depth.repeat_interleave(sources, 0),
-        K=torch.repeat_interleave(K * scale[:, None], sources, 0),
-        damping=damping,
-    )
+    return alignment_level(features, inverse_depth, K, damping=damping)

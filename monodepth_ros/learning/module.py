@@ -32,6 +32,7 @@ from monodepth_ros.networks.disparity import disparity_to_depth
 from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
 
 Batch = dict[str, Tensor]
+Poses = tuple[Tensor, Tensor]  # to the previous and to the next image
 
 
 class DepthLearning(lightning.LightningModule):
@@ -57,7 +58,12 @@ class DepthLearning(lightning.LightningModule):
         )
         self.supervised = SupervisedObjective(objective.supervised)
         networks = recipe.networks
-        self.refiner = PoseRefiner(recipe.refinement, networks.min_depth, networks.max_depth)
+        self.refiner = PoseRefiner(
+            recipe.refinement,
+            networks.min_depth,
+            networks.max_depth,
+            self.depth_net.encoder.channels,
+        )
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
         self.freezes_depth = recipe.networks.freeze_depth
@@ -86,10 +92,15 @@ class DepthLearning(lightning.LightningModule):
             self.pose_net.compile()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """One optimiser for both networks; its rate moves every step."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
+        """One optimiser for all networks; its rates move every step."""
+        recipe, damping = self.recipe.optimizer, self.refiner.damping
+        learning = [p for p in self.parameters() if p.requires_grad and p is not damping]
+        groups: list[dict[str, Any]] = [{"params": learning}]
+        if damping is not None and damping.requires_grad:
+            faster = recipe.lr * self.recipe.refinement.damping_lr
+            groups.append({"params": [damping], "lr": faster})
         fused = self.recipe.trainer.precision != "fp16"  # fused Adam unscales by itself, too late
-        optimizer = build_optimizer(self.recipe.optimizer, parameters, fused)
+        optimizer = build_optimizer(recipe, groups, fused)
         factor = learning_rate_factor(self.recipe.schedule, self.plan, self.time_spent)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
@@ -150,7 +161,7 @@ class DepthLearning(lightning.LightningModule):
         settings = self.recipe.objective.self_supervised
         return settings.weight > 0 and settings.predictive_mask
 
-    def relative_poses(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def relative_poses(self, images: Tensor) -> Poses:
         """``T_previous_target`` and ``T_next_target``, each ``(B, 4, 4)``.
 
         The network sees both pairs in temporal order, so the first of its motions is inverted.
@@ -180,14 +191,8 @@ class DepthLearning(lightning.LightningModule):
         terms: dict[str, Tensor] = {}
         poses = self.relative_poses(batch["jittered"]) if recipe.teaches_pose else None
         if self.synthesises_views and disparities is not None and poses is not None:
-            if self.refines_poses:
-                poses, part = self._refined(batch, disparities[0], poses, generator)
-                disparities = with_fixed_scale(disparities, *self.refiner.depth_range)
-                loss = loss + part.loss
-                terms |= _named("refinement", part)
-            part = self._view_synthesis(batch, disparities, poses, generator, masks)
-            loss = loss + recipe.self_supervised.weight * part.loss
-            terms |= _named("self_supervised", part)
+            part_loss, terms = self._self_supervision(batch, disparities, poses, generator, masks)
+            loss = loss + part_loss
         if self.learns_depth_from_truth and disparities is not None:
             part = self.supervised(disparities, batch["depth"], batch["K"])
             loss = loss + recipe.supervised.weight * part.loss
@@ -239,35 +244,77 @@ class DepthLearning(lightning.LightningModule):
         checkpoint["validation"] = {k: float(v) for k, v in figures if k.startswith("val/")}
 
     @property
-    def refines_poses(self) -> bool:
-        """Whether view synthesis takes refined poses, not the network's own, at this step."""
+    def refined_share(self) -> float:
+        """How far refined poses have taken over view synthesis from the network's own: 0 to 1."""
         settings = self.recipe.refinement
-        return self.training and settings.enabled and self.global_step >= settings.warmup_steps
+        return settings.share(self.global_step) if self.training and settings.enabled else 0.0
+
+    def _self_supervision(
+        self,
+        batch: Batch,
+        disparities: list[Tensor],
+        poses: Poses,
+        generator: torch.Generator | None,
+        masks: list[Tensor] | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """View synthesis by the network's poses, by refined ones, or by both."""
+        settings, share = self.recipe.refinement, self.refined_share
+        weight = self.recipe.objective.self_supervised.weight
+        own = 1.0 - share + share * settings.network_pose_weight
+        loss = batch["images"].new_zeros(())
+        terms: dict[str, Tensor] = {}
+        if own > 0:
+            part = self._view_synthesis(batch, disparities, poses, generator, masks)
+            loss = loss + weight * own * part.loss
+            terms |= _named("self_supervised", part)
+        if share > 0:
+            refined, part = self._refined(batch, disparities, poses, generator)
+            loss = loss + share * part.loss
+            terms |= _named("refinement", part)
+            if settings.detach_depth and settings.hold_scale:
+                disparities = with_fixed_scale(disparities, *self.refiner.depth_range)
+            for previous, following in refined:
+                part = self._view_synthesis(
+                    batch, disparities, (previous, following), generator, masks
+                )
+                loss = loss + weight * share * part.loss / len(refined)
+            terms |= _named("refinement", part)
+        return loss, terms
 
     def _refined(
         self,
         batch: Batch,
-        disparity: Tensor,
-        poses: tuple[Tensor, Tensor],
+        disparities: list[Tensor],
+        poses: Poses,
         generator: torch.Generator | None,
-    ) -> tuple[tuple[Tensor, Tensor], Objective]:
-        """The refined poses, and what draws the network's own to them."""
-        T = torch.stack(poses, 1)
+    ) -> tuple[list[Poses], Objective]:
+        """The refined poses, of each level where each has a loss, and what draws ours to them."""
+        settings, networks = self.recipe.refinement, self.recipe.networks
+        T, K = torch.stack(poses, 1), batch["K"]
+        weight = None
+        if settings.automask:
+            maps = self.self_supervised.error_maps(disparities, *poses, batch["images"], K)
+            weight = (~maps.automasked).float()
+        seen = self._laid_out_all(batch["jittered" if settings.jittered else "images"])
+        encoder = self.depth_net.encoder
+        refined = self.refiner(T, disparities[0], seen, K, generator, encoder, weight)
         with torch.autocast(T.device.type, enabled=False):
-            refined = self.refiner(T, disparity, batch["images"], batch["K"], generator)
-            networks = self.recipe.networks
-            depth = disparity_to_depth(disparity.detach(), networks.min_depth, networks.max_depth)
-            difference = motion_difference(T, refined.T, depth).mean()
-        previous, following = refined.T.unbind(1)
-        loss = self.recipe.refinement.consistency_weight * difference
+            depth = disparity_to_depth(
+                disparities[0].detach(), networks.min_depth, networks.max_depth
+            )
+            difference = motion_difference(T, refined.T.detach(), depth).mean()
+        loss = settings.consistency_weight * difference
         statistics = {"shortened": refined.shortened, "refused": refined.refused}
-        return (previous, following), Objective(loss, {"consistency": loss.detach()}, statistics)
+        levels = refined.after_levels if settings.detach_levels else refined.after_levels[-1:]
+        return [_pair(T) for T in levels], Objective(
+            loss, {"consistency": loss.detach()}, statistics
+        )
 
     def _view_synthesis(
         self,
         batch: Batch,
         disparities: list[Tensor],
-        poses: tuple[Tensor, Tensor],
+        poses: Poses,
         generator: torch.Generator | None,
         masks: list[Tensor] | None = None,
     ) -> Objective:
@@ -288,6 +335,10 @@ class DepthLearning(lightning.LightningModule):
         axis_angle, translation = self.pose_net(self._laid_out(first), self._laid_out(second))
         return se3.from_axis_angle_translation(axis_angle.float(), translation.float())
 
+    def _laid_out_all(self, images: Tensor) -> Tensor:
+        """``(B, F, 3, H, W)``: the layout is of what the networks see, B * F images."""
+        return self._laid_out(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
     def _laid_out(self, image: Tensor) -> Tensor:
         if not self.recipe.trainer.channels_last:
             return image.contiguous()
@@ -301,6 +352,11 @@ def _named(objective: str, part: Objective) -> dict[str, Tensor]:
     """Terms and statistics under the name of their objective, for the logs."""
     figures = {**part.terms, **part.statistics}
     return {f"{objective}/{name}": value for name, value in figures.items()}
+
+
+def _pair(T: Tensor) -> Poses:
+    previous, following = T.unbind(1)
+    return previous, following
 
 
 def _build_pose_net(recipe: NetworksRecipe, depth_net: DepthNet) -> nn.Module:

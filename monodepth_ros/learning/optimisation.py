@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import nn
 
 from monodepth_ros.learning.recipe import OptimizerRecipe, ScheduleRecipe
 from monodepth_ros.learning.step_stream import Plan
 
 
 def build_optimizer(
-    recipe: OptimizerRecipe, parameters: Iterable[nn.Parameter], fused: bool
+    recipe: OptimizerRecipe, groups: Sequence[dict[str, Any]], fused: bool
 ) -> torch.optim.Optimizer:
-    """Adam or AdamW over all ``parameters`` with one learning rate."""
+    """Adam or AdamW over groups of parameters, which may have a learning rate of their own."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.kind]
     return kind(
-        list(parameters),
+        groups,
         lr=recipe.lr,
         betas=recipe.betas,
         eps=recipe.eps,

@@ -69,6 +69,7 @@ class InitRecipe(Section):
     depth: str | None = None  # a model's name or folder
     pose: str | None = None  # a model's name or folder
     imagenet_encoder: str | None = None  # file of its published weights, or efficientnet-lite0
+    feature_encoder: str | None = None  # the same for the features of refinement.feat_source: own
 
 
 class NetworksRecipe(Section):
@@ -246,6 +247,12 @@ class Recipe(Section):
             raise ValueError(
                 "refinement refines the poses of view synthesis, which is off: give"
                 " objective.self_supervised.weight a value above 0"
+            )
+        own = self.refinement.enabled and self.refinement.feat_source == "own"
+        if self.networks.init.feature_encoder is not None and not own:
+            raise ValueError(
+                "networks.init.feature_encoder has weights of a feature network, and there is none:"
+                " needs refinement.enabled with feat_source own"
             )
         return self
 

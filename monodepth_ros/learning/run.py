@@ -231,6 +231,8 @@ def _strategy(recipe: Recipe) -> Strategy | str:
     # Looking for disparity heads without a gradient costs time, so only where there are some.
     self_supervised = objective.self_supervised
     later = max(self_supervised.rotation_first_steps, self_supervised.pose_first_steps) > 0
+    # Features have no gradient before the warm-up's end, nor from a batch that nothing matches in.
+    later = later or recipe.refinement.enabled
     return DDPStrategy(find_unused_parameters=len(used) < SCALES or later)
 
 

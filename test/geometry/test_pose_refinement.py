@@ -14,6 +14,7 @@ from monodepth_ros.geometry.pose_refinement import (
     AlignmentSettings,
     _Matcher,
     _pixel_jacobian,
+    alignment_level,
     refine_pose,
 )
 from monodepth_ros.geometry.warp import warp
@@ -217,3 +218,50 @@ def test_too_long_steps_are_shortened_and_counted() -> None:
     assert refined.shortened == 1
     angle, _ = left_over(refined.T, start)
     assert angle <= torch.tensor(1e-4).rad2deg() * 1.01
+
+
+def test_the_gradient_of_the_last_step_is_that_of_the_optimum() -> None:
+    """At the optimum, one step carries what all of them together do."""
+    truth = pose(0.1, 0.02, 0.05, 0, 0.01, 0)
+    level = seen_pair(truth, hilly_depth())
+    gradients = []
+    for steps in (None, 1):
+        depth = level.depth.clone().requires_grad_()
+        settings = replace(ALL, iterations=12, gradient_steps=steps)
+        # Undamped steps go to the optimum at once, so that the last of them starts there.
+        learnt = replace(level, depth=depth, damping=1e-4)
+        refine_pose(truth, [learnt], settings).T[:, :3, 3].sum().backward()
+        assert depth.grad is not None
+        gradients.append(depth.grad.flatten())
+    every, last = gradients
+    assert torch.nn.functional.cosine_similarity(every, last, dim=0) > 0.99
+    assert 0.9 < last.norm() / every.norm() < 1.1
+
+
+def test_without_gradient_steps_the_start_keeps_its_gradient() -> None:
+    truth = pose(0.1, 0.02, 0.05, 0, 0.01, 0)
+    level = seen_pair(truth, hilly_depth())
+    start, depth = truth.clone().requires_grad_(), level.depth.clone().requires_grad_()
+    settings = replace(ALL, gradient_steps=0)
+    refine_pose(start, [replace(level, depth=depth)], settings).T.sum().backward()
+    assert start.grad is not None and start.grad.abs().sum() > 0
+    assert depth.grad is None
+
+
+def test_a_level_holds_every_pair_of_a_target_and_its_sources() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(2, 3, 4, 8, 12, generator=generator)
+    confidence = torch.rand(2, 3, 1, 8, 12, generator=generator)
+    inverse_depth = torch.full((2, 1, 16, 24), 0.5)
+    weight = torch.ones(2, 1, 16, 24)
+    weight[:, :, :8] = 0
+    K = intrinsics(16, 24).expand(2, 3, 3)
+    level = alignment_level(features, inverse_depth, K, confidence, weight)
+    assert torch.equal(level.target[:2], features[:1, 0].expand(2, -1, -1, -1))
+    assert torch.equal(level.source[3], features[1, 2])
+    assert level.weight is not None and level.source_weight is not None
+    assert torch.equal(level.weight[2, :, 4:], confidence[1, 0, :, 4:])
+    assert not level.weight[:, :, :4].any()
+    assert torch.equal(level.source_weight[0], confidence[0, 1])
+    torch.testing.assert_close(level.depth, torch.full((4, 1, 8, 12), 2.0))
+    torch.testing.assert_close(level.K[0, :2], K[0, :2] / 2)

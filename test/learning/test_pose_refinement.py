@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,20 @@ from monodepth_ros.learning.pose_refinement import (
 from monodepth_ros.learning.step_stream import plan_run
 
 NEAREST, FARTHEST = 0.5, 20.0
-SETTINGS = RefinementSettings(enabled=True, strides=(4, 2, 1), points=None, iterations=10)
+PATCHES: dict[str, Any] = {
+    "enabled": True,
+    "feat_source": "patches",
+    "iterations": 8,
+    "damping": 0.01,
+    "learn_damping": False,
+    "gradient_steps": 0,
+    "automask": False,
+    "warmup_steps": 0,
+    "ramp_steps": 0,
+    "network_pose_weight": 0.0,
+    "consistency_weight": 1.0,
+}
+SETTINGS = RefinementSettings(**{**PATCHES, "strides": (4, 2, 1), "points": None, "iterations": 10})
 
 
 def triplet() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -100,27 +115,117 @@ def batch() -> dict[str, Tensor]:
 
 
 def test_depth_learns_by_refined_poses_and_the_pose_network_follows_them() -> None:
-    module = learning(enabled=True, strides=[4, 2])
+    module = learning(**PATCHES, strides=[4, 2])
     disparities = [d.detach().requires_grad_() for d in module.disparities(batch()["images"][:, 0])]
     loss, terms = module.objective(batch(), disparities, None)
     assert {"refinement/consistency", "refinement/refused", "refinement/shortened"} <= set(terms)
+    assert "self_supervised/photometric" not in terms
     torch.testing.assert_close(
         loss.detach(),
         terms["refinement/consistency"]
-        + terms["self_supervised/photometric"]
-        + terms["self_supervised/smoothness"],
+        + terms["refinement/photometric"]
+        + terms["refinement/smoothness"],
     )
     loss.backward()
     assert disparities[0].grad is not None and disparities[0].grad.abs().sum() > 0
     assert all(p.grad is not None for p in module.pose_net.parameters())
 
 
+LEARNT: dict[str, Any] = {
+    "enabled": True,
+    "strides": [4, 2],
+    "dimensions": [16, 8],
+    "warmup_steps": 0,
+    "ramp_steps": 0,
+    "automask": False,
+}
+
+
+@pytest.mark.parametrize("source", ["own", "depth_encoder"])
+def test_features_confidences_damping_and_the_pose_network_learn(source: str) -> None:
+    module = learning(**LEARNT, feat_source=source, network_pose_weight=0.0)
+    loss, _ = module.objective(batch(), module.disparities(batch()["images"][:, 0]), None)
+    loss.backward()
+    parts = [module.refiner.feature_net, module.pose_net, module.depth_net.encoder]
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
+    assert all(p.grad is not None for part in parts if part for p in part.parameters())
+    assert module.refiner.damping is not None and module.refiner.damping.grad is not None
+    assert (module.refiner.damping.grad != 0).any()
+
+
+def test_the_solver_hands_depth_no_gradient_unless_told() -> None:
+    images, disparity, K, _ = triplet()
+    for detach in (True, False):
+        torch.manual_seed(0)
+        settings = RefinementSettings(**LEARNT, detach_depth=detach)
+        refiner = PoseRefiner(settings, NEAREST, FARTHEST).train()
+        disparity = disparity.detach().requires_grad_()
+        start = torch.eye(4).expand(1, 2, 4, 4).clone().requires_grad_()
+        refined = refiner(start, disparity, images, K)
+        by_start, by_depth = torch.autograd.grad(
+            refined.T[..., :3, 3].sum(), (start, disparity), allow_unused=True
+        )
+        assert by_start is not None and by_start.abs().sum() > 0
+        assert (by_depth is None) == detach
+
+
+def test_detached_levels_have_a_loss_each() -> None:
+    module = learning(**LEARNT, feat_source="own", detach_levels=True, network_pose_weight=0.0)
+    loss, _ = module.objective(batch(), module.disparities(batch()["images"][:, 0]), None)
+    loss.backward()
+    damping = module.refiner.damping
+    assert damping is not None and damping.grad is not None
+    assert (damping.grad != 0).any(1).all()
+
+
+def test_what_the_auto_mask_leaves_out_is_not_aligned() -> None:
+    module = learning(**{**LEARNT, "automask": True})
+    still = batch()
+    still["images"] = still["jittered"] = still["images"][:, :1].expand(-1, 3, -1, -1, -1)
+    _, terms = module.objective(still, module.disparities(still["images"][:, 0]), None)
+    assert terms["refinement/refused"] == 1.0  # unwarped sources match best everywhere
+
+
+def test_refined_poses_take_over_after_the_warm_up() -> None:
+    settings = RefinementSettings(enabled=True, warmup_steps=4, ramp_steps=3)
+    shares = [settings.share(step) for step in range(9)]
+    assert shares == [0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1]
+
+
 def test_only_after_the_warm_up_and_only_in_training() -> None:
-    assert not learning().refines_poses
-    assert not learning(enabled=True, warmup_steps=1).refines_poses
-    module = learning(enabled=True)
-    assert module.refines_poses
-    assert not module.eval().refines_poses
+    assert learning().refined_share == 0
+    assert learning(enabled=True, warmup_steps=1).refined_share == 0
+    module = learning(**PATCHES)
+    assert module.refined_share == 1
+    assert module.eval().refined_share == 0
+
+
+def test_both_views_count_by_their_weights() -> None:
+    module = learning(**LEARNT, feat_source="own", network_pose_weight=0.5)
+    loss, terms = module.objective(batch(), module.disparities(batch()["images"][:, 0]), None)
+    refined = terms["refinement/photometric"] + terms["refinement/smoothness"]
+    own = terms["self_supervised/photometric"] + terms["self_supervised/smoothness"]
+    torch.testing.assert_close(loss.detach(), refined + 0.5 * own)
+
+
+def test_damping_starts_as_the_recipe_says_and_learns_faster() -> None:
+    module = learning(**LEARNT, damping=0.05)
+    torch.testing.assert_close(
+        torch.stack([d for d in module.refiner.dampings() if isinstance(d, Tensor)]),
+        torch.full((2, 6), 0.05),
+    )
+    optimizer = module.configure_optimizers()["optimizer"]
+    rates = [group["initial_lr"] for group in optimizer.param_groups]
+    assert rates == [1e-4, pytest.approx(1e-2)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"strides": [32, 2], "dimensions": [8, 8]}, {"strides": [4, 2], "dimensions": [8]}]
+)
+def test_levels_that_the_features_lack_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="refinement"):
+        small_recipe(objective=SELF_SUPERVISED, refinement={"enabled": True, **wrong})
 
 
 def test_nothing_to_refine_is_refused() -> None:
