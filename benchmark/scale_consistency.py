@@ -7,7 +7,7 @@ The first command makes the worlds and the model that all runs start from. Both 
 same initial weights, seeds, samples and steps; they differ in the section `refinement` alone. Depth
 is measured on held-back frames; the scale of steps, and odometry, on held-back worlds or on the
 whole of a recording, whose truth no training has seen. What stands in the build folder already is
-not made again. `--set` changes recipe keys of the refined runs: for ablations, with --out and --tag.
+not made again. `--set` changes recipe keys of refined runs, for ablations, with --out and --tag.
 """
 
 from __future__ import annotations
