@@ -22,6 +22,10 @@ def train(
     val: Annotated[
         list[str] | None, typer.Option(help="Held-back folder to validate on. Repeatable.")
     ] = None,
+    replay: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder with true depth that the model should not forget. Repeatable."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one key: section.key=value. Repeatable."),
@@ -81,7 +85,7 @@ def train(
     from monodepth_ros.learning.stopping import TrainingStopped
 
     try:
-        folder = run_training(plan, data, out, val or [], resume)
+        folder = run_training(plan, data, out, val or [], resume, replay or [])
     except (TrainingDiverged, TrainingStopped) as error:
         typer.echo(f"monodepth: {error}", err=True)
         raise typer.Exit(1) from None

@@ -17,9 +17,10 @@ from monodepth_ros.data.sequence import Sequence, SlicedSequence
 from monodepth_ros.data.triplets import CachedDataset, FrameDataset, TripletDataset
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.step_stream import Plan, StepSampler
+from monodepth_ros.learning.step_stream import Plan, ReplaySampler, StepSampler
 
 Sample = dict[str, Tensor]
+REPLAYED = "replay_"  # what the entries of a replayed sample begin with
 
 
 def open_sequences(paths: Iterable[str | Path]) -> list[Sequence]:
@@ -73,6 +74,33 @@ def build_datasets(
     return training, _evenly_spread(validation, recipe.evaluation.max_frames)
 
 
+def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
+    """Single frames with true depth of scenes that a model should not forget."""
+    sequences = open_sequences(paths)
+    _require(sequences, [s.has_depth for s in sequences], False, "depth", "--replay")
+    cache = Path(recipe.data.cache) if recipe.data.cache else None
+    return FrameDataset(sequences, recipe.data.size, True, cache)
+
+
+class WithReplay(Dataset[Sample]):
+    """Training samples, and behind them replayed ones, whose entries begin with ``replay_``."""
+
+    def __init__(self, training: Dataset[Sample], replay: Dataset[Sample]) -> None:
+        self.training, self.replay = training, replay
+        self.boundary = len(cast(Sized, training))
+
+    def __len__(self) -> int:
+        """Samples of both kinds."""
+        return self.boundary + len(cast(Sized, self.replay))
+
+    def __getitem__(self, index: int) -> Sample:
+        """A sample of the kind that the index says."""
+        if index < self.boundary:
+            return self.training[index]
+        sample = self.replay[index - self.boundary]
+        return {f"{REPLAYED}{name}": value for name, value in sample.items()}
+
+
 def _require(
     sequences: list[Sequence], known: list[bool], may_lack: bool, truth: str, key: str
 ) -> None:
@@ -112,12 +140,14 @@ def focal_length(dataset: CachedDataset) -> float | None:
 
 def collate(samples: list[Sample]) -> Sample:
     """A batch; samples of a recording without truth get NaN where others of the batch have it."""
-    if any("depth" in sample for sample in samples):
-        for sample in samples:
+    triplets = [sample for sample in samples if "images" in sample]
+    if any("depth" in sample for sample in triplets):
+        for sample in triplets:
             unknown = torch.full((1, *sample["images"].shape[-2:]), torch.nan)
             sample.setdefault("depth", unknown)
-    batch: Sample = default_collate(samples)
-    return batch
+    replayed = [sample for sample in samples if f"{REPLAYED}images" in sample]
+    batch: Sample = default_collate(triplets)
+    return {**batch, **default_collate(replayed)} if replayed else batch
 
 
 def _evenly_spread(dataset: Dataset[Sample], count: int | None) -> Dataset[Sample]:
@@ -136,17 +166,23 @@ class Batches(lightning.LightningDataModule):
         plan: Plan,
         training: Dataset[Sample],
         validation: Dataset[Sample] | None,
+        replay: Dataset[Sample] | None = None,
     ) -> None:
         super().__init__()
         self.recipe, self.plan = recipe, plan
-        self.training, self.validation = training, validation
+        self.training, self.validation, self.replay = training, validation, replay
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches from the step on at which the trainer is: 0, or where it resumes."""
         trainer = cast(lightning.Trainer, self.trainer)
         seed, start = self.recipe.trainer.seed, trainer.global_step
         sampler = StepSampler(self.plan, seed, trainer.global_rank, trainer.world_size, start)
-        return self._loader(self.training, batch_sampler=sampler)
+        if self.replay is None:
+            return self._loader(self.training, batch_sampler=sampler)
+        frames = len(cast(Sized, self.replay))
+        both = WithReplay(self.training, self.replay)
+        mixed = ReplaySampler(sampler, both.boundary, frames, self.recipe.replay.batch_size)
+        return self._loader(both, batch_sampler=mixed)
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Every held-back frame once, in order."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from monodepth_ros.data.augmentation import Augmentation
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
+from monodepth_ros.learning.batches import REPLAYED
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
 from monodepth_ros.learning.pose_refinement import PoseRefiner, with_fixed_scale
@@ -124,19 +125,49 @@ class DepthLearning(lightning.LightningModule):
             return {**batch, "images": batch["images"].float() / 255.0}
         for generator in (self._drawing, self._noise):
             seed_step(generator, self.recipe.trainer.seed, self.global_step, self.global_rank)
-        return self.augment(batch, self._drawing)
+        replayed = {
+            key.removeprefix(REPLAYED): value
+            for key, value in batch.items()
+            if key.startswith(REPLAYED)
+        }
+        batch = {key: value for key, value in batch.items() if not key.startswith(REPLAYED)}
+        batch = self.augment(batch, self._drawing)
+        if replayed:
+            replayed = self.augment(replayed, self._drawing)
+            batch |= {f"{REPLAYED}{key}": value for key, value in replayed.items()}
+        return batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted objective of one batch, a scalar."""
-        disparities, masks = None, None
-        if self.synthesises_views or self.learns_depth_from_truth:
-            disparities, masks = self.predictions(batch["jittered"][:, 0])
-        loss, terms = self.objective(batch, disparities, self._noise, masks)
+        loss, terms = self.batch_objective(batch, self._noise)
         if self.plan.is_logged(self.global_step + 1):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             epoch = self.plan.epoch(self.global_step + 1)
             self.log_dict({"loss": loss, **terms, "lr": rate, "epoch": epoch}, sync_dist=True)
         return loss
+
+    def batch_objective(
+        self, batch: Batch, generator: torch.Generator | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of the batch and of the known frames replayed with it, and the named terms."""
+        disparities, masks = None, None
+        targets, replayed = batch["jittered"][:, 0], batch.get(f"{REPLAYED}jittered")
+        if self.synthesises_views or self.learns_depth_from_truth or replayed is not None:
+            # In one pass, so that batch statistics are those of both.
+            seen = targets if replayed is None else torch.cat([targets, replayed[:, 0]])
+            disparities, masks = self.predictions(seen)
+        loss, terms = self.objective(
+            batch,
+            disparities and [d[: len(targets)] for d in disparities],
+            generator,
+            masks and [m[: len(targets)] for m in masks],
+        )
+        if replayed is not None and disparities is not None:
+            known = [d[len(targets) :] for d in disparities]
+            part = self.supervised(known, batch[f"{REPLAYED}depth"], batch[f"{REPLAYED}K"])
+            loss = loss + self.recipe.replay.weight * part.loss
+            terms |= _named("replay", part)
+        return loss, terms
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Stop by the plan, so that the last step is validated whatever its number."""

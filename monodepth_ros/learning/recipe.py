@@ -149,6 +149,17 @@ class ObjectiveRecipe(Section):
         return view_synthesis or self.supervised.weight > 0
 
 
+class ReplayRecipe(Section):
+    """Frames with true depth of scenes that the model knows, so that it does not forget them.
+
+    Their folders are given with the data (``--replay``); ``objective.supervised`` says how their
+    depth is compared, whatever its weight is for the data itself.
+    """
+
+    batch_size: PositiveInt = 2  # frames beside each batch, on each device
+    weight: NonNegativeFloat = 1.0
+
+
 class OptimizerRecipe(Section):
     """Adam, or AdamW where weight_decay should be decoupled."""
 
@@ -221,6 +232,7 @@ class Recipe(Section):
     networks: NetworksRecipe = NetworksRecipe()
     objective: ObjectiveRecipe = ObjectiveRecipe()
     refinement: RefinementSettings = RefinementSettings()
+    replay: ReplayRecipe = ReplayRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     trainer: TrainerRecipe = TrainerRecipe()

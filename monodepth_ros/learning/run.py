@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.batches import Batches, build_datasets, focal_length
+from monodepth_ros.learning.batches import Batches, build_datasets, build_replay, focal_length
 from monodepth_ros.learning.checkpoints import LAST, Checkpoints, read_checkpoint
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.module import DepthLearning
@@ -48,6 +48,7 @@ def train(
     folder: Path,
     held_back: Sequence[str | Path] = (),
     resume: bool = False,
+    replay: Sequence[str | Path] = (),
 ) -> Path:
     """Train by ``recipe`` on the sequences in ``data`` and return the run folder.
 
@@ -57,6 +58,7 @@ def train(
         folder: where recipe, metrics, checkpoints and pictures go; new or empty unless resumed.
         held_back: folders to validate on, besides ``data.validation_fraction`` of ``data``.
         resume: go on from the last checkpoint of ``folder``, exactly where it ended.
+        replay: folders with true depth that the model should not forget; see ``replay`` of recipes.
 
     Raises:
         UserError: wrong data, folder or checkpoint.
@@ -67,6 +69,11 @@ def train(
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
     training, validation = build_datasets(recipe, data, held_back)
+    if replay and recipe.networks.freeze_depth:
+        raise UserError(
+            "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
+        )
+    replayed = build_replay(recipe, replay) if replay else None
     plan = plan_run(recipe, len(training))
     budget = TimeBudget(recipe.trainer.max_minutes)
     torch.manual_seed(recipe.trainer.seed)  # the random initial weights
@@ -96,13 +103,14 @@ def train(
         sources = {
             "training": [str(path) for path in data],
             "validation": [str(path) for path in held_back],
+            "replay": [str(path) for path in replay],
             "training_samples": plan.samples,
             "focal_length": focal_length(training),
         }
         write_run_record(folder, recipe, sources, start)
     trainer.fit(
         module,
-        datamodule=Batches(recipe, plan, training, validation),
+        datamodule=Batches(recipe, plan, training, validation, replayed),
         ckpt_path=None if checkpoint is None else str(checkpoint),
         weights_only=True,
     )

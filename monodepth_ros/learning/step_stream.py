@@ -16,7 +16,7 @@ from torch.utils.data import Sampler
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe import Recipe
 
-_ORDER, _STEP = 0, 1  # separate streams of random numbers
+_ORDER, _STEP, _REPLAY = 0, 1, 2  # separate streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,24 @@ class StepSampler(Sampler[list[int]]):
                 order = generator.permutation(self.plan.samples)
             first = batch * self.plan.global_batch + self.rank * share
             yield order[first : first + share].tolist()
+
+
+class ReplaySampler(Sampler[list[int]]):
+    """The batches of another sampler with ``count`` of ``frames`` replayed ones behind each."""
+
+    def __init__(self, steps: StepSampler, boundary: int, frames: int, count: int) -> None:
+        self.steps, self.boundary, self.frames, self.count = steps, boundary, frames, count
+
+    def __len__(self) -> int:
+        """Steps of the whole run."""
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the sample indices of each remaining step; replayed ones from ``boundary`` on."""
+        for step, batch in enumerate(self.steps, self.steps.start):
+            generator = np.random.default_rng([self.steps.seed, _REPLAY, step, self.steps.rank])
+            drawn = self.boundary + generator.integers(self.frames, size=self.count)
+            yield batch + drawn.tolist()
 
 
 def seed_step(generator: torch.Generator, seed: int, step: int, rank: int) -> torch.Generator:

@@ -1,0 +1,83 @@
+"""Known scenes replayed beside new video: what a batch holds, what it teaches, and what resumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from corridor import write_corridor
+from recipes import SELF_SUPERVISED, small_recipe
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.batches import WithReplay, build_datasets, build_replay, collate
+from monodepth_ros.learning.checkpoints import LAST, read_checkpoint
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.run import train
+from monodepth_ros.learning.step_stream import ReplaySampler, StepSampler, plan_run
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """New frames, without truth."""
+    return write_corridor(tmp_path / "video" / "walk", frames=8, depth=False).parent
+
+
+def test_a_batch_holds_triplets_and_known_frames(video: Path, held_back: Path) -> None:
+    recipe = small_recipe(objective=SELF_SUPERVISED)
+    training, _ = build_datasets(recipe, [video], [])
+    both = WithReplay(training, build_replay(recipe, [held_back]))
+    assert len(both) == len(training) + 6
+    batch = collate([both[0], both[1], both[len(training)]])
+    assert batch["images"].shape[:2] == (2, 3) and "depth" not in batch
+    assert batch["replay_images"].shape[:2] == (1, 1)
+    assert batch["replay_depth"].isfinite().any()
+
+
+def test_the_same_frames_are_replayed_after_a_resume() -> None:
+    plan = plan_run(small_recipe(objective=SELF_SUPERVISED), samples=10)
+
+    def batches(start: int) -> list[list[int]]:
+        return list(ReplaySampler(StepSampler(plan, 3, start=start), 10, 50, 4))
+
+    assert batches(0)[2:] == batches(2)
+    replayed = np.array([batch[2:] for batch in batches(0)])
+    assert replayed.shape == (4, 4) and replayed.min() >= 10 and replayed.max() < 60
+    assert len(np.unique(replayed)) > 8
+
+
+def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> None:
+    losses = {}
+    for weight in (0.0, 2.0):
+        recipe = small_recipe(objective=SELF_SUPERVISED, replay={"weight": weight})
+        training, _ = build_datasets(recipe, [video], [])
+        both = WithReplay(training, build_replay(recipe, [held_back]))
+        batch = collate([both[0], both[1], both[len(training)]])
+        for name in ("images", "replay_images"):
+            batch[name] = batch[name].float() / 255
+            batch[name.replace("images", "jittered")] = batch[name]
+        torch.manual_seed(0)
+        module = DepthLearning(recipe, plan_run(recipe, samples=10))
+        losses[weight], _ = module.batch_objective(batch, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        known = module.disparities(
+            torch.cat([batch["jittered"][:, 0], batch["replay_jittered"][:, 0]])
+        )
+        part = module.supervised([d[2:] for d in known], batch["replay_depth"], batch["replay_K"])
+    torch.testing.assert_close(losses[2.0] - losses[0.0], 2 * part.loss, rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_with_replay(video: Path, held_back: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(objective=SELF_SUPERVISED)
+    run = train(recipe, [video], tmp_path / "run", replay=[held_back])
+    assert read_checkpoint(run / LAST)["global_step"] == 4
+    assert "replay/silog" in (run / "metrics.csv").read_text().split("\n")[0]
+
+
+def test_replay_needs_true_depth_and_a_network_that_learns(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--replay"):
+        train(small_recipe(objective=SELF_SUPERVISED), [video], tmp_path / "a", replay=[video])
+    frozen = small_recipe(objective=SELF_SUPERVISED, networks={"freeze_depth": True})
+    with pytest.raises(UserError, match="freeze_depth"):
+        train(frozen, [video], tmp_path / "b", replay=[video])
