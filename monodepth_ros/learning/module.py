@@ -18,19 +18,13 @@ from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
 from monodepth_ros.learning.pose_refinement import PoseRefiner, with_fixed_scale
 from monodepth_ros.learning.pose_supervision import motion_difference
-from monodepth_ros.learning.recipe import NetworksRecipe, Recipe
+from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe_networks import recipe_mask_net, recipe_pose_net
 from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
 from monodepth_ros.learning.step_stream import Plan, seed_step
 from monodepth_ros.learning.supervision import SupervisedObjective
-from monodepth_ros.networks.architecture import (
-    build_depth_net,
-    build_pose_net,
-    find_architecture,
-)
-from monodepth_ros.networks.depth_decoder import DepthDecoder
-from monodepth_ros.networks.depth_net import DepthNet
+from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.disparity import disparity_to_depth
-from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
 
 Batch = dict[str, Tensor]
 Poses = tuple[Tensor, Tensor]  # to the previous and to the next image
@@ -52,8 +46,10 @@ class DepthLearning(lightning.LightningModule):
         self.recipe, self.plan, self.time_spent = recipe, plan, time_spent
         objective = recipe.objective
         self.depth_net = build_depth_net(recipe.networks.architecture)
-        self.pose_net = _build_pose_net(recipe.networks, self.depth_net)
-        self.mask_net = _build_mask_net(recipe, self.depth_net) if self.predicts_masks else None
+        self.pose_net = recipe_pose_net(recipe.networks, self.depth_net)
+        self.mask_net = (
+            recipe_mask_net(recipe.networks, self.depth_net) if self.predicts_masks else None
+        )
         self.self_supervised = SelfSupervisedObjective(
             objective.self_supervised, recipe.trainer.compile_objective
         )
@@ -388,19 +384,3 @@ def _named(objective: str, part: Objective) -> dict[str, Tensor]:
 def _pair(T: Tensor) -> Poses:
     previous, following = T.unbind(1)
     return previous, following
-
-
-def _build_pose_net(recipe: NetworksRecipe, depth_net: DepthNet) -> nn.Module:
-    if recipe.pose == "posecnn":
-        return PoseCNN()
-    if recipe.pose == "shared":
-        width = find_architecture(recipe.architecture).pose_width
-        return SharedEncoderPoseNet(depth_net.encoder, width)
-    return build_pose_net(recipe.architecture)
-
-
-def _build_mask_net(recipe: Recipe, depth_net: DepthNet) -> DepthDecoder:
-    """A second decoder on the depth encoder: one mask for each of the two sources."""
-    sizes = find_architecture(recipe.networks.architecture)
-    channels = depth_net.encoder.channels
-    return DepthDecoder(channels, sizes.decoder_channels, sizes.decoder_padding, outputs=2)
