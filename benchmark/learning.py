@@ -137,9 +137,8 @@ class Rebuild(MonodepthCommands):
     """The worlds, the models and the table, in a build folder."""
 
     def __init__(self, build: Path, recordings: Path, threads: int) -> None:
-        super().__init__(build)
+        super().__init__(build, threads)
         self.recordings = recordings
-        self.threads = threads
 
     def render(self) -> None:
         """All sequences of the worlds; `synth` itself continues what is not complete."""

@@ -15,6 +15,7 @@ class MonodepthCommands:
     """Commands whose paths are relative to the build folder; models go to its ``models``."""
 
     build: Path
+    threads: int = 2  # of evaluations; trainings are told by their recipe as well
     commands: dict[str, str] = field(default_factory=dict)
 
     def run(self, name: str, *arguments: str) -> str:
@@ -23,6 +24,7 @@ class MonodepthCommands:
         print(f"[{name}] {self.commands[name]}", flush=True)
         program = [str(Path(sys.executable).with_name("monodepth")), *arguments]
         environment = {**os.environ, "MONODEPTH_MODELS": "models"}
+        environment["OMP_NUM_THREADS"] = str(self.threads)
         done = subprocess.run(
             program, cwd=self.build, env=environment, stdout=subprocess.PIPE, text=True
         )
