@@ -29,6 +29,7 @@ setup(
     install_requires=[
         "lightning>=2.4,<3",
         "matplotlib>=3.8",
+        "mcap>=1.1",
         "numpy>=1.26,<3",
         # OpenCV 5 changes the type codes that an apt-built cv_bridge relies on.
         "opencv-python-headless>=4.8,<5",
@@ -42,6 +43,7 @@ setup(
         "tensorboard>=2.14",
         "torch>=2.4",
         "typer>=0.12",
+        "zstandard>=0.21",
     ],
     extras_require={
         "imagenet": [IMAGENET_WEIGHTS],

@@ -129,7 +129,7 @@ for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_offi
         _recording,
         MINUTES[_recording],
         "demo",
-        (_stride, *_CROPPED, *_CLOCKED),
+        (_stride, *_CLOCKED),
     )
 
 

@@ -29,13 +29,15 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.image_message import decode_depth, nanoseconds
 from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.robot_frames import base_from_camera
 from monodepth_ros.inference.demo_picture import demo_picture
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.demo_figures import DemoFigures
 from monodepth_ros.nodes.frame_streams import FrameStream, StreamedFrame, open_stream
-from monodepth_ros.nodes.messages import decode_depth, encode_image, nanoseconds
-from monodepth_ros.nodes.odometry_messages import base_from_camera, matrix_of
+from monodepth_ros.nodes.messages import encode_image
+from monodepth_ros.nodes.odometry_messages import matrix_of
 from monodepth_ros.nodes.rerun_recording import RerunRecording, rerun_is_installed
 
 NAMESPACE = "/camera"

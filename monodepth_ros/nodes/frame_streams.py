@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,19 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.typesys import Stores, get_typestore
-from sensor_msgs.msg import CameraInfo
 
+from monodepth_ros.data.bag_extraction import IMAGE, image_topics, info_topic
+from monodepth_ros.data.bag_file import BAG_SUFFIXES, BagFile, is_bag
+from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.image_file import CorruptFrame
+from monodepth_ros.data.image_message import decode_compressed, decode_image, nanoseconds
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, read_video
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.nodes.camera_info import camera_from_info
-from monodepth_ros.nodes.messages import decode_compressed, decode_image, nanoseconds
 
 _SECOND = 1_000_000_000
 _ASSUMED_WIDTH = 1.2  # of an uncalibrated camera, in focal lengths: 62 degrees, as phones have
-_IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
 
 @dataclass(frozen=True)
@@ -63,9 +60,7 @@ def open_stream(source: str) -> FrameStream:
     path = Path(source).expanduser()
     if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
         return FrameStream(f"video {path.name}, camera assumed", _video(path))
-    if path.suffix in (".bag", ".mcap", ".db3") or (path / "metadata.yaml").is_file():
-        if not path.exists():
-            raise UserError(f"{path}: no such bag")
+    if path.suffix in BAG_SUFFIXES or is_bag(path):
         return FrameStream(f"bag {path.name}", _bag(path))
     return FrameStream(f"recording {path.name}", _recording(source))
 
@@ -119,52 +114,30 @@ def _webcam(index: int) -> Iterator[StreamedFrame]:
 
 
 def _bag(path: Path) -> Iterator[StreamedFrame]:
-    """The first image topic of a bag with the camera_info beside it."""
-    try:
-        opened = AnyReader([path], default_typestore=get_typestore(Stores.LATEST))
-        opened.open()
-    except AnyReaderError as error:
-        raise UserError(f"{path}: not a bag that can be read: {error}") from None
-    with closing(opened) as reader:
-        images = [c for c in reader.connections if c.msgtype in _IMAGES]
-        # Depth images are images as well, but no camera's.
-        images = [c for c in images if "depth" not in c.topic] or images
+    """The first camera of a bag with the camera_info beside it."""
+    with BagFile(path) as bag:
+        images = image_topics(bag.topics)
         if not images:
             raise UserError(f"{path}: holds no images")
         image = images[0]
-        namespace = image.topic.removesuffix("/compressed").rpartition("/")[0]
-        infos = [c for c in reader.connections if c.topic == f"{namespace}/camera_info"]
+        info_name = info_topic(image, bag.topics)
+        decode = decode_image if bag.topics[image] == IMAGE else decode_compressed
         camera: PinholeCamera | None = None
-        info: CameraInfo | None = None
+        info: Any = None
         first: int | None = None
-        for connection, stamp, data in reader.messages([image, *infos]):
-            message: Any = reader.deserialize(data, connection.msgtype)
-            if connection.topic != image.topic:
-                info = _modern(message)
+        for message in bag.messages({image} if info_name is None else {image, info_name}):
+            if message.topic != image:
+                info = message.content
                 continue
-            compressed = connection.msgtype.endswith("CompressedImage")
-            rgb = decode_compressed(message) if compressed else decode_image(message)
+            rgb = decode(message.content)
             height, width = rgb.shape[:2]
             if camera is None or (camera.height, camera.width) != (height, width):
-                if infos and info is None:
+                if info_name is not None and info is None:
                     continue  # images from before the first camera_info
                 camera = assumed_camera(height, width)
                 if info is not None:
                     camera = camera_from_info(info, height, width)
             # Of a driver that does not stamp: when it was recorded.
-            stamp = nanoseconds(message.header.stamp) or stamp
+            stamp = nanoseconds(message.content.header.stamp) or message.stamp
             first = stamp if first is None else first
             yield StreamedFrame(stamp - first, rgb, camera)
-
-
-def _modern(info: Any) -> CameraInfo:
-    """A CameraInfo message of what a bag holds; ROS 1 writes its matrices in capitals."""
-    message = CameraInfo(height=info.height, width=info.width)
-    message.distortion_model = info.distortion_model
-    k, d = (info.k, info.d) if hasattr(info, "k") else (info.K, info.D)
-    message.k, message.d = [float(x) for x in k], [float(x) for x in d]
-    message.binning_x, message.binning_y = int(info.binning_x), int(info.binning_y)
-    roi = message.roi
-    roi.x_offset, roi.y_offset = int(info.roi.x_offset), int(info.roi.y_offset)
-    roi.width, roi.height = int(info.roi.width), int(info.roi.height)
-    return message

@@ -10,7 +10,8 @@ from rclpy.node import Node
 from rclpy.time import Time
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.odometry_messages import base_from_camera, matrix_of
+from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.nodes.odometry_messages import matrix_of
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 MOUNTING_PARAMETERS = (

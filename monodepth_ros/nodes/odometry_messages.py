@@ -13,20 +13,6 @@ from monodepth_ros.inference.camera_tracker import TrackedPose, carried_covarian
 
 Matrix = NDArray[np.float64]
 
-# Of a camera that looks where its robot drives: x right, y down, z forward (REP 103) in a frame of
-# x forward, y left, z up.
-R_BASE_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-
-
-def base_from_camera(xyz: NDArray[np.float64], rpy: NDArray[np.float64]) -> Matrix:
-    """``T_base_camera`` of the optical frame of a camera mounted at ``xyz`` metres, turned by
-    ``rpy`` radians about the base's fixed axes; zeros: at the base, looking forward.
-    """
-    T = np.eye(4)
-    T[:3, 3] = xyz
-    T[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix() @ R_BASE_OPTICAL
-    return T
-
 
 def matrix_of(translation: Point | Vector3, rotation: Quaternion) -> Matrix:
     """The 4x4 matrix of a translation and a rotation, as transforms and poses hold them."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.image_message import decode_compressed, decode_image, nanoseconds
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.nodes.camera_info import camera_from_info
-from monodepth_ros.nodes.messages import decode_compressed, decode_image, nanoseconds
 
 
 @dataclass(frozen=True)

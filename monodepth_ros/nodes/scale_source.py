@@ -15,10 +15,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from std_msgs.msg import Float64
 
+from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.metric_scale import CameraHeightScale, SpeedScale
-from monodepth_ros.nodes.messages import nanoseconds
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 SCALE_PARAMETERS = (

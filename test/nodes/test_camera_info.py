@@ -8,9 +8,10 @@ pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra 
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.nodes.camera_info import camera_from_info, info_of_camera
+from monodepth_ros.nodes.camera_info import info_of_camera
 
 CAMERA = PinholeCamera.from_focal_length(640, 480, 500.0, 510.0, 330.0, 235.0)
 

@@ -15,9 +15,9 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from viewer import CAMERA, RGB, Viewer
 
+from monodepth_ros.data.image_message import decode_depth, decode_image
 from monodepth_ros.geometry.projection import backproject
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.nodes.messages import decode_depth, decode_image
 
 OUTPUTS = {
     "depth/image_rect": Image,

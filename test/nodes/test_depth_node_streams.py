@@ -23,11 +23,12 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from viewer import CAMERA, RGB, Viewer, of_status
 
+from monodepth_ros.data.image_message import decode_depth
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.ground_plane import ground_height
 from monodepth_ros.nodes.camera_info import info_of_camera
-from monodepth_ros.nodes.messages import decode_depth, encode_image, filled
+from monodepth_ros.nodes.messages import encode_image, filled
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 

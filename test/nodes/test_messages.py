@@ -14,16 +14,14 @@ pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra 
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.messages import (
+from monodepth_ros.data.image_message import (
     COLOUR_ENCODINGS,
     decode_compressed,
     decode_depth,
     decode_image,
-    encode_depth,
-    encode_image,
-    filled,
 )
+from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.messages import encode_depth, encode_image, filled
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 GREY = RGB[:, :, 0]

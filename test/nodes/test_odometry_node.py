@@ -19,11 +19,11 @@ from std_msgs.msg import Float64, Header
 from std_srvs.srv import Trigger
 from viewer import CAMERA, Viewer, of_status
 
+from monodepth_ros.geometry.robot_frames import base_from_camera
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.messages import encode_image
-from monodepth_ros.nodes.odometry_messages import base_from_camera
 
 SECOND = 1_000_000_000
 # No TF is published here, and diagnostics should not keep a test waiting.

@@ -1,0 +1,186 @@
+"""`monodepth extract`: bags to the sequence folders that training and evaluation read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monodepth_ros.data.bag_extraction import (
+    BagExtraction,
+    ExtractedSequence,
+    ExtractionRequest,
+)
+from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.calibration_file import read_calibration
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.robot_frames import base_from_camera
+
+
+def extract(
+    bags: Annotated[list[Path], typer.Argument(help="Bag files, or folders of rosbag2.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that gets a sequence folder for each camera.")
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="Image topic; by default every camera's. Repeatable."),
+    ] = None,
+    camera_info: Annotated[
+        str | None,
+        typer.Option(help="Topic of camera_info; by default the one beside the images."),
+    ] = None,
+    camera: Annotated[
+        Path | None, typer.Option(help="Calibration file of ROS, for images without camera_info.")
+    ] = None,
+    depth: Annotated[
+        str | None, typer.Option(help="Topic of true depth, registered to the images.")
+    ] = None,
+    poses: Annotated[
+        str | None,
+        typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF."),
+    ] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="Of poses by TF: the fixed frame; by default TF's root.")
+    ] = None,
+    mounting: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the camera is on the robot whose poses these are, unless TF says it:"
+            " 'x y z roll pitch yaw', metres and degrees."
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Seconds between an image and its depth.")
+    ] = 0.02,
+    motion: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Share of its width that the image has moved since the last one taken."
+        ),
+    ] = 0.0,
+    every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
+    format: Annotated[Literal["jpg", "png"], typer.Option(help="Of the images written.")] = "jpg",
+    licence: Annotated[str, typer.Option(help="Licence of the recording.")] = "",
+    topics: Annotated[bool, typer.Option("--topics", help="Only list what the bags hold.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Write the frames of bags, of ROS 1 or ROS 2, as sequence folders.
+
+    Intrinsics, stamps, and true depth, poses and speed where the bag holds them. Needs no ROS. An
+    interrupted extraction, started again, goes on where it stopped. What a damaged bag still holds
+    is taken, and what is missing is told.
+    """
+    if topics:
+        _list_topics(bags, as_json)
+        return
+    if out is None:
+        raise UserError("--out is missing: the folder that the sequences go to")
+    request = ExtractionRequest(
+        images=tuple(images) if images else None,
+        camera_info=camera_info,
+        camera=None if camera is None else read_calibration(camera),
+        depth=depth,
+        poses=poses,
+        frame=frame,
+        mounting=None if mounting is None else _mounting(mounting),
+        tolerance=tolerance,
+        motion=motion,
+        every=every,
+        image_format=format,
+        licence=licence,
+    )
+    outcomes = [outcome for bag in bags for outcome in _extracted(bag, out, request, as_json)]
+    if as_json:
+        print(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
+    if not any(outcome.frames for outcome in outcomes):
+        raise UserError("no frame could be taken")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Of one camera of one bag."""
+
+    bag: Path
+    sequence: ExtractedSequence
+    problems: list[str]
+
+    @property
+    def frames(self) -> int:
+        return self.sequence.frames
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "bag": str(self.bag),
+            "images": self.sequence.topic,
+            "out": str(self.sequence.folder),
+            "frames": self.frames,
+            "left_out": dict(self.sequence.left_out),
+            "problems": self.problems,
+        }
+
+
+def _extracted(bag: Path, out: Path, request: ExtractionRequest, quiet: bool) -> list[_Outcome]:
+    console = Console(stderr=True, quiet=quiet)
+    outcomes = []
+    with BagFile(bag) as opened:
+        extraction = BagExtraction(opened, request)
+        for topic in extraction.images:
+            folder = out / f"{bag.stem}_{_slug(topic)}"
+            sequence = ExtractedSequence(topic, folder)
+            with Progress(*_columns(), console=console, disable=quiet) as progress:
+                task = progress.add_task(topic, total=len(extraction.stamps.get(topic, ())))
+                for done in extraction.extract(topic, folder):
+                    sequence = done
+                    progress.advance(task)
+            outcomes.append(_Outcome(bag, sequence, list(dict.fromkeys(opened.problems))))
+            console.print(f"{sequence.frames} frames of {topic} in {folder}", highlight=False)
+            for reason, count in sequence.left_out.items():
+                console.print(f"  {count} left out: {reason}", highlight=False)
+        for problem in dict.fromkeys(opened.problems):
+            console.print(f"  {problem}", highlight=False)
+    return outcomes
+
+
+def _list_topics(bags: list[Path], as_json: bool) -> None:
+    found = {}
+    for bag in bags:
+        with BagFile(bag) as opened:
+            found[str(bag)] = opened.topics
+            if not as_json:
+                for name, kind in sorted(opened.topics.items()):
+                    typer.echo(f"{bag.name}  {name}  {kind}")
+                for problem in opened.problems:
+                    typer.echo(problem, err=True)
+    if as_json:
+        print(json.dumps(found, indent=1))
+
+
+def _mounting(text: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    try:
+        values = np.array([float(value) for value in text.replace(",", " ").split()])
+    except ValueError:
+        values = np.empty(0)
+    if len(values) != 6 or not np.isfinite(values).all():
+        raise UserError(f"--mounting {text!r}: six numbers are wanted, 'x y z roll pitch yaw'")
+    return base_from_camera(values[:3], np.radians(values[3:]))
+
+
+def _slug(topic: str) -> str:
+    return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")
+
+
+def _columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeRemainingColumn]:
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )

@@ -1,0 +1,294 @@
+"""From bags to sequence folders: the frames of each camera with what the bag knows of them.
+
+Twice through the bag: first its small messages (camera_info, TF, odometry), then images and depths.
+An interrupted extraction, started again with the same options, goes on behind its last frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.bag_file import BagFile, BagMessage
+from monodepth_ros.data.bag_truth import ODOMETRY, TF, CameraTruth, pose_topic
+from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.frame_spacing import flow_steps
+from monodepth_ros.data.image_message import (
+    decode_compressed,
+    decode_compressed_depth,
+    decode_depth,
+    decode_image,
+    nanoseconds,
+)
+from monodepth_ros.data.resize import resize_nearest
+from monodepth_ros.data.sequence_folder import SequenceWriter
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+_WAITING = 64  # images kept until the depth of their time has come
+_MOTION_WIDTH = 160  # pixels
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """What to take of a bag; topics that are None are found by their types and names.
+
+    ``tolerance`` is seconds between an image and its depth. ``motion`` is how far the image must
+    have moved since the last frame taken, as a share of its width: 0 takes every frame. ``camera``
+    is for images without a usable camera_info; ``mounting`` is ``T_base_camera`` as in
+    :class:`CameraTruth`.
+    """
+
+    images: tuple[str, ...] | None = None
+    camera_info: str | None = None
+    camera: PinholeCamera | None = None
+    depth: str | None = None
+    poses: str | None = None
+    frame: str | None = None
+    mounting: NDArray[np.float64] | None = None
+    tolerance: float = 0.02
+    motion: float = 0.0
+    every: int = 1
+    image_format: Literal["jpg", "png"] = "jpg"
+    licence: str = ""
+
+
+@dataclass
+class ExtractedSequence:
+    """What came of one camera: frames written in all, and how many messages were left out, why."""
+
+    topic: str
+    folder: Path
+    frames: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def image_topics(topics: Mapping[str, str]) -> list[str]:
+    """The topics of cameras: images that are not depths, one of raw and compressed of each."""
+    images = [n for n, kind in topics.items() if kind in (IMAGE, COMPRESSED) and not _is_depth(n)]
+    raw = {name for name in images if topics[name] == IMAGE}
+    return sorted(n for n in images if n in raw or n.removesuffix("/compressed") not in raw)
+
+
+def info_topic(image: str, topics: Mapping[str, str]) -> str | None:
+    """The camera_info beside an image topic, as image_transport names it."""
+    namespace = image.removesuffix("/compressed").rpartition("/")[0]
+    beside = f"{namespace}/camera_info"
+    return beside if topics.get(beside) == CAMERA_INFO else None
+
+
+class BagExtraction:
+    """One bag and one request: the cameras that it has, and the frames of each."""
+
+    def __init__(self, bag: BagFile, request: ExtractionRequest) -> None:
+        self.bag, self.request = bag, request
+        self.images = list(request.images or image_topics(bag.topics))
+        if not self.images:
+            raise UserError(f"{bag.path}: holds no camera's images; its topics are {_table(bag)}")
+        for topic in (*self.images, request.camera_info, request.depth):
+            if topic is not None and topic not in bag.topics:
+                raise UserError(f"{bag.path}: no topic {topic!r}; its topics are {_table(bag)}")
+        self.truth = CameraTruth(
+            pose_topic(bag.topics, request.poses), request.frame, request.mounting
+        )
+        self.stamps: dict[str, list[int]] = {}  # when images were recorded
+        self.infos: dict[str, Any] = {}
+        self.frame_ids: dict[str, str] = {}
+        self._cameras: dict[str, PinholeCamera] = {}
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """The first pass: cameras, transforms, poses, speeds, and how many images there are."""
+        kinds = self.bag.topics
+        small = [n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO, ODOMETRY)]
+        if self.truth.topic is not None:
+            small.append(self.truth.topic)
+        for message in self.bag.messages({*small, *self.images}):
+            kind = kinds[message.topic]
+            if message.topic in self.images:
+                self.stamps.setdefault(message.topic, []).append(message.stamp)
+                self.frame_ids.setdefault(message.topic, message.content.header.frame_id)
+            elif kind == CAMERA_INFO:
+                self.infos.setdefault(message.topic, message.content)
+            else:
+                self.truth.take(message, kind)
+
+    def extract(self, topic: str, folder: Path) -> Iterator[ExtractedSequence]:
+        """Write one camera's frames; yields after every image message, for a progress bar."""
+        done = ExtractedSequence(topic, folder)
+        if self.truth.topic is not None:
+            self.truth.check(self.frame_ids.get(topic, ""))
+        writer: SequenceWriter | None = None
+        try:
+            for rgb, stamp, depth in self._frames(topic, done):
+                if rgb is not None:
+                    camera = self._camera(topic, rgb)
+                    if writer is None:
+                        writer = self._writer(topic, folder, camera)
+                        found = len(writer)
+                    if (camera.height, camera.width) != rgb.shape[:2]:
+                        done.left_out["images of another size"] += 1
+                    else:
+                        done.frames += 1
+                        if done.frames > found:
+                            self._add(writer, topic, rgb, stamp, depth)
+                yield done
+        finally:
+            if writer is not None:
+                writer.close()
+
+    def _add(
+        self,
+        writer: SequenceWriter,
+        topic: str,
+        rgb: NDArray[np.uint8],
+        stamp: int,
+        depth: NDArray[np.float32] | None,
+    ) -> None:
+        if depth is not None and depth.shape != rgb.shape[:2]:
+            depth = resize_nearest(depth, (rgb.shape[0], rgb.shape[1])).astype(np.float32)
+        pose = self.truth.pose(self.frame_ids[topic], stamp)
+        writer.add(rgb, depth=depth, pose=pose, stamp_ns=stamp, speed=self.truth.speed(stamp))
+
+    def _writer(self, topic: str, folder: Path, camera: PinholeCamera) -> SequenceWriter:
+        return SequenceWriter(
+            folder,
+            camera,
+            fps=self._rate(topic),
+            image_format=self.request.image_format,
+            camera_frame=self.frame_ids[topic] or "camera",
+            source=f"{self.bag.path.name} {topic}",
+            licence=self.request.licence,
+        )
+
+    def _rate(self, topic: str) -> float:
+        """Images a second, by the bag's own clock."""
+        steps = np.diff(sorted(self.stamps[topic]))
+        steps = steps[steps > 0]
+        return round(1e9 / float(np.median(steps)), 3) if steps.size else 1.0
+
+    def _camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+        """Of the first image of this size; the same for all that follow."""
+        if topic not in self._cameras:
+            self._cameras[topic] = self._found_camera(topic, rgb)
+        return self._cameras[topic]
+
+    def _found_camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+        height, width = rgb.shape[:2]
+        if self.request.camera is not None:
+            camera = self.request.camera
+            if (camera.height, camera.width) != (height, width):
+                raise UserError(
+                    f"--camera is of {camera.width}x{camera.height} images, but those of {topic}"
+                    f" are {width}x{height}"
+                )
+            return camera
+        name = self.request.camera_info or info_topic(topic, self.bag.topics)
+        if name is None or name not in self.infos:
+            raise UserError(
+                f"{self.bag.path}: no camera_info for {topic}: give --camera-info TOPIC, or"
+                " --camera FILE with the calibration"
+            )
+        return camera_from_info(self.infos[name], height, width)
+
+    def _frames(
+        self, topic: str, done: ExtractedSequence
+    ) -> Iterator[tuple[NDArray[np.uint8] | None, int, NDArray[np.float32] | None]]:
+        """Every image message once; those that are not taken as None."""
+        last: NDArray[np.uint8] | None = None
+        newest: int | None = None
+        for number, (message, near) in enumerate(self._with_depth(topic)):
+            rgb, depth = None, None
+            stamp = nanoseconds(message.content.header.stamp) or message.stamp
+            if number % self.request.every:
+                done.left_out["between every n-th image"] += 1
+            elif newest is not None and stamp <= newest:
+                done.left_out["late or repeated stamps"] += 1
+            else:
+                newest = stamp
+                try:
+                    rgb = self._decoded(message)
+                    depth = None if near is None else self._decoded_depth(near)
+                except UserError as error:
+                    rgb = None
+                    done.left_out[str(error)] += 1
+            if rgb is not None and self.request.motion > 0:
+                small = _outline(rgb)
+                if last is None or _moved(last, small) >= self.request.motion:
+                    last = small
+                else:
+                    done.left_out["without motion"] += 1
+                    rgb = None
+            yield rgb, stamp, depth
+
+    def _with_depth(self, topic: str) -> Iterator[tuple[BagMessage, BagMessage | None]]:
+        """Every image with the depth nearest in time, if one is near enough."""
+        depth_topic = self.request.depth
+        if depth_topic is None:
+            for message in self.bag.messages({topic}):
+                yield message, None
+            return
+        waiting: deque[BagMessage] = deque()
+        depths: deque[BagMessage] = deque(maxlen=_WAITING)
+        for message in self.bag.messages({topic, depth_topic}):
+            (depths if message.topic == depth_topic else waiting).append(message)
+            newest = _stamp(depths[-1]) if depths else None
+            # Depth is made of the image, so it comes later.
+            while waiting and (
+                len(waiting) > _WAITING or (newest is not None and newest > _stamp(waiting[0]))
+            ):
+                image = waiting.popleft()
+                yield image, self._nearest(image, depths)
+        for image in waiting:
+            yield image, self._nearest(image, depths)
+
+    def _nearest(self, image: BagMessage, depths: Sequence[BagMessage]) -> BagMessage | None:
+        apart = [abs(_stamp(depth) - _stamp(image)) for depth in depths]
+        if not apart or min(apart) > self.request.tolerance * 1e9:
+            return None
+        return depths[apart.index(min(apart))]
+
+    def _decoded(self, message: BagMessage) -> NDArray[np.uint8]:
+        if self.bag.topics[message.topic] == COMPRESSED:
+            return decode_compressed(message.content)
+        return decode_image(message.content)
+
+    def _decoded_depth(self, message: BagMessage) -> NDArray[np.float32]:
+        if self.bag.topics[message.topic] == COMPRESSED:
+            return decode_compressed_depth(message.content)
+        return decode_depth(message.content)
+
+
+def _stamp(message: BagMessage) -> int:
+    return nanoseconds(message.content.header.stamp) or message.stamp
+
+
+def _outline(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Small, and with the channels first."""
+    height, width = rgb.shape[:2]
+    size = (_MOTION_WIDTH, max(1, round(height * _MOTION_WIDTH / width)))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return small.transpose(2, 0, 1).astype(np.uint8, copy=False)
+
+
+def _moved(last: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
+    """By how much of its width the image has moved; far, where it is of another size."""
+    return float(flow_steps(np.stack([last, now]))[0]) if last.shape == now.shape else np.inf
+
+
+def _is_depth(topic: str) -> bool:
+    return "depth" in topic.lower()
+
+
+def _table(bag: BagFile) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in sorted(bag.topics.items())) or "none"
