@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rosbags.interfaces import Qos
 from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from monodepth_ros.errors import UserError
 
@@ -22,6 +26,7 @@ class BagWriter:
         if path.exists():
             raise UserError(f"{path}: exists already; a bag is not written over")
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
         # Version 8 is what Humble reads, and every later distribution.
         self._writer = Writer(path, version=8, storage_plugin=StoragePlugin.MCAP)
         self._types = get_typestore(Stores.ROS2_HUMBLE)
@@ -37,15 +42,61 @@ class BagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
+        self.close()
 
-    def write(self, topic: str, kind: str, stamp: int, data: bytes) -> None:
+    @property
+    def size(self) -> int:
+        """Bytes in the file, without the chunk that is still in memory."""
+        return int(self._storage.bio.tell())
+
+    def knows(self, kind: str) -> bool:
+        """Whether the definition of a type is known; others come with `define`."""
+        return kind in self._types.fielddefs
+
+    def define(self, kind: str, definition: str) -> None:
+        """Learn a type by its definition, as ``.msg`` files have it."""
+        self._types.register(
+            {
+                name: fields
+                for name, fields in get_types_from_msg(definition, kind).items()
+                if not self.knows(name)
+            }
+        )
+
+    def write(
+        self, topic: str, kind: str, stamp: int, data: bytes, qos: Sequence[Qos] = ()
+    ) -> None:
         """A message of type ``kind`` (``sensor_msgs/msg/Image``), serialised as CDR.
 
-        ``stamp`` is when it was recorded, in nanoseconds.
+        ``stamp`` is when it was recorded, in nanoseconds; ``qos`` what its publishers offer, of
+        which a topic's first message counts.
         """
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection(
-                topic, kind, typestore=self._types
+                topic, kind, typestore=self._types, offered_qos_profiles=qos
             )
         self._writer.write(self._connections[topic], stamp, data)
+
+    def flush(self) -> None:
+        """End the chunk under way and bring it to the disk: what is there survives a power cut."""
+        if self._storage.chunk.bio.tell():
+            self._storage.close_chunk()
+        self._storage.bio.flush()
+        os.fsync(self._storage.bio.fileno())
+
+    def close(self) -> None:
+        """Write the index and metadata.yaml."""
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that cannot be written any more, as on a full disk: without an index.
+
+        What it holds up to its last complete chunk can be read.
+        """
+        with contextlib.suppress(OSError):  # closing tries once more to write what is buffered
+            self._storage.bio.close()
+
+    @property
+    def _storage(self) -> Any:
+        # Chunks are not in the library's interface: a test holds what is used of its inside.
+        return self._writer.storage
