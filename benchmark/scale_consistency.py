@@ -40,8 +40,10 @@ SIZED = (
     "evaluation.every_steps=100000",
 )
 SIZED_REFINEMENT = (
-    "refinement.feat_encoder=efficientnet-lite0",
-    "networks.init.feature_encoder=efficientnet-lite0",
+    "refinement.feat_source=depth_encoder",
+    "refinement.dimensions=[32,32,16]",
+    "refinement.gradient_steps=1",
+    "refinement.consistency_weight=1",
     "refinement.warmup_steps=0",
     "refinement.ramp_steps=0",
 )
@@ -122,9 +124,17 @@ class Comparison(MonodepthCommands):
         self, what: str, model: str, paths: Sequence[str], *arguments: str
     ) -> dict[str, float]:
         data = [argument for path in paths for argument in ("--data", path)]
-        name = f"{what} of {model}"
-        output = self.run(name, "evaluate", what, "--model", model, *data, *arguments, "--json")
-        figures: dict[str, float] = json.loads(output)
+        name, command = (
+            f"{what} of {model}",
+            ["evaluate", what, "--model", model, *data, *arguments],
+        )
+        kept = self.build / "figures" / f"{model}_{what}_{paths[0].replace('/', '_')}.json"
+        if kept.is_file():
+            self.note(name, *command, "--json")
+        else:
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(self.run(name, *command, "--json"))
+        figures: dict[str, float] = json.loads(kept.read_text())
         return figures
 
 
@@ -187,7 +197,7 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="*", help="of the table's scenes, only these")
     parser.add_argument("--methods", nargs="*", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--seeds", type=int, help="fewer than the scene has")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--set", action="append", default=[], help="a recipe key, refined runs only"
