@@ -87,6 +87,7 @@ setup(
             "monodepth = monodepth_ros.cli.app:main",
             "depth_node = monodepth_ros.nodes.depth_node:main",
             "odometry_node = monodepth_ros.nodes.odometry_node:main",
+            "recorder_node = monodepth_ros.nodes.recorder_node:main",
         ]
     },
     zip_safe=False,

@@ -54,11 +54,16 @@ class RecorderSettings:
 
 @dataclass(frozen=True)
 class RecorderFigures:
-    """What became of the messages; ``trouble`` says why recording has stopped by itself."""
+    """What became of the messages; ``trouble`` says why recording has stopped by itself.
+
+    ``left_out`` were not selected, ``lost`` came faster than the disk could take them.
+    ``megabytes`` are written in all.
+    """
 
     recording: bool
     bag: Path | None
     written: int
+    left_out: int
     lost: int
     megabytes: float
     waiting_megabytes: float
@@ -69,11 +74,22 @@ class BagRecorder:
     """Takes messages from any thread and never makes them wait."""
 
     def __init__(
-        self, settings: RecorderSettings, definition: Callable[[str], str] | None = None
+        self,
+        settings: RecorderSettings,
+        definition: Callable[[str], str] | None = None,
+        selected: Callable[[Recorded], bool] = lambda _: True,
+        stored: Callable[[Recorded], Recorded] = lambda message: message,
     ) -> None:
-        """``definition`` gives that of a type which is not one of the common ones."""
+        """Start the thread; what is given here is called there.
+
+        Args:
+            settings: where, how much, and how often.
+            definition: gives that of a type which is not one of the common ones.
+            selected: whether to record a message; a snapshot holds all of them.
+            stored: what is written of a message.
+        """
         self.settings = settings
-        self._definition = definition
+        self._definition, self._selected, self._stored = definition, selected, stored
         self._changed = threading.Condition()
         self._queue: deque[Recorded] = deque()
         self._ring: deque[Recorded] = deque()
@@ -81,7 +97,7 @@ class BagRecorder:
         self._recording = self._closing = False
         self._writer: BagWriter | None = None
         self._opened = self._flushed = 0.0
-        self._written = self._lost = self._bytes = self._number = 0
+        self._written = self._left_out = self._lost = self._bytes = self._number = 0
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -158,6 +174,7 @@ class BagRecorder:
                 self._recording,
                 None if self._writer is None else self._writer.path,
                 self._written,
+                self._left_out,
                 self._lost,
                 self._bytes / _MEGABYTE,
                 self._waiting / _MEGABYTE,
@@ -185,8 +202,10 @@ class BagRecorder:
                 ends = not self._recording
             try:
                 for message in batch:
-                    self._record(message)
-                    self._taken(message)
+                    chosen = self._selected(message)
+                    if chosen:
+                        self._record(message)
+                    self._taken(message, chosen)
                 self._keep_safe()
                 if ends and self._writer is not None:
                     self._end_bag()
@@ -195,12 +214,12 @@ class BagRecorder:
             with self._changed:
                 self._changed.notify_all()
 
-    def _taken(self, message: Recorded) -> None:
+    def _taken(self, message: Recorded, written: bool) -> None:
         with self._changed:
             self._queue.popleft()
             self._waiting -= len(message.data)
-            self._written += 1
-            self._bytes += len(message.data)
+            self._written += written
+            self._left_out += not written
 
     def _record(self, message: Recorded) -> None:
         if self._writer is not None and self._full(self._writer):
@@ -215,6 +234,8 @@ class BagRecorder:
         self._write(self._writer, message)
 
     def _write(self, writer: BagWriter, message: Recorded) -> None:
+        message = self._stored(message)
+        self._bytes += len(message.data)
         if not writer.knows(message.kind) and self._definition is not None:
             writer.define(message.kind, self._definition(message.kind))
         writer.write(message.topic, message.kind, message.stamp, message.data, message.qos)

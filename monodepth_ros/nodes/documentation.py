@@ -16,6 +16,7 @@ from monodepth_ros.nodes.camera_node import CAMERA_PARAMETERS
 from monodepth_ros.nodes.depth_node import DEPTH_PARAMETERS
 from monodepth_ros.nodes.odometry_node import ODOMETRY_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
 from monodepth_ros.share_directory import share_directory
 
 
@@ -66,6 +67,16 @@ INTERFACES = {
         ),
         (_RELOAD, ("~/reset", "std_srvs/Trigger", "the next image is the new start")),
         (*CAMERA_PARAMETERS, *ODOMETRY_PARAMETERS),
+    ),
+    "recorder_node": Interface(
+        (("those of `topics`", "any", "as their publishers offer them, serialised"),),
+        (("/diagnostics", "diagnostic_msgs/DiagnosticArray", "what is written, lost, refused"),),
+        (
+            ("~/start", "std_srvs/Trigger", "record, to a new bag"),
+            ("~/stop", "std_srvs/Trigger", "end the bag; the answer names it"),
+            ("~/snapshot", "std_srvs/Trigger", "the last `snapshot_seconds` to a bag of their own"),
+        ),
+        RECORDER_PARAMETERS,
     ),
 }
 
@@ -133,7 +144,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _yaml(value: bool | int | float | str) -> str:
+def _yaml(value: bool | int | float | str | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

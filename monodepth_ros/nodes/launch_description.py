@@ -133,3 +133,51 @@ def camera_launch(executables: list[str], *more: object) -> LaunchDescription:
             *more,
         ]
     )
+
+
+def recorder_launch() -> LaunchDescription:
+    """The recorder of a camera and of what its nodes publish; results that nobody asks for are not
+    computed for it.
+    """
+    namespace = LaunchConfiguration("namespace")
+    arguments = {
+        "folder": ("~/monodepth_bags", "where the bags go"),
+        "namespace": ("camera", "namespace of the camera's topics"),
+        "image_raw": ("image_raw", "the camera's image topic"),
+        "camera_info": ("camera_info", "its camera_info topic"),
+        "more": ("odom, scale", "further topics, with commas between them"),
+    }
+
+    def create(context: LaunchContext) -> list[Node]:
+        more = LaunchConfiguration("more").perform(context).split(",")
+        topics = ["image_raw", "camera_info", *(name.strip() for name in more if name.strip())]
+        return [
+            Node(
+                package="monodepth_ros",
+                executable="recorder_node",
+                name="recorder_node",
+                namespace=namespace,
+                parameters=[
+                    LaunchConfiguration("recorder_node_params"),
+                    {
+                        "folder": ParameterValue(LaunchConfiguration("folder"), value_type=str),
+                        "topics": topics,
+                    },
+                ],
+                remappings=[
+                    (name, LaunchConfiguration(name)) for name in ("image_raw", "camera_info")
+                ],
+                output="screen",
+            )
+        ]
+
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=described)
+                for name, (default, described) in arguments.items()
+            ),
+            params_file_argument("recorder_node"),
+            OpaqueFunction(function=create),
+        ]
+    )

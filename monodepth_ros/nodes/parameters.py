@@ -23,10 +23,13 @@ _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One parameter. ``choices`` bounds a string, ``minimum`` and ``maximum`` a number."""
+    """One parameter. ``choices`` bounds a string, ``minimum`` and ``maximum`` a number.
+
+    A default of several strings is that of a list of strings.
+    """
 
     name: str
-    default: bool | int | float | str
+    default: bool | int | float | str | tuple[str, ...]
     description: str
     read_only: bool = True
     choices: tuple[str, ...] = ()
@@ -72,7 +75,8 @@ def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
         )
     for spec in specs:
         try:
-            node.declare_parameter(spec.name, spec.default, spec.descriptor())
+            default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+            node.declare_parameter(spec.name, default, spec.descriptor())
         except Exception as error:  # rclpy has a type of its own for each kind of mistake
             raise UserError(f"parameter {spec.name}: {error}") from None
         spec.check(node.get_parameter(spec.name).value)

@@ -20,13 +20,14 @@ from launch.actions import DeclareLaunchArgument
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image
-from viewer import Viewer
+from viewer import Viewer, of_status
 
 from launch import LaunchContext
+from monodepth_ros.data.bag_file import BagFile
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
-NODES = ("depth_node", "odometry_node")
+NODES = ("depth_node", "odometry_node", "recorder_node")
 LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -127,3 +128,23 @@ def test_a_speed_is_measured_by_odometry_and_followed_by_depth(viewer: Viewer, l
         )
 
     viewer.until(known)
+
+
+def test_a_camera_is_recorded(viewer: Viewer, launch: Any, tmp_path: Path) -> None:
+    parameters = tmp_path / "recorder.yaml"
+    parameters.write_text("/**/recorder_node: {ros__parameters: {spare_megabytes: 0.0}}")
+    process = launch(
+        "record.launch.py",
+        f"folder:={tmp_path / 'bags'}",
+        f"recorder_node_params:={parameters}",
+        "namespace:=front",
+        "image_raw:=colour/image_raw",
+    )
+    camera = viewer.in_namespace("front/colour")
+    viewer.until(lambda: int(of_status(viewer, "messages written") or 0) > 10, play=camera)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert "Traceback" not in output
+    (bag,) = (tmp_path / "bags").iterdir()
+    with BagFile(bag) as opened:
+        assert "/front/colour/image_raw" in opened.topics

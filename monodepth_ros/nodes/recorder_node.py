@@ -1,0 +1,328 @@
+"""Records topics to bags as they are: what a robot sees, to learn from later."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from std_srvs.srv import Trigger
+
+from monodepth_ros.data.bag_recorder import (
+    BagRecorder,
+    Recorded,
+    RecorderFigures,
+    RecorderSettings,
+)
+from monodepth_ros.data.recorded_images import ImageRecoding, StandstillFilter
+from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.message_definition import message_class, message_definition
+from monodepth_ros.nodes.parameters import declare_parameters
+from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
+from monodepth_ros.nodes.spinning import run_node
+
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_LOOK_AGAIN = 0.5  # seconds between two looks for topics that nobody has published yet
+_DEPTH = 30  # messages that may wait for the executor
+
+
+@dataclass
+class _Topic:
+    """A topic that is recorded, once its type is known."""
+
+    kind: str
+    subscription: Any
+    qos: list[Qos]
+
+
+class RecorderNode(LifecycleNode):
+    """Hands serialised messages to the recorder's thread, without a look inside."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("recorder_node", **options)
+        self._recorder: BagRecorder | None = None
+        self._standstill: StandstillFilter | None = None
+        self._topics: dict[str, _Topic] = {}
+        self._refused: dict[str, str] = {}
+        self._unusable = ""
+        self._told = ""
+        declare_parameters(self, RECORDER_PARAMETERS)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(self.value("diagnostics_period"), self._report, clock=steady)
+        self.create_timer(_LOOK_AGAIN, self._look_for_topics, clock=steady)
+        # A group of its own: while a bag is ended or a snapshot written, messages go on coming.
+        group = MutuallyExclusiveCallbackGroup()
+        for name, work in (
+            ("start", self._start),
+            ("stop", self._stop),
+            ("snapshot", self._snapshot),
+        ):
+            answer = partial(self._answer, work)
+            self.create_service(Trigger, f"~/{name}", answer, callback_group=group)
+        self._active = False
+        if self.value("autostart"):
+            self._autostart = self.create_timer(0.0, self._start_by_itself, clock=steady)
+
+    def value(self, name: str) -> Any:
+        """The value of a parameter."""
+        return self.get_parameter(name).value
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start the recorder's thread."""
+        names = list(dict.fromkeys(self.resolve_topic_name(name) for name in self.value("topics")))
+        if not names:
+            return self._cannot("parameter topics: nothing to record")
+        self._standstill = None
+        if self.value("standstill") > 0:
+            images = [name for name in names if name.endswith(("image_raw", "compressed"))]
+            self._standstill = StandstillFilter((images or names)[0], self.value("standstill"))
+        kind = self.value("images")
+        self._recorder = BagRecorder(
+            self._settings(),
+            message_definition,
+            self._standstill or (lambda _: True),
+            (lambda message: message)
+            if kind == "raw"
+            else ImageRecoding(kind, self.value("jpeg_quality")),
+        )
+        self._unusable = ""
+        return _SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen, and record if that is wanted from the beginning."""
+        assert self._recorder is not None
+        if self.value("record"):
+            try:
+                self._recorder.start()
+            except UserError as error:
+                return self._cannot(str(error))
+        self._active, self._unusable = True, ""
+        self._look_for_topics()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End the bag."""
+        self._fall_silent()
+        if self._recorder is not None:
+            self._recorder.stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End the bag and the thread."""
+        self._fall_silent()
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleaning up."""
+        return self.on_cleanup(state)
+
+    def destroy_node(self) -> None:
+        """End the bag before the process ends."""
+        self._fall_silent()
+        if self._recorder is not None:
+            self._recorder.close()
+        super().destroy_node()
+
+    def _settings(self) -> RecorderSettings:
+        numbers = (
+            "chunk_seconds", "split_seconds", "split_megabytes", "budget_megabytes",
+            "spare_megabytes", "snapshot_seconds", "snapshot_megabytes", "queue_megabytes",
+        )  # fmt: skip
+        return RecorderSettings(
+            Path(self.value("folder")).expanduser(),
+            self.value("prefix"),
+            remove_oldest=self.value("remove_oldest"),
+            **{name: self.value(name) for name in numbers},
+        )
+
+    def _start_by_itself(self) -> None:
+        self.destroy_timer(self._autostart)
+        if self.trigger_configure() == _SUCCESS:
+            self.trigger_activate()
+
+    def _cannot(self, reason: str) -> TransitionCallbackReturn:
+        self._unusable = reason
+        self.get_logger().error(reason)
+        return _FAILURE
+
+    def _fall_silent(self) -> None:
+        self._active = False
+        for topic in self._topics.values():
+            self.destroy_subscription(topic.subscription)
+        self._topics = {}
+
+    def _look_for_topics(self) -> None:
+        """Subscribe to what has a publisher by now, as its publishers offer it."""
+        if not self._active:
+            return
+        for wanted in self.value("topics"):
+            name = self.resolve_topic_name(wanted)
+            if name in self._topics:
+                continue
+            offers = self.get_publishers_info_by_topic(name)
+            kinds = {offer.topic_type for offer in offers}
+            if len(kinds) > 1:
+                self._refuse(name, f"has several types: {', '.join(sorted(kinds))}")
+            elif kinds:
+                self._subscribe(name, kinds.pop(), offers)
+
+    def _subscribe(self, name: str, kind: str, offers: list[TopicEndpointInfo]) -> None:
+        try:
+            message = message_class(kind)
+        except (ImportError, AttributeError, ValueError) as error:
+            self._refuse(name, f"its type {kind} is not installed here: {error}")
+            return
+        self._refused.pop(name, None)
+        reliable = all(o.qos_profile.reliability == ReliabilityPolicy.RELIABLE for o in offers)
+        latched = all(o.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers)
+        profile = QoSProfile(
+            depth=_DEPTH,
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        )
+        take = partial(self._take, name)
+        subscription = self.create_subscription(message, name, take, profile, raw=True)
+        self._topics[name] = _Topic(kind, subscription, [_recorded_qos(offer) for offer in offers])
+        self.get_logger().info(f"records {name} ({kind})")
+
+    def _refuse(self, name: str, reason: str) -> None:
+        if self._refused.get(name) != reason:
+            self._refused[name] = reason
+            self.get_logger().error(f"{name} cannot be recorded: {reason}")
+
+    def _take(self, name: str, data: bytes) -> None:
+        topic = self._topics.get(name)
+        if topic is not None and self._recorder is not None:
+            stamp = self.get_clock().now().nanoseconds
+            self._recorder.offer(Recorded(name, topic.kind, stamp, data, topic.qos))
+
+    def _start(self) -> str:
+        self._active_recorder().start()
+        return "recording"
+
+    def _stop(self) -> str:
+        bag = self._active_recorder().stop()
+        return "nothing was being recorded" if bag is None else f"recorded {bag}"
+
+    def _snapshot(self) -> str:
+        return f"recorded {self._active_recorder().snapshot()}"
+
+    def _active_recorder(self) -> BagRecorder:
+        if self._recorder is None or not self._active:
+            raise UserError("the node is not active")
+        return self._recorder
+
+    async def _answer(
+        self, work: Any, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Work in a thread, since ending a bag waits for the disk, and say what came of it."""
+        done: Any = Future(executor=self.executor)
+
+        def run() -> None:
+            try:
+                done.set_result((True, work()))
+            except Exception as error:  # whatever it is, the caller waits for an answer
+                known = isinstance(error, UserError)
+                done.set_result(
+                    (False, str(error) if known else f"{type(error).__name__}: {error}")
+                )
+
+        threading.Thread(target=run, name="recorder service", daemon=True).start()
+        response.success, response.message = await done
+        return response
+
+    def _report(self) -> None:
+        figures = None if self._recorder is None else self._recorder.figures()
+        if figures is not None and figures.trouble != self._told:
+            self._told = figures.trouble
+            if figures.trouble:
+                self.get_logger().error(f"recording has stopped: {figures.trouble}")
+        name = self.get_fully_qualified_name().lstrip("/")
+        level, message = self._verdict(figures)
+        status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=name)
+        status.values = [KeyValue(key=k, value=v) for k, v in self._facts(figures).items()]
+        stamp: Time = self.get_clock().now().to_msg()
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = stamp
+        self._diagnostics.publish(array)
+
+    def _verdict(self, figures: RecorderFigures | None) -> tuple[bytes, str]:
+        if self._unusable:
+            return DiagnosticStatus.ERROR, self._unusable
+        if figures is None or not self._active:
+            return DiagnosticStatus.OK, "not active"
+        if figures.trouble:
+            return DiagnosticStatus.ERROR, f"recording has stopped: {figures.trouble}"
+        if self._refused:
+            name, reason = next(iter(self._refused.items()))
+            return DiagnosticStatus.ERROR, f"{name} cannot be recorded: {reason}"
+        if figures.lost:
+            return DiagnosticStatus.WARN, f"{figures.lost} messages lost: the disk is too slow"
+        names = [self.resolve_topic_name(topic) for topic in self.value("topics")]
+        missing = [name for name in names if name not in self._topics]
+        if missing:
+            return DiagnosticStatus.WARN, f"nobody publishes {', '.join(missing)}"
+        return DiagnosticStatus.OK, "recording" if figures.recording else "not recording"
+
+    def _facts(self, figures: RecorderFigures | None) -> dict[str, str]:
+        if figures is None:
+            return {}
+        return {
+            "recording": str(figures.recording).lower(),
+            "bag": "none" if figures.bag is None else str(figures.bag),
+            "messages written": str(figures.written),
+            "messages left out at standstill": str(figures.left_out),
+            "messages lost": str(figures.lost),
+            "written (MB)": f"{figures.megabytes:.1f}",
+            "waiting for the disk (MB)": f"{figures.waiting_megabytes:.1f}",
+            "topics": ", ".join(sorted(self._topics)) or "none yet",
+        }
+
+
+def _recorded_qos(offer: TopicEndpointInfo) -> Qos:
+    """What a publisher offers, as bags note it."""
+    profile = offer.qos_profile
+    return Qos(
+        QosHistory(int(profile.history)) if int(profile.history) in (1, 2) else QosHistory.UNKNOWN,
+        int(profile.depth),
+        QosReliability(int(profile.reliability)),
+        QosDurability(int(profile.durability)),
+        _seconds(profile.deadline),
+        _seconds(profile.lifespan),
+        QosLiveliness(int(profile.liveliness)),
+        _seconds(profile.liveliness_lease_duration),
+        bool(profile.avoid_ros_namespace_conventions),
+    )
+
+
+def _seconds(duration: Any) -> QosTime:
+    seconds, nanoseconds = divmod(duration.nanoseconds, 1_000_000_000)
+    return QosTime(int(seconds), int(nanoseconds))
+
+
+def main() -> None:
+    """Entry point of the ``recorder_node`` executable."""
+    sys.exit(run_node(RecorderNode))

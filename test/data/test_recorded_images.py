@@ -1,0 +1,68 @@
+"""Images stored smaller, and left out at standstill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bag_messages import TYPES, depth_image, image, odometry, picture, stamp_of
+
+from monodepth_ros.data.bag_recorder import Recorded
+from monodepth_ros.data.image_message import decode_compressed
+from monodepth_ros.data.recorded_images import COMPRESSED, ImageRecoding, StandstillFilter
+
+
+def recorded(topic: str, message: object, stamp: int) -> Recorded:
+    kind = message.__msgtype__  # type: ignore[attr-defined]
+    return Recorded(topic, kind, stamp, bytes(TYPES.serialize_cdr(message, kind)))
+
+
+def frame(number: int, shown: int) -> Recorded:
+    return recorded("/image_raw", image(stamp_of(number), picture(shown)), stamp_of(number))
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("png", 0), ("jpeg", 12)])
+def test_camera_images_are_compressed_and_depth_is_not(kind: str, tolerance: int) -> None:
+    recode = ImageRecoding(kind, 95)  # type: ignore[arg-type]
+    stored = recode(frame(3, 3))
+    assert (stored.topic, stored.kind) == ("/image_raw/compressed", COMPRESSED)
+    content = TYPES.deserialize_cdr(stored.data, COMPRESSED)
+    difference = decode_compressed(content).astype(int) - picture(3)
+    assert np.abs(difference).mean() <= tolerance
+    assert content.header.frame_id == "camera_optical"
+    depth = recorded("/depth", depth_image(0, 2.0), 0)
+    odom = recorded("/odom", odometry(0, 0.0, 0.0), 0)
+    assert recode(depth) == depth and recode(odom) == odom
+
+
+def test_what_cannot_be_decoded_is_stored_as_it_came() -> None:
+    strange = image(0, picture(0))
+    strange.encoding = "16SC4"
+    message = recorded("/image_raw", strange, 0)
+    assert ImageRecoding("jpeg")(message) == message
+
+
+def test_standing_still_leaves_out_images_and_what_belongs_to_them() -> None:
+    moving = StandstillFilter("/image_raw", shift=0.5, at_least=1.0)
+    shown = [0, 1, 2, 2, 2, 2, 3] + [3] * 12
+    kept = []
+    for number, picture_number in enumerate(shown):
+        kept.append(moving(frame(number, picture_number)))
+        depth = recorded("/depth", depth_image(stamp_of(number), 1.0), stamp_of(number))
+        assert moving(depth) == kept[-1]
+        assert moving(recorded("/odom", odometry(stamp_of(number), 0.0, 0.0), stamp_of(number)))
+    assert kept[:7] == [True, True, True, False, False, False, True]
+    assert sum(kept[7:]) == 1  # one a second at 10 Hz, all the same
+    assert moving.left_out == 2 * kept.count(False)
+
+
+def test_another_exposure_is_no_motion() -> None:
+    moving = StandstillFilter("/image_raw", shift=0.5, at_least=100.0)
+    assert moving(frame(0, 5))
+    darker = image(stamp_of(1), (picture(5) * 0.7).astype(np.uint8))
+    assert not moving(recorded("/image_raw", darker, stamp_of(1)))
+
+
+def test_an_image_that_cannot_be_decoded_is_recorded() -> None:
+    strange = image(0, picture(0))
+    strange.encoding = "16SC4"
+    assert StandstillFilter("/image_raw", 0.5)(recorded("/image_raw", strange, 0))
