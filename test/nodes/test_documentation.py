@@ -28,10 +28,12 @@ def test_parameter_files_are_those_of_today(node: str) -> None:
     text = (ROOT / "config" / f"{node}.yaml").read_text()
     assert text == parameter_file(node), "run python -m monodepth_ros.nodes.documentation"
     values = yaml.safe_load(text)[f"/**/{node}"]["ros__parameters"]
-    assert values == {spec.name: spec.default for spec in INTERFACES[node].parameters}
-    assert all(
-        type(values[spec.name]) is type(spec.default) for spec in INTERFACES[node].parameters
-    )
+    defaults = {
+        spec.name: list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        for spec in INTERFACES[node].parameters
+    }
+    assert values == defaults
+    assert all(type(values[name]) is type(default) for name, default in defaults.items())
 
 
 @pytest.mark.parametrize("node", INTERFACES)
@@ -40,7 +42,9 @@ def test_a_node_reads_its_parameter_file_in_every_namespace(
     viewer: Viewer, start_node: Any, tmp_path: Path, node: str, namespace: str
 ) -> None:
     file = tmp_path / "changed.yaml"
-    file.write_text(parameter_file(node).replace("model: demo", "model: other_model"))
+    text = parameter_file(node).replace("model: demo", "model: other_model")
+    text = text.replace("[image_raw, camera_info]", "[other_model]")
+    file.write_text(text.replace("~/monodepth_bags", str(tmp_path / "bags")))
     start_node(node, arguments=["--params-file", str(file), "-r", f"__ns:={namespace}"])
     name = f"{namespace}/{node}".lstrip("/")
     viewer.until(lambda: "other_model" in viewer.said() and viewer.status.name == name)
@@ -48,9 +52,12 @@ def test_a_node_reads_its_parameter_file_in_every_namespace(
 
 @pytest.mark.parametrize("node", INTERFACES)
 def test_topics_and_services_are_those_of_the_tables(
-    viewer: Viewer, start_node: Any, node: str
+    viewer: Viewer, start_node: Any, tmp_path: Path, node: str
 ) -> None:
-    start_node(node, "device:=cpu", "scale_source:=speed")
+    if node == "recorder_node":
+        start_node(node, f"folder:={tmp_path}")
+    else:
+        start_node(node, "device:=cpu", "scale_source:=speed")
     expected = {
         topic.replace("~", node).lstrip("/")
         for topic, *_ in INTERFACES[node].publishes
