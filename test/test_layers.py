@@ -56,7 +56,7 @@ ONLY_IN = {
     "std_srvs": {"nodes"},
     "diagnostic_msgs": {"nodes"},
     "mitsuba": {"data"},
-    "rerun": {"nodes"},
+    "rerun": {"data"},
     "drjit": {"data"},
     "torchvision": set(),  # does not load beside the CPU build of torch
 }

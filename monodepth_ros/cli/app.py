@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("monodepth_ros.cli.demo", "demo", "See depth with nothing prepared."),
     "predict": ("monodepth_ros.cli.predict", "predict", "Depth of images and videos."),
     "synth": ("monodepth_ros.cli.synth", "synth", "Render a synthetic sequence with its truth."),
+    "replay": ("monodepth_ros.cli.replay", "replay", "Run over a bag, repeatably, and report."),
     "extract": ("monodepth_ros.cli.extract", "extract", "Bags to sequence folders."),
     "train": ("monodepth_ros.cli.train", "train", "Train by a recipe."),
     "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Measure depth, odometry or scale."),

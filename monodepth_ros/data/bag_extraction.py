@@ -126,13 +126,12 @@ class BagExtraction:
     def extract(self, topic: str, folder: Path) -> Iterator[ExtractedSequence]:
         """Write one camera's frames; yields after every image message, for a progress bar."""
         done = ExtractedSequence(topic, folder)
-        if self.truth.topic is not None:
-            self.truth.check(self.frame_ids.get(topic, ""))
+        self.check_poses(topic)
         writer: SequenceWriter | None = None
         try:
-            for rgb, stamp, depth in self._frames(topic, done):
+            for rgb, stamp, depth in self.frames(topic, done.left_out):
                 if rgb is not None:
-                    camera = self._camera(topic, rgb)
+                    camera = self.camera(topic, rgb)
                     if writer is None:
                         writer = self._writer(topic, folder, camera)
                         found = len(writer)
@@ -157,8 +156,16 @@ class BagExtraction:
     ) -> None:
         if depth is not None and depth.shape != rgb.shape[:2]:
             depth = resize_nearest(depth, (rgb.shape[0], rgb.shape[1])).astype(np.float32)
-        pose = self.truth.pose(self.frame_ids[topic], stamp)
+        pose = self.pose(topic, stamp)
         writer.add(rgb, depth=depth, pose=pose, stamp_ns=stamp, speed=self.truth.speed(stamp))
+
+    def check_poses(self, topic: str) -> None:
+        """UserError where true poses are asked for and this camera can have none."""
+        self.truth.check(self.frame_ids.get(topic, ""))
+
+    def pose(self, topic: str, stamp: int) -> NDArray[np.float64] | None:
+        """``T_world_camera`` of the optical frame, where the bag says it."""
+        return self.truth.pose(self.frame_ids[topic], stamp)
 
     def _writer(self, topic: str, folder: Path, camera: PinholeCamera) -> SequenceWriter:
         return SequenceWriter(
@@ -177,7 +184,7 @@ class BagExtraction:
         steps = steps[steps > 0]
         return round(1e9 / float(np.median(steps)), 3) if steps.size else 1.0
 
-    def _camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+    def camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
         """Of the first image of this size; the same for all that follow."""
         if topic not in self._cameras:
             self._cameras[topic] = self._found_camera(topic, rgb)
@@ -201,19 +208,22 @@ class BagExtraction:
             )
         return camera_from_info(self.infos[name], height, width)
 
-    def _frames(
-        self, topic: str, done: ExtractedSequence
+    def frames(
+        self, topic: str, left_out: Counter[str]
     ) -> Iterator[tuple[NDArray[np.uint8] | None, int, NDArray[np.float32] | None]]:
-        """Every image message once; those that are not taken as None."""
+        """Every image message once, with its stamp and its depth; None for what is not taken.
+
+        ``left_out`` counts why. Depth in metres, of whatever size its images have.
+        """
         last: NDArray[np.uint8] | None = None
         newest: int | None = None
         for number, (message, near) in enumerate(self._with_depth(topic)):
             rgb, depth = None, None
             stamp = nanoseconds(message.content.header.stamp) or message.stamp
             if number % self.request.every:
-                done.left_out["between every n-th image"] += 1
+                left_out["between every n-th image"] += 1
             elif newest is not None and stamp <= newest:
-                done.left_out["late or repeated stamps"] += 1
+                left_out["late or repeated stamps"] += 1
             else:
                 newest = stamp
                 try:
@@ -221,13 +231,13 @@ class BagExtraction:
                     depth = None if near is None else self._decoded_depth(near)
                 except UserError as error:
                     rgb = None
-                    done.left_out[str(error)] += 1
+                    left_out[str(error)] += 1
             if rgb is not None and self.request.motion > 0:
                 small = _outline(rgb)
                 if last is None or _moved(last, small) >= self.request.motion:
                     last = small
                 else:
-                    done.left_out["without motion"] += 1
+                    left_out["without motion"] += 1
                     rgb = None
             yield rgb, stamp, depth
 

@@ -92,7 +92,8 @@ def decode_image(message: Any) -> NDArray[np.uint8]:
     pixels = _stored(message, encoding.dtype, encoding.channels)
     if encoding.dtype == "u2":
         pixels = (pixels >> 8).astype(np.uint8)
-    return np.ascontiguousarray(encoding.to_rgb(pixels))
+    # Of its own where the message's memory is read-only, as a bag's is: networks take no other.
+    return np.require(encoding.to_rgb(pixels), np.uint8, ("C", "W"))
 
 
 def decode_compressed(message: Any) -> NDArray[np.uint8]:

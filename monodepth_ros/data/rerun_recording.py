@@ -1,4 +1,4 @@
-"""A recording for the Rerun viewer: `rerun demo.rrd`."""
+"""A recording for the Rerun viewer: `rerun FILE.rrd`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,232 @@
+"""`monodepth replay`: what the nodes would have said of a bag, repeatable, and how true it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest
+from monodepth_ros.data.bag_file import BagFile, is_bag
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.recorded_frames import RecordedFrame, frames_of_bag, frames_of_sequence
+from monodepth_ros.data.rerun_recording import RerunRecording, rerun_is_installed
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.replay_record import ReplayRecord
+from monodepth_ros.evaluation.replay_report import write_comparison, write_replay_report
+
+if TYPE_CHECKING:
+    from monodepth_ros.inference.depth_estimator import DepthEstimator
+
+_PICTURES = 6
+
+
+def replay(
+    sources: Annotated[
+        list[str], typer.Argument(help="A bag or a recording; with --compare, folders of replays.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the report, new or empty.")],
+    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    refine: Annotated[bool, typer.Option("--refine", help="Align each motion to depth.")] = False,
+    images: Annotated[str | None, typer.Option(help="Image topic; the first by default.")] = None,
+    camera_info: Annotated[str | None, typer.Option(help="Its camera_info topic.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="Or a calibration file of ROS.")] = None,
+    depth: Annotated[str | None, typer.Option(help="Topic of true depth.")] = None,
+    poses: Annotated[
+        str | None, typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF.")
+    ] = None,
+    frame: Annotated[str | None, typer.Option(help="Of poses by TF: the fixed frame.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show finished replays side by side.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Run depth and odometry over a bag without ROS, and report: report.html in --out.
+
+    The same computation as the nodes', image for image and as fast as it goes; two runs give the
+    same results to the byte, but for replay.rrd and the files that begin with timing. Where the bag
+    holds true depth or poses, name their topics: depth is measured median-scaled, odometry after
+    alignment.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise UserError(f"--out {out}: not empty; name a new folder")
+    if compare:
+        if len(sources) < 2:
+            raise UserError("--compare needs the folders of at least two replays")
+        out.mkdir(parents=True, exist_ok=True)
+        compared = write_comparison(out, [Path(source) for source in sources])
+        if as_json:
+            print(json.dumps(compared, indent=1))
+        for name, figures in compared.items() if not as_json else ():
+            typer.echo(name)
+            _show(figures, as_json)
+        return
+    if len(sources) > 1:
+        raise UserError("one bag at a time; --compare shows finished replays side by side")
+    from monodepth_ros.data.calibration_file import read_calibration
+
+    request = ExtractionRequest(
+        images=None if images is None else (images,),
+        camera_info=camera_info,
+        camera=None if camera is None else read_calibration(camera),
+        depth=depth,
+        poses=poses,
+        frame=frame,
+        every=every,
+    )
+    with ExitStack() as opened:
+        record = ReplayRecord()
+        source = _Source(sources[0], request, record.left_out, opened)
+        run = _Run(model, device, refine, out, record)
+        with Progress(console=Console(stderr=True), disable=as_json) as progress:
+            task = progress.add_task("replay", total=source.total)
+            for recorded in source.frames:
+                if recorded is not None:
+                    run.take(recorded)
+                progress.advance(task)
+        record.problems += source.problems
+    if not record.frames:
+        raise UserError(f"{sources[0]}: no frame could be replayed: {dict(record.left_out)}")
+    _show(run.finish(sources[0], source.description), as_json)
+
+
+class _Source:
+    """The frames of a bag or of a recording."""
+
+    def __init__(
+        self, path: str, request: ExtractionRequest, left_out: Counter[str], opened: ExitStack
+    ) -> None:
+        self.problems: list[str] = []
+        self.frames: Iterator[RecordedFrame | None]
+        if not Path(path).exists() or not is_bag(Path(path)):
+            sequence = open_sequence(path)[0]
+            self.total = len(range(0, len(sequence), request.every))
+            self.description = sequence.name
+            self.frames = frames_of_sequence(sequence, left_out, request.every)
+            return
+        bag = opened.enter_context(BagFile(path))
+        extraction = BagExtraction(bag, request)
+        topic = extraction.images[0]
+        extraction.check_poses(topic)
+        self.problems = bag.problems
+        self.total, self.description = len(extraction.stamps.get(topic, ())), topic
+        self.frames = frames_of_bag(extraction, topic, left_out)
+
+
+class _Run:
+    """A model on frame after frame, and what is kept of each."""
+
+    def __init__(
+        self, model: str, device: str, refine: bool, out: Path, record: ReplayRecord
+    ) -> None:
+        from monodepth_ros.inference.camera_tracker import CameraTracker
+        from monodepth_ros.inference.depth_estimator import DepthEstimator
+        from monodepth_ros.inference.motion_estimator import MotionEstimator
+
+        motion = MotionEstimator(model, device, refine=refine)
+        self.depth: DepthEstimator = DepthEstimator(motion.engine, output_size="network")
+        self.tracker = CameraTracker(motion)
+        self.out, self.record = out, record
+        self.milliseconds: list[float] = []
+        self._kept: list[tuple[int, NDArray[np.uint8]]] = []
+        self._every = 1  # of the frames whose picture is kept; doubled as they become many
+        out.mkdir(parents=True, exist_ok=True)
+        self._rerun = RerunRecording(out / "replay.rrd") if rerun_is_installed() else None
+
+    def take(self, frame: RecordedFrame) -> None:
+        """One frame, as both nodes take it."""
+        began = time.perf_counter()
+        seen = self.depth.estimate(frame.rgb, frame.camera)
+        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp)
+        self.milliseconds.append(1000 * (time.perf_counter() - began))
+        pose = None if tracked is None else tracked.T_world_camera
+        event = "none" if tracked is None else tracked.event
+        number = len(self.record.frames)
+        self.record.add(frame.stamp, seen.depth, frame.depth, pose, event, frame.pose)
+        if number % self._every == 0:
+            ratio = self.record.frames[-1].ratio
+            self._keep(number, _panels(frame, seen.depth, seen.disparity, ratio))
+        if self._rerun is not None:
+            seconds = (frame.stamp - self.record.frames[0].stamp) / 1e9
+            if pose is not None:
+                self._rerun.add_pose(seconds, pose)
+            if seen.camera is not None:
+                self._rerun.add_depth(seconds, frame.rgb, seen.depth, seen.camera)
+
+    def finish(self, source: str, what: str) -> dict[str, float]:
+        """Write the report; the figures."""
+        if self._rerun is not None:
+            self._rerun.close()
+        pictures = []
+        for number, picture in self._kept:
+            pictures.append(f"frame_{number:06d}.png")
+            _write_picture(self.out / pictures[-1], picture)
+        engine = self.depth.engine
+        facts = {
+            "source": Path(source).name,
+            "camera": what,
+            "model": engine.card.name,
+            "weights": next(iter(engine.card.files.values()), "")[:12],
+            "device": str(engine.device),
+        }
+        title = f"{Path(source).name} by {engine.card.name}"
+        times = np.array(self.milliseconds)
+        return write_replay_report(self.out, title, facts, self.record, pictures, times)
+
+    def _keep(self, number: int, picture: NDArray[np.uint8]) -> None:
+        """Evenly spread over a recording whose length is not known yet."""
+        self._kept.append((number, picture))
+        if len(self._kept) > 2 * _PICTURES:
+            self._every *= 2
+            self._kept = [kept for kept in self._kept if kept[0] % self._every == 0]
+
+
+def _panels(
+    frame: RecordedFrame, depth: NDArray[np.float32], disparity: NDArray[np.float32], ratio: float
+) -> NDArray[np.uint8]:
+    """Image, disparity, and with truth that and the error, all of the network's size."""
+    import cv2
+
+    from monodepth_ros.inference.preview import colourise
+
+    height, width = depth.shape
+    image = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA)
+    parts = [image, colourise(disparity)]
+    if frame.depth is not None and np.isfinite(ratio):
+        truth = cv2.resize(frame.depth, (width, height), interpolation=cv2.INTER_NEAREST)
+        known = np.isfinite(truth) & (truth > 0)
+        parts.append(colourise(np.where(known, 1 / np.where(known, truth, 1), np.nan)))
+        error = np.abs(ratio * depth - truth) / np.where(known, truth, 1) / 0.5
+        bytes_ = (255 * np.nan_to_num(error).clip(0, 1)).astype(np.uint8)
+        coloured = cv2.applyColorMap(bytes_, cv2.COLORMAP_JET)[:, :, ::-1]
+        parts.append(np.where(known[..., None], coloured, 0).astype(np.uint8))
+    return np.concatenate(parts, axis=1)
+
+
+def _write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    from monodepth_ros.atomic_file import atomic_path
+
+    with atomic_path(path) as temporary:
+        Image.fromarray(rgb).save(temporary, format="PNG")
+
+
+def _show(figures: dict[str, float], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures, indent=1))
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name:30s} {value:.4g}")

@@ -1,0 +1,169 @@
+"""What a replay finds out, frame by frame, and the figures that follow from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.alignment import Similarity, align
+from monodepth_ros.evaluation.depth_metrics import (
+    mean_metrics,
+    median_ratio,
+    median_scaled_metrics,
+    valid_pixels,
+)
+from monodepth_ros.evaluation.odometry_metrics import (
+    absolute_trajectory_error,
+    relative_pose_errors,
+)
+from monodepth_ros.evaluation.scale_consistency import (
+    pose_depth_log_ratio,
+    pose_scales,
+    sequence_scale_std,
+)
+
+DEPTH_RANGE = (1e-3, 80.0)  # metres of truth that count, as of the protocol `plain`
+_NO_METRICS: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class ReplayedFrame:
+    """One frame: its metrics against true depth where there is some, and where the camera is.
+
+    ``ratio`` is the median of truth over that of the prediction. ``pose`` and ``true_pose`` are
+    ``T_world_camera``, None where unknown. ``event`` is the tracker's.
+    """
+
+    stamp: int
+    metrics: dict[str, float]
+    ratio: float
+    event: str
+    pose: NDArray[np.float64] | None
+    true_pose: NDArray[np.float64] | None
+
+
+@dataclass
+class ReplayRecord:
+    """All frames in their order, where depth errs in the image, and what was left out."""
+
+    frames: list[ReplayedFrame] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    _error_sum: NDArray[np.float64] | None = None
+    _error_count: NDArray[np.int64] | None = None
+
+    def add(
+        self,
+        stamp: int,
+        depth: NDArray[np.float32],
+        truth: NDArray[np.float32] | None,
+        pose: NDArray[np.float64] | None,
+        event: str,
+        true_pose: NDArray[np.float64] | None,
+    ) -> None:
+        """A frame; ``depth`` HxW of the network's size, ``truth`` HxW of any."""
+        metrics, ratio = _NO_METRICS, np.nan
+        if truth is not None:
+            height, width = truth.shape
+            disparity = cv2.resize(np.reciprocal(depth), (width, height))
+            prediction = 1 / np.asarray(disparity)
+            found = median_scaled_metrics(prediction, truth, *DEPTH_RANGE)
+            valid = valid_pixels(prediction, truth, *DEPTH_RANGE)
+            if found is not None:
+                metrics = dict(found)
+                ratio = median_ratio(prediction[valid], truth[valid])
+                self._add_errors(depth, truth, ratio)
+        self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose))
+
+    def figures(self) -> dict[str, float]:
+        """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
+        figures: dict[str, float] = {"frames": float(len(self.frames))}
+        measured = [frame.metrics for frame in self.frames if frame.metrics]
+        if measured:
+            figures |= mean_metrics(measured)
+            ratios = self.series("ratio")
+            figures["depth_seq_scale_std"] = sequence_scale_std(
+                {"bag": ratios[np.isfinite(ratios)]}
+            )
+        estimate, truth, alignment = self.aligned()
+        if alignment is not None:
+            scaled = alignment.apply_to_poses(estimate)
+            rpe_m, rpe_rad = (errors.mean() for errors in relative_pose_errors(scaled, truth))
+            figures |= {
+                "ate_m": absolute_trajectory_error(scaled, truth),
+                "rpe_m": float(rpe_m),
+                "rpe_deg": float(np.degrees(rpe_rad)),
+                "scale": float(alignment.scale),
+                "length_m": float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()),
+            }
+        if measured and len(estimate) > 1:
+            median, std = pose_depth_log_ratio(*self.scales())
+            if np.isfinite(median):
+                figures |= {"pose_depth_log_ratio_median": median, "pose_depth_log_ratio_std": std}
+        return figures
+
+    def series(self, name: str) -> NDArray[np.float64]:
+        """A value of each frame, NaN where there is none: ``ratio`` or a metric's name."""
+        if name == "ratio":
+            return np.array([frame.ratio for frame in self.frames])
+        return np.array([frame.metrics.get(name, np.nan) for frame in self.frames])
+
+    def seconds(self) -> NDArray[np.float64]:
+        """Of each frame, since the first."""
+        stamps = np.array([frame.stamp for frame in self.frames], np.int64)
+        return (stamps - stamps[:1]) / 1e9
+
+    def scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Truth over estimate of the length of each step, and of depth in the frame before it."""
+        known = self._known()
+        estimate = np.array([frame.pose for frame in known]).reshape(-1, 4, 4)
+        truth = np.array([frame.true_pose for frame in known]).reshape(-1, 4, 4)
+        length = np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1)
+        least = 0.3 * float(np.median(length)) if len(length) else 0.0  # mostly noise below
+        return (
+            pose_scales(estimate, truth, max(least, 1e-3)),
+            np.array([frame.ratio for frame in known[:-1]]),
+        )
+
+    def aligned(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Similarity | None]:
+        """Poses (N, 4, 4) of the frames that have both, and what aligns them with 7 DoF."""
+        known = self._known()
+        estimate = np.array([frame.pose for frame in known]).reshape(-1, 4, 4)
+        truth = np.array([frame.true_pose for frame in known]).reshape(-1, 4, 4)
+        if len(known) < 5:
+            return estimate, truth, None
+        try:
+            return estimate, truth, align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
+        except UserError:
+            return estimate, truth, None  # nothing has moved
+
+    def error_map(self) -> NDArray[np.float64] | None:
+        """Mean relative error of depth at each pixel of the network's image, NaN where unknown."""
+        if self._error_sum is None or self._error_count is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            return np.where(self._error_count > 0, self._error_sum / self._error_count, np.nan)
+
+    def _known(self) -> list[ReplayedFrame]:
+        return [f for f in self.frames if f.pose is not None and f.true_pose is not None]
+
+    def _add_errors(
+        self, depth: NDArray[np.float32], truth: NDArray[np.float32], ratio: float
+    ) -> None:
+        height, width = depth.shape
+        small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST)
+        known = np.isfinite(small) & (small > DEPTH_RANGE[0]) & (small < DEPTH_RANGE[1])
+        known &= np.isfinite(depth)
+        if self._error_sum is None or self._error_count is None:
+            self._error_sum = np.zeros(depth.shape)
+            self._error_count = np.zeros(depth.shape, np.int64)
+        error = np.abs(ratio * depth - small) / np.where(known, small, 1.0)
+        self._error_sum += np.where(known, error, 0.0)
+        self._error_count += known

@@ -1,0 +1,232 @@
+"""The folder that a replay leaves: figures, tables, a trajectory, plots, and a page of all of it.
+
+Nothing here depends on when or how fast it was made, but for the files that begin with `timing`.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.replay_record import ReplayRecord
+from monodepth_ros.evaluation.report_files import save_figure, to_json, write_csv, write_text
+from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
+
+METRICS, FRAMES = "metrics.json", "frames.csv"
+_STYLE = (
+    "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:right}"
+    "td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f2f2f2}"
+    "img{max-width:100%}"
+)
+# What each figure is, in the order of the page.
+_MEANINGS = {
+    "frames": "frames replayed",
+    "abs_rel": "mean relative error of depth, median-scaled",
+    "rmse": "root mean square error of depth, m",
+    "a1": "share of pixels within 25 %",
+    "depth_seq_scale_std": "spread of depth's scale over the bag, relative",
+    "ate_m": "trajectory error after 7-DoF alignment, m",
+    "length_m": "length of the true way, m",
+    "rpe_m": "error of a step, m",
+    "rpe_deg": "error of a turn, degrees",
+    "scale": "metres per unit of odometry",
+    "pose_depth_log_ratio_median": "|log| of odometry's scale over depth's, median",
+}
+
+
+def write_replay_report(
+    folder: Path,
+    title: str,
+    facts: Mapping[str, str],
+    record: ReplayRecord,
+    pictures: Sequence[str],
+    milliseconds: NDArray[np.float64],
+) -> dict[str, float]:
+    """Write all files; the figures.
+
+    ``facts`` say what was replayed by what; ``pictures`` are files in the folder already;
+    ``milliseconds`` of computing, a value for each frame.
+    """
+    figures = record.figures()
+    write_text(folder / METRICS, to_json(figures) + "\n")
+    _write_frames(folder / FRAMES, record)
+    _write_trajectory(folder / "odometry.tum", record)
+    plots = {**_plots(folder, record), "timing.png": "time to compute a frame"}
+    _over_time(folder / "timing.png", record, {"computing": milliseconds}, "ms")
+    median, p95 = np.percentile(milliseconds, (50, 95)) if len(milliseconds) else (np.nan, np.nan)
+    timing = {"median_ms": float(median), "p95_ms": float(p95)}
+    write_text(folder / "timing.json", to_json(timing) + "\n")
+    rows = [(name, figures[name], _MEANINGS[name]) for name in _MEANINGS if name in figures]
+    left_out = [f"{count} left out: {reason}" for reason, count in sorted(record.left_out.items())]
+    body = [
+        _table(("", ""), facts.items()),
+        _table(("figure", "value", ""), ((n, f"{v:.4g}", meaning) for n, v, meaning in rows)),
+        "".join(f"<p>{html.escape(line)}</p>" for line in (*left_out, *record.problems)),
+        *(_image(file, caption) for file, caption in plots.items()),
+        *(_image(file, "image, depth, true depth, error (red: 50 %)") for file in pictures),
+    ]
+    write_text(folder / "report.html", _page(title, body))
+    return figures
+
+
+def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[str, float]]:
+    """A page with the figures and plots of several replays of the same frames beside each other.
+
+    UserError for a folder that is no replay, or one of other frames.
+    """
+    figures: dict[str, dict[str, float]] = {}
+    series: dict[str, NDArray[np.float64]] = {}
+    stamps: list[str] | None = None
+    for replay in replays:
+        name = replay.name if replay.name not in figures else str(replay)
+        figures[name], seconds, errors, own = _read_replay(replay)
+        if stamps is not None and own != stamps:
+            raise UserError(f"{replay}: not a replay of the same frames as {replays[0]}")
+        stamps, series[name] = own, errors
+    _lines(folder / "compared_error.png", seconds, series, "abs_rel")
+    known = [name for name in _MEANINGS if any(name in found for found in figures.values())]
+    rows = [
+        (name, *(f"{found[name]:.4g}" if name in found else "" for found in figures.values()))
+        for name in known
+    ]
+    body = [_table(("figure", *figures), rows), _image("compared_error.png", "error over time")]
+    write_text(folder / "compare.html", _page("Replays compared", body))
+    write_text(folder / "compare.json", json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def _read_replay(
+    folder: Path,
+) -> tuple[dict[str, float], NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Figures, seconds, abs_rel of each frame, and the stamps."""
+    try:
+        figures = json.loads((folder / METRICS).read_text())
+        lines = (folder / FRAMES).read_text().splitlines()
+        columns = lines[0].split(",")
+        rows = [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
+        seconds = np.array([float(row["seconds"]) for row in rows])
+        errors = np.array([float(row["abs_rel"] or "nan") for row in rows])
+        known = {key: value for key, value in figures.items() if value is not None}
+        return known, seconds, errors, [row["stamp_ns"] for row in rows]
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise UserError(f"{folder}: not the folder of a replay: {error}") from None
+
+
+def _write_frames(path: Path, record: ReplayRecord) -> None:
+    names = ("abs_rel", "rmse", "a1")
+    write_csv(
+        path,
+        ("stamp_ns", "seconds", "event", *names, "scale_of_depth"),
+        (
+            (
+                frame.stamp,
+                f"{second:.6f}",
+                frame.event,
+                *(f"{frame.metrics[name]:.6g}" if frame.metrics else "" for name in names),
+                f"{frame.ratio:.6g}" if np.isfinite(frame.ratio) else "",
+            )
+            for frame, second in zip(record.frames, record.seconds(), strict=True)
+        ),
+    )
+
+
+def _write_trajectory(path: Path, record: ReplayRecord) -> None:
+    tracked = {frame.stamp: frame.pose for frame in record.frames if frame.pose is not None}
+    if tracked:
+        keys = np.array(sorted(tracked))
+        poses = np.stack([tracked[key] for key in keys])
+        write_trajectory(Trajectory(keys / 1e9, poses), path, "tum")
+
+
+def _plots(folder: Path, record: ReplayRecord) -> dict[str, str]:
+    """Files and their captions, of what there is truth for."""
+    plots = {}
+    errors = record.series("abs_rel")
+    if np.isfinite(errors).any():
+        _over_time(folder / "error_over_time.png", record, {"abs_rel": errors}, "abs_rel")
+        plots["error_over_time.png"] = "relative error of depth over time"
+        errors_at = record.error_map()
+        if errors_at is not None:
+            _error_map(folder / "error_map.png", errors_at)
+            plots["error_map.png"] = "where in the image depth errs: mean relative error"
+        _over_time(folder / "scale_over_time.png", record, {"depth": record.series("ratio")}, "")
+        plots["scale_over_time.png"] = "scale of depth: median of truth over median of estimate"
+    if any(frame.pose is not None for frame in record.frames):
+        _from_above(folder / "trajectory.png", record)
+        plots["trajectory.png"] = "the way from above the first camera"
+    return plots
+
+
+def _over_time(
+    path: Path, record: ReplayRecord, series: Mapping[str, NDArray[np.float64]], label: str
+) -> None:
+    _lines(path, record.seconds(), series, label)
+
+
+def _lines(
+    path: Path,
+    seconds: NDArray[np.float64],
+    series: Mapping[str, NDArray[np.float64]],
+    label: str,
+) -> None:
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    axes = figure.add_subplot(xlabel="seconds", ylabel=label)
+    for name, values in series.items():
+        axes.plot(seconds, values, label=name, linewidth=1, marker=".", markersize=3)
+    axes.set_ylim(bottom=0)
+    if len(series) > 1:
+        axes.legend()
+    save_figure(path, figure)
+
+
+def _error_map(path: Path, errors: NDArray[np.float64]) -> None:
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot(xticks=[], yticks=[])
+    shown = axes.imshow(errors, vmin=0, vmax=0.5, cmap="viridis")
+    figure.colorbar(shown, label="relative error", shrink=0.8)
+    save_figure(path, figure)
+
+
+def _from_above(path: Path, record: ReplayRecord) -> None:
+    """x to the right and z forward of the first camera; the estimate brought to the truth."""
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.add_subplot(xlabel="x [m]", ylabel="z [m]", aspect="equal")
+    estimate, truth, alignment = record.aligned()
+    if alignment is None:
+        poses = np.stack([f.pose for f in record.frames if f.pose is not None])
+        axes.plot(*poses[:, [0, 2], 3].T, label="estimate", color="tab:red")
+    else:
+        first = np.linalg.inv(truth[0])
+        for poses, name, colour in (
+            (truth, "truth", "black"),
+            (alignment.apply_to_poses(estimate), "estimate", "tab:red"),
+        ):
+            axes.plot(*(first @ poses)[:, [0, 2], 3].T, label=name, color=colour)
+    axes.set_adjustable("datalim")
+    axes.legend()
+    save_figure(path, figure)
+
+
+def _table(head: Sequence[str], rows: object) -> str:
+    lines = [head, *rows]  # type: ignore[misc]
+    cells = ("".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in lines)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+def _image(file: str, caption: str) -> str:
+    return f'<h3>{html.escape(caption)}</h3><img src="{html.escape(file)}" alt="">'
+
+
+def _page(title: str, body: Sequence[str]) -> str:
+    name = html.escape(title)
+    head = f'<meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
+    content = f"<head>{head}</head><body><h1>{name}</h1>{''.join(body)}</body>"
+    return f"<!doctype html><html>{content}</html>\n"
