@@ -29,7 +29,7 @@ setup(
     install_requires=[
         "lightning>=2.4,<3",
         "matplotlib>=3.8",
-        "mcap>=1.1",
+        "mcap>=1.3",
         "numpy>=1.26,<3",
         # OpenCV 5 changes the type codes that an apt-built cv_bridge relies on.
         "opencv-python-headless>=4.8,<5",

@@ -13,7 +13,12 @@ from rosbags.interfaces import Qos
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from monodepth_ros.data.lean_mcap import LeanMcapWriter
 from monodepth_ros.errors import UserError
+
+
+class _LeanWriter(Writer):
+    STORAGE_PLUGINS = {StoragePlugin.MCAP: LeanMcapWriter}  # noqa: RUF012 - as in the library
 
 
 class BagWriter:
@@ -28,7 +33,7 @@ class BagWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         # Version 8 is what Humble reads, and every later distribution.
-        self._writer = Writer(path, version=8, storage_plugin=StoragePlugin.MCAP)
+        self._writer = _LeanWriter(path, version=8, storage_plugin=StoragePlugin.MCAP)
         self._types = get_typestore(Stores.ROS2_HUMBLE)
         self._connections: dict[str, Any] = {}
         self._writer.open()
@@ -79,8 +84,7 @@ class BagWriter:
 
     def flush(self) -> None:
         """End the chunk under way and bring it to the disk: what is there survives a power cut."""
-        if self._storage.chunk.bio.tell():
-            self._storage.close_chunk()
+        self._storage.close_chunk()
         self._storage.bio.flush()
         os.fsync(self._storage.bio.fileno())
 
@@ -97,6 +101,6 @@ class BagWriter:
             self._storage.bio.close()
 
     @property
-    def _storage(self) -> Any:
-        # Chunks are not in the library's interface: a test holds what is used of its inside.
+    def _storage(self) -> LeanMcapWriter:
+        assert isinstance(self._writer.storage, LeanMcapWriter)
         return self._writer.storage
