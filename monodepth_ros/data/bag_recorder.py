@@ -96,6 +96,7 @@ class BagRecorder:
         self._waiting = self._kept = 0  # bytes in the queue and in the ring
         self._recording = self._closing = False
         self._writer: BagWriter | None = None
+        self._newest: Path | None = None  # the bag under way, or the last one since the start
         self._opened = self._flushed = 0.0
         self._written = self._left_out = self._lost = self._bytes = self._number = 0
         self._trouble = ""
@@ -113,14 +114,15 @@ class BagRecorder:
             raise UserError(f"cannot record to {self.settings.folder}: {error.strerror}") from None
         with self._changed:
             self._recording, self._trouble, self._number = True, "", 0
+            self._newest = None
 
     def stop(self) -> Path | None:
-        """Record what has come so far, end the bag, and return it."""
+        """Record what has come so far, end the bag, and return it; None if nothing was recorded."""
         with self._changed:
-            bag = None if self._writer is None else self._writer.path
             self._recording = False
             self._changed.notify()
             self._changed.wait_for(lambda: self._writer is None and not self._queue, timeout=30.0)
+            bag, self._newest = self._newest, None
             return bag
 
     def close(self) -> None:
@@ -230,7 +232,7 @@ class BagRecorder:
             writer = BagWriter(self._new_path(str(self._number)))
             self._opened = self._flushed = time.monotonic()
             with self._changed:
-                self._writer = writer
+                self._writer, self._newest = writer, writer.path
         self._write(self._writer, message)
 
     def _write(self, writer: BagWriter, message: Recorded) -> None:
