@@ -43,7 +43,6 @@ MORE_VIDEOS = (
     Worlds("rooms", range(12, 36), 40),
     Worlds("street", range(10, 20), 50),
     Worlds("rooms", range(800, 853), 24),
-    Worlds("street", range(800, 817), 30),
 )
 PLACES = (
     Worlds("rooms", range(300, 360), 40, fps=0.5),
@@ -114,9 +113,9 @@ TRAININGS = {
     ),
     "self_supervised_street": Training(
         "training/slim.yaml",
-        (VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3]),
-        50,
-        settings=("data.stride=1", "refinement.warmup_steps=600", *_CROPPED, *_CLOCKED),
+        (VIDEOS[1], MORE_VIDEOS[1]),
+        40,
+        settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
     ),
 }
 for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_office", "hololens")):
