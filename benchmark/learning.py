@@ -139,7 +139,7 @@ class Rebuild(MonodepthCommands):
         super().__init__(build, threads)
         self.recordings = recordings
 
-    def render(self) -> None:
+    def render(self, only_built: bool = False) -> None:
         """All sequences of the worlds; `synth` itself continues what is not complete."""
         for worlds in (*VIDEOS, *MORE_VIDEOS, *PLACES, *VALIDATION, *TESTS):
             for seed, out in zip(worlds.seeds, worlds.paths(), strict=True):
@@ -149,7 +149,7 @@ class Rebuild(MonodepthCommands):
                     command += ["--fps", str(worlds.fps)]
                 if _complete(self.build / out, worlds.frames):
                     self.note(out, *command)
-                else:
+                elif not only_built:
                     self.run(out, *command)
 
     def train_model(self, name: str, job: Training) -> None:
@@ -274,11 +274,12 @@ def main() -> None:
     arguments = parser.parse_args()
     (arguments.build / "models").mkdir(parents=True, exist_ok=True)
     rebuild = Rebuild(arguments.build.resolve(), arguments.recordings.resolve(), arguments.threads)
-    if not arguments.table_only:
-        rebuild.render()
-        for name, job in TRAININGS.items():
-            if arguments.only is None or name in arguments.only:
-                rebuild.train_model(name, job)
+    rebuild.render(only_built=arguments.table_only)
+    for name, job in TRAININGS.items():
+        built = (rebuild.build / "models" / name / "card.yaml").exists()
+        wanted = arguments.only is None or name in arguments.only
+        if built or (wanted and not arguments.table_only):  # what is built is only noted
+            rebuild.train_model(name, job)
     if not arguments.no_table:
         write_results(rebuild.table(), rebuild.commands)
 
