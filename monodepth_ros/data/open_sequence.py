@@ -8,6 +8,8 @@ from collections.abc import Sequence as ListOf
 from pathlib import Path
 from typing import NamedTuple
 
+from monodepth_ros.data.bag_file import is_bag
+from monodepth_ros.data.bag_sequence import open_bag
 from monodepth_ros.data.cityscapes import is_cityscapes, open_cityscapes
 from monodepth_ros.data.euroc import is_euroc, open_euroc
 from monodepth_ros.data.image_folder import is_image_folder, open_image_folder
@@ -55,7 +57,7 @@ SLICE = re.compile(r"\d*:\d*(:\d*)?")
 
 
 def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Sequence]:
-    """The recordings at ``path``: one of the known layouts, or a folder of such folders.
+    """The recordings at ``path``: one of the known layouts, a bag, or a folder of such.
 
     ``PATH@start:stop:step`` takes these frames of each recording, ``PATH@SPLIT`` the part that the
     layout defines: the file of an Eigen split for KITTI raw, ``train`` or ``test`` of NYU,
@@ -74,15 +76,22 @@ def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Seq
 
 
 def _open_folder(path: Path, layouts: tuple[Layout, ...]) -> list[Sequence]:
+    if path.is_file() and is_bag(path):
+        return open_bag(path)
     layout = _layout(path, layouts)
     if layout is not None:
         return list(layout.open(path))
+    if is_bag(path) and (path / "metadata.yaml").is_file():
+        return open_bag(path)
     found: list[Sequence] = []
-    for folder in sorted(child for child in path.iterdir() if child.is_dir()):
-        layout = _layout(folder, layouts)
-        found.extend(layout.open(folder) if layout is not None else [])
+    for child in sorted(path.iterdir()):
+        layout = _layout(child, layouts) if child.is_dir() else None
+        if layout is not None:
+            found.extend(layout.open(child))
+        elif is_bag(child):
+            found.extend(open_bag(child))
     if not found:
-        names = ", ".join(layout.name for layout in layouts)
+        names = ", ".join([*(layout.name for layout in layouts), "bags"])
         state = "no known layout" if any(path.iterdir()) else "the folder is empty"
         raise UserError(f"{path}: {state}; known are {names}")
     return found
