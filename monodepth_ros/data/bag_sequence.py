@@ -29,13 +29,10 @@ def open_bag(path: Path) -> list[Sequence]:
             whole = out / "complete"
             if not whole.is_file():
                 print(f"{path.name}: extracting {topic} to {out}", file=sys.stderr)
-                done = ExtractedSequence(topic, out)
-                for done in extraction.extract(topic, out):
-                    pass
-                if done.frames == 0:
-                    raise UserError(
-                        f"{path}: no image of {topic} can be used: {dict(done.left_out)}"
-                    )
+                steps = [ExtractedSequence(topic, out), *extraction.extract(topic, out)]
+                if steps[-1].frames == 0:
+                    reasons = dict(steps[-1].left_out)
+                    raise UserError(f"{path}: no image of {topic} can be used: {reasons}")
                 whole.touch()
             sequence = FolderSequence(out)
             sequence.name = f"{path.stem}{topic}"
