@@ -107,8 +107,8 @@ def measure(arguments: argparse.Namespace, names: list[str]) -> dict[str, Errors
     width = sequences[0].image(0).shape[1]
     picked = torch.linspace(0, len(data) - 1, arguments.pairs // 2).round().int().unique().tolist()
     generator = torch.Generator().manual_seed(arguments.seed)
-    refiners = {name: refiner_of(name) for name in names}
-    found: dict[str, list[Tensor]] = {"disturbed": [], **{name: [] for name in names}}
+    refiners = {Path(name).name: refiner_of(name) for name in names}
+    found: dict[str, list[Tensor]] = {"disturbed": [], **{name: [] for name in refiners}}
     for chunk in (picked[i : i + 8] for i in range(0, len(picked), 8)):
         samples = [data[i] for i in chunk]
         images, K, depth, truth = (
@@ -158,7 +158,8 @@ def main() -> None:
             f" ({errors['disturbed'].image_pixels / error.image_pixels:.1f} times less)"
         )
     if arguments.out is not None:
-        report = {key: str(value) for key, value in vars(arguments).items() if key != "out"}
+        kept = ("stride", "width", "height", "pairs", "degrees", "share", "seed")
+        report = {"data": Path(arguments.data).name, **{k: vars(arguments)[k] for k in kept}}
         figures = {name: asdict(error) for name, error in errors.items()}
         arguments.out.write_text(
             json.dumps({"arguments": report, "errors": figures}, indent=1) + "\n"

@@ -107,9 +107,6 @@ def main() -> None:
     settings = [
         f"data.size={SIZE[1]}x{SIZE[0]}",
         "networks.architecture=monodepth2-slim",
-        "refinement.feat_source=depth_encoder",
-        "refinement.dimensions=[32,32,16]",
-        "refinement.gradient_steps=1",
         "refinement.warmup_steps=200",
         "refinement.ramp_steps=200",
         "optimizer.lr=3e-4",

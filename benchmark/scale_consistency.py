@@ -39,14 +39,7 @@ SIZED = (
     "trainer.pictures_every=0",
     "evaluation.every_steps=100000",
 )
-SIZED_REFINEMENT = (
-    "refinement.feat_source=depth_encoder",
-    "refinement.dimensions=[32,32,16]",
-    "refinement.gradient_steps=1",
-    "refinement.consistency_weight=1",
-    "refinement.warmup_steps=0",
-    "refinement.ramp_steps=0",
-)
+SIZED_REFINEMENT = ("refinement.warmup_steps=0", "refinement.ramp_steps=0")
 FIGURES = {  # of the table: its name here, and whether less is better
     "abs_rel": ("abs_rel", True),
     "a1": ("a1", False),
