@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ class RecorderFigures:
     """What became of the messages; ``trouble`` says why recording has stopped by itself.
 
     ``left_out`` were not selected, ``lost`` came faster than the disk could take them.
-    ``megabytes`` are written in all.
+    ``megabytes`` are written in all. ``refused`` are topics that cannot be written, and why.
     """
 
     recording: bool
@@ -68,6 +68,7 @@ class RecorderFigures:
     megabytes: float
     waiting_megabytes: float
     trouble: str
+    refused: Mapping[str, str]
 
 
 class BagRecorder:
@@ -100,6 +101,7 @@ class BagRecorder:
         self._opened = self._flushed = 0.0
         self._written = self._left_out = self._lost = self._bytes = self._number = 0
         self._trouble = ""
+        self._refused: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -155,6 +157,7 @@ class BagRecorder:
             kept = list(self._ring)
         if not kept:
             raise UserError("nothing has come yet that a snapshot could hold")
+        self.settings.folder.mkdir(parents=True, exist_ok=True)
         if self._free() < self.settings.spare_megabytes * _MEGABYTE + self._kept:
             raise UserError(f"{self.settings.folder}: not enough space for a snapshot")
         path = self._new_path("snapshot")
@@ -181,6 +184,7 @@ class BagRecorder:
                 self._bytes / _MEGABYTE,
                 self._waiting / _MEGABYTE,
                 self._trouble,
+                dict(self._refused),
             )
 
     def _remember(self, message: Recorded) -> None:
@@ -204,15 +208,14 @@ class BagRecorder:
                 ends = not self._recording
             try:
                 for message in batch:
-                    chosen = self._selected(message)
-                    if chosen:
-                        self._record(message)
-                    self._taken(message, chosen)
+                    self._taken(message, self._selected(message) and self._record(message))
                 self._keep_safe()
                 if ends and self._writer is not None:
                     self._end_bag()
             except (OSError, UserError) as error:
                 self._give_up(str(error))
+            except Exception as error:  # whatever it is, it must not pass unseen
+                self._give_up(f"{type(error).__name__}: {error}")
             with self._changed:
                 self._changed.notify_all()
 
@@ -223,7 +226,8 @@ class BagRecorder:
             self._written += written
             self._left_out += not written
 
-    def _record(self, message: Recorded) -> None:
+    def _record(self, message: Recorded) -> bool:
+        """Whether it is written."""
         if self._writer is not None and self._full(self._writer):
             self._end_bag()
         if self._writer is None:
@@ -233,14 +237,25 @@ class BagRecorder:
             self._opened = self._flushed = time.monotonic()
             with self._changed:
                 self._writer, self._newest = writer, writer.path
-        self._write(self._writer, message)
+        return self._write(self._writer, message)
 
-    def _write(self, writer: BagWriter, message: Recorded) -> None:
-        message = self._stored(message)
+    def _write(self, writer: BagWriter, message: Recorded) -> bool:
+        """Whether it is written: one topic's strange type must not end the recording of others."""
+        if message.topic in self._refused:
+            return False
+        try:
+            message = self._stored(message)
+            if not writer.knows(message.kind) and self._definition is not None:
+                writer.define(message.kind, self._definition(message.kind))
+            writer.write(message.topic, message.kind, message.stamp, message.data, message.qos)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a definition or an image leads to
+            with self._changed:
+                self._refused[message.topic] = f"{type(error).__name__}: {error}"
+            return False
         self._bytes += len(message.data)
-        if not writer.knows(message.kind) and self._definition is not None:
-            writer.define(message.kind, self._definition(message.kind))
-        writer.write(message.topic, message.kind, message.stamp, message.data, message.qos)
+        return True
 
     def _full(self, writer: BagWriter) -> bool:
         """Whether the bag has reached the length or the size at which the next one begins."""

@@ -276,8 +276,9 @@ class RecorderNode(LifecycleNode):
             return DiagnosticStatus.OK, "not active"
         if figures.trouble:
             return DiagnosticStatus.ERROR, f"recording has stopped: {figures.trouble}"
-        if self._refused:
-            name, reason = next(iter(self._refused.items()))
+        refused = {**self._refused, **figures.refused}
+        if refused:
+            name, reason = next(iter(refused.items()))
             return DiagnosticStatus.ERROR, f"{name} cannot be recorded: {reason}"
         if figures.lost:
             return DiagnosticStatus.WARN, f"{figures.lost} messages lost: the disk is too slow"

@@ -135,6 +135,27 @@ def test_a_slow_disk_loses_the_newest_and_counts(tmp_path: Path) -> None:
     assert recording.figures().lost == 1
 
 
+def test_a_topic_that_cannot_be_written_leaves_the_others_alone(tmp_path: Path) -> None:
+    recording = recorder(tmp_path)
+    recording.start()
+    for number in range(20):
+        recording.offer(frame(number))
+        recording.offer(Recorded("/strange", "no_such_msgs/msg/Thing", stamp_of(number), b"1234"))
+    bag = recording.stop()
+    recording.close()
+    assert bag is not None and len(stamps(bag)) == 20
+    figures = recording.figures()
+    assert list(figures.refused) == ["/strange"]
+    assert (figures.written, figures.left_out, figures.trouble) == (20, 20, "")
+
+
+def test_a_snapshot_needs_no_recording_before(tmp_path: Path) -> None:
+    recording = recorder(tmp_path / "not_yet_there", snapshot_seconds=5.0)
+    recording.offer(frame(0))
+    assert stamps(recording.snapshot()) == [stamp_of(0)]
+    recording.close()
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot record"):
