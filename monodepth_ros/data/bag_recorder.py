@@ -244,17 +244,17 @@ class BagRecorder:
         if message.topic in self._refused:
             return False
         try:
-            message = self._stored(message)
-            if not writer.knows(message.kind) and self._definition is not None:
-                writer.define(message.kind, self._definition(message.kind))
-            writer.write(message.topic, message.kind, message.stamp, message.data, message.qos)
+            stored = self._stored(message)
+            if not writer.knows(stored.kind) and self._definition is not None:
+                writer.define(stored.kind, self._definition(stored.kind))
+            writer.write(stored.topic, stored.kind, stored.stamp, stored.data, stored.qos)
         except OSError:
             raise
         except Exception as error:  # whatever a definition or an image leads to
             with self._changed:
                 self._refused[message.topic] = f"{type(error).__name__}: {error}"
             return False
-        self._bytes += len(message.data)
+        self._bytes += len(stored.data)
         return True
 
     def _full(self, writer: BagWriter) -> bool:
