@@ -81,6 +81,8 @@ def test_an_interrupted_demo_keeps_what_it_has_recorded(tmp_path, ros_environmen
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a terminal's Ctrl-C goes to a whole group
+        # Jobs in the background of a script ignore SIGINT, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in demo.stdout:
         if "depth" in line and "Hz" in line:
