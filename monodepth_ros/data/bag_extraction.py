@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_file import BagFile, BagMessage
-from monodepth_ros.data.bag_truth import ODOMETRY, TF, CameraTruth, pose_topic
+from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.frame_spacing import flow_steps
 from monodepth_ros.data.image_message import (
@@ -108,9 +108,12 @@ class BagExtraction:
         self._look_around()
 
     def _look_around(self) -> None:
-        """The first pass: cameras, transforms, poses, speeds, and how many images there are."""
+        """The first pass: cameras, transforms, poses, speeds, and how many images there are.
+
+        Of odometry only the topic that was named: others may be an estimate of ours.
+        """
         kinds = self.bag.topics
-        small = [n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO, ODOMETRY)]
+        small = [n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO)]
         if self.truth.topic is not None:
             small.append(self.truth.topic)
         for message in self.bag.messages({*small, *self.images}):

@@ -46,7 +46,7 @@ class CameraTruth:
     speeds: list[tuple[int, float]] = field(default_factory=list)
 
     def take(self, message: BagMessage, kind: str) -> None:
-        """Learn of a message: of TF always, of poses from the topic alone."""
+        """Learn of a message: of TF always, of poses and speeds from the topic alone."""
         content = message.content
         if kind == TF:
             for transform in content.transforms:
@@ -57,7 +57,7 @@ class CameraTruth:
                     self.tree.add(parent, child, nanoseconds(transform.header.stamp), T, static)
             return
         stamp = nanoseconds(content.header.stamp) or message.stamp
-        if kind == ODOMETRY:
+        if message.topic == self.topic and kind == ODOMETRY:
             v = content.twist.twist.linear
             self.speeds.append((stamp, float(np.linalg.norm([v.x, v.y, v.z]))))
         if message.topic == self.topic:

@@ -74,6 +74,7 @@ def test_frames_by_motion_and_by_number(drive: Path, tmp_path: Path) -> None:
 def test_a_depth_from_another_time_is_none(drive: Path, tmp_path: Path) -> None:
     sequence = extracted(drive, tmp_path / "out", depth="/front/depth/image", tolerance=0.001)
     assert not sequence.has_depth and len(sequence) == FRAMES
+    assert sequence.speed(3) is None and not sequence.has_pose  # no topic was named
 
 
 def test_a_mounting_stands_in_for_tf(drive: Path, tmp_path: Path) -> None:
