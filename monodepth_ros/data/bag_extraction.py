@@ -21,19 +21,18 @@ from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.frame_spacing import flow_steps
 from monodepth_ros.data.image_message import (
+    COMPRESSED,
+    IMAGE,
     decode_compressed,
     decode_compressed_depth,
     decode_depth,
     decode_image,
-    nanoseconds,
 )
 from monodepth_ros.data.resize import resize_nearest
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _WAITING = 64  # images kept until the depth of their time has come
 _MOTION_WIDTH = 160  # pixels
@@ -134,16 +133,12 @@ class BagExtraction:
         try:
             for rgb, stamp, depth in self.frames(topic, done.left_out):
                 if rgb is not None:
-                    camera = self.camera(topic, rgb)
                     if writer is None:
-                        writer = self._writer(topic, folder, camera)
+                        writer = self._writer(topic, folder, self.camera(topic, rgb))
                         found = len(writer)
-                    if (camera.height, camera.width) != rgb.shape[:2]:
-                        done.left_out["images of another size"] += 1
-                    else:
-                        done.frames += 1
-                        if done.frames > found:
-                            self._add(writer, topic, rgb, stamp, depth)
+                    done.frames += 1
+                    if done.frames > found:
+                        self._add(writer, topic, rgb, stamp, depth)
                 yield done
         finally:
             if writer is not None:
@@ -222,7 +217,7 @@ class BagExtraction:
         newest: int | None = None
         for number, (message, near) in enumerate(self._with_depth(topic)):
             rgb, depth = None, None
-            stamp = nanoseconds(message.content.header.stamp) or message.stamp
+            stamp = message.taken
             if number % self.request.every:
                 left_out["between every n-th image"] += 1
             elif newest is not None and stamp <= newest:
@@ -242,7 +237,14 @@ class BagExtraction:
                 else:
                     left_out["without motion"] += 1
                     rgb = None
+            if rgb is not None and not self._fits(topic, rgb):
+                left_out["images of another size"] += 1
+                rgb = None
             yield rgb, stamp, depth
+
+    def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
+        camera = self.camera(topic, rgb)
+        return (camera.height, camera.width) == rgb.shape[:2]
 
     def _with_depth(self, topic: str) -> Iterator[tuple[BagMessage, BagMessage | None]]:
         """Every image with the depth nearest in time, if one is near enough."""
@@ -255,10 +257,10 @@ class BagExtraction:
         depths: deque[BagMessage] = deque(maxlen=_WAITING)
         for message in self.bag.messages({topic, depth_topic}):
             (depths if message.topic == depth_topic else waiting).append(message)
-            newest = _stamp(depths[-1]) if depths else None
+            newest = depths[-1].taken if depths else None
             # Depth is made of the image, so it comes later.
             while waiting and (
-                len(waiting) > _WAITING or (newest is not None and newest > _stamp(waiting[0]))
+                len(waiting) > _WAITING or (newest is not None and newest > waiting[0].taken)
             ):
                 image = waiting.popleft()
                 yield image, self._nearest(image, depths)
@@ -266,7 +268,7 @@ class BagExtraction:
             yield image, self._nearest(image, depths)
 
     def _nearest(self, image: BagMessage, depths: Sequence[BagMessage]) -> BagMessage | None:
-        apart = [abs(_stamp(depth) - _stamp(image)) for depth in depths]
+        apart = [abs(depth.taken - image.taken) for depth in depths]
         if not apart or min(apart) > self.request.tolerance * 1e9:
             return None
         return depths[apart.index(min(apart))]
@@ -280,10 +282,6 @@ class BagExtraction:
         if self.bag.topics[message.topic] == COMPRESSED:
             return decode_compressed_depth(message.content)
         return decode_depth(message.content)
-
-
-def _stamp(message: BagMessage) -> int:
-    return nanoseconds(message.content.header.stamp) or message.stamp
 
 
 def _outline(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

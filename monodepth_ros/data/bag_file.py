@@ -22,6 +22,7 @@ from mcap.stream_reader import StreamReader
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 
 BAG_SUFFIXES = (".bag", ".mcap", ".db3")
@@ -34,6 +35,11 @@ class BagMessage(NamedTuple):
     topic: str
     stamp: int
     content: Any
+
+    @property
+    def taken(self) -> int:
+        """The time in its header, in nanoseconds; of a driver that does not stamp: `stamp`."""
+        return nanoseconds(self.content.header.stamp) or self.stamp
 
 
 class BagFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,7 @@ class CameraTruth:
     mounting: Matrix | None = None
     tree: TransformTree = field(default_factory=TransformTree)
     bodies: set[str] = field(default_factory=set)  # that the topic says the pose of
-    speeds: list[tuple[int, float]] = field(default_factory=list)
+    speeds: list[tuple[int, float]] = field(default_factory=list)  # in their order
 
     def take(self, message: BagMessage, kind: str) -> None:
         """Learn of a message: of TF always, of poses and speeds from the topic alone."""
@@ -56,10 +57,10 @@ class CameraTruth:
                     static = message.topic.endswith("tf_static")
                     self.tree.add(parent, child, nanoseconds(transform.header.stamp), T, static)
             return
-        stamp = nanoseconds(content.header.stamp) or message.stamp
+        stamp = message.taken
         if message.topic == self.topic and kind == ODOMETRY:
             v = content.twist.twist.linear
-            self.speeds.append((stamp, float(np.linalg.norm([v.x, v.y, v.z]))))
+            insort(self.speeds, (stamp, float(np.linalg.norm([v.x, v.y, v.z]))))
         if message.topic == self.topic:
             T = matrix_of_pose(*POSES[kind](content))
             if T is not None:
@@ -109,11 +110,10 @@ class CameraTruth:
 
     def speed(self, stamp: int, tolerance: int = 200_000_000) -> float | None:
         """The robot's speed in m/s by the odometry nearest in time."""
-        if not self.speeds:
-            return None
-        stamps = np.array([at for at, _ in self.speeds])
-        nearest = int(np.abs(stamps - stamp).argmin())
-        return self.speeds[nearest][1] if abs(stamps[nearest] - stamp) <= tolerance else None
+        place = bisect_left(self.speeds, (stamp, 0.0))
+        beside = self.speeds[max(place - 1, 0) : place + 1]
+        at, speed = min(beside, key=lambda known: abs(known[0] - stamp), default=(0, None))
+        return speed if abs(at - stamp) <= tolerance else None
 
 
 def pose_topic(topics: Mapping[str, str], wanted: str | None) -> str | None:

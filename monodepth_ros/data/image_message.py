@@ -21,6 +21,9 @@ from monodepth_ros.errors import UserError
 
 Pixels = NDArray[Any]
 
+# The types of camera images.
+IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+
 
 @dataclass(frozen=True)
 class Encoding:

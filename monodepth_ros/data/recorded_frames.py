@@ -43,10 +43,6 @@ def frames_of_bag(
             yield None
             continue
         camera = extraction.camera(topic, rgb)
-        if (camera.height, camera.width) != rgb.shape[:2]:
-            left_out["images of another size"] += 1
-            yield None
-            continue
         if camera.distorted:
             rectifier = rectifier or Rectifier(camera)
             rgb = rectifier.image(rgb)

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
 from monodepth_ros.data.bag_recorder import Recorded
-from monodepth_ros.data.image_message import decode_compressed, decode_image
+from monodepth_ros.data.image_message import COMPRESSED, IMAGE, decode_compressed, decode_image
 from monodepth_ros.errors import UserError
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED = "sensor_msgs/msg/CompressedImage"
 # What a camera and its depth node publish of each image: all of it is left out with the image.
 _OF_AN_IMAGE = (IMAGE, COMPRESSED, "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2")
 _DEPTH_ENCODINGS = ("32FC1", "16UC1")

@@ -13,16 +13,21 @@ from scipy.spatial.transform import Rotation, Slerp
 Matrix = NDArray[np.float64]
 
 
+def matrix_of(translation: Any, rotation: Any) -> Matrix:
+    """4x4 of a translation and a rotation, as transforms and poses of messages hold them."""
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_quat([rotation.x, rotation.y, rotation.z, rotation.w]).as_matrix()
+    T[:3, 3] = [translation.x, translation.y, translation.z]
+    return T
+
+
 def matrix_of_pose(translation: Any, rotation: Any) -> Matrix | None:
     """4x4 of the fields of a transform or pose message; None where they are not finite or zero."""
     quaternion = np.array([rotation.x, rotation.y, rotation.z, rotation.w], np.float64)
     position = np.array([translation.x, translation.y, translation.z], np.float64)
     if not np.isfinite(position).all() or not np.isfinite(quaternion).all() or not quaternion.any():
         return None
-    T = np.eye(4)
-    T[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
-    T[:3, 3] = position
-    return T
+    return matrix_of(translation, rotation)
 
 
 @dataclass

@@ -31,6 +31,7 @@ from std_msgs.msg import Header
 from monodepth_ros.data.bag_writer import BagWriter
 from monodepth_ros.data.image_message import decode_depth, nanoseconds
 from monodepth_ros.data.rerun_recording import RerunRecording, rerun_is_installed
+from monodepth_ros.data.transform_tree import matrix_of
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.robot_frames import base_from_camera
 from monodepth_ros.inference.demo_picture import demo_picture
@@ -38,7 +39,6 @@ from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.demo_figures import DemoFigures
 from monodepth_ros.nodes.frame_streams import FrameStream, StreamedFrame, open_stream
 from monodepth_ros.nodes.messages import encode_image
-from monodepth_ros.nodes.odometry_messages import matrix_of
 
 NAMESPACE = "/camera"
 RESULTS = {

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bag_extraction import IMAGE, image_topics, info_topic
+from monodepth_ros.data.bag_extraction import image_topics, info_topic
 from monodepth_ros.data.bag_file import BAG_SUFFIXES, BagFile, is_bag
 from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.image_file import CorruptFrame
-from monodepth_ros.data.image_message import decode_compressed, decode_image, nanoseconds
+from monodepth_ros.data.image_message import IMAGE, decode_compressed, decode_image
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, read_video
 from monodepth_ros.errors import UserError
@@ -137,7 +137,5 @@ def _bag(path: Path) -> Iterator[StreamedFrame]:
                 camera = assumed_camera(height, width)
                 if info is not None:
                     camera = camera_from_info(info, height, width)
-            # Of a driver that does not stamp: when it was recorded.
-            stamp = nanoseconds(message.content.header.stamp) or message.stamp
-            first = stamp if first is None else first
-            yield StreamedFrame(stamp - first, rgb, camera)
+            first = message.taken if first is None else first
+            yield StreamedFrame(message.taken - first, rgb, camera)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time
 
+from monodepth_ros.data.transform_tree import matrix_of
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.robot_frames import base_from_camera
-from monodepth_ros.nodes.odometry_messages import matrix_of
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 MOUNTING_PARAMETERS = (

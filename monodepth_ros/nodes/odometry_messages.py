@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, TransformStamped, Vector3
+from geometry_msgs.msg import Pose, PoseStamped, Quaternion, TransformStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -12,14 +12,6 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.inference.camera_tracker import TrackedPose, carried_covariance
 
 Matrix = NDArray[np.float64]
-
-
-def matrix_of(translation: Point | Vector3, rotation: Quaternion) -> Matrix:
-    """The 4x4 matrix of a translation and a rotation, as transforms and poses hold them."""
-    T = np.eye(4)
-    T[:3, :3] = Rotation.from_quat([rotation.x, rotation.y, rotation.z, rotation.w]).as_matrix()
-    T[:3, 3] = [translation.x, translation.y, translation.z]
-    return T
 
 
 class BaseOdometry:
