@@ -45,7 +45,7 @@ class Errors:
     image_pixels: float
 
 
-def refiner_of(name: str) -> tuple[PoseRefiner, DepthNet | None]:
+def refiner_of(name: str) -> tuple[PoseRefiner, DepthNet]:
     """The refiner, and the depth network whose encoder it may need."""
     run = Path(name)
     recipe = load_recipe(
@@ -122,8 +122,7 @@ def measure(arguments: argparse.Namespace, names: list[str]) -> dict[str, Errors
         start = disturbed(truth, arguments.degrees, arguments.share, generator)
         poses = {"disturbed": start}
         for name, (refiner, depth_net) in refiners.items():
-            encoder = None if depth_net is None else depth_net.encoder
-            poses[name] = refiner(start, disparity, images, K, generator, encoder).T
+            poses[name] = refiner(start, disparity, images, K, generator, depth_net.encoder).T
         for name, T in poses.items():
             found[name].append(
                 pair_errors(T, truth, depth, K) * torch.tensor([1, 1, width / size[1]])

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monodepth_ros.cli.progress import frame_progress
 from monodepth_ros.data.bag_extraction import (
     BagExtraction,
     ExtractedSequence,
@@ -135,7 +135,7 @@ def _extracted(bag: Path, out: Path, request: ExtractionRequest, quiet: bool) ->
         for topic in extraction.images:
             folder = out / f"{bag.stem}_{_slug(topic)}"
             sequence = ExtractedSequence(topic, folder)
-            with Progress(*_columns(), console=console, disable=quiet) as progress:
+            with frame_progress(console, disable=quiet) as progress:
                 task = progress.add_task(topic, total=len(extraction.stamps.get(topic, ())))
                 for done in extraction.extract(topic, folder):
                     sequence = done
@@ -175,12 +175,3 @@ def _mounting(text: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
 
 def _slug(topic: str) -> str:
     return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")
-
-
-def _columns() -> tuple[TextColumn, BarColumn, MofNCompleteColumn, TimeRemainingColumn]:
-    return (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )

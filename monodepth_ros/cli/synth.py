@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monodepth_ros.cli.progress import frame_progress
 from monodepth_ros.data.synthetic.generate import SequenceRequest, generate
 
 
@@ -38,14 +38,8 @@ def synth(
     stopped. Needs the extra "synthetic".
     """
     request = SequenceRequest(world, seed, frames, width, height, fps, samples).validate()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     done = found = 0
-    with Progress(*columns, disable=as_json) as progress:
+    with frame_progress(disable=as_json) as progress:
         task = progress.add_task(f"{world} {seed}", total=frames)
         for number, done in enumerate(generate(request, out)):
             found = done if number == 0 else found
