@@ -43,6 +43,7 @@ MORE_VIDEOS = (
     Worlds("rooms", range(12, 36), 40),
     Worlds("street", range(10, 20), 50),
     Worlds("rooms", range(800, 853), 24),
+    Worlds("street", range(800, 818), 30),
 )
 PLACES = (
     Worlds("rooms", range(300, 360), 40, fps=0.5),
@@ -105,17 +106,32 @@ TRAININGS = {
         select="best",
         licence="Apache-2.0",
     ),
-    "self_supervised_rooms": Training(
+    # From random weights in two runs, together under three hours.
+    "self_supervised_rooms_first": Training(
         "training/slim.yaml",
         (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
         65,
         settings=("data.stride=2", *_CROPPED, *_CLOCKED),
     ),
-    "self_supervised_street": Training(
+    "self_supervised_rooms": Training(
+        "training/slim.yaml",
+        (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
+        110,
+        init="self_supervised_rooms_first",
+        settings=("data.stride=2", *_CROPPED, *_CLOCKED),
+    ),
+    "self_supervised_street_first": Training(
         "training/slim.yaml",
         (VIDEOS[1], MORE_VIDEOS[1]),
         40,
         settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
+    ),
+    "self_supervised_street": Training(
+        "training/slim.yaml",
+        (VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3]),
+        80,
+        init="self_supervised_street_first",
+        settings=("data.stride=1", *_CROPPED, *_CLOCKED),
     ),
 }
 for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_office", "hololens")):
