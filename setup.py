@@ -80,7 +80,7 @@ setup(
         *files_below("models", "*"),
         *files_below("launch", "*"),
         *files_below("config", "*"),
-        *files_below("training", "*.yaml"),
+        *files_below("training", "*"),
     ],
     entry_points={
         "console_scripts": [
@@ -88,6 +88,7 @@ setup(
             "depth_node = monodepth_ros.nodes.depth_node:main",
             "odometry_node = monodepth_ros.nodes.odometry_node:main",
             "recorder_node = monodepth_ros.nodes.recorder_node:main",
+            "tuner_node = monodepth_ros.nodes.tuner_node:main",
         ]
     },
     zip_safe=False,

@@ -25,9 +25,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         _apply_umask(temporary)
-        _flush(temporary)
+        flush(temporary)
         os.replace(temporary, target)
-        _flush(target.parent)  # the rename itself must survive a power cut too
+        flush(target.parent)  # the rename itself
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -39,7 +39,8 @@ def _apply_umask(path: Path) -> None:
     path.chmod(0o666 & ~umask)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: both must survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "replay": ("monodepth_ros.cli.replay", "replay", "Run over a bag, repeatably, and report."),
     "extract": ("monodepth_ros.cli.extract", "extract", "Bags to sequence folders."),
     "train": ("monodepth_ros.cli.train", "train", "Train by a recipe."),
+    "tune": ("monodepth_ros.cli.tune", "tune", "Learn a place from its recordings, and judge."),
     "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Measure depth, odometry or scale."),
     "models": ("monodepth_ros.cli.models", "models", "List, inspect, import and check models."),
 }
@@ -92,3 +93,7 @@ def monodepth(
 def main() -> None:
     """Entry point of the ``monodepth`` command."""
     typer.main.get_command(app)(prog_name="monodepth")
+
+
+if __name__ == "__main__":
+    main()

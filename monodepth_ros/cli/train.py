@@ -64,13 +64,7 @@ def train(
     if init is not None:
         overrides += [f"networks.init.depth={init}", f"networks.init.pose={init}"]
     plan = load_recipe(recipe, overrides)
-    models = {part: getattr(plan.networks.init, part) for part in ("depth", "pose")}
-    found = {part: str(resolve(name)) for part, name in models.items() if name is not None}
-    if found:
-        start = plan.networks.init.model_copy(update=found)
-        plan = plan.model_copy(
-            update={"networks": plan.networks.model_copy(update={"init": start})}
-        )
+    plan = plan.with_models_found(lambda name: str(resolve(name)))
     if resume and out is None:
         raise UserError("--resume needs --out: the folder of the run to go on with")
     if out is None:

@@ -57,7 +57,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     if is_name(text):
         for parent in model_folders():
             if (parent / text / CARD_FILE).is_file():
-                return parent / text
+                return (parent / text).resolve()  # of a link, what it is now
     path = Path(text).expanduser()
     folder = path.parent if path.name == CARD_FILE else path
     if (folder / CARD_FILE).is_file():
@@ -75,7 +75,7 @@ def list_models() -> list[ZooEntry]:
     for folder in model_folders():
         for card_path in sorted(folder.glob(f"*/{CARD_FILE}")):
             name = card_path.parent.name
-            if name not in entries:
+            if is_name(name) and name not in entries:
                 entries[name] = _entry(name, card_path.parent)
     return list(entries.values())
 

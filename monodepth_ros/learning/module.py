@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -23,6 +24,7 @@ from monodepth_ros.learning.recipe_networks import recipe_mask_net, recipe_pose_
 from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
 from monodepth_ros.learning.step_stream import Plan, seed_step
 from monodepth_ros.learning.supervision import SupervisedObjective
+from monodepth_ros.learning.teacher import Teacher
 from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.disparity import disparity_to_depth
 
@@ -54,6 +56,7 @@ class DepthLearning(lightning.LightningModule):
             objective.self_supervised, recipe.trainer.compile_objective
         )
         self.supervised = SupervisedObjective(objective.supervised)
+        self.taught = SupervisedObjective(objective.teacher)
         networks = recipe.networks
         self.refiner = PoseRefiner(
             recipe.refinement,
@@ -66,6 +69,9 @@ class DepthLearning(lightning.LightningModule):
         self.freezes_depth = recipe.networks.freeze_depth
         self.synthesises_views = objective.self_supervised.weight > 0
         self.learns_depth_from_truth = objective.supervised.weight > 0 and not self.freezes_depth
+        self.teacher: Teacher | None = None
+        if objective.teacher.model is not None and objective.teacher.weight > 0:
+            self.teacher = Teacher(Path(objective.teacher.model), recipe.data.size)
         # Networks without a gradient would stop distributed training.
         self.pose_net.requires_grad_(objective.teaches_pose)
         self.depth_net.requires_grad_(not self.freezes_depth)
@@ -76,10 +82,14 @@ class DepthLearning(lightning.LightningModule):
         self._validation: dict[str, list[Tensor]] = {}
 
     def train(self, mode: bool = True) -> DepthLearning:
-        """As of any module, but batch statistics of a frozen network stay as they are."""
+        """As of any module, but frozen networks and frozen batch statistics stay as they are."""
         super().train(mode)
         if self.freezes_depth:
             self.depth_net.eval()
+        if self.recipe.networks.freeze_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         return self
 
     def compile_networks(self) -> None:
@@ -148,7 +158,7 @@ class DepthLearning(lightning.LightningModule):
         """Of the batch and of the known frames replayed with it, and the named terms."""
         disparities, masks = None, None
         targets, replayed = batch["jittered"][:, 0], batch.get(f"{REPLAYED}jittered")
-        if self.synthesises_views or self.learns_depth_from_truth or replayed is not None:
+        if self.sees_depth or replayed is not None:
             # In one pass, so that batch statistics are those of both.
             seen = targets if replayed is None else torch.cat([targets, replayed[:, 0]])
             disparities, masks = self.predictions(seen)
@@ -224,6 +234,10 @@ class DepthLearning(lightning.LightningModule):
             part = self.supervised(disparities, batch["depth"], batch["K"])
             loss = loss + recipe.supervised.weight * part.loss
             terms |= _named("supervised", part)
+        if self.teacher is not None and disparities is not None:
+            part = self.taught(disparities, self.teacher.depth(batch["images"][:, 0]), batch["K"])
+            loss = loss + recipe.teacher.weight * part.loss
+            terms |= _named("teacher", part)
         if recipe.compares_motions and poses is not None:
             difference = recipe.supervised.pose_weight * self._motion_differences(batch, poses)
             loss = loss + recipe.supervised.weight * difference.mean()
@@ -269,6 +283,11 @@ class DepthLearning(lightning.LightningModule):
         checkpoint["plan"] = self.plan_record()
         figures = self.trainer.callback_metrics.items()
         checkpoint["validation"] = {k: float(v) for k, v in figures if k.startswith("val/")}
+
+    @property
+    def sees_depth(self) -> bool:
+        """Whether the depths of a batch are needed, or motions alone are compared."""
+        return self.synthesises_views or self.learns_depth_from_truth or self.teacher is not None
 
     @property
     def refined_share(self) -> float:

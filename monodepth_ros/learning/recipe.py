@@ -7,6 +7,7 @@ Sources of the defaults: Godard et al., "Digging into Self-Supervised Monocular 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,6 +26,7 @@ from monodepth_ros.inference.model_card import NetworkSize
 from monodepth_ros.learning.pose_refinement import RefinementSettings
 from monodepth_ros.learning.self_supervision import SelfSupervisionSettings
 from monodepth_ros.learning.supervision import SupervisionSettings
+from monodepth_ros.learning.teacher import TeacherSettings
 from monodepth_ros.networks.architecture import ARCHITECTURES
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -82,6 +84,9 @@ class NetworksRecipe(Section):
     # sees joint statistics and updates its running ones once, not twice. Off, as published.
     joint_pose_batch: bool = False
     freeze_depth: bool = False  # the depth network stays as it is, the pose network learns
+    # Batch normalisation by the running statistics of the weights that a run starts from: small
+    # batches of one scene would replace them by its own, and forget all others.
+    freeze_statistics: bool = False
     # The published ablations: a decoder on the depth encoder's features, or seven plain
     # convolutions. Their pose networks teach the depth network and are not exported.
     pose: Literal["separate", "shared", "posecnn"] = "separate"
@@ -131,6 +136,12 @@ class ObjectiveRecipe(Section):
 
     self_supervised: SelfSupervisedRecipe = SelfSupervisedRecipe()
     supervised: SupervisedRecipe = SupervisedRecipe()
+    teacher: TeacherSettings = TeacherSettings()
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether the depths of another model count."""
+        return self.teacher.model is not None and self.teacher.weight > 0
 
     @property
     def compares_motions(self) -> bool:
@@ -146,7 +157,7 @@ class ObjectiveRecipe(Section):
     def teaches_depth(self) -> bool:
         """Whether the depth network learns, unless it is frozen."""
         view_synthesis = self.self_supervised.weight > 0 and self.self_supervised.train_depth
-        return view_synthesis or self.supervised.weight > 0
+        return view_synthesis or self.supervised.weight > 0 or self.has_teacher
 
 
 class ReplayRecipe(Section):
@@ -238,8 +249,32 @@ class Recipe(Section):
     trainer: TrainerRecipe = TrainerRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
 
+    def with_models_found(self, find: Callable[[str], str]) -> Recipe:
+        """The same with the folders of the models that it names, found by ``find``."""
+        init, teacher = self.networks.init, self.objective.teacher
+        init = init.model_copy(
+            update={
+                part: find(name)
+                for part in ("depth", "pose")
+                if (name := getattr(init, part)) is not None
+            }
+        )
+        if teacher.model is not None:
+            teacher = teacher.model_copy(update={"model": find(teacher.model)})
+        return self.model_copy(
+            update={
+                "networks": self.networks.model_copy(update={"init": init}),
+                "objective": self.objective.model_copy(update={"teacher": teacher}),
+            }
+        )
+
     @model_validator(mode="after")
     def _teaches(self) -> Recipe:
+        if self.networks.freeze_depth and self.objective.has_teacher:
+            raise ValueError(
+                "objective.teacher teaches the depth network, which networks.freeze_depth keeps:"
+                " set teacher.model to null"
+            )
         if self.networks.freeze_depth and not self.objective.teaches_pose:
             raise ValueError(
                 "networks.freeze_depth leaves the pose network to learn, and nothing teaches it:"
@@ -249,7 +284,7 @@ class Recipe(Section):
         if not self.networks.freeze_depth and not self.objective.teaches_depth:
             raise ValueError(
                 "objective: nothing teaches the depth network: give supervised.weight, or"
-                " self_supervised.weight with train_depth, a value above 0"
+                " self_supervised.weight with train_depth, a value above 0, or a teacher.model"
             )
         return self
 
@@ -275,7 +310,7 @@ class Recipe(Section):
         values = copy.deepcopy(values)
         networks = values.get("networks") or {}
         objective = values.setdefault("objective", {})
-        for part in ("self_supervised", "supervised"):
+        for part in ("self_supervised", "supervised", "teacher"):
             for key in ("min_depth", "max_depth"):
                 if key in networks:
                     objective.setdefault(part, {}).setdefault(key, networks[key])

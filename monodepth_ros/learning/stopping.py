@@ -18,12 +18,17 @@ class TrainingStopped(Exception):
 
 
 class TimeBudget(Callback):
-    """Counts the minutes spent training, over all sessions of a run, and stops at the limit."""
+    """Counts the minutes spent training, over all sessions of a run, and stops at the limit.
+
+    Time in which the process was stopped by SIGSTOP does not count.
+    """
 
     def __init__(self, max_minutes: float | None) -> None:
         self.max_minutes = max_minutes
         self._earlier_seconds = 0.0
         self._started: float | None = None
+        self._last_step = 0.0  # when it ended
+        self._former: Any = None
 
     @property
     def minutes(self) -> float:
@@ -37,15 +42,29 @@ class TimeBudget(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Start the clock."""
-        self._started = time.monotonic()
+        self._started = self._last_step = time.monotonic()
+        self._former = signal.signal(signal.SIGCONT, self._go_on)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop when the time is up, all processes at the same step."""
+        self._last_step = time.monotonic()
         if self.max_minutes is None:
             return
         trainer.should_stop |= _any_process(trainer, self.spent() >= 1.0)
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
+        """Give the signal back."""
+        if self._started is not None:
+            signal.signal(signal.SIGCONT, self._former)
+
+    def _go_on(self, number: int, frame: FrameType | None) -> None:
+        """After a stop, whose beginning nobody is told: count on from the last step's end."""
+        assert self._started is not None
+        now = time.monotonic()
+        self._started += now - self._last_step
+        self._last_step = now
 
     def state_dict(self) -> dict[str, Any]:
         """The seconds spent so far."""

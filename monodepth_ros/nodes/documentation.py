@@ -17,6 +17,7 @@ from monodepth_ros.nodes.depth_node import DEPTH_PARAMETERS
 from monodepth_ros.nodes.odometry_node import ODOMETRY_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
+from monodepth_ros.nodes.tuner_parameters import TUNER_PARAMETERS
 from monodepth_ros.share_directory import share_directory
 
 
@@ -77,6 +78,18 @@ INTERFACES = {
             ("~/snapshot", "std_srvs/Trigger", "the last `snapshot_seconds` to a bag of their own"),
         ),
         RECORDER_PARAMETERS,
+    ),
+    "tuner_node": Interface(
+        (("/diagnostics", "diagnostic_msgs/DiagnosticArray", "latencies of the live nodes"),),
+        (
+            ("~/status", "std_msgs/String", "JSON: stage, tuning, last outcome; kept for all"),
+            ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "the same, with heat and power"),
+        ),
+        (
+            ("~/tune", "std_srvs/Trigger", "learn from the newest bags; the answer comes at once"),
+            ("~/rollback", "std_srvs/Trigger", "give the live nodes the model before"),
+        ),
+        TUNER_PARAMETERS,
     ),
 }
 
@@ -147,7 +160,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _yaml(value: bool | int | float | str | tuple[str, ...]) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(value)}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
 
 
 def main() -> None:

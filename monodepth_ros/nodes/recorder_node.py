@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import sys
-import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.task import Future
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from rosbags.interfaces import (
     Qos,
@@ -25,7 +20,6 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from std_srvs.srv import Trigger
 
 from monodepth_ros.data.bag_recorder import (
     BagRecorder,
@@ -36,11 +30,10 @@ from monodepth_ros.data.bag_recorder import (
 from monodepth_ros.data.recorded_images import ImageRecoding, StandstillFilter
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.message_definition import message_class, message_definition
-from monodepth_ros.nodes.parameters import declare_parameters
 from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
+from monodepth_ros.nodes.service_node import STEADY, SUCCESS, ServiceNode
 from monodepth_ros.nodes.spinning import run_node
 
-_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _LOOK_AGAIN = 0.5  # seconds between two looks for topics that nobody has published yet
 _DEPTH = 30  # messages that may wait for the executor
 
@@ -54,44 +47,25 @@ class _Topic:
     qos: list[Qos]
 
 
-class RecorderNode(LifecycleNode):
+class RecorderNode(ServiceNode):
     """Hands serialised messages to the recorder's thread, without a look inside."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("recorder_node", **options)
         self._recorder: BagRecorder | None = None
         self._standstill: StandstillFilter | None = None
         self._topics: dict[str, _Topic] = {}
         self._refused: dict[str, str] = {}
-        self._unusable = ""
         self._told = ""
-        declare_parameters(self, RECORDER_PARAMETERS)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(self.value("diagnostics_period"), self._report, clock=steady)
-        self.create_timer(_LOOK_AGAIN, self._look_for_topics, clock=steady)
-        # A group of its own: while a bag is ended or a snapshot written, messages go on coming.
-        group = MutuallyExclusiveCallbackGroup()
-        for name, work in (
-            ("start", self._start),
-            ("stop", self._stop),
-            ("snapshot", self._snapshot),
-        ):
-            answer = partial(self._answer, work)
-            self.create_service(Trigger, f"~/{name}", answer, callback_group=group)
         self._active = False
-        if self.value("autostart"):
-            self._autostart = self.create_timer(0.0, self._start_by_itself, clock=steady)
-
-    def value(self, name: str) -> Any:
-        """The value of a parameter."""
-        return self.get_parameter(name).value
+        services = {"start": self._start, "stop": self._stop, "snapshot": self._snapshot}
+        super().__init__("recorder_node", RECORDER_PARAMETERS, services, **options)
+        self.create_timer(_LOOK_AGAIN, self._look_for_topics, clock=STEADY)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the recorder's thread."""
         names = list(dict.fromkeys(self.resolve_topic_name(name) for name in self.value("topics")))
         if not names:
-            return self._cannot("parameter topics: nothing to record")
+            return self.cannot("parameter topics: nothing to record")
         self._standstill = None
         if self.value("standstill") > 0:
             images = [name for name in names if name.endswith(("image_raw", "compressed"))]
@@ -105,8 +79,8 @@ class RecorderNode(LifecycleNode):
             if kind == "raw"
             else ImageRecoding(kind, self.value("jpeg_quality")),
         )
-        self._unusable = ""
-        return _SUCCESS
+        self.unusable = ""
+        return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen, and record if that is wanted from the beginning."""
@@ -115,8 +89,8 @@ class RecorderNode(LifecycleNode):
             try:
                 self._recorder.start()
             except UserError as error:
-                return self._cannot(str(error))
-        self._active, self._unusable = True, ""
+                return self.cannot(str(error))
+        self._active, self.unusable = True, ""
         self._look_for_topics()
         return super().on_activate(state)
 
@@ -133,7 +107,7 @@ class RecorderNode(LifecycleNode):
         if self._recorder is not None:
             self._recorder.close()
             self._recorder = None
-        return _SUCCESS
+        return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As cleaning up."""
@@ -157,16 +131,6 @@ class RecorderNode(LifecycleNode):
             remove_oldest=self.value("remove_oldest"),
             **{name: self.value(name) for name in numbers},
         )
-
-    def _start_by_itself(self) -> None:
-        self.destroy_timer(self._autostart)
-        if self.trigger_configure() == _SUCCESS:
-            self.trigger_activate()
-
-    def _cannot(self, reason: str) -> TransitionCallbackReturn:
-        self._unusable = reason
-        self.get_logger().error(reason)
-        return _FAILURE
 
     def _fall_silent(self) -> None:
         self._active = False
@@ -235,43 +199,17 @@ class RecorderNode(LifecycleNode):
             raise UserError("the node is not active")
         return self._recorder
 
-    async def _answer(
-        self, work: Any, request: Trigger.Request, response: Trigger.Response
-    ) -> Trigger.Response:
-        """Work in a thread, since ending a bag waits for the disk, and say what came of it."""
-        done: Any = Future(executor=self.executor)
-
-        def run() -> None:
-            try:
-                done.set_result((True, work()))
-            except Exception as error:  # whatever it is, the caller waits for an answer
-                known = isinstance(error, UserError)
-                done.set_result(
-                    (False, str(error) if known else f"{type(error).__name__}: {error}")
-                )
-
-        threading.Thread(target=run, name="recorder service", daemon=True).start()
-        response.success, response.message = await done
-        return response
-
-    def _report(self) -> None:
+    def status(self) -> tuple[bytes, str, dict[str, str]]:
+        """What is recorded, lost and refused."""
         figures = None if self._recorder is None else self._recorder.figures()
         if figures is not None and figures.trouble != self._told:
             self._told = figures.trouble
             if figures.trouble:
                 self.get_logger().error(f"recording has stopped: {figures.trouble}")
-        name = self.get_fully_qualified_name().lstrip("/")
         level, message = self._verdict(figures)
-        status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=name)
-        status.values = [KeyValue(key=k, value=v) for k, v in self._facts(figures).items()]
-        stamp: Time = self.get_clock().now().to_msg()
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = stamp
-        self._diagnostics.publish(array)
+        return level, message, self._facts(figures)
 
     def _verdict(self, figures: RecorderFigures | None) -> tuple[bytes, str]:
-        if self._unusable:
-            return DiagnosticStatus.ERROR, self._unusable
         if figures is None or not self._active:
             return DiagnosticStatus.OK, "not active"
         if figures.trouble:

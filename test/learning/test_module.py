@@ -162,6 +162,18 @@ def test_a_frozen_depth_network_stays_as_it_is() -> None:
         assert torch.equal(value, before[name]), name
 
 
+def test_batch_statistics_can_be_kept_while_weights_learn() -> None:
+    for freeze in (False, True):
+        recipe = small_recipe(networks={"freeze_statistics": freeze})
+        torch.manual_seed(0)
+        module = DepthLearning(recipe, plan_run(recipe, samples=10)).train()
+        before = {k: v.clone() for k, v in module.state_dict().items() if "running" in k}
+        module.disparities(torch.rand(2, 3, 32, 64))
+        kept = all(torch.equal(module.state_dict()[k], v) for k, v in before.items())
+        assert kept == freeze
+        assert all(p.requires_grad for p in module.depth_net.parameters())
+
+
 def test_a_recipe_that_teaches_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="nothing teaches it"):
         build(networks={"freeze_depth": True}, objective=SUPERVISED)

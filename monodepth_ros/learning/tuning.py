@@ -1,0 +1,111 @@
+"""Tuning a model on new video, from recordings to a verdict; repeated, it goes on where it was."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.model_card import CARD_FILE, ModelCard, load_card
+from monodepth_ros.learning.batches import build_datasets, build_replay
+from monodepth_ros.learning.comparison import Verdict, judge, model_figures
+from monodepth_ros.learning.export import export_run
+from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.run import train
+
+VERDICT = "verdict.json"
+_HELD_BACK = 0.15  # of each recording, where the recipe holds back none
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One tuning: what learns from what, and when the result counts as better.
+
+    ``replay`` and ``known`` hold frames with true depth of scenes that should not be forgotten: to
+    learn from, and to check with. ``base`` is the model whose error on the latter counts.
+    """
+
+    model: Path
+    base: Path
+    recipe: Recipe
+    recordings: Sequence[str | Path]
+    replay: Sequence[str | Path] = ()
+    known: Sequence[str | Path] = ()
+    min_gain: float = 0.01
+    max_forgetting: float = 0.1
+    licence: str = "unspecified"
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        """Train, export and judge in ``folder``; the content of its verdict.json.
+
+        Every part that is complete is kept, so a tuning that was killed goes on from its last
+        checkpoint. UserError for wrong data; TrainingStopped and TrainingDiverged as of `train`.
+        """
+        if (folder / VERDICT).is_file():
+            return read_verdict(folder)
+        train(self.recipe, self.recordings, folder / "run", (), True, self.replay)
+        candidate = folder / folder.name
+        if not (candidate / CARD_FILE).is_file():
+            scale = load_card(self.model).scale
+            export_run(folder / "run", candidate, self.licence, checkpoint="last", scale=scale)
+        verdict = {"model": str(candidate), **self._compare(candidate).as_dict()}
+        with atomic_path(folder / VERDICT) as temporary:
+            temporary.write_text(json.dumps(verdict, indent=1) + "\n")
+        return verdict
+
+    def _compare(self, candidate: Path) -> Verdict:
+        _, held_back = build_datasets(self.recipe, self.recordings, ())
+        assert held_back is not None
+        known = build_replay(self.recipe, self.known) if self.known else None
+        former = model_figures(self.model, self.recipe, held_back, known)
+        if known is not None and self.base != self.model:
+            base = model_figures(self.base, self.recipe, held_back, known)
+            former = former.with_known_of(base)
+        after = model_figures(candidate, self.recipe, held_back, known)
+        return judge(former, after, self.min_gain, self.max_forgetting)
+
+
+def settings_of_model(model: Path) -> list[str]:
+    """What a recipe must say to start from a model, as overrides: its networks and its images."""
+    card: ModelCard = load_card(model)
+    height, width = card.size
+    return [
+        f"networks.architecture={card.architecture}",
+        f"networks.min_depth={card.min_depth}",
+        f"networks.max_depth={card.max_depth}",
+        f"networks.init.depth={model}",
+        f"networks.init.pose={model}",
+        f"data.size={width}x{height}",
+    ]
+
+
+def holding_back(recipe: Recipe) -> Recipe:
+    """The recipe with frames to judge by, whatever it says of validation."""
+    if recipe.data.validation_fraction > 0:
+        return recipe
+    data = recipe.data.model_copy(update={"validation_fraction": _HELD_BACK})
+    return recipe.model_copy(update={"data": data})
+
+
+def read_verdict(folder: Path) -> dict[str, Any]:
+    """What a finished tuning in ``folder`` came to."""
+    content: dict[str, Any] = json.loads((folder / VERDICT).read_text())
+    return content
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Let one process work in a folder; UserError in a second one. Ends with the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{folder}: another tuning is at work there") from None
+        yield
