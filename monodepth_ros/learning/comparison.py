@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
+from monodepth_ros.inference.checkpoint import load_weights
+from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.learning.batches import Sample, collate
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.module import DepthLearning
@@ -87,7 +89,7 @@ def judge(
 def model_figures(
     model: Path, recipe: Recipe, held_back: Dataset[Sample], known: Dataset[Sample] | None
 ) -> ModelFigures:
-    """The figures of a model of the recipe's architecture.
+    """The figures of a model of the recipe's architecture, with a pose network or without.
 
     Args:
         model: its folder.
@@ -95,7 +97,8 @@ def model_figures(
         held_back: triplets, with or without true depth.
         known: single frames with true depth of scenes that it should not forget.
     """
-    start = recipe.networks.init.model_copy(update={"depth": str(model), "pose": str(model)})
+    pose = str(model) if "pose" in load_weights(model, load_card(model)) else None
+    start = recipe.networks.init.model_copy(update={"depth": str(model), "pose": pose})
     networks = recipe.networks.model_copy(update={"init": start})
     recipe = recipe.model_copy(update={"networks": networks})
     module = DepthLearning(recipe, plan_run(recipe, 1_000_000)).eval()

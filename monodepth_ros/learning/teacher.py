@@ -40,9 +40,12 @@ class Teacher:
         weights = load_weights(model, card)["depth"]
         self.net.load_state_dict({name: weight.float() for name, weight in weights.items()})
         self.net.eval().requires_grad_(False)
+        # mypy: PyTorch's stub of Module.to lacks this overload
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def depth(self, images: Tensor) -> Tensor:
         """``(B, 1, H, W)`` of images ``(B, 3, H, W)`` in [0, 1], in the teacher's unit."""
         self.net.to(images.device)
-        return disparity_to_depth(self.net(images)[0].float(), *self.range)
+        images = images.contiguous(memory_format=torch.channels_last)
+        return disparity_to_depth(self.net.finest(images).float(), *self.range)

@@ -12,7 +12,8 @@ from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.model_card import CARD_FILE, ModelCard, load_card
+from monodepth_ros.inference.checkpoint import load_weights
+from monodepth_ros.inference.model_card import CARD_FILE, load_card
 from monodepth_ros.learning.batches import build_datasets, build_replay
 from monodepth_ros.learning.comparison import Verdict, judge, model_figures
 from monodepth_ros.learning.export import export_run
@@ -73,14 +74,15 @@ class Tuning:
 
 def settings_of_model(model: Path) -> list[str]:
     """What a recipe must say to start from a model, as overrides: its networks and its images."""
-    card: ModelCard = load_card(model)
+    card = load_card(model)
     height, width = card.size
+    pose = [f"networks.init.pose={model}"] if "pose" in load_weights(model, card) else []
     return [
         f"networks.architecture={card.architecture}",
         f"networks.min_depth={card.min_depth}",
         f"networks.max_depth={card.max_depth}",
         f"networks.init.depth={model}",
-        f"networks.init.pose={model}",
+        *(pose or ["networks.init.pose=null"]),
         f"data.size={width}x{height}",
     ]
 

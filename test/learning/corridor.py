@@ -13,10 +13,13 @@ CAMERA = PinholeCamera.from_focal_length(WIDTH, HEIGHT, 40.0, 40.0, 31.5, 15.5)
 FLOOR, WALL, PILLAR = 0.8, 6.0, 2.5  # metres below, in front of, and in front of the camera
 
 
-def render(T_world_camera: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def render(
+    T_world_camera: NDArray[np.float64], camera: PinholeCamera = CAMERA
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Image and true depth from a camera that looks along the world's z."""
-    v, u = np.mgrid[:HEIGHT, :WIDTH]
-    rays = np.stack([(u - 31.5) / 40.0, (v - 15.5) / 40.0, np.ones_like(u)], -1)
+    v, u = np.mgrid[: camera.height, : camera.width]
+    (fx, _, cx), (_, fy, cy), _ = camera.K
+    rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], -1)
     origin = T_world_camera[:3, 3]
     with np.errstate(divide="ignore"):
         floor = np.where(rays[..., 1] > 0, (FLOOR - origin[1]) / rays[..., 1], np.inf)
@@ -40,14 +43,25 @@ def texture(points: NDArray[np.float64], surface: NDArray[np.int64]) -> NDArray[
     return (255 * value.clip(0, 1)).round().astype(np.uint8)
 
 
+def walk(index: int, start: float = -0.6, step: float = 0.05) -> NDArray[np.float64]:
+    """``T_world_camera`` on a sideways walk with a slight bob."""
+    T_world_camera = np.eye(4)
+    T_world_camera[:3, 3] = start + step * index, 0.03 * np.sin(index), 0.02 * index
+    return T_world_camera
+
+
 def write_corridor(
-    folder: Path, frames: int = 24, start: float = -0.6, step: float = 0.05, depth: bool = True
+    folder: Path,
+    frames: int = 24,
+    start: float = -0.6,
+    step: float = 0.05,
+    depth: bool = True,
+    camera: PinholeCamera = CAMERA,
 ) -> Path:
-    """A sequence folder of a sideways walk with a slight bob."""
-    with SequenceWriter(folder, CAMERA, fps=10.0) as writer:
+    """A sequence folder of that walk."""
+    with SequenceWriter(folder, camera, fps=10.0) as writer:
         for index in range(frames):
-            T_world_camera = np.eye(4)
-            T_world_camera[:3, 3] = start + step * index, 0.03 * np.sin(index), 0.02 * index
-            image, truth = render(T_world_camera)
+            T_world_camera = walk(index, start, step)
+            image, truth = render(T_world_camera, camera)
             writer.add(image, depth=truth if depth else None, pose=T_world_camera)
     return folder
