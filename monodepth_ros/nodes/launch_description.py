@@ -16,8 +16,11 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from monodepth_ros.dds_environment import PROFILE_VARIABLES, profile_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.zoo import resolve
 from monodepth_ros.share_directory import share_directory
 
+TUNED = "tuned"  # what the tuner calls its newest version, unless it is told otherwise
 # Parameters that are arguments as well, with their types. Without a value the parameter file holds.
 _PARAMETERS: dict[str, tuple[type, str]] = {
     "model": (str, "name or folder of the model"),
@@ -42,11 +45,7 @@ _OTHERS = {
 
 def camera_arguments() -> list[DeclareLaunchArgument]:
     """The arguments of every launch file of a camera."""
-    others = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in _OTHERS.items()
-    ]
-    return others + [
+    return _declared(_OTHERS) + [
         DeclareLaunchArgument(
             name, default_value="", description=f"{text}; without it the parameter file counts"
         )
@@ -63,10 +62,13 @@ def params_file_argument(executable: str) -> DeclareLaunchArgument:
     )
 
 
-def camera_node(executable: str, scale_sources: Mapping[str, str] | None = None) -> OpaqueFunction:
+def camera_node(
+    executable: str, scale_sources: Mapping[str, str] | None = None, tuned: bool = False
+) -> OpaqueFunction:
     """A node of the camera, by the launch arguments.
 
-    ``scale_sources`` puts others in the place of a scale source that was asked for.
+    ``scale_sources`` puts others in the place of a scale source that was asked for. ``tuned`` takes
+    the model that the tuner has left, where there is one and no other is asked for.
     """
 
     def create(context: LaunchContext) -> list[Node]:
@@ -79,6 +81,8 @@ def camera_node(executable: str, scale_sources: Mapping[str, str] | None = None)
                 values[name] = ParameterValue(typed, value_type=str) if kind is str else typed
                 if name == "scale_source":
                     values[name] = (scale_sources or {}).get(value, value)
+        if tuned and "model" not in values and _is_there(TUNED):
+            values["model"] = TUNED
         values["use_sim_time"] = ParameterValue(
             LaunchConfiguration("use_sim_time"), value_type=bool
         )
@@ -102,6 +106,14 @@ def camera_node(executable: str, scale_sources: Mapping[str, str] | None = None)
         ]
 
     return OpaqueFunction(function=create)
+
+
+def _is_there(model: str) -> bool:
+    try:
+        resolve(model)
+    except UserError:
+        return False
+    return True
 
 
 def rviz(config: str) -> Node:
@@ -135,18 +147,23 @@ def camera_launch(executables: list[str], *more: object) -> LaunchDescription:
     )
 
 
+_RECORDER = {
+    "folder": ("~/monodepth_bags", "where the bags go"),
+    "more": ("odom, scale", "further topics to record, with commas between them"),
+}
+
+
 def recorder_launch() -> LaunchDescription:
     """The recorder of a camera and of what its nodes publish; results that nobody asks for are not
     computed for it.
     """
+    camera = {name: _OTHERS[name] for name in ("namespace", "image_raw", "camera_info")}
+    return LaunchDescription([*_declared({**_RECORDER, **camera}), *recorder()])
+
+
+def recorder() -> list[Any]:
+    """The recorder node, its parameter file's argument before it."""
     namespace = LaunchConfiguration("namespace")
-    arguments = {
-        "folder": ("~/monodepth_bags", "where the bags go"),
-        "namespace": ("camera", "namespace of the camera's topics"),
-        "image_raw": ("image_raw", "the camera's image topic"),
-        "camera_info": ("camera_info", "its camera_info topic"),
-        "more": ("odom, scale", "further topics, with commas between them"),
-    }
 
     def create(context: LaunchContext) -> list[Node]:
         more = LaunchConfiguration("more").perform(context).split(",")
@@ -171,13 +188,47 @@ def recorder_launch() -> LaunchDescription:
             )
         ]
 
-    return LaunchDescription(
-        [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=described)
-                for name, (default, described) in arguments.items()
-            ),
-            params_file_argument("recorder_node"),
-            OpaqueFunction(function=create),
-        ]
+    return [params_file_argument("recorder_node"), OpaqueFunction(function=create)]
+
+
+def tuner_launch() -> LaunchDescription:
+    """The tuner alone, beside nodes that run already."""
+    arguments = {name: _OTHERS[name] for name in ("namespace",)}
+    bags = {"folder": ("~/monodepth_bags", "where the recorder's bags are")}
+    return LaunchDescription([*_declared({**arguments, **bags}), *tuner()])
+
+
+def tuner() -> list[Any]:
+    """The tuner node, its parameter file's argument before it."""
+    node = Node(
+        package="monodepth_ros",
+        executable="tuner_node",
+        name="tuner_node",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[
+            LaunchConfiguration("tuner_node_params"),
+            {"bags": ParameterValue(LaunchConfiguration("folder"), value_type=str)},
+        ],
+        output="screen",
     )
+    return [params_file_argument("tuner_node"), node]
+
+
+def loop_launch() -> LaunchDescription:
+    """Depth, odometry, the recorder and the tuner of one camera."""
+    return camera_launch(
+        ["depth_node", "odometry_node"],
+        camera_node("depth_node", {"speed": "topic"}, tuned=True),
+        camera_node("odometry_node", {"camera_height": "topic"}, tuned=True),
+        *_declared(_RECORDER),
+        *recorder(),
+        *tuner(),
+        rviz("odometry.rviz"),
+    )
+
+
+def _declared(arguments: Mapping[str, tuple[str, str]]) -> list[DeclareLaunchArgument]:
+    return [
+        DeclareLaunchArgument(name, default_value=default, description=described)
+        for name, (default, described) in arguments.items()
+    ]

@@ -19,7 +19,7 @@ from monodepth_ros.nodes.tuning_process import TuningProcess, last_line
 _JOB, _OUTCOME, _VERDICT, LOG = "job.json", "outcome.json", "verdict.json", "tuning.log"
 _LOOK = 0.5  # seconds between two looks at the limits
 _STOP = 10.0  # seconds that a stopped training has to write its checkpoint
-_ATTEMPTS = 3  # of a process that is killed from outside
+_ATTEMPTS = 5  # of a process that is killed from outside before it gets any further
 _PROBATION = 6.0  # seconds in which nodes with the new model must not report errors
 
 
@@ -109,18 +109,25 @@ class TuningJob:
         if (self.folder / _VERDICT).is_file():
             return ""
         baseline = self._baseline()
-        for _ in range(_ATTEMPTS):
-            if self._stopping.is_set():
-                return ""
+        kills, reached = 0, self._progress()
+        while not self._stopping.is_set():
             process = TuningProcess(arguments, log, self.limits.threads)
             failure = self._watch(process, baseline)
-            if failure or self._stopping.is_set():
+            if failure or process.status == 0 or self._stopping.is_set():
                 return failure
-            if process.status == 0:
-                return ""
-            if process.status is not None and process.status > 0:
+            assert process.status is not None
+            if process.status > 0:
                 return last_line(log) or f"monodepth tune ended with {process.status}"
-        return f"killed {_ATTEMPTS} times, at last by signal {-(process.status or 0)}"
+            kills = 1 if self._progress() > reached else kills + 1
+            reached = self._progress()
+            if kills == _ATTEMPTS:
+                return f"killed {kills} times without progress, at last by signal {-process.status}"
+        return ""
+
+    def _progress(self) -> float:
+        """When something was last written that a new attempt goes on with."""
+        files = (*self.folder.glob("sequences/*/frames.csv"), *self.folder.glob("run/**/*.ckpt"))
+        return max((file.stat().st_mtime for file in files), default=0.0)
 
     def _baseline(self) -> dict[str, float]:
         """Latencies of the live nodes while nothing is learnt."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -24,10 +25,11 @@ from viewer import Viewer, of_status
 
 from launch import LaunchContext
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.inference.model_versions import ModelVersions
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
-NODES = ("depth_node", "odometry_node", "recorder_node")
+NODES = ("depth_node", "odometry_node", "recorder_node", "tuner_node")
 LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -148,3 +150,34 @@ def test_a_camera_is_recorded(viewer: Viewer, launch: Any, tmp_path: Path) -> No
     (bag,) = (tmp_path / "bags").iterdir()
     with BagFile(bag) as opened:
         assert "/front/colour/image_raw" in opened.topics
+
+
+def test_the_loop_starts_with_the_tuned_model(
+    viewer: Viewer, launch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was tuned before is used from the start, by every node of the loop."""
+    monkeypatch.setenv("MONODEPTH_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    candidate = shutil.copytree(ROOT / "models" / "demo", tmp_path / "tuned_1")
+    card = candidate / "card.yaml"
+    card.write_text(card.read_text().replace("name: demo", "name: tuned_1"))
+    (tmp_path / "models").mkdir()
+    ModelVersions(tmp_path / "models", "tuned", "demo").adopt(candidate)
+    process = launch("loop.launch.py", "device:=cpu", f"folder:={tmp_path / 'bags'}")
+    models: dict[str, str] = {}
+
+    def known() -> bool:
+        for array in viewer.heard["/diagnostics"]:
+            for status in array.status:
+                values = {pair.key: pair.value for pair in status.values}
+                name = values.get("model", values.get("model in use", values.get("recording", "")))
+                models[status.name.removeprefix("camera/")] = name
+        return sorted(models) == sorted(NODES) and all(models.values())
+
+    viewer.until(known)
+    assert {node: models[node] for node in NODES if node != "recorder_node"} == {
+        "depth_node": "tuned_1", "odometry_node": "tuned_1", "tuner_node": "tuned_1",
+    }  # fmt: skip
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert "Traceback" not in output

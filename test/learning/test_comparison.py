@@ -76,4 +76,3 @@ def test_a_model_that_knows_the_place_has_the_better_figures(
     on_truth = model_figures(models[1], recipe, frames, None)
     assert on_truth.abs_rel == pytest.approx(taught.known_abs_rel, rel=0.5)
     assert on_truth.known_abs_rel is None
-

@@ -173,9 +173,7 @@ def test_a_killed_tuner_takes_its_training_along_and_goes_on_later(
         time.sleep(0.05)
     viewer.heard["/tuner_node/status"].clear()
     start_tuner(start_node, folders, "hand_over:=false")
-    viewer.until(
-        lambda: status(viewer).get("stage") in ("better", "kept", "failed"), seconds=400.0
-    )
+    viewer.until(lambda: status(viewer).get("stage") in ("better", "kept", "failed"), seconds=400.0)
     assert status(viewer)["stage"] == "better", status(viewer)["message"]
     (job,) = folders["tunings"].iterdir()
     sessions = sorted((job / "run" / "sessions").iterdir())

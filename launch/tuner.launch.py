@@ -1,0 +1,11 @@
+"""Learns from the recorder's bags beside nodes that run, and gives them better weights.
+
+ros2 launch monodepth_ros tuner.launch.py folder:=DIR namespace:=camera
+ros2 service call /camera/tuner_node/tune std_srvs/srv/Trigger
+"""
+
+from monodepth_ros.nodes.launch_description import tuner_launch
+
+
+def generate_launch_description():
+    return tuner_launch()
