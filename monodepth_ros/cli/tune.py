@@ -64,7 +64,7 @@ def tune(
         typer.Option(
             min=0, help="Of bags: share of its width that an image has moved since the last taken."
         ),
-    ] = 0.01,
+    ] = 0.003,
     min_gain: Annotated[
         float, typer.Option(min=0, max=1, help="By which share the error must fall.")
     ] = 0.01,
@@ -96,7 +96,7 @@ def tune(
     start = resolve(model)
     limits = [] if minutes is None else [f"trainer.max_minutes={minutes}"]
     limits += [] if threads is None else [f"trainer.threads={threads}"]
-    settings = [*settings_of_model(start), *limits, *(set_ or [])]
+    settings = [*settings_of_model(start, load_recipe(recipe)), *limits, *(set_ or [])]
     plan = holding_back(load_recipe(recipe, settings))
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     replay, check = _known_scenes(known)

@@ -72,8 +72,11 @@ class Tuning:
         return judge(former, after, self.min_gain, self.max_forgetting)
 
 
-def settings_of_model(model: Path) -> list[str]:
-    """What a recipe must say to start from a model, as overrides: its networks and its images."""
+def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
+    """What ``recipe`` must say to start from a model, as overrides: its networks and its images.
+
+    A teacher, where the recipe has one, is the model as it was.
+    """
     card = load_card(model)
     height, width = card.size
     pose = [f"networks.init.pose={model}"] if "pose" in load_weights(model, card) else []
@@ -82,6 +85,7 @@ def settings_of_model(model: Path) -> list[str]:
         f"networks.min_depth={card.min_depth}",
         f"networks.max_depth={card.max_depth}",
         f"networks.init.depth={model}",
+        *([f"objective.teacher.model={model}"] if recipe.objective.has_teacher else []),
         *(pose or ["networks.init.pose=null"]),
         f"data.size={width}x{height}",
     ]
