@@ -1,8 +1,10 @@
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from monodepth_ros.learning.checkpoints import read_checkpoint
 from monodepth_ros.learning.recipe import Recipe
 from monodepth_ros.learning.recipe_file import save_recipe
 from monodepth_ros.learning.run import train
+from monodepth_ros.learning.stopping import TimeBudget
 
 LAST = "checkpoints/last.ckpt"
 
@@ -142,3 +145,19 @@ def test_a_time_budget_counts_all_sessions(corridor: Path, tmp_path: Path) -> No
     assert 0 < seconds < time.monotonic() - started
     train(recipe(max_minutes=1e-6), [corridor], run, resume=True)
     assert read_checkpoint(run / LAST)["callbacks"]["TimeBudget"]["seconds"] > seconds
+
+
+def test_stopped_time_does_not_count() -> None:
+    """What passes between a step's end and SIGCONT is taken for time in which the process stood."""
+    trainer = SimpleNamespace(world_size=1, should_stop=False)
+    budget = TimeBudget(1.0)
+    former = signal.getsignal(signal.SIGCONT)
+    budget.on_train_start(trainer, None)  # type: ignore[arg-type]
+    budget.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGCONT)
+    assert 60 * budget.minutes < 0.4
+    time.sleep(0.2)
+    assert 60 * budget.minutes > 0.2
+    budget.teardown(trainer, None, "fit")  # type: ignore[arg-type]
+    assert signal.getsignal(signal.SIGCONT) == former
