@@ -71,6 +71,10 @@ def tune(
     max_forgetting: Annotated[
         float, typer.Option(min=0, help="By which share it may rise on known scenes.")
     ] = 0.1,
+    keep: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the former weights to mix in: forgets less."),
+    ] = 0.2,
     licence: Annotated[str, typer.Option(help="Licence of the tuned weights.")] = "unspecified",
     owner: Annotated[
         int | None,
@@ -108,7 +112,7 @@ def tune(
         _limit_gpu(gpu_share)
         tuning = Tuning(
             start, resolve(base or model), plan, sources, replay, check,
-            min_gain, max_forgetting, licence,
+            min_gain, max_forgetting, keep, licence,
         )  # fmt: skip
         verdict = _run(tuning, out)
     if as_json:

@@ -101,13 +101,16 @@ def model_figures(
     start = recipe.networks.init.model_copy(update={"depth": str(model), "pose": pose})
     networks = recipe.networks.model_copy(update={"init": start})
     recipe = recipe.model_copy(update={"networks": networks})
-    module = DepthLearning(recipe, plan_run(recipe, 1_000_000)).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.trainer.seed)  # of a pose network that the model lacks
+        module = DepthLearning(recipe, plan_run(recipe, 1_000_000)).eval()
     load_initial_weights(module, recipe.networks)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module.to(device)
+    points = torch.Generator(device).manual_seed(0)  # the same for both models
     errors: dict[str, list[Tensor]] = {"photometric": [], "abs_rel": [], "known": []}
     for batch in _batches(held_back, recipe, device):
-        depth, errors_of_views = _synthesis(module, batch)
+        depth, errors_of_views = _synthesis(module, batch, points)
         errors["photometric"].append(errors_of_views)
         if "depth" in batch:
             errors["abs_rel"].append(_abs_rel(depth, batch["depth"], recipe))
@@ -127,14 +130,16 @@ def _batches(
         yield {**sample, "images": sample["images"].float() / 255.0}
 
 
-def _synthesis(module: DepthLearning, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _synthesis(
+    module: DepthLearning, batch: dict[str, Tensor], points: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Depth of the targets, and of each the mean photometric error of its synthesised view."""
     images, K = batch["images"], batch["K"]
     disparities = module.disparities(images[:, 0])
     T = torch.stack(module.relative_poses(images), 1)
     if module.recipe.refinement.enabled:
         encoder = module.depth_net.encoder
-        T = module.refiner(T, disparities[0], images, K, None, encoder).T
+        T = module.refiner(T, disparities[0], images, K, points, encoder).T
     previous, following = T.unbind(1)
     maps = module.self_supervised.error_maps(disparities, previous, following, images, K)
     return _depth(module, disparities[0]), maps.error.mean((1, 2, 3))

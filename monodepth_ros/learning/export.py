@@ -10,13 +10,14 @@ from typing import Literal
 import torch
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.checkpoint import save_model
-from monodepth_ros.inference.model_card import ModelCard, Provenance
+from monodepth_ros.inference.checkpoint import load_weights, save_model
+from monodepth_ros.inference.model_card import ModelCard, Provenance, load_card
 from monodepth_ros.learning.checkpoints import BEST, LAST, read_checkpoint
 from monodepth_ros.learning.recipe import Recipe
 from monodepth_ros.learning.recipe_file import load_recipe
 from monodepth_ros.learning.run_record import RECIPE, first_session
 
+Weights = dict[str, torch.Tensor]
 NETWORKS = {"depth": "depth_net.", "pose": "pose_net."}
 
 
@@ -27,6 +28,7 @@ def export_run(
     half: bool = True,
     checkpoint: str = "best",
     scale: Literal["metric", "relative"] | None = None,
+    kept: tuple[Path, float] | None = None,
 ) -> Path:
     """Write the networks of a run as a model folder and return it.
 
@@ -38,6 +40,9 @@ def export_run(
         checkpoint: ``best`` (``last`` where nothing was validated) or ``last``.
         scale: what the card calls the depth; by default metric where true depth taught it. Say
             relative when metres of the training scenes mean little elsewhere.
+        kept: the model that the run started from, and the share of its weights that is mixed in:
+            between the two a network forgets less than it loses of what it has learnt (Wortsman et
+            al., "Robust fine-tuning of zero-shot models", 2022).
     """
     recipe = load_recipe(run / RECIPE)
     path = run / (BEST if checkpoint == "best" and (run / BEST).is_file() else LAST)
@@ -53,6 +58,8 @@ def export_run(
         for name, prefix in NETWORKS.items()
         if name == "depth" or _has_pose(recipe)
     }
+    if kept is not None:
+        states = _mixed(states, *kept)
     if scale is None:
         # True depth teaches metres; view synthesis alone leaves the scale open.
         taught = recipe.objective.supervised.weight > 0 and not recipe.networks.freeze_depth
@@ -60,6 +67,20 @@ def export_run(
     card = _card(run, model.name, recipe, licence, scale, content["validation"])
     save_model(model, card, states, torch.float16 if half else torch.float32)
     return model
+
+
+def _mixed(states: dict[str, Weights], former: Path, share: float) -> dict[str, Weights]:
+    """``share`` of the former weights and the rest of these; what the former lacks stays."""
+    parts = load_weights(former, load_card(former))
+    return {
+        part: {
+            key: torch.lerp(value, parts[part][key].to(value), share)
+            if part in parts and value.is_floating_point()
+            else value
+            for key, value in state.items()
+        }
+        for part, state in states.items()
+    }
 
 
 def _has_pose(recipe: Recipe) -> bool:

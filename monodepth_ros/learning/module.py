@@ -170,7 +170,8 @@ class DepthLearning(lightning.LightningModule):
         )
         if replayed is not None and disparities is not None:
             known = [d[len(targets) :] for d in disparities]
-            part = self.supervised(known, batch[f"{REPLAYED}depth"], batch[f"{REPLAYED}K"])
+            truth, K, images = (batch[f"{REPLAYED}{name}"] for name in ("depth", "K", "images"))
+            part = self.supervised(known, truth, K, images[:, 0])
             loss = loss + self.recipe.replay.weight * part.loss
             terms |= _named("replay", part)
         return loss, terms
@@ -231,11 +232,12 @@ class DepthLearning(lightning.LightningModule):
             part_loss, terms = self._self_supervision(batch, disparities, poses, generator, masks)
             loss = loss + part_loss
         if self.learns_depth_from_truth and disparities is not None:
-            part = self.supervised(disparities, batch["depth"], batch["K"])
+            part = self.supervised(disparities, batch["depth"], batch["K"], batch["images"][:, 0])
             loss = loss + recipe.supervised.weight * part.loss
             terms |= _named("supervised", part)
         if self.teacher is not None and disparities is not None:
-            part = self.taught(disparities, self.teacher.depth(batch["images"][:, 0]), batch["K"])
+            images = batch["images"][:, 0]
+            part = self.taught(disparities, self.teacher.depth(images), batch["K"], images)
             loss = loss + recipe.teacher.weight * part.loss
             terms |= _named("teacher", part)
         if recipe.compares_motions and poses is not None:

@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def edge_weights(image: Tensor) -> tuple[Tensor, Tensor]:
-    """``exp(-mean_c |dx I|)`` ``(B, 1, H, W - 1)`` and the same along y ``(B, 1, H - 1, W)``."""
+def edge_weights(image: Tensor, decay: float = 1.0) -> tuple[Tensor, Tensor]:
+    """``exp(-decay mean_c |dx I|)``, ``(B, 1, H, W - 1)``, and along y, ``(B, 1, H - 1, W)``."""
     along_x = image[..., 1:] - image[..., :-1]
     along_y = image[..., 1:, :] - image[..., :-1, :]
     return (
-        along_x.abs_().mean(1, keepdim=True).neg_().exp_(),
-        along_y.abs_().mean(1, keepdim=True).neg_().exp_(),
+        along_x.abs_().mean(1, keepdim=True).mul_(-decay).exp_(),
+        along_y.abs_().mean(1, keepdim=True).mul_(-decay).exp_(),
     )
 
 

@@ -23,6 +23,7 @@ from monodepth_ros.geometry.projection import pixel_grid
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.reprojected_views import image_size, upsample
 from monodepth_ros.learning.slicewise import batch_slices, slicewise_sum
+from monodepth_ros.learning.smoothness import edge_weights
 from monodepth_ros.networks.disparity import scaled_disparity
 
 TERMS = ("silog", "gradient", "normal")
@@ -37,6 +38,8 @@ class SupervisionSettings(BaseModel):
     silog_weight: float = Field(1.0, ge=0)
     silog_lambda: float = Field(0.5, ge=0, le=1, description="0: log-MSE, 1: blind to scale")
     gradient_weight: float = Field(1.0, ge=0)
+    # Above 0, exp(-edge_decay |dI|) weighs the gradient: not where the image has edges.
+    edge_decay: float = Field(0.0, ge=0)
     normal_weight: float = Field(0.05, ge=0)
     scales: tuple[int, ...] = Field((0, 1, 2, 3), min_length=1)
     min_depth: float = Field(0.1, gt=0, description="the networks' range; truth is clipped to it")
@@ -78,15 +81,21 @@ def absolute_log(difference: Tensor, valid: Tensor, scale_invariance: float = 0.
 
 
 def gradient_difference(
-    difference: Tensor, valid: Tensor, norm: Literal["squared", "absolute"] = "squared"
+    difference: Tensor,
+    valid: Tensor,
+    norm: Literal["squared", "absolute"] = "squared",
+    weights: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """``(B,)``: ``1/n sum (dx e)^2 + (dy e)^2`` over differences of two valid pixels.
 
-    With ``norm`` ``absolute``, of ``|dx e| + |dy e|``.
+    With ``norm`` ``absolute``, of ``|dx e| + |dy e|``. ``weights`` multiply the differences, as
+    those of `edge_weights`.
     """
     magnitude = torch.square if norm == "squared" else torch.abs
     along_x = difference[..., 1:] - difference[..., :-1]
     along_y = difference[..., 1:, :] - difference[..., :-1, :]
+    if weights is not None:
+        along_x, along_y = along_x * weights[0], along_y * weights[1]
     total = magnitude(along_x * (valid[..., 1:] & valid[..., :-1])).sum((1, 2, 3))
     total = total + magnitude(along_y * (valid[..., 1:, :] & valid[..., :-1, :])).sum((1, 2, 3))
     return total / _count(valid)
@@ -129,17 +138,34 @@ class _Truth:
     valid: Tensor
     normals: Tensor
     normals_valid: Tensor
+    edge_weights: tuple[Tensor, Tensor] | None
 
     @classmethod
-    def of(cls, depth: Tensor, K: Tensor, min_depth: float, max_depth: float) -> _Truth:
+    def of(
+        cls, depth: Tensor, K: Tensor, settings: SupervisionSettings, images: Tensor | None
+    ) -> _Truth:
         valid = torch.isfinite(depth) & (depth > 0)
-        depth = torch.where(valid, depth.clamp(min_depth, max_depth), torch.ones_like(depth))
+        clipped = depth.clamp(settings.min_depth, settings.max_depth)
+        depth = torch.where(valid, clipped, torch.ones_like(depth))
+        weights = None
+        if settings.edge_decay > 0:
+            if images is None:
+                raise ValueError("edge_decay needs the images")
+            weights = edge_weights(images, settings.edge_decay)
         return cls(
             depth.log(),
             valid,
             surface_normals(1 / depth, K),
             valid[..., :-1, :-1] & valid[..., :-1, 1:] & valid[..., 1:, :-1],
+            weights,
         )
+
+    def edge_weights_of(self, s: slice) -> tuple[Tensor, Tensor] | None:
+        """Those of a slice of the batch."""
+        if self.edge_weights is None:
+            return None
+        along_x, along_y = self.edge_weights
+        return along_x[s], along_y[s]
 
 
 class SupervisedObjective:
@@ -148,7 +174,13 @@ class SupervisedObjective:
     def __init__(self, settings: SupervisionSettings) -> None:
         self.settings = settings
 
-    def __call__(self, disparities: Sequence[Tensor], truth: Tensor, K: Tensor) -> Objective:
+    def __call__(
+        self,
+        disparities: Sequence[Tensor],
+        truth: Tensor,
+        K: Tensor,
+        images: Tensor | None = None,
+    ) -> Objective:
         """The objective of a batch.
 
         An image without a valid pixel adds zero, and zero gradient.
@@ -158,13 +190,14 @@ class SupervisedObjective:
                 upsampled to the size of the truth.
             truth: depth ``(B, 1, H, W)``, metres; what is not finite or not positive is invalid.
             K: intrinsics ``(B, 3, 3)`` at the size of the truth.
+            images: for ``edge_decay``, ``(B, 3, H, W)`` in [0, 1] at the size of the truth.
         """
         settings = self.settings
         with torch.autocast(truth.device.type, enabled=False):
             chosen = [_full(disparities[s]) for s in settings.scales]
             K = _full(K)
             with torch.no_grad():
-                prepared = _Truth.of(_full(truth), K, settings.min_depth, settings.max_depth)
+                prepared = _Truth.of(_full(truth), K, settings, images)
             slices = batch_slices(truth)
             results = [
                 slicewise_sum(partial(self._summed, prepared, K), slices, [d]) for d in chosen
@@ -189,7 +222,8 @@ class SupervisedObjective:
             compare = silog if settings.differences == "squared" else absolute_log
             terms[0] = compare(difference, valid, settings.silog_lambda).sum()
         if settings.gradient_weight:
-            terms[1] = gradient_difference(difference, valid, settings.differences).sum()
+            edges = truth.edge_weights_of(s)
+            terms[1] = gradient_difference(difference, valid, settings.differences, edges).sum()
         if settings.normal_weight:
             normals = surface_normals(inverse_depth, K[s])
             terms[2] = normal_difference(normals, truth.normals[s], truth.normals_valid[s]).sum()

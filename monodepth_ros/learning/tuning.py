@@ -40,6 +40,7 @@ class Tuning:
     known: Sequence[str | Path] = ()
     min_gain: float = 0.01
     max_forgetting: float = 0.1
+    keep: float = 0.2  # share of the former weights that is mixed in
     licence: str = "unspecified"
 
     def run(self, folder: Path) -> dict[str, Any]:
@@ -53,8 +54,14 @@ class Tuning:
         train(self.recipe, self.recordings, folder / "run", (), True, self.replay)
         candidate = folder / folder.name
         if not (candidate / CARD_FILE).is_file():
-            scale = load_card(self.model).scale
-            export_run(folder / "run", candidate, self.licence, checkpoint="last", scale=scale)
+            export_run(
+                folder / "run",
+                candidate,
+                self.licence,
+                checkpoint="last",
+                scale=load_card(self.model).scale,
+                kept=(self.model, self.keep),
+            )
         verdict = {"model": str(candidate), **self._compare(candidate).as_dict()}
         with atomic_path(folder / VERDICT) as temporary:
             temporary.write_text(json.dumps(verdict, indent=1) + "\n")

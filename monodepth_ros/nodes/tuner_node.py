@@ -139,6 +139,7 @@ class TunerNode(ServiceNode):
             "--depth": self.value("depth_topic") or None,
             "--min-gain": self.value("min_gain"),
             "--max-forgetting": self.value("max_forgetting"),
+            "--keep": self.value("keep"),
         }
         given = [[key, str(value)] for key, value in options.items() if value is not None]
         return [*map(str, bags), *(word for pair in given for word in pair)]

@@ -88,6 +88,13 @@ TUNER_PARAMETERS = (
         minimum=0.0,
         maximum=100.0,
     ),
+    ParameterSpec(
+        "keep",
+        0.2,
+        "share of the former weights that is mixed in, so that less is forgotten",
+        minimum=0.0,
+        maximum=1.0,
+    ),
     ParameterSpec("hand_over", True, "give a better model to the live nodes; else only keep it"),
     ParameterSpec("resume", True, "go on with an interrupted tuning when the node is activated"),
     ParameterSpec(
