@@ -54,10 +54,11 @@ def test_a_node_reads_its_parameter_file_in_every_namespace(
 def test_topics_and_services_are_those_of_the_tables(
     viewer: Viewer, start_node: Any, tmp_path: Path, node: str
 ) -> None:
-    if node == "recorder_node":
-        start_node(node, f"folder:={tmp_path}")
-    else:
-        start_node(node, "device:=cpu", "scale_source:=speed")
+    parameters = {
+        "recorder_node": [f"folder:={tmp_path}"],
+        "tuner_node": [f"folder:={tmp_path}", f"models_folder:={tmp_path}"],
+    }
+    start_node(node, *parameters.get(node, ["device:=cpu", "scale_source:=speed"]))
     expected = {
         topic.replace("~", node).lstrip("/")
         for topic, *_ in INTERFACES[node].publishes
