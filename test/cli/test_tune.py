@@ -1,0 +1,109 @@
+"""`monodepth tune`: wrong use is told in one line, and recordings are found wherever they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from monodepth_ros.cli.app import app
+from monodepth_ros.cli.tune import _known_scenes, _sequences
+from monodepth_ros.data.bag_extraction import ExtractionRequest
+from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.sequence_folder import FolderSequence
+from monodepth_ros.errors import UserError
+from monodepth_ros.share_directory import share_directory
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+
+from bag_messages import HEIGHT, SECOND, TYPES, WIDTH, camera_info, image, picture
+
+
+def camera_bag(path: Path, frames: int = 6) -> Path:
+    with BagWriter(path) as bag:
+        for number in range(frames):
+            stamp = SECOND * (number + 1)
+            for topic, kind, message in (
+                ("/camera_info", "sensor_msgs/msg/CameraInfo", camera_info(stamp)),
+                ("/image_raw", "sensor_msgs/msg/Image", image(stamp, picture(number))),
+            ):
+                bag.write(topic, kind, stamp, bytes(TYPES.serialize_cdr(message, kind)))
+    return path
+
+
+def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:
+    first = camera_bag(tmp_path / "bags" / "first")
+    camera_bag(tmp_path / "bags" / "second")
+    request = ExtractionRequest(image_format="jpg")
+    found = _sequences([str(tmp_path / "bags"), "recording@3:9"], tmp_path / "out", request)
+    assert [Path(source).name for source in found] == [
+        "first_image_raw", "second_image_raw", "recording@3:9",
+    ]  # fmt: skip
+    assert FolderSequence(found[0]).image(0).shape == (HEIGHT, WIDTH, 3)
+    table = Path(found[0]) / "frames.csv"
+    written = table.stat().st_mtime_ns
+    (sliced,) = _sequences([f"{first}@1:4"], tmp_path / "out", request)
+    assert len(open_sequence(sliced)[0]) == 3 and table.stat().st_mtime_ns == written
+
+
+def test_a_bag_without_a_usable_image_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera_bag(tmp_path / "good")
+    with BagWriter(tmp_path / "odd") as bag:
+        message = image(SECOND, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+        message.encoding = "unheard_of"
+        for topic, kind, content in (
+            ("/camera_info", "sensor_msgs/msg/CameraInfo", camera_info(SECOND)),
+            ("/image_raw", "sensor_msgs/msg/Image", message),
+        ):
+            bag.write(topic, kind, SECOND, bytes(TYPES.serialize_cdr(content, kind)))
+    bags = [str(tmp_path / name) for name in ("odd", "good")]
+    found = _sequences(bags, tmp_path / "out", ExtractionRequest())
+    assert [Path(source).name for source in found] == ["good_image_raw"]
+    assert "odd: no image of /image_raw can be used" in capsys.readouterr().err
+
+
+def test_known_scenes_come_with_the_package(tmp_path: Path) -> None:
+    replay, check = _known_scenes(None)
+    assert Path(replay[0]).is_relative_to(share_directory())
+    places = [sequence for part in (*replay, *check) for sequence in open_sequence(part)]
+    assert len(places) == 6 and all(sequence.has_depth for sequence in places)
+    assert sum(len(sequence) for sequence in places) == 98
+    assert _known_scenes("none") == ([], [])
+    (tmp_path / "replay").mkdir()
+    with pytest.raises(UserError, match="no check/"):
+        _known_scenes(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["x", "--out", "bad name"], "cannot be the name of a model"),
+        (["x", "--out", "out", "--model", "nothing"], "no model called 'nothing'"),
+        (["x", "--out", "out", "--recipe", "nothing"], "no recipe nothing"),
+        (["x", "--out", "out", "--set", "data.nothing=1"], "data.nothing: unknown key"),
+        (["x", "--out", "out"], "x: no such folder"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["tune", *arguments])
+    assert done.exit_code == 2
+    assert told in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_it_belongs_to_the_process_that_started_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "monodepth_ros.cli.app", "tune", "x", "--out", "out"]
+    done = subprocess.run(
+        [*command, "--owner", str(os.getppid())], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "is not the process that started this one" in done.stderr
