@@ -133,7 +133,7 @@ def _extracted(bag: Path, out: Path, request: ExtractionRequest, quiet: bool) ->
     with BagFile(bag) as opened:
         extraction = BagExtraction(opened, request)
         for topic in extraction.images:
-            folder = out / f"{bag.stem}_{_slug(topic)}"
+            folder = out / f"{bag.stem}_{file_name(topic)}"
             sequence = ExtractedSequence(topic, folder)
             with frame_progress(console, disable=quiet) as progress:
                 task = progress.add_task(topic, total=len(extraction.stamps.get(topic, ())))
@@ -173,5 +173,6 @@ def _mounting(text: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return base_from_camera(values[:3], np.radians(values[3:]))
 
 
-def _slug(topic: str) -> str:
+def file_name(topic: str) -> str:
+    """A topic's name as a part of a file's."""
     return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from monodepth_ros.cli.extract import file_name
 from monodepth_ros.cli.progress import frame_progress
 from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile, is_bag
@@ -150,48 +150,67 @@ def _known_scenes(folder: str | None) -> tuple[list[str], list[str]]:
 
 
 def _sequences(recordings: list[str], folder: Path, request: ExtractionRequest) -> list[str]:
-    """What to learn from: bags as they are extracted, all else as it is."""
+    """What to learn from: bags as they are extracted, all else as it is.
+
+    A bag that cannot be used is told and left out, unless there is nothing else.
+    """
     sources: list[str] = []
+    problems: list[str] = []
     for text in recordings:
-        name, _, part = text.rpartition("@")
-        bag = Path(name) if name and SLICE.fullmatch(part) else Path(text)
-        if not is_bag(bag) or not (bag.is_file() or (bag / "metadata.yaml").exists()):
-            inside = sorted(p for p in bag.iterdir() if is_bag(p)) if bag.is_dir() else []
-            if not inside:
-                sources.append(text)
-                continue
-            for each in inside:
-                sources += _extracted(each, folder, request, "")
-            continue
-        slicing = f"@{part}" if bag != Path(text) else ""
-        sources += _extracted(bag, folder, request, slicing)
+        bags, part = _bags(text)
+        if not bags:
+            sources.append(text)
+        for bag in bags:
+            out = folder / f"{len(sources) + len(problems):03d}_{bag.stem}"
+            try:
+                sources += [f"{sequence}{part}" for sequence in _extracted(bag, out, request)]
+            except UserError as error:
+                problems.append(str(error))
+                print(f"left out: {error}", file=sys.stderr)
+    if not sources:
+        raise UserError(problems[0])
     return sources
 
 
-def _extracted(bag: Path, folder: Path, request: ExtractionRequest, slicing: str) -> list[str]:
+def _bags(text: str) -> tuple[list[Path], str]:
+    """The bags that a recording is or holds, none where it is of another kind, and its slice."""
+    name, _, part = text.rpartition("@")
+    sliced = bool(name) and SLICE.fullmatch(part) is not None
+    path = Path(name if sliced else text)
+    if is_bag(path) and (path.is_file() or (path / "metadata.yaml").exists()):
+        bags = [path]
+    else:
+        bags = sorted(p for p in path.iterdir() if is_bag(p)) if path.is_dir() else []
+        bags = bags or ([path] if is_bag(path) else [])
+    return bags, f"@{part}" if sliced else ""
+
+
+def _extracted(bag: Path, folder: Path, request: ExtractionRequest) -> list[Path]:
+    """The sequences of a bag's cameras, extracted unless they are there already."""
     console = Console(stderr=True)
-    sources = []
+    found = []
     with BagFile(bag) as opened:
         extraction = BagExtraction(opened, request)
         for topic in extraction.images:
-            out = folder / f"{bag.stem}_{re.sub(r'[^A-Za-z0-9]+', '_', topic).strip('_')}"
-            frames = 0
-            if not (out / "complete").is_file():
+            out = folder / file_name(topic)
+            whole = out / "complete"
+            if not whole.is_file():
                 console.print(f"extracting {topic} of {bag.name}", highlight=False)
+                steps = extraction.extract(topic, out)
                 total = len(extraction.stamps.get(topic, ()))
                 with frame_progress(console, disable=not console.is_terminal) as progress:
-                    task = progress.add_task(topic, total=total)
-                    for done in extraction.extract(topic, out):
-                        frames = done.frames
-                        progress.advance(task)
-                if not frames:
+                    shown = progress.track(steps, total=total, description=topic)
+                    frames = [done.frames for done in shown]
+                if not frames or not frames[-1]:
                     console.print(f"{bag.name}: no image of {topic} can be used", highlight=False)
                     continue
-                (out / "complete").touch()
-            sources.append(f"{out}{slicing}")
+                whole.touch()
+            found.append(out)
         for problem in dict.fromkeys(opened.problems):
             console.print(f"{bag.name}: {problem}", highlight=False)
-    return sources
+    if not found:
+        raise UserError(f"{bag}: no image of it can be used")
+    return found
 
 
 def _limit_gpu(share: float) -> None:

@@ -41,14 +41,15 @@ def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:
     first = camera_bag(tmp_path / "bags" / "first")
     camera_bag(tmp_path / "bags" / "second")
     request = ExtractionRequest(image_format="jpg")
-    found = _sequences([str(tmp_path / "bags"), "recording@3:9"], tmp_path / "out", request)
-    assert [Path(source).name for source in found] == [
-        "first_image_raw", "second_image_raw", "recording@3:9",
+    out = tmp_path / "out"
+    found = _sequences([str(tmp_path / "bags"), "recording@3:9"], out, request)
+    assert found == [
+        f"{out}/000_first/image_raw", f"{out}/001_second/image_raw", "recording@3:9",
     ]  # fmt: skip
     assert FolderSequence(found[0]).image(0).shape == (HEIGHT, WIDTH, 3)
     table = Path(found[0]) / "frames.csv"
     written = table.stat().st_mtime_ns
-    (sliced,) = _sequences([f"{first}@1:4"], tmp_path / "out", request)
+    (sliced,) = _sequences([f"{first}@1:4"], out, request)
     assert len(open_sequence(sliced)[0]) == 3 and table.stat().st_mtime_ns == written
 
 
@@ -66,8 +67,11 @@ def test_a_bag_without_a_usable_image_is_left_out(
             bag.write(topic, kind, SECOND, bytes(TYPES.serialize_cdr(content, kind)))
     bags = [str(tmp_path / name) for name in ("odd", "good")]
     found = _sequences(bags, tmp_path / "out", ExtractionRequest())
-    assert [Path(source).name for source in found] == ["good_image_raw"]
-    assert "odd: no image of /image_raw can be used" in capsys.readouterr().err
+    assert found == [str(tmp_path / "out" / "001_good" / "image_raw")]
+    told = capsys.readouterr().err.replace("\n", "")
+    assert "odd: no image of /image_raw can be used" in told and "left out: " in told
+    with pytest.raises(UserError, match="odd: no image of it can be used"):
+        _sequences(bags[:1], tmp_path / "out", ExtractionRequest())
 
 
 def test_known_scenes_come_with_the_package(tmp_path: Path) -> None:
