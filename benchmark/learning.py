@@ -19,6 +19,7 @@ from learning_pictures import draw_predictions
 from monodepth_commands import MonodepthCommands
 
 RESULTS = Path(__file__).parent / "results"
+KNOWN = Path(__file__).resolve().parents[1] / "training" / "known_scenes" / "replay"
 SIZE = ["--width", "192", "--height", "128"]
 TESTED_WORLDS = ("rooms", "street")
 
@@ -80,6 +81,7 @@ class Training:
     settings: tuple[str, ...] = ()
     select: str = "last"  # "best" only where the validation is not of the test scene
     licence: str = "CC0-1.0"  # of weights from made-up places alone
+    replay: bool = False  # known scenes beside it
 
 
 TRAININGS = {
@@ -140,11 +142,12 @@ for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_offi
         "training/slim.yaml", _recording, MINUTES[_recording], settings=(_stride, *_CLOCKED)
     )
     TRAININGS[f"{_short}_from_demo"] = Training(
-        "training/lite.yaml",
+        "training/finetune.yaml",
         _recording,
         MINUTES[_recording],
         "demo",
-        (_stride, *_CLOCKED),
+        (_stride, "data.validation_fraction=0"),
+        replay=True,
     )
 
 
@@ -179,6 +182,8 @@ class Rebuild(MonodepthCommands):
             command += _options("--data", job.data) + _options("--val", VALIDATION)
         if job.init is not None:
             command += ["--init", job.init]
+        if job.replay:
+            command += ["--replay", os.path.relpath(KNOWN, self.build)]
         for setting in job.settings:
             command += ["--set", setting]
         command += ["--set", f"trainer.max_minutes={job.minutes}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -92,7 +93,14 @@ def tune(
 
     from monodepth_ros.inference.zoo import is_name, resolve
     from monodepth_ros.learning.recipe_file import load_recipe
-    from monodepth_ros.learning.tuning import Tuning, holding_back, only_one, settings_of_model
+    from monodepth_ros.learning.tuning import (
+        VERDICT,
+        Tuning,
+        holding_back,
+        only_one,
+        read_verdict,
+        settings_of_model,
+    )
 
     out = out.resolve()
     if not is_name(out.name):
@@ -100,7 +108,8 @@ def tune(
     start = resolve(model)
     limits = [] if minutes is None else [f"trainer.max_minutes={minutes}"]
     limits += [] if threads is None else [f"trainer.threads={threads}"]
-    settings = [*settings_of_model(start, load_recipe(recipe)), *limits, *(set_ or [])]
+    settings = [*settings_of_model(start, load_recipe(recipe)), f"data.cache={out / 'cache'}"]
+    settings += [*limits, *(set_ or [])]
     plan = holding_back(load_recipe(recipe, settings))
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     replay, check = _known_scenes(known)
@@ -108,13 +117,18 @@ def tune(
         images=tuple(images) if images else None, depth=depth, motion=motion, image_format="jpg"
     )
     with only_one(out):
-        sources = _sequences(recordings, out / "sequences", request)
-        _limit_gpu(gpu_share)
-        tuning = Tuning(
-            start, resolve(base or model), plan, sources, replay, check,
-            min_gain, max_forgetting, keep, licence,
-        )  # fmt: skip
-        verdict = _run(tuning, out)
+        if (out / VERDICT).is_file():
+            verdict = read_verdict(out)
+        else:
+            sources = _sequences(recordings, out / "sequences", request)
+            _limit_gpu(gpu_share)
+            tuning = Tuning(
+                start, resolve(base or model), plan, sources, replay, check,
+                min_gain, max_forgetting, keep, licence,
+            )  # fmt: skip
+            verdict = _run(tuning, out)
+        for copies in (out / "sequences", out / "cache"):  # of what the recordings hold
+            shutil.rmtree(copies, ignore_errors=True)
     if as_json:
         print(json.dumps(verdict, indent=1))
     else:

@@ -49,8 +49,6 @@ class Tuning:
         Every part that is complete is kept, so a tuning that was killed goes on from its last
         checkpoint. UserError for wrong data; TrainingStopped and TrainingDiverged as of `train`.
         """
-        if (folder / VERDICT).is_file():
-            return read_verdict(folder)
         train(self.recipe, self.recordings, folder / "run", (), True, self.replay)
         candidate = folder / folder.name
         if not (candidate / CARD_FILE).is_file():

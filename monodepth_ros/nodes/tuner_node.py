@@ -146,6 +146,9 @@ class TunerNode(ServiceNode):
 
     def _start(self, folder: Path) -> None:
         assert self._live is not None and self._versions is not None
+        for earlier in TuningJob.unfinished(self._folder):
+            if earlier != folder:  # it would replace what this one gives
+                TuningJob.abandon(earlier, f"{folder.name} came after it")
         limits = TuningLimits(
             threads=self.value("threads"),
             megabytes=self.value("memory_megabytes"),

@@ -72,6 +72,11 @@ class TuningJob:
         jobs = sorted(parent.glob(f"*/{_JOB}"))
         return [job.parent for job in jobs if not (job.parent / _OUTCOME).is_file()]
 
+    @staticmethod
+    def abandon(folder: Path, reason: str) -> None:
+        """End a job that nobody works on: it is not gone on with."""
+        _write(folder / _OUTCOME, {"result": "abandoned", "reason": reason})
+
     @property
     def running(self) -> bool:
         """Whether it is at work."""

@@ -247,3 +247,10 @@ def test_nodes_that_fail_with_it_get_their_model_back(job: Any, live: Live, tmp_
     until(lambda: not one.running)
     assert one.stage == "failed" and "with tuned_1, depth_node: no image" in one.detail
     assert live.loaded == [str(tmp_path / "models" / "tuned"), "demo"]
+
+
+def test_an_abandoned_one_is_not_gone_on_with(job: Any, tmp_path: Path) -> None:
+    folder = job().folder
+    TuningJob.abandon(folder, "tuned_2 came after it")
+    assert not TuningJob.unfinished(tmp_path / "tunings")
+    assert outcome(folder) == "abandoned: tuned_2 came after it"
