@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from soak import CAMERA, Listener
 
 from monodepth_ros.dds_environment import private_environment
+from monodepth_ros.learning.recipe_file import find_recipe
 
 NODE = "from monodepth_ros.nodes.{} import main; main()"
 KILLS = 20
@@ -117,20 +119,20 @@ def _of(latencies: list[float], seconds: float) -> dict[str, float]:
 
 
 def kills(machine: Machine, seed: int) -> dict[str, Any]:
-    """Twenty of the tuner, twenty of the training; then the outcome of the tuning."""
+    """Twenty of the tuner, up to twenty of the training; then the outcome of the tuning."""
     rng = random.Random(seed)
     machine.latencies.clear()
     began = time.monotonic()
     machine.tune()
     for _ in range(KILLS):
-        machine.until(time.monotonic() + rng.uniform(1.0, 20.0))
+        machine.until(time.monotonic() + rng.uniform(0.5, 15.0))
         machine.tuner.send_signal(signal.SIGKILL)
         machine.tuner.wait()
         machine.status = {}
         machine.start_tuner()
     killed = 0
     while killed < KILLS:
-        machine.until(time.monotonic() + rng.uniform(1.0, 20.0))
+        machine.until(time.monotonic() + rng.uniform(0.5, 25.0))
         if machine.status.get("stage") not in ("starting", "measuring", "tuning"):
             break
         training = machine.training()
@@ -161,12 +163,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     os.environ.update(private_environment())
-    parameters = [
-        f"bags:={arguments.bags.resolve()}",
-        f"prefix:={arguments.prefix}",
-        f"minutes:={arguments.minutes}",
-    ]
     with tempfile.TemporaryDirectory() as folder:
+        recipe = yaml.safe_load(find_recipe("finetune").read_text())
+        recipe["trainer"]["checkpoint_minutes"] = 0.05  # so that frequent kills lose little
+        recipe_file = Path(folder) / "finetune.yaml"
+        recipe_file.write_text(yaml.safe_dump(recipe))
+        parameters = [
+            f"bags:={arguments.bags.resolve()}",
+            f"prefix:={arguments.prefix}",
+            f"minutes:={arguments.minutes}",
+            f"recipe:={recipe_file}",
+        ]
         machine = Machine(Path(folder), parameters)
         try:
             if arguments.what == "latency":
