@@ -19,7 +19,6 @@ from learning_pictures import draw_predictions
 from monodepth_commands import MonodepthCommands
 
 RESULTS = Path(__file__).parent / "results"
-KNOWN = Path(__file__).resolve().parents[1] / "training" / "known_scenes" / "replay"
 SIZE = ["--width", "192", "--height", "128"]
 TESTED_WORLDS = ("rooms", "street")
 
@@ -44,7 +43,6 @@ MORE_VIDEOS = (
     Worlds("rooms", range(12, 36), 40),
     Worlds("street", range(10, 20), 50),
     Worlds("rooms", range(800, 853), 24),
-    Worlds("street", range(800, 818), 30),
 )
 PLACES = (
     Worlds("rooms", range(300, 360), 40, fps=0.5),
@@ -81,7 +79,6 @@ class Training:
     settings: tuple[str, ...] = ()
     select: str = "last"  # "best" only where the validation is not of the test scene
     licence: str = "CC0-1.0"  # of weights from made-up places alone
-    replay: bool = False  # known scenes beside it
 
 
 TRAININGS = {
@@ -108,32 +105,17 @@ TRAININGS = {
         select="best",
         licence="Apache-2.0",
     ),
-    # From random weights in two runs, together under three hours.
-    "self_supervised_rooms_first": Training(
+    "self_supervised_rooms": Training(
         "training/slim.yaml",
         (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
         65,
         settings=("data.stride=2", *_CROPPED, *_CLOCKED),
     ),
-    "self_supervised_rooms": Training(
-        "training/slim.yaml",
-        (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
-        110,
-        init="self_supervised_rooms_first",
-        settings=("data.stride=2", *_CROPPED, *_CLOCKED),
-    ),
-    "self_supervised_street_first": Training(
+    "self_supervised_street": Training(
         "training/slim.yaml",
         (VIDEOS[1], MORE_VIDEOS[1]),
         40,
         settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
-    ),
-    "self_supervised_street": Training(
-        "training/slim.yaml",
-        (VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3]),
-        80,
-        init="self_supervised_street_first",
-        settings=("data.stride=1", *_CROPPED, *_CLOCKED),
     ),
 }
 for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_office", "hololens")):
@@ -142,12 +124,11 @@ for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_offi
         "training/slim.yaml", _recording, MINUTES[_recording], settings=(_stride, *_CLOCKED)
     )
     TRAININGS[f"{_short}_from_demo"] = Training(
-        "training/finetune.yaml",
+        "training/lite.yaml",
         _recording,
         MINUTES[_recording],
         "demo",
-        (_stride, "data.validation_fraction=0"),
-        replay=True,
+        (_stride, *_CLOCKED),
     )
 
 
@@ -182,8 +163,6 @@ class Rebuild(MonodepthCommands):
             command += _options("--data", job.data) + _options("--val", VALIDATION)
         if job.init is not None:
             command += ["--init", job.init]
-        if job.replay:
-            command += ["--replay", os.path.relpath(KNOWN, self.build)]
         for setting in job.settings:
             command += ["--set", setting]
         command += ["--set", f"trainer.max_minutes={job.minutes}"]
