@@ -90,13 +90,16 @@ def tune(commands: MonodepthCommands, arguments: argparse.Namespace, place: str)
         write_camera_bag(recording, bag, rate)
     name = name_of(place, arguments.tag)
     took = commands.build / "tunings" / name / "minutes.txt"
-    if not took.exists():
+    options = [word for setting in arguments.settings for word in ("--set", setting)]
+    command = [
+        "tune", os.path.relpath(bag, commands.build), "--out", f"tunings/{name}",
+        "--minutes", str(arguments.minutes), "--threads", str(arguments.threads), *options,
+    ]  # fmt: skip
+    if took.exists():
+        commands.note(name, *command)
+    else:
         began = time.monotonic()
-        options = [word for setting in arguments.settings for word in ("--set", setting)]
-        commands.run(
-            name, "tune", os.path.relpath(bag, commands.build), "--out", f"tunings/{name}",
-            "--minutes", str(arguments.minutes), "--threads", str(arguments.threads), *options,
-        )  # fmt: skip
+        commands.run(name, *command)
         took.write_text(f"{(time.monotonic() - began) / 60:.2f}\n")
     return float(took.read_text())
 
