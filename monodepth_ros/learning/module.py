@@ -57,21 +57,16 @@ class DepthLearning(lightning.LightningModule):
         )
         self.supervised = SupervisedObjective(objective.supervised)
         self.taught = SupervisedObjective(objective.teacher)
-        networks = recipe.networks
-        self.refiner = PoseRefiner(
-            recipe.refinement,
-            networks.min_depth,
-            networks.max_depth,
-            self.depth_net.encoder.channels,
-        )
+        depth_range = recipe.networks.min_depth, recipe.networks.max_depth
+        channels = self.depth_net.encoder.channels
+        self.refiner = PoseRefiner(recipe.refinement, *depth_range, channels)
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
         self.freezes_depth = recipe.networks.freeze_depth
         self.synthesises_views = objective.self_supervised.weight > 0
         self.learns_depth_from_truth = objective.supervised.weight > 0 and not self.freezes_depth
-        self.teacher: Teacher | None = None
-        if objective.teacher.model is not None and objective.teacher.weight > 0:
-            self.teacher = Teacher(Path(objective.teacher.model), recipe.data.size)
+        teacher = Path(objective.teacher.model or "")
+        self.teacher = Teacher(teacher, recipe.data.size) if objective.has_teacher else None
         # Networks without a gradient would stop distributed training.
         self.pose_net.requires_grad_(objective.teaches_pose)
         self.depth_net.requires_grad_(not self.freezes_depth)
@@ -87,9 +82,8 @@ class DepthLearning(lightning.LightningModule):
         if self.freezes_depth:
             self.depth_net.eval()
         if self.recipe.networks.freeze_statistics:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+            for norm in filter(lambda m: isinstance(m, nn.BatchNorm2d), self.modules()):
+                norm.eval()
         return self
 
     def compile_networks(self) -> None:
@@ -122,7 +116,8 @@ class DepthLearning(lightning.LightningModule):
             nn.utils.clip_grad_norm_(parameters, self.recipe.optimizer.clip_norm)
 
     def on_fit_start(self) -> None:
-        """The objective draws on the training device."""
+        """The trainer leaves modes as they are; the objective draws on the training device."""
+        self.train()
         self._noise = torch.Generator(self.device)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -224,8 +219,8 @@ class DepthLearning(lightning.LightningModule):
 
         ``disparities`` may be None where only true motions are compared.
         """
-        recipe = self.recipe.objective
-        loss = batch["images"].new_zeros(())
+        recipe, images = self.recipe.objective, batch["images"][:, 0]
+        loss = images.new_zeros(())
         terms: dict[str, Tensor] = {}
         poses = self.relative_poses(batch["jittered"]) if recipe.teaches_pose else None
         if self.synthesises_views and disparities is not None and poses is not None:
@@ -236,7 +231,6 @@ class DepthLearning(lightning.LightningModule):
             loss = loss + recipe.supervised.weight * part.loss
             terms |= _named("supervised", part)
         if self.teacher is not None and disparities is not None:
-            images = batch["images"][:, 0]
             part = self.taught(disparities, self.teacher.depth(images), batch["K"], images)
             loss = loss + recipe.teacher.weight * part.loss
             terms |= _named("teacher", part)
@@ -337,7 +331,7 @@ class DepthLearning(lightning.LightningModule):
         generator: torch.Generator | None,
     ) -> tuple[list[Poses], Objective]:
         """The refined poses, of each level where each has a loss, and what draws ours to them."""
-        settings, networks = self.recipe.refinement, self.recipe.networks
+        settings = self.recipe.refinement
         T, K = torch.stack(poses, 1), batch["K"]
         weight = None
         if settings.automask:
@@ -347,9 +341,7 @@ class DepthLearning(lightning.LightningModule):
         encoder = self.depth_net.encoder
         refined = self.refiner(T, disparities[0], seen, K, generator, encoder, weight)
         with torch.autocast(T.device.type, enabled=False):
-            depth = disparity_to_depth(
-                disparities[0].detach(), networks.min_depth, networks.max_depth
-            )
+            depth = disparity_to_depth(disparities[0].detach(), *self.refiner.depth_range)
             difference = motion_difference(T, refined.T.detach(), depth).mean()
         loss = settings.consistency_weight * difference
         statistics = {"shortened": refined.shortened, "refused": refined.refused}

@@ -30,7 +30,8 @@ from monodepth_ros.learning.stopping import StopSignals, TimeBudget, TrainingSto
 from monodepth_ros.networks.depth_decoder import SCALES
 
 # Advice of the trainer that does not apply: batches are resumable by the step stream, memory-mapped
-# frames need no workers, and earlier metrics are kept under another name.
+# frames need no workers, earlier metrics are kept under another name, and what is frozen is so by
+# the recipe.
 _HARMLESS = (
     ".*does not have many workers",
     ".*Total length of `list` across ranks is zero",
@@ -38,6 +39,7 @@ _HARMLESS = (
     ".*Experiment logs directory",
     ".*treespec, LeafSpec",
     ".*You have overridden `on_after_batch_transfer`",
+    ".*in eval mode at the start of training",
 )
 PRECISION: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 

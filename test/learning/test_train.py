@@ -11,10 +11,12 @@ from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
-from monodepth_ros.learning.checkpoints import read_checkpoint
+from monodepth_ros.learning.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.initial_weights import load_imagenet_encoder
+from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.run import train
+from monodepth_ros.learning.step_stream import plan_run
 from monodepth_ros.networks.resnet import ResNetEncoder
 
 
@@ -146,3 +148,17 @@ def test_nothing_is_written_when_the_data_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="empty"):
         train(small_recipe(), [tmp_path / "empty"], tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_recipe_freezes_stays_while_it_trains(corridor: Path, tmp_path: Path) -> None:
+    """The trainer does not put modules into training mode, so the module must."""
+    for frozen, kept in (("freeze_statistics", "running_"), ("freeze_depth", "depth_net")):
+        recipe = small_recipe(networks={frozen: True}, trainer={"max_steps": 2})
+        run = train(recipe, [corridor], tmp_path / frozen)
+        trained = read_checkpoint(run / LAST)["state_dict"]
+        torch.manual_seed(recipe.trainer.seed)
+        fresh = DepthLearning(recipe, plan_run(recipe, samples=10)).state_dict()
+        for name, value in fresh.items():
+            if kept in name:
+                assert torch.equal(trained[name], value), name
+        assert any(not torch.equal(trained[name], value) for name, value in fresh.items())
