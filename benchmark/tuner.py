@@ -30,7 +30,6 @@ from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.learning.recipe_file import find_recipe
 
 NODE = "from monodepth_ros.nodes.{} import main; main()"
-KILLS = 20
 
 
 class Machine(Listener):
@@ -118,20 +117,20 @@ def _of(latencies: list[float], seconds: float) -> dict[str, float]:
     return {"hz": len(latencies) / seconds, "median_ms": float(median), "p95_ms": float(p95)}
 
 
-def kills(machine: Machine, seed: int) -> dict[str, Any]:
-    """Twenty of the tuner, up to twenty of the training; then the outcome of the tuning."""
+def kills(machine: Machine, count: int, seed: int) -> dict[str, Any]:
+    """So many of the tuner, up to so many of the training; then the outcome of the tuning."""
     rng = random.Random(seed)
     machine.latencies.clear()
     began = time.monotonic()
     machine.tune()
-    for _ in range(KILLS):
+    for _ in range(count):
         machine.until(time.monotonic() + rng.uniform(0.5, 15.0))
         machine.tuner.send_signal(signal.SIGKILL)
         machine.tuner.wait()
         machine.status = {}
         machine.start_tuner()
     killed = 0
-    while killed < KILLS:
+    while killed < count:
         machine.until(time.monotonic() + rng.uniform(0.5, 25.0))
         if machine.status.get("stage") not in ("starting", "measuring", "tuning"):
             break
@@ -142,7 +141,7 @@ def kills(machine: Machine, seed: int) -> dict[str, Any]:
     machine.reach("handed over", "kept", "better", "failed")
     machine.until(time.monotonic() + 5.0)
     return {
-        "tuner_killed": KILLS,
+        "tuner_killed": count,
         "training_killed": killed,
         "outcome": machine.status["message"],
         "live": _of(machine.latencies, time.monotonic() - began),
@@ -159,6 +158,7 @@ def main() -> None:
     parser.add_argument("--prefix", default="monodepth", help="first part of their names")
     parser.add_argument("--seconds", type=float, default=120.0, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=4.0, help="of training")
+    parser.add_argument("--kills", type=int, default=20, help="of the tuner and of the training")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -179,7 +179,7 @@ def main() -> None:
             if arguments.what == "latency":
                 figures = latency(machine, arguments.seconds)
             else:
-                figures = kills(machine, arguments.seed)
+                figures = kills(machine, arguments.kills, arguments.seed)
         finally:
             machine.close()
     print(json.dumps(figures, indent=1))
