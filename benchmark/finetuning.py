@@ -50,7 +50,7 @@ def main() -> None:
     for place in arguments.only:
         minutes = tune(commands, arguments, place)
         model = f"tunings/{name_of(place, arguments.tag)}/{name_of(place, arguments.tag)}"
-        recording = arguments.recordings.resolve() / place
+        recording = os.path.relpath(arguments.recordings.resolve() / place, commands.build)
         tests = {place: [f"{recording}{PLACES[place][1]}"]} | {
             world: [f"worlds/{world}_{seed:03d}" for seed in seeds]
             for world, seeds in WORLDS.items()
