@@ -131,7 +131,7 @@ class TuningJob:
 
     def _progress(self) -> float:
         """When something was last written that a new attempt goes on with."""
-        files = (*self.folder.glob("sequences/*/frames.csv"), *self.folder.glob("run/**/*.ckpt"))
+        files = (*self.folder.glob("sequences/**/frames.csv"), *self.folder.glob("run/**/*.ckpt"))
         return max((file.stat().st_mtime for file in files), default=0.0)
 
     def _baseline(self) -> dict[str, float]:

@@ -254,3 +254,12 @@ def test_an_abandoned_one_is_not_gone_on_with(job: Any, tmp_path: Path) -> None:
     TuningJob.abandon(folder, "tuned_2 came after it")
     assert not TuningJob.unfinished(tmp_path / "tunings")
     assert outcome(folder) == "abandoned: tuned_2 came after it"
+
+
+def test_frames_that_were_extracted_are_progress(job: Any) -> None:
+    one = job()
+    assert one._progress() == 0.0
+    table = one.folder / "sequences" / "000_bag" / "image_raw" / "frames.csv"
+    table.parent.mkdir(parents=True)
+    table.touch()
+    assert one._progress() > 0.0
