@@ -45,16 +45,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
     arguments = parser.parse_args()
     commands = MonodepthCommands(arguments.build.resolve(), arguments.threads)
-    render(commands)
+    worlds = {
+        world: [commands.render(world, seed, 60) for seed in seeds]
+        for world, seeds in WORLDS.items()
+    }
     rows = []
     for place in arguments.only:
         minutes = tune(commands, arguments, place)
         model = f"tunings/{name_of(place, arguments.tag)}/{name_of(place, arguments.tag)}"
         recording = os.path.relpath(arguments.recordings.resolve() / place, commands.build)
-        tests = {place: [f"{recording}{PLACES[place][1]}"]} | {
-            world: [f"worlds/{world}_{seed:03d}" for seed in seeds]
-            for world, seeds in WORLDS.items()
-        }
+        tests = {place: [f"{recording}{PLACES[place][1]}"], **worlds}
         for test, data in tests.items():
             before, after = (evaluate(commands, name, data) for name in ("demo", model))
             change = after["abs_rel"] / before["abs_rel"] - 1.0
@@ -69,16 +69,6 @@ def main() -> None:
 def name_of(place: str, tag: str) -> str:
     """The tuning's, and its model's."""
     return f"tuned_{place}{tag}"
-
-
-def render(commands: MonodepthCommands) -> None:
-    """The test worlds."""
-    for world, seeds in WORLDS.items():
-        for seed in seeds:
-            out = f"worlds/{world}_{seed:03d}"
-            if not (commands.build / out / "frames.csv").exists():
-                options = ["--seed", str(seed), "--frames", "60", "--width", "192", "--height"]
-                commands.run(out, "synth", world, "--out", out, *options, "128")
 
 
 def tune(commands: MonodepthCommands, arguments: argparse.Namespace, place: str) -> float:

@@ -34,18 +34,10 @@ def main() -> None:
     commands = MonodepthCommands(parser.parse_args().build.resolve())
     shutil.rmtree(KNOWN, ignore_errors=True)
     for world, (seeds, frames) in PLACES.items():
-        places = []
-        for seed in seeds:
-            out = f"worlds/{world}_{seed:03d}"
-            if not (commands.build / out / "frames.csv").exists():
-                size = ["--width", "192", "--height", "128", "--fps", "0.5"]
-                commands.run(
-                    out, "synth", world, "--out", out, "--seed", str(seed),
-                    "--frames", str(frames), *size,
-                )  # fmt: skip
-            places.append(FolderSequence(commands.build / out))
-        for part, chosen in (("replay", 0), ("check", 1)):
-            mine = [p for n, p in enumerate(places) if (n % 3 == 2) == bool(chosen)]
+        folders = [commands.render(world, seed, frames, fps=0.5) for seed in seeds]
+        places = [FolderSequence(commands.build / folder) for folder in folders]
+        for part, checks in (("replay", False), ("check", True)):
+            mine = [place for n, place in enumerate(places) if (n % 3 == 2) == checks]
             _write(KNOWN / part / world, mine)
 
 

@@ -19,7 +19,6 @@ from learning_pictures import draw_predictions
 from monodepth_commands import MonodepthCommands
 
 RESULTS = Path(__file__).parent / "results"
-SIZE = ["--width", "192", "--height", "128"]
 TESTED_WORLDS = ("rooms", "street")
 
 
@@ -139,18 +138,11 @@ class Rebuild(MonodepthCommands):
         super().__init__(build, threads)
         self.recordings = recordings
 
-    def render(self, only_built: bool = False) -> None:
-        """All sequences of the worlds; `synth` itself continues what is not complete."""
+    def render_all(self, only_built: bool = False) -> None:
+        """All sequences of the worlds."""
         for worlds in (*VIDEOS, *MORE_VIDEOS, *PLACES, *VALIDATION, *TESTS):
-            for seed, out in zip(worlds.seeds, worlds.paths(), strict=True):
-                command = ["synth", worlds.world, "--out", out, "--seed", str(seed)]
-                command += ["--frames", str(worlds.frames), *SIZE]
-                if worlds.fps is not None:
-                    command += ["--fps", str(worlds.fps)]
-                if _complete(self.build / out, worlds.frames):
-                    self.note(out, *command)
-                elif not only_built:
-                    self.run(out, *command)
+            for seed in worlds.seeds:
+                self.render(worlds.world, seed, worlds.frames, worlds.fps, not only_built)
 
     def train_model(self, name: str, job: Training) -> None:
         """Train one model into ``models/<name>``, unless it is there."""
@@ -233,11 +225,6 @@ def _options(name: str, sequences: Sequence[Worlds]) -> list[str]:
     ]
 
 
-def _complete(sequence: Path, frames: int) -> bool:
-    table = sequence / "frames.csv"
-    return table.exists() and len(table.read_text().splitlines()) == frames + 1
-
-
 def write_results(rows: list[dict[str, object]], commands: dict[str, str]) -> None:
     """``learning.json`` with every figure and command, ``learning.md`` with the table."""
     RESULTS.mkdir(exist_ok=True)
@@ -274,7 +261,7 @@ def main() -> None:
     arguments = parser.parse_args()
     (arguments.build / "models").mkdir(parents=True, exist_ok=True)
     rebuild = Rebuild(arguments.build.resolve(), arguments.recordings.resolve(), arguments.threads)
-    rebuild.render(only_built=arguments.table_only)
+    rebuild.render_all(only_built=arguments.table_only)
     for name, job in TRAININGS.items():
         built = (rebuild.build / "models" / name / "card.yaml").exists()
         wanted = arguments.only is None or name in arguments.only

@@ -36,6 +36,25 @@ class MonodepthCommands:
         """Keep a command whose result stands already."""
         self.commands[name] = shlex.join(["monodepth", *arguments])
 
+    def render(
+        self, world: str, seed: int, frames: int, fps: float | None = None, make: bool = True
+    ) -> str:
+        """A place of a world, its folder; rendered unless it is complete or not to be made.
+
+        `synth` itself continues what is not complete. Without ``fps`` at the world's own rate.
+        """
+        out = f"worlds/{world}_{seed:03d}"
+        command = ["synth", world, "--out", out, "--seed", str(seed), "--frames", str(frames)]
+        command += ["--width", "192", "--height", "128"]
+        if fps is not None:
+            command += ["--fps", str(fps)]
+        table = self.build / out / "frames.csv"
+        if table.exists() and len(table.read_text().splitlines()) == frames + 1:
+            self.note(out, *command)
+        elif make:
+            self.run(out, *command)
+        return out
+
     def train(self, name: str, *arguments: str) -> None:
         """Train into ``models/<name>`` unless it is there; an interrupted run goes on."""
         command = ["train", *arguments, "--out", f"runs/{name}", "--export", f"models/{name}"]

@@ -227,7 +227,7 @@ class DepthLearning(lightning.LightningModule):
             part_loss, terms = self._self_supervision(batch, disparities, poses, generator, masks)
             loss = loss + part_loss
         if self.learns_depth_from_truth and disparities is not None:
-            part = self.supervised(disparities, batch["depth"], batch["K"], batch["images"][:, 0])
+            part = self.supervised(disparities, batch["depth"], batch["K"], images)
             loss = loss + recipe.supervised.weight * part.loss
             terms |= _named("supervised", part)
         if self.teacher is not None and disparities is not None:

@@ -193,9 +193,11 @@ def recorder() -> list[Any]:
 
 def tuner_launch() -> LaunchDescription:
     """The tuner alone, beside nodes that run already."""
-    arguments = {name: _OTHERS[name] for name in ("namespace",)}
-    bags = {"folder": ("~/monodepth_bags", "where the recorder's bags are")}
-    return LaunchDescription([*_declared({**arguments, **bags}), *tuner()])
+    arguments = {
+        "namespace": _OTHERS["namespace"],
+        "folder": ("~/monodepth_bags", "where the recorder's bags are"),
+    }
+    return LaunchDescription([*_declared(arguments), *tuner()])
 
 
 def tuner() -> list[Any]:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from monodepth_ros.errors import UserError
@@ -92,10 +92,7 @@ class LiveNodes:
         for name, (parameters, reload) in self._of_nodes.items():
             if not parameters.wait_for_service(_PRESENT):
                 continue
-            wanted = Parameter(
-                name="model",
-                value=ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=model),
-            )
+            wanted = Parameter("model", value=model).to_parameter_msg()
             answer = self._call(name, parameters, SetParameters.Request(parameters=[wanted]))
             if not answer.results[0].successful:
                 raise UserError(f"{name} does not take the model: {answer.results[0].reason}")
