@@ -5,7 +5,7 @@ Godard et al., "Digging into self-supervised monocular depth estimation", ICCV 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Literal
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.reprojected_views import ReprojectedViews, image_size, upsample
 from monodepth_ros.learning.slicewise import batch_slices, slicewise_sum
-from monodepth_ros.learning.smoothness import edge_weights, resize_to_fit, smoothness
+from monodepth_ros.learning.smoothness import edge_weights, planarity, resize_to_fit, smoothness
 from monodepth_ros.networks.disparity import scaled_disparity
 
 
@@ -30,6 +30,8 @@ class SelfSupervisionSettings(BaseModel):
     ssim: bool = Field(True, description="SSIM and L1; L1 alone when off")
     ssim_weight: float = Field(0.85, ge=0, le=1, description="share of SSIM in the error")
     smoothness_weight: float = Field(1e-3, ge=0)
+    planarity_weight: float = Field(0.0, ge=0, description="of second-order smoothness")
+    edge_decay: float = Field(1.0, ge=0, description="how fast both fall with image gradients")
     automask: bool = Field(True, description="let unwarped sources compete in the minimum")
     automask_noise: float = Field(1e-5, ge=0, description="standard deviation of the tie-break")
     average_reprojection: bool = Field(False, description="mean over sources, not the minimum")
@@ -136,17 +138,8 @@ class SelfSupervisedObjective:
         masks: Sequence[Tensor] | None,
     ) -> Objective:
         settings = self.settings
-        targets = resize_to_fit(images[:, 0], [image_size(d) for d in disparities])
-        smooth = torch.stack(
-            [
-                smoothness(disparity, edge_weights(target)) / 2**scale
-                for scale, disparity, target in zip(
-                    settings.scales, disparities, targets, strict=True
-                )
-            ]
-        ).mean()
         photometric, automasked = self._photometric(disparities, T, images, K, generator, masks)
-        terms = {"photometric": photometric, "smoothness": settings.smoothness_weight * smooth}
+        terms = {"photometric": photometric, **self._regularity(disparities, images[:, 0])}
         if masks is not None:
             pull = torch.stack([_cross_entropy_to_one(mask) for mask in masks]).mean()
             terms["predictive_mask"] = settings.predictive_mask_weight * pull
@@ -155,6 +148,21 @@ class SelfSupervisedObjective:
             {name: term.detach() for name, term in terms.items()},
             {"automasked": automasked} if settings.automask else {},
         )
+
+    def _regularity(self, disparities: Sequence[Tensor], target: Tensor) -> dict[str, Tensor]:
+        """Weighted smoothness of both orders, those with a weight, averaged over scales."""
+        settings = self.settings
+        targets = resize_to_fit(target, [image_size(d) for d in disparities])
+        edges = [edge_weights(image, settings.edge_decay) for image in targets]
+        measures = {
+            "smoothness": (smoothness, settings.smoothness_weight),
+            "planarity": (planarity, settings.planarity_weight),
+        }
+        return {
+            name: weight * _mean_over_scales(measure, settings.scales, disparities, edges)
+            for name, (measure, weight) in measures.items()
+            if weight > 0
+        }
 
     def _photometric(
         self,
@@ -234,6 +242,20 @@ class SelfSupervisedObjective:
 def _full(x: Tensor) -> Tensor:
     """At least single precision: variances and coordinates cancel in less (double is kept)."""
     return x if x.dtype == torch.float64 else x.float()
+
+
+def _mean_over_scales(
+    measure: Callable[[Tensor, tuple[Tensor, Tensor]], Tensor],
+    scales: Sequence[int],
+    disparities: Sequence[Tensor],
+    edges: Sequence[tuple[Tensor, Tensor]],
+) -> Tensor:
+    """Of ``measure`` at each scale, halved from one to the next."""
+    each = [
+        measure(disparity, weights) / 2**scale
+        for scale, disparity, weights in zip(scales, disparities, edges, strict=True)
+    ]
+    return torch.stack(each).mean()
 
 
 def _cross_entropy_to_one(mask: Tensor) -> Tensor:

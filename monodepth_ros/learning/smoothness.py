@@ -1,8 +1,10 @@
-"""Edge-aware smoothness of disparity.
+"""Edge-aware smoothness of disparity, of first and second order.
 
-After Heise et al., "PM-Huber", 2013, as used by Godard et al., 2017 and 2019, with the disparity
-normalised by its mean (Wang et al., "Learning depth from monocular videos using direct methods",
-2018) so that a shrinking disparity does not lower the loss.
+The first is after Heise et al., "PM-Huber", 2013, as used by Godard et al., 2017 and 2019, with the
+disparity normalised by its mean (Wang et al., "Learning depth from monocular videos using direct
+methods", 2018) so that a shrinking disparity does not lower the loss. The first order wants
+surfaces to face the camera; the second, as in Woodford et al., "Global stereo reconstruction under
+second-order smoothness priors", 2009, leaves planes of any slant as they are.
 """
 
 from __future__ import annotations
@@ -28,10 +30,33 @@ def smoothness(disparity: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
 
     Forward differences of the mean-normalised disparity, in absolute value, weighted and averaged.
     """
+    along_x, along_y = _steps(disparity)
+    return (along_x.abs() * weights[0]).mean() + (along_y.abs() * weights[1]).mean()
+
+
+def planarity(disparity: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+    """Second-order smoothness, arguments as above: 0 for a plane, linear in the pixel by disparity.
+
+    Second differences of the mean-normalised disparity, in absolute value, each weighted by the
+    product of the weights of both steps that it compares, so that a step or a fold on an edge of
+    the image is cheap.
+    """
+    along_x, along_y = _steps(disparity)
+    of_x, of_y = weights
+    bend_x = (along_x[..., 1:] - along_x[..., :-1]).abs() * of_x[..., 1:] * of_x[..., :-1]
+    bend_y = (
+        (along_y[..., 1:, :] - along_y[..., :-1, :]).abs() * of_y[..., 1:, :] * of_y[..., :-1, :]
+    )
+    return bend_x.mean() + bend_y.mean()
+
+
+def _steps(disparity: Tensor) -> tuple[Tensor, Tensor]:
+    """Forward differences along x and y of the disparity over its mean."""
     normalised = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
-    along_x = (normalised[..., 1:] - normalised[..., :-1]).abs() * weights[0]
-    along_y = (normalised[..., 1:, :] - normalised[..., :-1, :]).abs() * weights[1]
-    return along_x.mean() + along_y.mean()
+    return (
+        normalised[..., 1:] - normalised[..., :-1],
+        normalised[..., 1:, :] - normalised[..., :-1, :],
+    )
 
 
 def resize_to_fit(image: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:

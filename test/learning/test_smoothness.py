@@ -2,9 +2,10 @@
 
 import math
 
+import pytest
 import torch
 
-from monodepth_ros.learning.smoothness import edge_weights, resize_to_fit, smoothness
+from monodepth_ros.learning.smoothness import edge_weights, planarity, resize_to_fit, smoothness
 
 
 def smoothness_by_loop(disparity, image):
@@ -34,15 +35,33 @@ def test_equals_a_loop_over_pixels():
     assert math.isclose(actual, expected / 2, rel_tol=1e-12)
 
 
-def test_gradient_is_that_of_finite_differences():
+@pytest.mark.parametrize("order", [smoothness, planarity])
+def test_gradient_is_that_of_finite_differences(order):
     disparity = torch.rand(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
     weights = edge_weights(torch.rand(1, 3, 4, 5, dtype=torch.float64))
-    assert torch.autograd.gradcheck(lambda d: smoothness(d, weights), disparity)
+    assert torch.autograd.gradcheck(lambda d: order(d, weights), disparity)
 
 
-def test_does_not_depend_on_the_scale_of_disparity():
+@pytest.mark.parametrize("order", [smoothness, planarity])
+def test_does_not_depend_on_the_scale_of_disparity(order):
     disparity, weights = torch.rand(1, 1, 6, 6) + 0.1, edge_weights(torch.rand(1, 3, 6, 6))
-    torch.testing.assert_close(smoothness(0.1 * disparity, weights), smoothness(disparity, weights))
+    torch.testing.assert_close(order(0.1 * disparity, weights), order(disparity, weights))
+
+
+def test_a_slanted_plane_costs_only_the_first_order():
+    y, x = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
+    plane = (0.5 + 0.03 * x - 0.02 * y).expand(1, 1, 6, 8)
+    weights = edge_weights(torch.rand(1, 3, 6, 8))
+    assert planarity(plane, weights).item() < 1e-6
+    assert smoothness(plane, weights).item() > 1e-2
+
+
+def test_a_step_costs_its_height_on_both_sides_and_little_on_an_edge_of_the_image():
+    step = (torch.arange(8) >= 4).float().expand(1, 1, 8, 8)
+    off_edge = planarity(0.5 + step, edge_weights(torch.zeros(1, 3, 8, 8)))
+    on_edge = planarity(0.5 + step, edge_weights(step.expand(1, 3, 8, 8), decay=3.0))
+    torch.testing.assert_close(off_edge, torch.tensor(2 / 6))  # of 6 second differences in a row
+    torch.testing.assert_close(on_edge, off_edge * math.exp(-3))
 
 
 def test_edges_of_the_image_make_edges_of_disparity_cheap():
