@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, Publisher, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, Publisher, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.task import Future
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_srvs.srv import Trigger
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.torch_engine import TorchEngine
-from monodepth_ros.nodes.diagnostics import diagnostics
+from monodepth_ros.nodes.diagnostics import frame_status
 from monodepth_ros.nodes.engine_facts import engine_facts
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
-from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
+from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
+from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status, reason_of
 from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
 
 CAMERA_PARAMETERS = (
@@ -48,7 +43,6 @@ CAMERA_PARAMETERS = (
     ),
     *SCALE_PARAMETERS,
 )
-_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _STOP_WITHIN = 1.5  # seconds that the frame under way has to end
 _LOG_AGAIN = 1.0  # seconds between two lines in the log
 
@@ -61,7 +55,7 @@ class Loaded(Protocol):
         """What runs the model's networks."""
 
 
-class CameraNode(LifecycleNode, ABC):
+class CameraNode(ReportingNode):
     """Hands the newest image to a worker of its own, so that the executor never waits for it.
 
     A node of a camera says what it loads and publishes, when there is work, and what is done with a
@@ -69,7 +63,6 @@ class CameraNode(LifecycleNode, ABC):
     """
 
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
-        super().__init__(name, **options)
         self.loaded: Any = None  # what `load` gave, of the node's own type; None while unconfigured
         self.scale: ScaleSource | None = None
         self._frames = FrameRectifier()
@@ -77,22 +70,12 @@ class CameraNode(LifecycleNode, ABC):
         self._info: CameraInfo | None = None
         self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
         self._dropped = 0  # by workers of earlier activities
-        self._loads = 0  # how often a model was asked for, so that an outdated one is let go
-        self._unusable = ""  # why the node could not be configured or activated
+        self._asked = object()  # of the newest call for a model, so that an outdated one is let go
         self._of_activity: list[Any] = []  # subscriptions that only an active node has
         self._results: dict[str, Publisher] = {}
         self._logged = -_LOG_AGAIN
-        declare_parameters(self, (*CAMERA_PARAMETERS, *parameters))
-        # Not bound to the node's state: one that could not be configured tells why.
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        # A steady clock: diagnostics come also while simulated time stands still.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(self.value("diagnostics_period"), self._report, clock=steady)
-        # A group of its own: while a model loads, all else goes on.
-        group = MutuallyExclusiveCallbackGroup()
-        self.create_service(Trigger, "~/reload", self._reload, callback_group=group)
-        if self.value("autostart"):
-            self._autostart = self.create_timer(0.0, self._start_by_itself, clock=steady)
+        super().__init__(name, (*CAMERA_PARAMETERS, *parameters), **options)
+        self.answers("reload", self._load_anew, self._take_up)
 
     # What a node of a camera is made of.
 
@@ -149,10 +132,6 @@ class CameraNode(LifecycleNode, ABC):
             )
         )
 
-    def value(self, name: str) -> Any:
-        """The value of a parameter."""
-        return self.get_parameter(name).value
-
     def trouble(self, reason: str) -> None:
         """Count a frame that came to nothing; log why, at most once a second."""
         now = time.monotonic()
@@ -165,24 +144,22 @@ class CameraNode(LifecycleNode, ABC):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; fails with the reason where it cannot be."""
-        self._loads += 1
+        self._asked = object()
         try:
             self._use(self.load())
             self.scale = ScaleSource(self)
             self.open()
         except Exception as error:  # rclpy would swallow what it does not know
             self._give_back()
-            self._cannot(f"cannot configure: {_reason(error)}")
-            return _FAILURE
-        self._unusable = ""
-        return _SUCCESS
+            return self.cannot(f"cannot configure: {reason_of(error)}")
+        return self.can()
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
         if self._worker is not None and not self._worker.stop(0.0):
-            self._cannot("cannot activate: the last frame of the former activity is not finished")
-            return _FAILURE
-        self._unusable = ""
+            return self.cannot(
+                "cannot activate: the last frame of the former activity is not finished"
+            )
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
         compressed = self.value("image_transport") == "compressed"
         self.listens(
@@ -202,21 +179,12 @@ class CameraNode(LifecycleNode, ABC):
         """Give the model's memory back."""
         self._stop()
         self._give_back()
-        return _SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleaning up."""
-        return self.on_cleanup(state)
+        return SUCCESS
 
     def destroy_node(self) -> None:
         """Stop the worker before what it publishes with is gone."""
         self._stop()
         super().destroy_node()
-
-    def _start_by_itself(self) -> None:
-        self.destroy_timer(self._autostart)
-        if self.trigger_configure() == _SUCCESS:
-            self.trigger_activate()
 
     def _stop(self) -> None:
         for subscription in self._of_activity:
@@ -229,12 +197,8 @@ class CameraNode(LifecycleNode, ABC):
             else:
                 self.get_logger().warning("the frame under way is not finished")
 
-    def _cannot(self, reason: str) -> None:
-        self._unusable = reason
-        self.get_logger().error(reason)
-
     def _give_back(self) -> None:
-        self._loads += 1
+        self._asked = object()
         self.close()
         for publisher in self._results.values():
             self.destroy_lifecycle_publisher(publisher)
@@ -251,31 +215,19 @@ class CameraNode(LifecycleNode, ABC):
         device = loaded.engine.device
         self.get_logger().info(f"model {card.name} ({card.architecture}, {card.scale}) on {device}")
 
-    async def _reload(self, request: Trigger.Request, response: Trigger.Response) -> Any:
-        """Load the model that the parameter names now; the former one works until it is there."""
+    def _load_anew(self) -> tuple[object, Loaded]:
+        """What the parameter names now; the former model works until it is there."""
         if not self._results:
-            response.success = False
-            response.message = "the node is not configured: configuring it loads the model"
-            return response
-        self._loads += 1
-        this_load = self._loads
-        done: Any = Future(executor=self.executor)
+            raise UserError("the node is not configured: configuring it loads the model")
+        asked = self._asked = object()
+        return asked, self.load()
 
-        def work() -> None:
-            try:
-                done.set_result((self.load(), ""))
-            except Exception as error:  # whatever it is, the caller waits for an answer
-                done.set_result((None, _reason(error)))
-
-        threading.Thread(target=work, name="reload", daemon=True).start()
-        loaded, reason = await done
-        if this_load != self._loads:
-            loaded, reason = None, "the node was configured anew, cleaned up or reloaded meanwhile"
-        if loaded is not None:
-            self._use(loaded)
-        response.success = loaded is not None
-        response.message = reason or f"model {self.value('model')} is in use"
-        return response
+    def _take_up(self, found: tuple[object, Loaded]) -> str:
+        asked, loaded = found
+        if asked is not self._asked:
+            raise UserError("the node was configured anew, cleaned up or reloaded meanwhile")
+        self._use(loaded)
+        return f"model {self.value('model')} is in use"
 
     def _on_camera_info(self, info: CameraInfo) -> None:
         self._info = info
@@ -296,23 +248,15 @@ class CameraNode(LifecycleNode, ABC):
             self._statistics.published(time.monotonic(), latency)
 
     def _on_error(self, error: Exception) -> None:
-        self.trouble(_reason(error))
+        self.trouble(reason_of(error))
 
-    def _report(self) -> None:
+    def status(self) -> Status:
+        """Rates and latencies, the model and its scale."""
         dropped = self._dropped + (0 if self._worker is None else self._worker.dropped)
         figures = self._statistics.figures(time.monotonic(), dropped)
-        stamp = self.get_clock().now().to_msg()
-        name = self.get_fully_qualified_name().lstrip("/")
-        loaded, scale = self.loaded, self.scale
-        facts, waits_for = {}, ""
-        if loaded is not None and scale is not None:
-            card_scale = loaded.engine.card.scale
-            facts = {**engine_facts(loaded.engine), **scale.facts(card_scale), **self.facts()}
-            waits_for = scale.waits_for
-        self._diagnostics.publish(
-            diagnostics(name, name, figures, facts, stamp, self._unusable, waits_for)
-        )
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        if self.loaded is None or self.scale is None:
+            return frame_status(figures, {})
+        engine = self.loaded.engine
+        scale = self.scale.facts(engine.card.scale)
+        facts = {**engine_facts(engine), **scale, **self.facts()}
+        return frame_status(figures, facts, self.scale.waits_for)

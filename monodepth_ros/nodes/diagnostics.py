@@ -1,35 +1,27 @@
-"""A node's figures as the standard diagnostic message."""
+"""A node's figures as diagnostics tell them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from monodepth_ros.nodes.frame_statistics import Figures
 
 SILENCE = 2.0  # seconds without an image after which a node warns
 
 
-def diagnostics(
-    name: str,
-    hardware_id: str,
-    figures: Figures,
-    facts: Mapping[str, str],
-    stamp: Time,
-    unusable: str = "",
-    waits_for: str = "",
-) -> DiagnosticArray:
-    """One status: the figures, and ``facts`` that hold for the whole run, such as the model.
+def frame_status(
+    figures: Figures, facts: Mapping[str, str], waits_for: str = ""
+) -> tuple[bytes, str, dict[str, str]]:
+    """Level, message and values: the figures, and ``facts`` of the whole run, such as the model.
 
-    ERROR for a node that is ``unusable``, and while there is work and none of it succeeds; WARN
-    when no images come, when some have failed lately, when results are kept back because the node
-    ``waits_for`` something, or when clocks differ; otherwise OK.
+    ERROR while there is work and none of it succeeds; WARN when no images come, when some have
+    failed lately, when results are kept back because the node ``waits_for`` something, or when
+    clocks differ; otherwise OK.
     """
-    level, message = _verdict(figures, unusable, waits_for)
-    status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware_id)
+    level, message = _verdict(figures, waits_for)
     values = {
         "input rate (Hz)": f"{figures.input_rate:.1f}",
         "output rate (Hz)": f"{figures.output_rate:.1f}",
@@ -41,16 +33,10 @@ def diagnostics(
         "last error": figures.last_error or "none",
         **facts,
     }
-    status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
-    array = DiagnosticArray()
-    array.header.stamp = stamp
-    array.status = [status]
-    return array
+    return level, message, values
 
 
-def _verdict(figures: Figures, unusable: str, waits_for: str) -> tuple[bytes, str]:
-    if unusable:
-        return DiagnosticStatus.ERROR, unusable
+def _verdict(figures: Figures, waits_for: str) -> tuple[bytes, str]:
     if figures.received == 0:
         return DiagnosticStatus.WARN, "no image has come yet"
     if figures.silence > SILENCE:

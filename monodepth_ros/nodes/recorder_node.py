@@ -31,7 +31,7 @@ from monodepth_ros.data.recorded_images import ImageRecoding, StandstillFilter
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.message_definition import message_class, message_definition
 from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
-from monodepth_ros.nodes.service_node import STEADY, SUCCESS, ServiceNode
+from monodepth_ros.nodes.reporting_node import STEADY, SUCCESS, ReportingNode, Status
 from monodepth_ros.nodes.spinning import run_node
 
 _LOOK_AGAIN = 0.5  # seconds between two looks for topics that nobody has published yet
@@ -47,7 +47,7 @@ class _Topic:
     qos: list[Qos]
 
 
-class RecorderNode(ServiceNode):
+class RecorderNode(ReportingNode):
     """Hands serialised messages to the recorder's thread, without a look inside."""
 
     def __init__(self, **options: Any) -> None:
@@ -57,8 +57,10 @@ class RecorderNode(ServiceNode):
         self._refused: dict[str, str] = {}
         self._told = ""
         self._active = False
-        services = {"start": self._start, "stop": self._stop, "snapshot": self._snapshot}
-        super().__init__("recorder_node", RECORDER_PARAMETERS, services, **options)
+        super().__init__("recorder_node", RECORDER_PARAMETERS, **options)
+        self.answers("start", self._start)
+        self.answers("stop", self._stop)
+        self.answers("snapshot", self._snapshot)
         self.create_timer(_LOOK_AGAIN, self._look_for_topics, clock=STEADY)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -79,8 +81,7 @@ class RecorderNode(ServiceNode):
             if kind == "raw"
             else ImageRecoding(kind, self.value("jpeg_quality")),
         )
-        self.unusable = ""
-        return SUCCESS
+        return self.can()
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen, and record if that is wanted from the beginning."""
@@ -90,7 +91,7 @@ class RecorderNode(ServiceNode):
                 self._recorder.start()
             except UserError as error:
                 return self.cannot(str(error))
-        self._active, self.unusable = True, ""
+        self._active = True
         self._look_for_topics()
         return super().on_activate(state)
 
@@ -108,10 +109,6 @@ class RecorderNode(ServiceNode):
             self._recorder.close()
             self._recorder = None
         return SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleaning up."""
-        return self.on_cleanup(state)
 
     def destroy_node(self) -> None:
         """End the bag before the process ends."""
@@ -199,7 +196,7 @@ class RecorderNode(ServiceNode):
             raise UserError("the node is not active")
         return self._recorder
 
-    def status(self) -> tuple[bytes, str, dict[str, str]]:
+    def status(self) -> Status:
         """What is recorded, lost and refused."""
         figures = None if self._recorder is None else self._recorder.figures()
         if figures is not None and figures.trouble != self._told:

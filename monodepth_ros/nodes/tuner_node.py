@@ -19,7 +19,7 @@ from monodepth_ros.inference.model_versions import ModelVersions
 from monodepth_ros.inference.zoo import is_name, resolve, user_models_folder
 from monodepth_ros.nodes.live_nodes import LiveNodes
 from monodepth_ros.nodes.machine_state import power, temperature
-from monodepth_ros.nodes.service_node import STEADY, SUCCESS, ServiceNode
+from monodepth_ros.nodes.reporting_node import STEADY, SUCCESS, ReportingNode, Status
 from monodepth_ros.nodes.spinning import run_node
 from monodepth_ros.nodes.tuner_parameters import TUNER_PARAMETERS
 from monodepth_ros.nodes.tuning_job import TuningJob, TuningLimits, outcome
@@ -27,7 +27,7 @@ from monodepth_ros.nodes.tuning_job import TuningJob, TuningLimits, outcome
 _STATUS_PERIOD = 1.0  # seconds
 
 
-class TunerNode(ServiceNode):
+class TunerNode(ReportingNode):
     """Starts, watches and concludes tunings; the learning itself is a process of its own."""
 
     def __init__(self, **options: Any) -> None:
@@ -36,8 +36,9 @@ class TunerNode(ServiceNode):
         self._job: TuningJob | None = None
         self._active = False
         self._said = ""
-        services = {"tune": self._tune, "rollback": self._roll_back}
-        super().__init__("tuner_node", TUNER_PARAMETERS, services, **options)
+        super().__init__("tuner_node", TUNER_PARAMETERS, **options)
+        self.answers("tune", self._tune)
+        self.answers("rollback", self._roll_back)
         kept = QoSProfile(
             depth=1,
             reliability=ReliabilityPolicy.RELIABLE,
@@ -61,8 +62,7 @@ class TunerNode(ServiceNode):
         except (UserError, OSError) as error:
             return self.cannot(f"cannot configure: {error}")
         self._live = LiveNodes(self, self.value("live_nodes"))
-        self.unusable = ""
-        return SUCCESS
+        return self.can()
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Go on with what was interrupted."""
@@ -85,10 +85,6 @@ class TunerNode(ServiceNode):
             self._live.close()
         self._live = self._versions = None
         return SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleaning up."""
-        return self.on_cleanup(state)
 
     def destroy_node(self) -> None:
         """Stop learning before the process ends."""
@@ -175,7 +171,7 @@ class TunerNode(ServiceNode):
         name = model if now is None else now.name
         return f"{name} is in use again, by {', '.join(users) or 'no node that runs'}"
 
-    def status(self) -> tuple[bytes, str, dict[str, str]]:
+    def status(self) -> Status:
         """Where a tuning is, or what the last one came to."""
         job, versions = self._job, self._versions
         level, message = DiagnosticStatus.OK, "waits for ~/tune"

@@ -6,27 +6,17 @@ import pytest
 
 pytest.importorskip("diagnostic_msgs", reason="no ROS 2 messages: install the extra [ros]")
 
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from monodepth_ros.nodes.diagnostics import diagnostics
+from monodepth_ros.nodes.diagnostics import frame_status
 from monodepth_ros.nodes.frame_statistics import Figures
 
 WELL = Figures(30.0, 14.8, 0.0412, 0.0631, 150, 0, 300, 148, 152, 0, 0.03, "")
 
 
-def status_of(figures: Figures) -> DiagnosticStatus:
-    stamp = Time(sec=7)
-    array = diagnostics("depth_node", "demo", figures, {"model": "demo"}, stamp)
-    assert array.header.stamp == stamp
-    (status,) = array.status
-    return status
-
-
 def test_the_figures_of_a_node_that_is_well() -> None:
-    status = status_of(WELL)
-    assert (status.level, status.message) == (DiagnosticStatus.OK, "14.8 Hz")
-    values = {pair.key: pair.value for pair in status.values}
+    level, message, values = frame_status(WELL, {"model": "demo"})
+    assert (level, message) == (DiagnosticStatus.OK, "14.8 Hz")
     assert values["latency median (ms)"] == "41.2"
     assert values["latency 95th percentile (ms)"] == "63.1"
     assert values["images dropped"] == "152" and values["last error"] == "none"
@@ -52,37 +42,29 @@ def test_the_figures_of_a_node_that_is_well() -> None:
     ],
 )
 def test_what_is_not_well_is_said(figures: Figures, level: str, message: str) -> None:
-    status = status_of(figures)
-    assert status.level == getattr(DiagnosticStatus, level)
-    assert message in status.message
+    said_level, said, _ = frame_status(figures, {})
+    assert said_level == getattr(DiagnosticStatus, level)
+    assert message in said
 
 
 def test_an_unknown_latency_is_called_so() -> None:
-    status = status_of(replace(WELL, latency_median=float("nan"), latency_p95=float("nan")))
-    assert "unknown" in {pair.value for pair in status.values}
+    unknown = replace(WELL, latency_median=float("nan"), latency_p95=float("nan"))
+    assert "unknown" in frame_status(unknown, {})[2].values()
 
 
 def test_a_failure_of_long_ago_is_counted_and_no_trouble_any_more() -> None:
-    status = status_of(replace(WELL, failed=3, last_error="no camera_info has come yet"))
-    assert status.level == DiagnosticStatus.OK
-    assert {pair.key: pair.value for pair in status.values}["images failed"] == "3"
+    failed = replace(WELL, failed=3, last_error="no camera_info has come yet")
+    level, _, values = frame_status(failed, {})
+    assert level == DiagnosticStatus.OK
+    assert values["images failed"] == "3"
 
 
 def test_nobody_listening_is_no_trouble() -> None:
     idle = replace(WELL, output_rate=0.0, offered=0, failed=3, last_error="no camera_info")
-    assert status_of(idle).level == DiagnosticStatus.OK
+    assert frame_status(idle, {})[0] == DiagnosticStatus.OK
 
 
 def test_what_keeps_results_back_is_said() -> None:
     waiting = replace(WELL, output_rate=0.0)
-    (status,) = diagnostics("n", "h", waiting, {}, Time(), waits_for="metres are not known").status
-    assert (status.level, status.message) == (
-        DiagnosticStatus.WARN,
-        "nothing is published: metres are not known",
-    )
-
-
-def test_a_node_that_cannot_work_says_why_before_all_else() -> None:
-    silent = replace(WELL, received=0, silence=float("inf"))
-    (status,) = diagnostics("n", "h", silent, {}, Time(), unusable="no such device").status
-    assert (status.level, status.message) == (DiagnosticStatus.ERROR, "no such device")
+    level, message, _ = frame_status(waiting, {}, waits_for="metres are not known")
+    assert (level, message) == (DiagnosticStatus.WARN, "nothing is published: metres are not known")

@@ -144,6 +144,7 @@ def test_a_folder_that_cannot_be_written(viewer: Viewer, start_node: Any, tmp_pa
     (tmp_path / "file").touch()
     start_node("recorder_node", f"folder:={tmp_path / 'file' / 'bags'}")
     viewer.until(lambda: viewer.status is not None and "cannot record" in viewer.status.message)
+    assert viewer.status.level == DiagnosticStatus.ERROR
 
 
 @pytest.mark.parametrize(
