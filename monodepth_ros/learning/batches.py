@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sized
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import lightning
 import numpy as np
@@ -28,35 +28,42 @@ def open_sequences(paths: Iterable[str | Path]) -> list[Sequence]:
     return [sequence for path in paths for sequence in open_sequence(path)]
 
 
-def split_tails(
-    sequences: list[Sequence], fraction: float
+def hold_back(
+    sequences: list[Sequence], fraction: float, part: Literal["end", "middle"]
 ) -> tuple[list[Sequence], list[Sequence]]:
-    """The heads of the sequences to train on and their tails to hold back.
+    """The sequences to train on, and the ``part`` of each that is held back, in one piece.
 
-    Consecutive frames look alike, so frames held back at random would hide overfitting.
+    Consecutive frames look alike, so frames held back at random would hide overfitting. Without
+    its middle a sequence falls into two.
     """
     if fraction == 0.0:
         return sequences, []
-    heads: list[Sequence] = []
-    tails: list[Sequence] = []
+    kept: list[Sequence] = []
+    held: list[Sequence] = []
     for sequence in sequences:
-        cut = len(sequence) - max(3, round(fraction * len(sequence)))
-        if cut < 3:
+        frames = len(sequence)
+        count = max(3, round(fraction * frames))
+        before = frames - count if part == "end" else (frames - count) // 2
+        pieces = [slice(0, before), slice(before + count, None)]
+        trained = [piece for piece in pieces if len(range(frames)[piece]) >= 3]
+        if not trained:
             raise UserError(
-                f"{sequence.name}: {len(sequence)} frames are too few to hold back"
+                f"{sequence.name}: {frames} frames are too few to hold back"
                 f" data.validation_fraction={fraction:g} of them; give --val folders instead"
             )
-        heads.append(SlicedSequence(sequence, slice(0, cut)))
-        tails.append(SlicedSequence(sequence, slice(cut, None)))
-    return heads, tails
+        kept += [SlicedSequence(sequence, piece) for piece in trained]
+        held.append(SlicedSequence(sequence, slice(before, before + count)))
+    return kept, held
 
 
 def build_datasets(
     recipe: Recipe, data: Iterable[str | Path], held_back: Iterable[str | Path]
 ) -> tuple[CachedDataset, Dataset[Sample] | None]:
     """Training samples, and validation samples where frames are held back."""
-    sequences, tails = split_tails(open_sequences(data), recipe.data.validation_fraction)
-    tails = tails + open_sequences(held_back)
+    sequences, held = hold_back(
+        open_sequences(data), recipe.data.validation_fraction, recipe.data.validation_part
+    )
+    held = held + open_sequences(held_back)
     objective = recipe.objective
     truth = objective.supervised.weight > 0
     # Beside the self-supervised objective, some of the sequences may lack truth.
@@ -68,9 +75,9 @@ def build_datasets(
         known = [sequence.has_pose for sequence in sequences]
         _require(sequences, known, may_lack, "poses", "objective.supervised.pose_weight")
     training = _dataset(recipe, sequences, truth)
-    if not tails:
+    if not held:
         return training, None
-    validation = _dataset(recipe, tails, any(sequence.has_depth for sequence in tails))
+    validation = _dataset(recipe, held, any(sequence.has_depth for sequence in held))
     return training, _evenly_spread(validation, recipe.evaluation.max_frames)
 
 

@@ -59,7 +59,8 @@ class DataRecipe(Section):
     motion: PositiveFloat = 0.015  # of stride "motion": apparent shift, share of image width
     max_stride: PositiveInt = 30  # of stride "motion", in frames
     min_motion: NonNegativeFloat = 0.0  # mean image difference below which a triplet is left out
-    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # tail of each sequence
+    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    validation_part: Literal["end", "middle"] = "end"  # of each sequence is held back
     cache: str | None = None  # folder of the resized frames; none: the user's cache folder
     workers: NonNegativeInt = 0  # frames come from a memory map: the training process keeps up
     augmentation: AugmentationRecipe = AugmentationRecipe()
