@@ -75,7 +75,7 @@ def tune(
     keep: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of the former weights to mix in: forgets less."),
-    ] = 0.2,
+    ] = 0.25,
     licence: Annotated[str, typer.Option(help="Licence of the tuned weights.")] = "unspecified",
     owner: Annotated[
         int | None,

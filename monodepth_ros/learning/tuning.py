@@ -40,7 +40,7 @@ class Tuning:
     known: Sequence[str | Path] = ()
     min_gain: float = 0.01
     max_forgetting: float = 0.1
-    keep: float = 0.2  # share of the former weights that is mixed in
+    keep: float = 0.25  # share of the former weights that is mixed in
     licence: str = "unspecified"
 
     def run(self, folder: Path) -> dict[str, Any]:

@@ -90,7 +90,7 @@ TUNER_PARAMETERS = (
     ),
     ParameterSpec(
         "keep",
-        0.2,
+        0.25,
         "share of the former weights that is mixed in, so that less is forgotten",
         minimum=0.0,
         maximum=1.0,
