@@ -132,7 +132,7 @@ def kills(machine: Machine, count: int, seed: int) -> dict[str, Any]:
     killed = 0
     while killed < count:
         machine.until(time.monotonic() + rng.uniform(0.5, 25.0))
-        if machine.status.get("stage") not in ("starting", "measuring", "tuning"):
+        if machine.status.get("stage") not in ("starting", "measuring", "tuning", "paused"):
             break
         training = machine.training()
         if training is not None:
