@@ -131,7 +131,8 @@ def kills(machine: Machine, count: int, seed: int) -> dict[str, Any]:
         machine.start_tuner()
     killed = 0
     while killed < count:
-        machine.until(time.monotonic() + rng.uniform(0.5, 25.0))
+        # Five in a row before a start is through, which takes half a minute, would be the end.
+        machine.until(time.monotonic() + rng.uniform(0.5, 90.0))
         if machine.status.get("stage") not in ("starting", "measuring", "tuning", "paused"):
             break
         training = machine.training()
