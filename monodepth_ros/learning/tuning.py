@@ -21,7 +21,7 @@ from monodepth_ros.learning.recipe import Recipe
 from monodepth_ros.learning.run import train
 
 VERDICT = "verdict.json"
-_HELD_BACK = 0.15  # of each recording, where the recipe holds back none
+_HELD_BACK = {"validation_fraction": 0.15, "validation_part": "middle"}  # unless the recipe says
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def holding_back(recipe: Recipe) -> Recipe:
     """The recipe with frames to judge by, whatever it says of validation."""
     if recipe.data.validation_fraction > 0:
         return recipe
-    data = recipe.data.model_copy(update={"validation_fraction": _HELD_BACK})
+    data = recipe.data.model_copy(update=_HELD_BACK)
     return recipe.model_copy(update={"data": data})
 
 

@@ -40,6 +40,14 @@ def tuning(corridor: Path, tmp_path: Path) -> Tuning:
     return Tuning(model, model, holding_back(recipe), [video], known=[corridor], min_gain=0.0)
 
 
+def test_a_recipe_that_holds_nothing_back_gives_up_a_part_of_the_middle() -> None:
+    """The end is what the robot goes on from; a recipe's own choice is kept."""
+    data = holding_back(small_recipe()).data
+    assert data.validation_fraction == 0.15 and data.validation_part == "middle"
+    chosen = small_recipe(data={"validation_fraction": 0.2})
+    assert holding_back(chosen) == chosen
+
+
 def test_a_tuning_ends_with_a_model_and_a_verdict(tuning: Tuning, tmp_path: Path) -> None:
     out = tmp_path / "tuned_hall"
     verdict = tuning.run(out)
