@@ -48,6 +48,12 @@ def train(
             " depth taught it."
         ),
     ] = None,
+    keep: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the weights of --init to mix into the exported ones."
+        ),
+    ] = 0.0,
     licence: Annotated[
         str, typer.Option(help="Licence of the exported weights; the data decides it.")
     ] = "unspecified",
@@ -67,6 +73,8 @@ def train(
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     if resume and out is None:
         raise UserError("--resume needs --out: the folder of the run to go on with")
+    if keep > 0 and init is None:
+        raise UserError("--keep needs --init: the model of whose weights to keep a share")
     if out is None:
         out = Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     if export is not None and export.exists() and any(export.iterdir()):
@@ -87,5 +95,6 @@ def train(
         return
     typer.echo(f"run: {folder}")
     if export is not None:
-        model = export_run(folder, export, licence, checkpoint=checkpoint, scale=scale)
+        kept = None if init is None or keep == 0 else (resolve(init), keep)
+        model = export_run(folder, export, licence, checkpoint=checkpoint, scale=scale, kept=kept)
         typer.echo(f"model: {model}")

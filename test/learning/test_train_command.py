@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from recipes import SMALL, SUPERVISED
+from recipes import SELF_SUPERVISED, SMALL, SUPERVISED
 from typer.testing import CliRunner, Result
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
 
 
@@ -36,6 +38,28 @@ def test_train_and_export(recipe: Path, corridor: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_a_share_of_the_former_weights_is_kept(
+    recipe: Path, corridor: Path, tmp_path: Path
+) -> None:
+    """All of them: the model that it started from."""
+    recipe.write_text(yaml.safe_dump({**SMALL, "objective": SELF_SUPERVISED}))
+    options = ["--set", "trainer.max_steps=1", "--data", corridor]
+    former, kept, learnt = (tmp_path / name for name in ("former", "kept", "learnt"))
+    first = run(recipe, *options, "--out", tmp_path / "1", "--export", former)
+    assert first.exit_code == 0, first.output
+    for model, share in ((kept, 1), (learnt, 0)):
+        out = tmp_path / f"to_{model.name}"
+        options = [*options, "--init", former]
+        done = run(recipe, *options, "--out", out, "--export", model, "--keep", share)
+        assert done.exit_code == 0, done.output
+    was, same, changed = (
+        load_weights(model, load_card(model))["depth"] for model in (former, kept, learnt)
+    )
+    names = [name for name in was if was[name].is_floating_point()]  # what counts batches goes on
+    assert all(torch.equal(same[name], was[name]) for name in names)
+    assert not any(torch.equal(changed[name], was[name]) for name in names if "weight" in name)
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -45,6 +69,7 @@ def test_train_and_export(recipe: Path, corridor: Path, tmp_path: Path) -> None:
         (["absent.yaml", "--data", "DATA"], "absent.yaml"),
         (["RECIPE", "--data", "DATA", "--init", "no-such-model"], "no-such-model"),
         (["RECIPE", "--data", "DATA", "--resume"], "--resume needs --out"),
+        (["RECIPE", "--data", "DATA", "--keep", "0.5"], "--keep needs --init"),
         (["RECIPE", "--data", "DATA", "--out", "USED"], "not empty"),
         (["RECIPE", "--data", "DATA", "--export", "USED"], "not empty"),
         (["RECIPE", "--data", "DATA", "--set", "trainer.batch_size=100"], "fewer than one batch"),
