@@ -4,7 +4,7 @@
 
 True depth, and true motions that are disturbed: turned by ``--degrees`` about a random axis, and
 their translation changed by ``--share`` of its length in a random direction. ``random`` is the
-feature network of `training/sa4depth.yaml` with random weights, ``patches`` needs no network, and a
+feature network of SA4Depth with random weights, ``patches`` needs no network, and a
 run folder of `monodepth train` brings the features, confidences and damping that it has learnt.
 Errors are medians over the pairs; that of the image is how far the truth and the pose place the
 same pixels apart, the median over pixels, in pixels of the recording's own width.
@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from learnt_features import LEARNT_FEATURES
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -48,8 +49,10 @@ class Errors:
 def refiner_of(name: str) -> tuple[PoseRefiner, DepthNet]:
     """The refiner, and the depth network whose encoder it may need."""
     run = Path(name)
-    recipe = load_recipe(
-        run / RECIPE if run.is_dir() else share_directory() / "training" / "sa4depth.yaml"
+    recipe = (
+        load_recipe(run / RECIPE)
+        if run.is_dir()
+        else load_recipe(share_directory() / "training" / "sa4depth.yaml", LEARNT_FEATURES)
     )
     settings = recipe.refinement
     if name == "patches":

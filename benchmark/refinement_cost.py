@@ -1,4 +1,4 @@
-"""What share of a training step the pose solver takes, of `training/sa4depth.yaml`.
+"""What share of a training step the pose solver takes, of SA4Depth with learnt features.
 
     python benchmark/refinement_cost.py --out results/refinement_cost.json
 
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from learnt_features import LEARNT_FEATURES
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -121,7 +122,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = load_recipe(
-        share_directory() / "training" / "sa4depth.yaml", [*AT_ONCE, *arguments.set]
+        share_directory() / "training" / "sa4depth.yaml",
+        [*LEARNT_FEATURES, *AT_ONCE, *arguments.set],
     )
     figures = measure(recipe, torch.device(arguments.device), arguments.repeats)
     figures |= {

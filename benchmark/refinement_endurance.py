@@ -4,9 +4,9 @@
 
 A third of the frames is one image again and again, a third is that image as a camera sees it that
 only turns (the exact homography), and a third is the recording itself: the first two leave a pose
-solver nothing to find a translation by. Trains `training/sa4depth.yaml` with small networks in
-bfloat16; the run's guard stops at the first loss that is not finite. Reports how many steps were
-taken, and what share of the solver's steps was shortened or refused over the run.
+solver nothing to find a translation by. Trains `training/sa4depth.yaml` with learnt features, small
+networks and bfloat16; the run's guard stops at the first loss that is not finite. Reports how many
+steps were taken, and what share of the solver's steps was shortened or refused over the run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from learnt_features import LEARNT_FEATURES
 from monodepth_commands import MonodepthCommands
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -107,6 +108,7 @@ def main() -> None:
     settings = [
         f"data.size={SIZE[1]}x{SIZE[0]}",
         "networks.architecture=monodepth2-slim",
+        *LEARNT_FEATURES,
         "refinement.warmup_steps=200",
         "refinement.ramp_steps=200",
         "optimizer.lr=3e-4",

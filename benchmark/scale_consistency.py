@@ -69,7 +69,7 @@ def scenes(recordings: str) -> dict[str, Scene]:
     kitchen, office = f"{recordings}/7scenes_redkitchen", f"{recordings}/hololens_office"
     kitti = f"{recordings}/kitti_odometry_06_gray"
     rooms, street = (worlds.paths() for worlds in VIDEOS)
-    test_rooms, test_street = (worlds.paths() for worlds in TESTS)
+    test_rooms, test_street = (worlds.paths()[:6] for worlds in TESTS)
     return {
         "street": Scene(street, test_street, test_street, 1, 0.1),
         "7scenes_redkitchen": Scene(
@@ -121,7 +121,8 @@ class Comparison(MonodepthCommands):
             f"{what} of {model}",
             ["evaluate", what, "--model", model, *data, *arguments],
         )
-        kept = self.build / "figures" / f"{model}_{what}_{paths[0].replace('/', '_')}.json"
+        first = paths[0].replace("/", "_")
+        kept = self.build / "figures" / f"{model}_{what}_{len(paths)}_from_{first}.json"
         if kept.is_file():
             self.note(name, *command, "--json")
         else:
