@@ -37,11 +37,11 @@ TUNER = ("known_scenes:=none", "baseline_seconds:=1.0", "max_latency_ratio:=0.0"
 
 @pytest.fixture
 def folders(ros_environment: dict[str, str], tmp_path: Path) -> dict[str, Path]:
-    """Folders of this test's bags, tunings and models, and its recipe: a minute at most."""
+    """Folders of this test's bags, tunings and models, and its recipe: two minutes at most."""
     ros_environment["MONODEPTH_MODELS"] = str(tmp_path / "models")
     ros_environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
     recipe = yaml.safe_load((share_directory() / "training" / "finetune.yaml").read_text())
-    recipe["trainer"] |= {"max_steps": 60, "checkpoint_minutes": 0.1}
+    recipe["trainer"] |= {"max_steps": 100, "checkpoint_minutes": 0.1}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     return {name: tmp_path / name for name in ("bags", "tunings", "models", "recipe.yaml")}
 
@@ -122,8 +122,7 @@ def test_drive_record_learn_and_use_it(
     tuned = begun.message.split()[0]
     viewer.until(lambda: model_of(viewer, "depth_node") == tuned)
     after = live_error(viewer)
-    # Sixty steps bring it to about three quarters; which frames are recorded is a matter of timing.
-    assert after < 0.9 * before, (before, after)
+    assert after < 0.75 * before, (before, after)
     back = viewer.call(Trigger, "/tuner_node/rollback")
     assert back.success and back.message == "demo is in use again, by depth_node"
     viewer.until(lambda: model_of(viewer, "depth_node") == "demo")
