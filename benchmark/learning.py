@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from learning_pictures import draw_predictions
@@ -110,19 +110,11 @@ TRAININGS = {
         select="best",
         licence="Apache-2.0",
     ),
-    # From random weights in two stages.
     "self_supervised_rooms_first": Training(
         "training/slim.yaml",
         (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
         65,
         settings=("data.stride=2", *_CROPPED, *_CLOCKED),
-    ),
-    "self_supervised_rooms": Training(
-        "training/slim.yaml",
-        (VIDEOS[0], MORE_VIDEOS[0], MORE_VIDEOS[2]),
-        110,
-        "self_supervised_rooms_first",
-        ("data.stride=2", *_CROPPED, *_CLOCKED),
     ),
     "self_supervised_street_first": Training(
         "training/slim.yaml",
@@ -130,14 +122,18 @@ TRAININGS = {
         40,
         settings=("data.stride=1", "refinement.warmup_steps=600", *_CLOCKED),
     ),
-    "self_supervised_street": Training(
-        "training/slim.yaml",
-        (VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3]),
-        80,
-        "self_supervised_street_first",
-        ("data.stride=1", *_CROPPED, *_CLOCKED),
-    ),
 }
+# The second stages of what starts from random weights.
+TRAININGS["self_supervised_rooms"] = replace(
+    TRAININGS["self_supervised_rooms_first"], minutes=110, init="self_supervised_rooms_first"
+)
+TRAININGS["self_supervised_street"] = replace(
+    TRAININGS["self_supervised_street_first"],
+    data=(VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3]),
+    minutes=80,
+    init="self_supervised_street_first",
+    settings=("data.stride=1", *_CROPPED, *_CLOCKED),
+)
 for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_office", "hololens")):
     _stride = f"data.stride={STRIDES[_recording]}"
     TRAININGS[f"{_short}_from_random"] = Training(

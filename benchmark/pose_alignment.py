@@ -32,7 +32,6 @@ from monodepth_ros.learning.recipe_file import load_recipe
 from monodepth_ros.learning.run_record import RECIPE
 from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.depth_net import DepthNet
-from monodepth_ros.share_directory import share_directory
 
 DEPTH_RANGE = 0.1, 100.0  # of true depth, metres
 
@@ -49,11 +48,7 @@ class Errors:
 def refiner_of(name: str) -> tuple[PoseRefiner, DepthNet]:
     """The refiner, and the depth network whose encoder it may need."""
     run = Path(name)
-    recipe = (
-        load_recipe(run / RECIPE)
-        if run.is_dir()
-        else load_recipe(share_directory() / "training" / "sa4depth.yaml", LEARNT_FEATURES)
-    )
+    recipe = load_recipe(run / RECIPE) if run.is_dir() else load_recipe("sa4depth", LEARNT_FEATURES)
     settings = recipe.refinement
     if name == "patches":
         settings = settings.model_copy(update={"feat_source": "patches"})

@@ -25,7 +25,6 @@ from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe import Recipe
 from monodepth_ros.learning.recipe_file import load_recipe
 from monodepth_ros.learning.step_stream import plan_run
-from monodepth_ros.share_directory import share_directory
 
 AT_ONCE = ["refinement.warmup_steps=0", "refinement.ramp_steps=0"]
 
@@ -121,10 +120,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    recipe = load_recipe(
-        share_directory() / "training" / "sa4depth.yaml",
-        [*LEARNT_FEATURES, *AT_ONCE, *arguments.set],
-    )
+    recipe = load_recipe("sa4depth", [*LEARNT_FEATURES, *AT_ONCE, *arguments.set])
     figures = measure(recipe, torch.device(arguments.device), arguments.repeats)
     figures |= {
         "threads": arguments.threads,

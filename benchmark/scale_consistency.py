@@ -69,7 +69,7 @@ def scenes(recordings: str) -> dict[str, Scene]:
     kitchen, office = f"{recordings}/7scenes_redkitchen", f"{recordings}/hololens_office"
     kitti = f"{recordings}/kitti_odometry_06_gray"
     rooms, street = (worlds.paths() for worlds in VIDEOS)
-    test_rooms, test_street = (worlds.paths()[:6] for worlds in TESTS)
+    test_rooms, test_street = (worlds.paths()[:6] for worlds in TESTS)  # whole: steps are compared
     return {
         "street": Scene(street, test_street, test_street, 1, 0.1),
         "7scenes_redkitchen": Scene(

@@ -67,13 +67,14 @@ def train(
     from monodepth_ros.learning.recipe_file import load_recipe
 
     overrides = list(set_ or [])
-    if init is not None:
-        overrides += [f"networks.init.depth={init}", f"networks.init.pose={init}"]
+    former = None if init is None else resolve(init)
+    if former is not None:
+        overrides += [f"networks.init.depth={former}", f"networks.init.pose={former}"]
     plan = load_recipe(recipe, overrides)
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     if resume and out is None:
         raise UserError("--resume needs --out: the folder of the run to go on with")
-    if keep > 0 and init is None:
+    if keep > 0 and former is None:
         raise UserError("--keep needs --init: the model of whose weights to keep a share")
     if out is None:
         out = Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -95,6 +96,6 @@ def train(
         return
     typer.echo(f"run: {folder}")
     if export is not None:
-        kept = None if init is None or keep == 0 else (resolve(init), keep)
+        kept = None if former is None or keep == 0 else (former, keep)
         model = export_run(folder, export, licence, checkpoint=checkpoint, scale=scale, kept=kept)
         typer.echo(f"model: {model}")
