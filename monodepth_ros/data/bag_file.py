@@ -7,26 +7,24 @@ types by old names. What is whole is read; what is not is told in `BagFile.probl
 from __future__ import annotations
 
 import re
+import shutil
+import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import yaml
 import zstandard
-from mcap.reader import SeekingReader
-from mcap.records import Channel, Message, Schema
-from mcap.stream_reader import StreamReader
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from monodepth_ros.data.bag_parts import BagPart, Unreadable, open_part
 from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 
 BAG_SUFFIXES = (".bag", ".mcap", ".db3")
-_ZSTD = b"\x28\xb5\x2f\xfd"  # serialised messages never begin so
+_UNFINISHED = ".active"  # behind the name of a ROS 1 bag that its recorder did not close
 
 
 class BagMessage(NamedTuple):
@@ -53,7 +51,7 @@ class BagFile:
         self.path = Path(path)
         self.problems: list[str] = []
         self._opened = ExitStack()
-        self._parts: list[_Part] = []
+        self._parts: list[BagPart] = []
         try:
             for file in self._files():
                 self._open_part(file)
@@ -80,7 +78,16 @@ class BagFile:
         """The messages of some topics, or of all, as they lie in the bag: nearly in their order."""
         wanted = set(self.topics) if topics is None else set(topics)
         for part in self._parts:
-            yield from part.messages(wanted, self.problems)
+            failed: set[str] = set()
+            for message in part.messages(wanted, self.problems):
+                try:
+                    content = message.decode()
+                except Exception as error:  # whatever a decoder raises on damaged bytes
+                    if message.topic not in failed:
+                        self.problems.append(f"{part.name}: a message of {message.topic}: {error}")
+                    failed.add(message.topic)
+                    continue
+                yield BagMessage(message.topic, message.stamp, content)
 
     def _files(self) -> list[Path]:
         if not self.path.exists():
@@ -96,10 +103,8 @@ class BagFile:
 
     def _open_part(self, file: Path) -> None:
         try:
-            plain = _decompressed(file, self._opened)
-            is_mcap = plain.suffix == ".mcap"
-            part: _Part = _McapPart(file, plain) if is_mcap else _IndexedPart(file, plain)
-        except _Unreadable as error:
+            part = open_part(file, _at_hand(file, self._opened))
+        except Unreadable as error:
             self.problems.append(f"{file}: {error}")
             return
         self._opened.callback(part.close)
@@ -113,163 +118,9 @@ def is_bag(path: Path) -> bool:
     return path.is_file() and _is_bag_file(path)
 
 
-class _Unreadable(Exception):
-    """Nothing of a file can be read."""
-
-
-class _Part(Protocol):
-    topics: dict[str, str]
-
-    def messages(self, wanted: Collection[str], problems: list[str]) -> Iterator[BagMessage]: ...
-
-    def close(self) -> None: ...
-
-
-class _McapPart:
-    """An MCAP file, read from its beginning: that needs no index, which a cut-off file lacks."""
-
-    def __init__(self, name: Path, file: Path) -> None:
-        self._name, self._file = name, file
-        self._types = get_typestore(Stores.LATEST)
-        self.topics: dict[str, str] = {}
-        problems: list[str] = []
-        for channel, schema in self._index() or self._channels(problems):
-            if schema is not None:
-                self.topics[channel.topic] = modern_type(schema.name)
-        if not self.topics and problems:
-            raise _Unreadable(problems[0].removeprefix(f"{name}: "))
-
-    def messages(self, wanted: Collection[str], problems: list[str]) -> Iterator[BagMessage]:
-        """Up to where the file is whole."""
-        failed: set[str] = set()
-        for message, channel, schema in self._records(problems):
-            if message is None or schema is None or channel.topic not in wanted:
-                continue
-            try:
-                content = self._decoded(message.data, channel, schema)
-            except Exception as error:  # whatever a decoder raises on damaged bytes
-                if channel.topic not in failed:
-                    problems.append(f"{self._name}: a message of {channel.topic}: {error}")
-                failed.add(channel.topic)
-                continue
-            yield BagMessage(channel.topic, message.log_time, content)
-
-    def close(self) -> None:
-        """Nothing stays open between two readings."""
-
-    def _index(self) -> list[tuple[Channel, Schema | None]]:
-        """The channels by the summary at the end of the file; none where that is missing."""
-        try:
-            with open(self._file, "rb") as stream:
-                summary = SeekingReader(stream).get_summary()
-        except Exception:  # whatever damaged bytes lead to: the file is read from its beginning
-            return []
-        if summary is None:
-            return []
-        return [(c, summary.schemas.get(c.schema_id)) for c in summary.channels.values()]
-
-    def _channels(self, problems: list[str]) -> list[tuple[Channel, Schema | None]]:
-        """The channels by reading all of the file."""
-        records = self._records(problems)
-        return [(channel, schema) for message, channel, schema in records if message is None]
-
-    def _decoded(self, data: bytes, channel: Channel, schema: Schema) -> Any:
-        kind = modern_type(schema.name)
-        if kind not in self._types.fielddefs:
-            if schema.encoding not in ("ros2msg", "ros1msg"):
-                raise ValueError(f"the type {kind} is defined as {schema.encoding}, not as ros2msg")
-            self._types.register(get_types_from_msg(schema.data.decode(), kind))
-        if channel.message_encoding != "cdr":
-            raise ValueError(f"encoding {channel.message_encoding}, not cdr")
-        return self._types.deserialize_cdr(_plain(data), kind)
-
-    def _records(
-        self, problems: list[str]
-    ) -> Iterator[tuple[Message | None, Channel, Schema | None]]:
-        """Every channel once, as soon as it is known, and every message with its channel."""
-        schemas: dict[int, Schema] = {}
-        channels: dict[int, Channel] = {}
-        with open(self._file, "rb") as stream:
-            size = self._file.stat().st_size
-            reader = StreamReader(stream, validate_crcs=True, record_size_limit=size)
-            try:
-                for record in reader.records:
-                    if isinstance(record, Schema):
-                        schemas[record.id] = record
-                    elif isinstance(record, Channel):
-                        if record.id not in channels:
-                            yield None, record, schemas.get(record.schema_id)
-                        channels[record.id] = record
-                    elif isinstance(record, Message):
-                        channel = channels[record.channel_id]
-                        yield record, channel, schemas.get(channel.schema_id)
-            except Exception as error:  # whatever a damaged record leads to
-                at = f"at byte {stream.tell()} of {size}"
-                what = f"{type(error).__name__} {error}".strip()
-                problems.append(
-                    f"{self._name}: whole only up to its last complete chunk: {what} {at}"
-                )
-
-
-class _IndexedPart:
-    """A ROS 1 bag or a sqlite3 file, by the rosbags library."""
-
-    def __init__(self, name: Path, file: Path) -> None:
-        self._name = name
-        try:
-            self._reader = AnyReader([file], default_typestore=get_typestore(Stores.LATEST))
-            self._reader.open()
-        except AnyReaderError as error:
-            raise _Unreadable(str(error)) from None
-        except Exception as error:  # whatever damaged bytes lead to
-            raise _Unreadable(f"{type(error).__name__} {error}".strip()) from None
-        self.topics = {c.topic: modern_type(c.msgtype) for c in self._reader.connections}
-
-    def messages(self, wanted: Collection[str], problems: list[str]) -> Iterator[BagMessage]:
-        """In the order of their time, up to what cannot be read."""
-        connections = [c for c in self._reader.connections if c.topic in wanted]
-        failed: set[str] = set()
-        if not connections:
-            return
-        messages = self._reader.messages(connections)
-        while True:
-            try:
-                connection, stamp, data = next(messages)
-            except StopIteration:
-                return
-            except Exception as error:  # whatever damaged bytes lead to
-                problems.append(f"{self._name}: whole only up to {type(error).__name__} {error}")
-                return
-            try:
-                content = self._reader.deserialize(_plain(data), connection.msgtype)
-            except Exception as error:
-                if connection.topic not in failed:
-                    problems.append(f"{self._name}: a message of {connection.topic}: {error}")
-                failed.add(connection.topic)
-                continue
-            yield BagMessage(connection.topic, stamp, content)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._reader.close()
-
-
-def modern_type(name: str) -> str:
-    """A type by its name in ROS 2: ``sensor_msgs/Image`` of old is ``sensor_msgs/msg/Image``."""
-    package, _, kind = name.partition("/")
-    return name if "/" in kind else f"{package}/msg/{kind}"
-
-
-def _plain(data: bytes) -> bytes:
-    """Serialised as it was before rosbag2 compressed it message by message, if it did."""
-    if bytes(data[:4]) != _ZSTD:
-        return data
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-
-
 def _is_bag_file(file: Path) -> bool:
-    compressed = file.suffix in (".zst", ".zstd")
-    return (Path(file.stem).suffix if compressed else file.suffix) in BAG_SUFFIXES
+    outer = (".zst", ".zstd", _UNFINISHED)
+    return (Path(file.stem).suffix if file.suffix in outer else file.suffix) in BAG_SUFFIXES
 
 
 def _by_number(file: Path) -> list[str | int]:
@@ -287,16 +138,33 @@ def _listed(folder: Path) -> set[str]:
         return set()
 
 
-def _decompressed(file: Path, opened: ExitStack) -> Path:
-    """The file itself, or what rosbag2 compressed as a whole, in a folder of its own."""
-    if file.suffix not in (".zst", ".zstd"):
+def _at_hand(file: Path, opened: ExitStack) -> Path:
+    """The file itself, or a copy in a folder of its own.
+
+    Of what rosbag2 compressed as a whole, and of a database beside which a killed recorder left
+    what it had not merged yet.
+    """
+    logs = [log for end in ("-wal", "-journal") if (log := Path(f"{file}{end}")).is_file()]
+    logs = [log for log in logs if file.suffix == ".db3" and log.stat().st_size]
+    compressed = file.suffix in (".zst", ".zstd")
+    if not compressed and not logs:
         return file
     folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="monodepth_bag_")))
-    plain = folder / file.stem
+    if compressed:
+        return _decompressed(file, folder / file.stem)
+    for part in (file, *logs):
+        shutil.copyfile(part, folder / part.name)
+    with suppress(sqlite3.Error), closing(sqlite3.connect(folder / file.name)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("SELECT count(*) FROM sqlite_master").fetchall()  # rolls a journal back
+    return folder / file.name
+
+
+def _decompressed(file: Path, plain: Path) -> Path:
     try:
         with open(file, "rb") as source, open(plain, "wb") as target:
             zstandard.ZstdDecompressor().copy_stream(source, target)
     except (OSError, zstandard.ZstdError) as error:
         if not plain.stat().st_size:
-            raise _Unreadable(f"cannot be decompressed: {error}") from None
+            raise Unreadable(f"cannot be decompressed: {error}") from None
     return plain

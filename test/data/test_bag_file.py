@@ -11,7 +11,8 @@ from bag_messages import FRAMES, write_drive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monodepth_ros.data.bag_file import BagFile, is_bag, modern_type
+from monodepth_ros.data.bag_file import BagFile, is_bag
+from monodepth_ros.data.bag_parts import modern_type
 from monodepth_ros.errors import UserError
 
 
