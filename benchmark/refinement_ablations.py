@@ -1,0 +1,115 @@
+"""What each part of the refinement does: one switch of `training/sa4depth.yaml` at a time.
+
+    python benchmark/learning.py --build build --recordings ../shared/data --only demo --no-table
+    python benchmark/refinement_ablations.py --build build --recordings ../shared/data
+
+The same start, steps and figures as `scale_consistency.py`, one seed. What stands in the build
+folder already is not made again; the table is written after every row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from learnt_features import LEARNT_FEATURES
+from scale_consistency import FIGURES, RESULTS, Comparison, scenes
+
+# A quarter of the steps before the refinement, and another in which it takes over.
+WARM_UP = 4
+VARIANTS: Mapping[str, Sequence[str]] = {
+    "as the recipe has it": (),
+    "levels 4 and 2": ("refinement.strides=[4,2]",),
+    "levels 8 and 4": ("refinement.strides=[8,4]",),
+    "level 2 alone": ("refinement.strides=[2]",),
+    "2 iterations": ("refinement.iterations=2",),
+    "4 iterations": ("refinement.iterations=4",),
+    "warm-up and ramp": ("refinement.warmup_steps={quarter}", "refinement.ramp_steps={quarter}"),
+    "no views by the network's poses": ("refinement.network_pose_weight=0",),
+    "views by them at full weight, no consistency": (
+        "refinement.network_pose_weight=1",
+        "refinement.consistency_weight=0",
+    ),
+    "consistency 1": ("refinement.consistency_weight=1",),
+    "consistency 10": ("refinement.consistency_weight=10",),
+    "scale of depth not held": ("refinement.hold_scale=false",),
+    "auto-mask in the solver": ("refinement.automask=true",),
+    "heads on the depth encoder": LEARNT_FEATURES,
+    "heads, gradient of all steps": (*LEARNT_FEATURES, "refinement.gradient_steps=null"),
+    "heads, gradient to depth": (*LEARNT_FEATURES, "refinement.detach_depth=false"),
+    "heads, levels cut off": (*LEARNT_FEATURES, "refinement.detach_levels=true"),
+    "a feature network of its own": (
+        *LEARNT_FEATURES,
+        "refinement.feat_source=own",
+        "refinement.feat_encoder=efficientnet-lite0",
+    ),
+}
+
+
+class Ablations:
+    """Rows of the variants; the first row of a scene is Monodepth2."""
+
+    def __init__(self, build: Path, recordings: Path, steps: int, threads: int) -> None:
+        self.build, self.steps, self.threads = build, steps, threads
+        self.scenes = scenes(os.path.relpath(recordings, build))
+        self.rows: list[dict[str, object]] = []
+        self.commands: dict[str, str] = {}
+
+    def measure(self, name: str, variant: str | None) -> None:
+        """Train and measure one variant in the scene ``name``; None is Monodepth2."""
+        method = "monodepth2" if variant is None else "sa4depth"
+        changes = VARIANTS[variant] if variant is not None else ()
+        settings = [change.format(quarter=self.steps // WARM_UP) for change in changes]
+        tag = "_" + re.sub(r"\W+", "_", variant) if variant is not None and changes else ""
+        comparison = Comparison(self.build, self.steps, self.threads, settings, tag)
+        scene = self.scenes[name]
+        figures = comparison.figures(comparison.model(method, name, scene, seed=0), scene)
+        self.rows.append({"scene": name, "variant": variant or "Monodepth2", **figures})
+        self.commands |= comparison.commands
+
+    def write(self, out: Path) -> None:
+        """``<out>.json`` with every figure and command, ``<out>.md`` with the table."""
+        record = {"rows": self.rows, "steps": self.steps, "commands": self.commands}
+        out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+        lines = [
+            f"{self.steps} steps from the model `demo`, one seed; rebuilt by",
+            "`python benchmark/refinement_ablations.py --build build --recordings RECORDINGS`;",
+            f"every command is in `{out.with_suffix('.json').name}`, the figures are those of",
+            "`scale_consistency.md`.",
+            "",
+            "| scene | variant | " + " | ".join(FIGURES) + " |",
+            "|---|---" + "|---" * len(FIGURES) + "|",
+        ]
+        for row in self.rows:
+            cells = [f"{row[name]:.3f}" if name in row else "" for name in FIGURES]
+            lines.append(f"| {row['scene']} | {row['variant']} | " + " | ".join(cells) + " |")
+        out.with_suffix(".md").write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Measure the variants in each scene."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--recordings", type=Path, required=True)
+    parser.add_argument("--scenes", nargs="*", default=["7scenes_redkitchen", "street"])
+    parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULTS / "refinement_ablations")
+    arguments = parser.parse_args()
+    build, recordings = arguments.build.resolve(), arguments.recordings.resolve()
+    ablations = Ablations(build, recordings, arguments.steps, arguments.threads)
+    for scene in arguments.scenes:
+        for variant in (None, *arguments.variants):
+            ablations.measure(scene, variant)
+            ablations.write(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
