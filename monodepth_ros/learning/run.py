@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -191,7 +192,7 @@ def _build_trainer(
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         strategy=_strategy(recipe),
-        precision=PRECISION[settings.precision],
+        precision=PRECISION[_precision(settings)],
         # The stream of all steps is one epoch to the trainer; epochs are counted by the plan.
         max_epochs=1,
         max_steps=plan.total_steps,
@@ -220,6 +221,20 @@ def _accelerator(settings: TrainerRecipe) -> str:
             raise UserError("trainer.precision: fp16 needs a CUDA device; use bf16 or 32")
         return "cpu"
     return "cuda"
+
+
+def _precision(settings: TrainerRecipe) -> str:
+    """The recipe's, but single where bfloat16 is emulated: there it takes several times as long."""
+    on_cpu = _accelerator(settings) == "cpu"
+    if settings.precision == "bf16" and on_cpu and not bfloat16_is_native():
+        print("this CPU has no fast bfloat16: training in single precision", file=sys.stderr)
+        return "32"
+    return settings.precision
+
+
+def bfloat16_is_native() -> bool:
+    """Whether PyTorch's CPU kernels compute in bfloat16 themselves (AVX-512, or ARM's BF16)."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _strategy(recipe: Recipe) -> Strategy | str:

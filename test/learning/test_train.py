@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import cv2
+import lightning
 import pytest
 import torch
 from corridor import write_corridor
@@ -11,6 +12,7 @@ from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
+from monodepth_ros.learning import run as training_run
 from monodepth_ros.learning.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.initial_weights import load_imagenet_encoder
@@ -39,6 +41,30 @@ def test_supervision_teaches_depth(corridor: Path, held_back: Path, tmp_path: Pa
     losses = read_metrics(run, "loss")
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
     assert min(read_metrics(run, "val/abs_rel")) < 0.35  # a constant depth has 0.6
+
+
+@pytest.mark.parametrize(("native", "used"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_bfloat16_where_the_processor_has_it(
+    native: bool,
+    used: str,
+    corridor: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Elsewhere it is emulated, several times slower than single precision."""
+    monkeypatch.setattr(training_run, "bfloat16_is_native", lambda: native)
+    seen: list[str] = []
+    fit = lightning.Trainer.fit
+    monkeypatch.setattr(
+        lightning.Trainer,
+        "fit",
+        lambda self, *a, **k: (seen.append(self.precision), fit(self, *a, **k)),
+    )
+    recipe = small_recipe(trainer={"precision": "bf16", "max_steps": 1})
+    train(recipe, [corridor], tmp_path / "run")
+    assert seen == [used]
+    assert ("no fast bfloat16" in capsys.readouterr().err) != native
 
 
 def test_run_folder(corridor: Path, held_back: Path, tmp_path: Path) -> None:
