@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from learnt_features import LEARNT_FEATURES
-from scale_consistency import FIGURES, RESULTS, Comparison, scenes
+from scale_consistency import FIGURES, RESULTS, Comparison, add_machine_option, scenes
 
 # A quarter of the steps before the refinement, and another in which it takes over.
 WARM_UP = 4
@@ -53,8 +53,10 @@ VARIANTS: Mapping[str, Sequence[str]] = {
 class Ablations:
     """Rows of the variants; the first row of a scene is Monodepth2."""
 
-    def __init__(self, build: Path, recordings: Path, steps: int, threads: int) -> None:
-        self.build, self.steps, self.threads = build, steps, threads
+    def __init__(
+        self, build: Path, recordings: Path, steps: int, threads: int, machine: Sequence[str]
+    ) -> None:
+        self.build, self.steps, self.threads, self.machine = build, steps, threads, machine
         self.scenes = scenes(os.path.relpath(recordings, build))
         self.rows: list[dict[str, object]] = []
         self.commands: dict[str, str] = {}
@@ -65,7 +67,7 @@ class Ablations:
         changes = VARIANTS[variant] if variant is not None else ()
         settings = [change.format(quarter=self.steps // WARM_UP) for change in changes]
         tag = "_" + re.sub(r"\W+", "_", variant) if variant is not None and changes else ""
-        comparison = Comparison(self.build, self.steps, self.threads, settings, tag)
+        comparison = Comparison(self.build, self.steps, self.threads, settings, tag, self.machine)
         scene = self.scenes[name]
         figures = comparison.figures(comparison.model(method, name, scene, seed=0), scene)
         self.rows.append({"scene": name, "variant": variant or "Monodepth2", **figures})
@@ -101,10 +103,11 @@ def main() -> None:
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
+    add_machine_option(parser)
     parser.add_argument("--out", type=Path, default=RESULTS / "refinement_ablations")
     arguments = parser.parse_args()
     build, recordings = arguments.build.resolve(), arguments.recordings.resolve()
-    ablations = Ablations(build, recordings, arguments.steps, arguments.threads)
+    ablations = Ablations(build, recordings, arguments.steps, arguments.threads, arguments.machine)
     for scene in arguments.scenes:
         for variant in (None, *arguments.variants):
             ablations.measure(scene, variant)

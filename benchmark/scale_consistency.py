@@ -85,16 +85,24 @@ class Comparison(MonodepthCommands):
     """Trains both methods on every scene and measures them."""
 
     def __init__(
-        self, build: Path, steps: int, threads: int, extra: Sequence[str], tag: str
+        self,
+        build: Path,
+        steps: int,
+        threads: int,
+        extra: Sequence[str] = (),
+        tag: str = "",
+        machine: Sequence[str] = (),
     ) -> None:
+        """Take recipe keys of refined runs, the tag of their names, and keys of all runs."""
         super().__init__(build, threads)
-        self.steps, self.extra, self.tag = steps, extra, tag
+        self.steps, self.extra, self.tag, self.machine = steps, extra, tag, machine
 
     def model(self, method: str, name: str, scene: Scene, seed: int) -> str:
         """The name of the trained model."""
         model = f"scale_{method}{self.tag if method == 'sa4depth' else ''}_{name}_{seed}"
         settings = [*SIZED, f"data.stride={scene.stride}", f"trainer.seed={seed}"]
         settings += [f"trainer.max_steps={self.steps}", f"trainer.threads={self.threads}"]
+        settings += self.machine
         if method == "sa4depth":
             settings += [*SIZED_REFINEMENT, *self.extra]
         data = [argument for path in scene.training for argument in ("--data", path)]
@@ -181,6 +189,16 @@ def write_results(out: Path, rows: Sequence[dict[str, object]], comparison: Comp
     out.with_suffix(".md").write_text("\n".join(text) + "\n")
 
 
+def add_machine_option(parser: argparse.ArgumentParser) -> None:
+    """What suits the machine and leaves the results as they are, but for rounding."""
+    parser.add_argument(
+        "--machine",
+        action="append",
+        default=[],
+        help="a recipe key for all runs, as trainer.channels_last=false for CPUs without AVX-512",
+    )
+
+
 def main() -> None:
     """Train and measure all, and write the table after every row."""
     parser = argparse.ArgumentParser(
@@ -197,10 +215,18 @@ def main() -> None:
         "--set", action="append", default=[], help="a recipe key, refined runs only"
     )
     parser.add_argument("--tag", default="", help="of the refined models' names")
+    add_machine_option(parser)
     parser.add_argument("--out", type=Path, default=RESULTS / "scale_consistency")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    comparison = Comparison(build, arguments.steps, arguments.threads, arguments.set, arguments.tag)
+    comparison = Comparison(
+        build,
+        arguments.steps,
+        arguments.threads,
+        arguments.set,
+        arguments.tag,
+        arguments.machine,
+    )
     known = scenes(os.path.relpath(arguments.recordings.resolve(), build))
     rows: list[dict[str, object]] = []
     for name in arguments.scenes or known:
