@@ -234,7 +234,8 @@ def _precision(settings: TrainerRecipe) -> str:
 
 def bfloat16_is_native() -> bool:
     """Whether PyTorch's CPU kernels compute in bfloat16 themselves (AVX-512, or ARM's BF16)."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    onednn = torch.backends.mkldnn.is_available()
+    return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _strategy(recipe: Recipe) -> Strategy | str:
