@@ -26,6 +26,7 @@ from rosbags.rosbag1.reader import (
 )
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.msg import normalize_msgtype
+from rosbags.typesys.store import Typestore
 
 
 class _Connection(NamedTuple):
@@ -40,15 +41,13 @@ class CutOffRosbag1:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._types = get_typestore(Stores.EMPTY)
-        self._kinds: dict[str, str] = {}
+        self._connections: dict[str, _Connection] = {}
 
     def topics(self) -> dict[str, str]:
         """Types by topic of what is whole; empty where this is no ROS 1 bag."""
         for connection, _, _ in self._records():
-            if connection.topic not in self._kinds:
-                self._types.register(get_types_from_msg(connection.definition, connection.kind))
-                self._kinds[connection.topic] = connection.kind
-        return self._kinds
+            self._connections.setdefault(connection.topic, connection)
+        return {topic: connection.kind for topic, connection in self._connections.items()}
 
     def messages(self, wanted: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
         """Topic, time in nanoseconds, and the serialised message."""
@@ -58,7 +57,9 @@ class CutOffRosbag1:
 
     def decoded(self, topic: str, data: bytes) -> Any:
         """The message."""
-        return self._types.deserialize_ros1(data, self._kinds[topic])
+        _, kind, definition = self._connections[topic]
+        _know(self._types, kind, definition)
+        return self._types.deserialize_ros1(data, kind)
 
     def _records(self) -> Iterator[tuple[_Connection, int, bytes]]:
         """Every message up to the first record that is not whole."""
@@ -106,6 +107,7 @@ class CutOffDatabase:
         self._types = get_typestore(Stores.LATEST)
         self._names: dict[int, str] = {}
         self._kinds: dict[str, str] = {}
+        self._definitions: dict[str, str] = {}
 
     def ends_within_a_page(self) -> bool:
         """Whether a page is there in part."""
@@ -121,7 +123,7 @@ class CutOffDatabase:
                 # SQLite opens a file with missing pages only for those who mend it.
                 database.execute("PRAGMA writable_schema=ON")
                 rows = database.execute("SELECT id, name, type FROM topics").fetchall()
-                self._register(database)
+                self._definitions = _definitions(database)
         except sqlite3.Error:
             return {}
         self._names = {number: name for number, name, _ in rows}
@@ -140,20 +142,24 @@ class CutOffDatabase:
 
     def decoded(self, topic: str, data: bytes) -> Any:
         """The message."""
-        return self._types.deserialize_cdr(data, self._kinds[topic])
+        kind = self._kinds[topic]
+        _know(self._types, kind, self._definitions.get(kind))
+        return self._types.deserialize_cdr(data, kind)
 
-    def _register(self, database: sqlite3.Connection) -> None:
-        """Types that the bag defines, which bags before Iron do not."""
-        try:
-            definitions = database.execute(
-                "SELECT topic_type, encoded_message_definition FROM message_definitions"
-                " WHERE encoding = 'ros2msg'"
-            ).fetchall()
-        except sqlite3.Error:
-            return
-        for kind, definition in definitions:
-            if kind not in self._types.fielddefs:
-                self._types.register(get_types_from_msg(definition, kind))
+
+def _definitions(database: sqlite3.Connection) -> dict[str, str]:
+    """Of the types that the bag defines, which bags before Iron do not."""
+    rows = "SELECT topic_type, encoded_message_definition FROM message_definitions"
+    try:
+        return dict(database.execute(f"{rows} WHERE encoding = 'ros2msg'").fetchall())
+    except sqlite3.Error:
+        return {}
+
+
+def _know(types: Typestore, kind: str, definition: str | None) -> None:
+    """Take a type up by its definition, unless it is known."""
+    if kind not in types.fielddefs and definition is not None:
+        types.register(get_types_from_msg(definition, kind))
 
 
 _TABLE_LEAF = 0x0D
