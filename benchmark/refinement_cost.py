@@ -1,6 +1,7 @@
 """What share of a training step the pose solver takes, of SA4Depth with learnt features.
 
     python benchmark/refinement_cost.py --out results/refinement_cost.json
+    python benchmark/refinement_cost.py --features patches     # as the recipe has it
 
 One process, a fixed random batch, the refinement past its warm-up. A step is the forward pass of
 all networks, the objective, the backward pass and the optimiser. The solver's time is that of
@@ -113,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("--features", choices=["learnt", "patches"], default="learnt")
     parser.add_argument("--set", action="append", default=[], help="a recipe key")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
@@ -120,9 +122,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    recipe = load_recipe("sa4depth", [*LEARNT_FEATURES, *AT_ONCE, *arguments.set])
+    features = LEARNT_FEATURES if arguments.features == "learnt" else ()
+    recipe = load_recipe("sa4depth", [*features, *AT_ONCE, *arguments.set])
     figures = measure(recipe, torch.device(arguments.device), arguments.repeats)
     figures |= {
+        "features": arguments.features,
         "threads": arguments.threads,
         "device": arguments.device,
         "torch": torch.__version__,

@@ -102,9 +102,9 @@ class ReplayRecord:
                 "length_m": float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()),
             }
         if measured and len(estimate) > 1:
-            median, std = pose_depth_log_ratio(*self.scales())
-            if np.isfinite(median):
-                figures |= {"pose_depth_log_ratio_median": median, "pose_depth_log_ratio_std": std}
+            for name, value in pose_depth_log_ratio(*self.scales())._asdict().items():
+                if np.isfinite(value):
+                    figures[f"pose_depth_log_ratio_{name}"] = value
         return figures
 
     def series(self, name: str) -> NDArray[np.float64]:

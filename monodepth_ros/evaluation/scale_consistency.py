@@ -1,6 +1,7 @@
 """How constant the scale of a relative prediction is, and how well pose and depth share one."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,17 +46,30 @@ def pose_scales(
     return np.where(usable, true_length, np.nan) / np.where(usable, pred_length, 1.0)
 
 
+class LogRatio(NamedTuple):
+    """Of log rho over the images: the median of its size, its spread, and its own median.
+
+    All are 0 for a pose and a depth network of one common scale. An offset without spread is a
+    distortion of depth: motions agree with the depths that they are seen by, not with its median.
+    """
+
+    median: float
+    std: float
+    offset: float
+
+
 def pose_depth_log_ratio(
     pose: Sequence[float] | NDArray[np.float64], depth: Sequence[float] | NDArray[np.float64]
-) -> tuple[float, float]:
-    """(median of |log rho|, std of log rho) with rho = pose scale / depth scale of each image.
+) -> LogRatio:
+    """How well both agree; rho = pose scale / depth scale of each image.
 
-    0 and 0 are a pose and a depth network of one common scale. Entries that are not finite are left
-    out; NaN, NaN when none is left.
+    Entries that are not finite are left out; NaN when none is left.
     """
     pose_scale, depth_scale = np.asarray(pose, np.float64), np.asarray(depth, np.float64)
     usable = np.isfinite(pose_scale) & np.isfinite(depth_scale)
     if not usable.any():
-        return np.nan, np.nan
+        return LogRatio(np.nan, np.nan, np.nan)
     log_rho = np.log(pose_scale[usable]) - np.log(depth_scale[usable])
-    return float(np.median(np.abs(log_rho))), float(np.std(log_rho))
+    return LogRatio(
+        float(np.median(np.abs(log_rho))), float(np.std(log_rho)), float(np.median(log_rho))
+    )

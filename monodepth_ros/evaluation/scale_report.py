@@ -61,12 +61,12 @@ def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
     }
     for number, kind in enumerate(next(iter(sequences.values())).pose):
         prefix = f"{kind}_" if number else ""
-        median, std = pose_depth_log_ratio(
+        ratio = pose_depth_log_ratio(
             np.concatenate([s.pose[kind] for s in sequences.values()]),
             np.concatenate([s.depth[:-1] for s in sequences.values()]),
         )
-        figures[f"{prefix}pose_depth_log_ratio_median"] = median
-        figures[f"{prefix}pose_depth_log_ratio_std"] = std
+        for name, value in ratio._asdict().items():
+            figures[f"{prefix}pose_depth_log_ratio_{name}"] = value
     return figures
 
 

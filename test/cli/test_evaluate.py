@@ -31,7 +31,7 @@ ODOMETRY_KEYS = [
 ]
 SCALE_KEYS = [
     *("depth_seq_scale_std", "depth_cross_seq_scale_std"),
-    *("pose_depth_log_ratio_median", "pose_depth_log_ratio_std"),
+    *(f"pose_depth_log_ratio_{figure}" for figure in ("median", "std", "offset")),
 ]
 CAMERA = PinholeCamera.from_focal_length(80, 48, fx=60.0, fy=60.0, cx=39.5, cy=23.5)
 

@@ -44,7 +44,8 @@ def test_pose_scales_leave_out_short_motion_and_still_estimates():
 
 
 def test_log_ratio_of_pose_and_depth_scale():
-    assert pose_depth_log_ratio([2, 4, np.nan], [2, 4, 3]) == (0, 0)
-    median, std = pose_depth_log_ratio([1, 4], [2, 2])
-    assert (median, std) == (pytest.approx(math.log(2)), pytest.approx(math.log(2)))
+    assert pose_depth_log_ratio([2, 4, np.nan], [2, 4, 3]) == (0, 0, 0)
+    log2 = pytest.approx(math.log(2))
+    assert pose_depth_log_ratio([1, 4], [2, 2]) == (log2, log2, 0)
+    assert pose_depth_log_ratio([4, 4], [2, 2]) == (log2, 0, log2)
     assert np.isnan(pose_depth_log_ratio([np.nan], [1.0])).all()

@@ -10,7 +10,7 @@ from monodepth_ros.evaluation.scale_report import SequenceScales, scale_summary,
 def test_one_common_scale_has_no_spread():
     scales = SequenceScales(np.full(5, 3.0), {"network": np.full(4, 3.0)})
     figures = scale_summary({"a": scales, "b": scales})
-    assert list(figures.values()) == pytest.approx([0, 0, 0, 0])
+    assert list(figures.values()) == pytest.approx([0, 0, 0, 0, 0])
 
 
 def test_spreads_within_and_across_sequences():
@@ -21,6 +21,7 @@ def test_spreads_within_and_across_sequences():
     assert figures["depth_cross_seq_scale_std"] == pytest.approx(np.std([2 / 4, 6 / 4]))
     assert figures["pose_depth_log_ratio_median"] == pytest.approx(np.log(2))
     assert figures["pose_depth_log_ratio_std"] == pytest.approx(np.std(np.log([2, 1, 2])))
+    assert figures["pose_depth_log_ratio_offset"] == pytest.approx(np.log(2))
 
 
 def test_each_kind_of_pose_has_its_figures_and_its_line(tmp_path):
