@@ -115,11 +115,21 @@ class Comparison(MonodepthCommands):
         found: dict[str, float] = {}
         if scene.depth:
             found |= self._evaluated("depth", model, scene.depth)
-            measured = ["--no-refined", "--min-motion", str(scene.min_motion)]
-            measured += ["--every", str(scene.every)]
-            found |= self._evaluated("scale", model, scene.motion, *measured)
+            measured = self._measured(scene)
+            found |= self._evaluated("scale", model, scene.motion, "--no-refined", *measured)
         found |= self._evaluated("odometry", model, scene.motion, "--every", str(scene.every))
         return {name: found[key] for name, (key, _) in FIGURES.items() if key in found}
+
+    def aligned(self, model: str, scene: Scene) -> dict[str, float]:
+        """Of scale, also by motions aligned to depth, which takes longer."""
+        name = f"scale of {model} and of aligned motions"
+        data = [argument for path in scene.motion for argument in ("--data", path)]
+        command = ["evaluate", "scale", "--model", model, *data, *self._measured(scene), "--json"]
+        figures: dict[str, float] = json.loads(self.run(name, *command))
+        return figures
+
+    def _measured(self, scene: Scene) -> list[str]:
+        return ["--min-motion", str(scene.min_motion), "--every", str(scene.every)]
 
     def _evaluated(
         self, what: str, model: str, paths: Sequence[str], *arguments: str
