@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -77,11 +78,8 @@ class McapPart:
         """Up to where the file is whole."""
         for message, channel, schema in self._records(problems):
             if message is not None and schema is not None and channel.topic in wanted:
-                yield RawMessage(
-                    channel.topic,
-                    message.log_time,
-                    lambda m=message, c=channel, s=schema: self._decoded(m.data, c, s),  # type: ignore[misc]
-                )
+                decode = partial(self._decoded, message.data, channel, schema)
+                yield RawMessage(channel.topic, message.log_time, decode)
 
     def close(self) -> None:
         """Nothing stays open between two readings."""
@@ -161,13 +159,13 @@ class IndexedPart:
             return
         try:
             for connection, stamp, data in self._reader.messages(connections):
-                yield RawMessage(
-                    connection.topic,
-                    stamp,
-                    lambda d=data, c=connection: self._reader.deserialize(plain(d), c.msgtype),  # type: ignore[misc]
-                )
+                decode = partial(self._decoded, data, connection.msgtype)
+                yield RawMessage(connection.topic, stamp, decode)
         except Exception as error:  # whatever damaged bytes lead to
             problems.append(f"{self.name}: whole only up to {type(error).__name__} {error}")
+
+    def _decoded(self, data: bytes, kind: str) -> Any:
+        return self._reader.deserialize(plain(data), kind)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -189,11 +187,10 @@ class CutOffPart:
         """Up to where the file is whole; why it is not is always told."""
         problems.append(f"{self.name}: whole only up to its last complete message: {self._reason}")
         for topic, stamp, data in self._remains.messages(wanted):
-            yield RawMessage(
-                topic,
-                stamp,
-                lambda d=data, t=topic: self._remains.decoded(t, plain(d)),  # type: ignore[misc]
-            )
+            yield RawMessage(topic, stamp, partial(self._decoded, topic, data))
+
+    def _decoded(self, topic: str, data: bytes) -> Any:
+        return self._remains.decoded(topic, plain(data))
 
     def close(self) -> None:
         """Nothing stays open between two readings."""
