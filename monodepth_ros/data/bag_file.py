@@ -152,8 +152,11 @@ def _at_hand(file: Path, opened: ExitStack) -> Path:
     folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="monodepth_bag_")))
     if compressed:
         return _decompressed(file, folder / file.stem)
-    for part in (file, *logs):
-        shutil.copyfile(part, folder / part.name)
+    try:
+        for part in (file, *logs):
+            shutil.copyfile(part, folder / part.name)
+    except OSError as error:  # as on a full disk
+        raise Unreadable(f"what was not merged yet cannot be: {error}") from None
     with suppress(sqlite3.Error), closing(sqlite3.connect(folder / file.name)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("SELECT count(*) FROM sqlite_master").fetchall()  # rolls a journal back
