@@ -141,7 +141,8 @@ def test_a_signal_ends_it_cleanly(viewer: Viewer, depth_node: Any, number: int) 
     process.send_signal(number)
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 0 and "Traceback" not in output and "rror" not in output
-    assert time.monotonic() - began < 2.0
+    # A second on a quick machine; `ros2 launch` sends the next, harder signal after five.
+    assert time.monotonic() - began < 4.0
 
 
 def value(viewer: Viewer, key: str) -> float:
