@@ -29,6 +29,7 @@ VARIANTS: Mapping[str, Sequence[str]] = {
     "2 iterations": ("refinement.iterations=2",),
     "4 iterations": ("refinement.iterations=4",),
     "warm-up and ramp": ("refinement.warmup_steps={quarter}", "refinement.ramp_steps={quarter}"),
+    "auto-mask": ("refinement.automask=true",),
     "no views by the network's poses": ("refinement.network_pose_weight=0",),
     "views by them at full weight, no consistency": (
         "refinement.network_pose_weight=1",
