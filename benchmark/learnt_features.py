@@ -6,6 +6,7 @@ LEARNT_FEATURES = (
     "refinement.iterations=4",
     "refinement.damping=0.31622776601683794",
     "refinement.learn_damping=true",
+    "refinement.detach_depth=true",
     "refinement.gradient_steps=1",
     "refinement.automask=true",
     "refinement.consistency_weight=1",

@@ -103,9 +103,14 @@ def aligned(
         levels = module.refiner.levels(disparity, images, K, encoder, weight)
         T = torch.stack(module.relative_poses(images), 1).flatten(0, 1).clone()
     for level in levels:
-        for learnt in (level.target, level.source, level.source_weight, level.damping):
-            if isinstance(learnt, Tensor):
-                learnt.requires_grad_()
+        learnt: list[Tensor | float | None] = [level.damping]
+        if module.refiner.feature_net is not None:
+            learnt += [level.target, level.source, level.source_weight]
+        if not module.recipe.refinement.detach_depth:
+            learnt.append(level.depth)
+        for value in learnt:
+            if isinstance(value, Tensor):
+                value.requires_grad_()
     return levels, T.requires_grad_()
 
 

@@ -4,9 +4,9 @@
 
 A third of the frames is one image again and again, a third is that image as a camera sees it that
 only turns (the exact homography), and a third is the recording itself: the first two leave a pose
-solver nothing to find a translation by. Trains `training/sa4depth.yaml` with learnt features, small
-networks and bfloat16; the run's guard stops at the first loss that is not finite. Reports how many
-steps were taken, and what share of the solver's steps was shortened or refused over the run.
+solver nothing to find a translation by. Trains `training/sa4depth.yaml` with small networks and
+bfloat16; the run's guard stops at the first loss that is not finite. Reports how many steps were
+taken, and what share of the solver's steps was shortened or refused over the run.
 """
 
 from __future__ import annotations
@@ -95,12 +95,12 @@ def main() -> None:
     )
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--recording", type=Path, required=True)
+    parser.add_argument("--features", choices=["learnt", "patches"], default="patches")
     parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "results" / f"{NAME}.json"
-    )
+    parser.add_argument("--out", type=Path, help="the results' file")
     arguments = parser.parse_args()
+    name = f"{NAME}_{arguments.features}"
     recording = arguments.build / "worlds" / NAME
     if not recording.exists():
         write_recording(arguments.recording, recording)
@@ -108,7 +108,7 @@ def main() -> None:
     settings = [
         f"data.size={SIZE[1]}x{SIZE[0]}",
         "networks.architecture=monodepth2-slim",
-        *LEARNT_FEATURES,
+        *(LEARNT_FEATURES if arguments.features == "learnt" else ()),
         "refinement.warmup_steps=200",
         "refinement.ramp_steps=200",
         "optimizer.lr=3e-4",
@@ -121,9 +121,10 @@ def main() -> None:
         f"trainer.threads={arguments.threads}",
     ]
     chosen = [argument for setting in settings for argument in ("--set", setting)]
-    commands.train(NAME, "training/sa4depth.yaml", "--data", f"worlds/{NAME}", *chosen)
-    figures = {**report(arguments.build / "runs" / NAME), "commands": commands.commands}
-    arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
+    commands.train(name, "training/sa4depth.yaml", "--data", f"worlds/{NAME}", *chosen)
+    figures = {**report(arguments.build / "runs" / name), "commands": commands.commands}
+    out = arguments.out or Path(__file__).parent / "results" / f"{name}.json"
+    out.write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
 
 

@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="*", help="of the table's scenes, only these")
     parser.add_argument("--methods", nargs="*", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--seeds", type=int, help="fewer than the scene has")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--set", action="append", default=[], help="a recipe key, refined runs only"

@@ -20,6 +20,10 @@ from monodepth_ros.learning.pose_refinement import (
     RefinementSettings,
     with_fixed_scale,
 )
+from monodepth_ros.learning.self_supervision import (
+    SelfSupervisedObjective,
+    SelfSupervisionSettings,
+)
 from monodepth_ros.learning.step_stream import plan_run
 
 NEAREST, FARTHEST = 0.5, 20.0
@@ -168,6 +172,28 @@ def test_the_solver_hands_depth_no_gradient_unless_told() -> None:
         )
         assert by_start is not None and by_start.abs().sum() > 0
         assert (by_depth is None) == detach
+
+
+def test_the_gradient_of_the_last_step_tells_depth_that_poses_follow() -> None:
+    """How the error changes with depth's relief, poses aligned anew; constant ones mislead it."""
+    images, disparity, K, truth = triplet()
+    far, near = 1 / FARTHEST, 1 / NEAREST
+    inverse_depth = far + (near - far) * disparity
+    objective = SelfSupervisedObjective(SelfSupervisionSettings(automask=False, scales=(0,)))
+    settings = SETTINGS.model_copy(update={"detach_depth": False, "gradient_steps": 1})
+
+    def error(shift: Tensor, poses_follow: bool = True) -> Tensor:
+        shifted = ((inverse_depth + shift * inverse_depth.mean() - far) / (near - far)).float()
+        T = PoseRefiner(settings, NEAREST, FARTHEST)(truth, shifted, images, K).T
+        T = T if poses_follow else T.detach()
+        return objective([shifted], T[:, 0], T[:, 1], images, K).loss
+
+    shift = torch.tensor(0.1, requires_grad=True)
+    measured = float(error(shift + 0.01) - error(shift - 0.01)) / 0.02
+    (followed,) = torch.autograd.grad(error(shift), shift)
+    (constant,) = torch.autograd.grad(error(shift, poses_follow=False), shift)
+    assert float(followed) == pytest.approx(measured, rel=0.1)
+    assert abs(float(constant) - measured) > 0.25 * abs(measured)
 
 
 def test_detached_levels_have_a_loss_each() -> None:
