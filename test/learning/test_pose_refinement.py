@@ -188,8 +188,9 @@ def test_the_gradient_of_the_last_step_tells_depth_that_poses_follow() -> None:
         T = T if poses_follow else T.detach()
         return objective([shifted], T[:, 0], T[:, 1], images, K).loss
 
+    with torch.no_grad():
+        measured = float(error(torch.tensor(0.11)) - error(torch.tensor(0.09))) / 0.02
     shift = torch.tensor(0.1, requires_grad=True)
-    measured = float(error(shift + 0.01) - error(shift - 0.01)) / 0.02
     (followed,) = torch.autograd.grad(error(shift), shift)
     (constant,) = torch.autograd.grad(error(shift, poses_follow=False), shift)
     assert float(followed) == pytest.approx(measured, rel=0.1)
