@@ -122,7 +122,7 @@ TRAININGS = {
     "self_supervised_street": Training(
         "training/slim.yaml",
         (VIDEOS[1], MORE_VIDEOS[1], MORE_VIDEOS[3], MORE_VIDEOS[4]),
-        75,
+        115,
         settings=(
             "data.stride=1",
             "refinement.warmup_steps=6000",
