@@ -18,7 +18,13 @@ from torch.nn import functional as F
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.reprojected_views import ReprojectedViews, image_size, upsample
 from monodepth_ros.learning.slicewise import batch_slices, slicewise_sum
-from monodepth_ros.learning.smoothness import edge_weights, planarity, resize_to_fit, smoothness
+from monodepth_ros.learning.smoothness import (
+    Unit,
+    edge_weights,
+    planarity,
+    resize_to_fit,
+    smoothness,
+)
 from monodepth_ros.networks.disparity import scaled_disparity
 
 
@@ -32,6 +38,7 @@ class SelfSupervisionSettings(BaseModel):
     smoothness_weight: float = Field(1e-3, ge=0)
     planarity_weight: float = Field(0.0, ge=0, description="of second-order smoothness")
     edge_decay: float = Field(1.0, ge=0, description="how fast both fall with image gradients")
+    smoothness_unit: Unit = Field("mean", description="of disparity: what its steps count in")
     automask: bool = Field(True, description="let unwarped sources compete in the minimum")
     automask_noise: float = Field(1e-5, ge=0, description="standard deviation of the tie-break")
     average_reprojection: bool = Field(False, description="mean over sources, not the minimum")
@@ -151,12 +158,12 @@ class SelfSupervisedObjective:
 
     def _regularity(self, disparities: Sequence[Tensor], target: Tensor) -> dict[str, Tensor]:
         """Weighted smoothness of both orders, those with a weight, averaged over scales."""
-        settings = self.settings
+        settings, unit = self.settings, self.settings.smoothness_unit
         targets = resize_to_fit(target, [image_size(d) for d in disparities])
         edges = [edge_weights(image, settings.edge_decay) for image in targets]
         measures = {
-            "smoothness": (smoothness, settings.smoothness_weight),
-            "planarity": (planarity, settings.planarity_weight),
+            "smoothness": (partial(smoothness, unit=unit), settings.smoothness_weight),
+            "planarity": (partial(planarity, unit=unit), settings.planarity_weight),
         }
         return {
             name: weight * _mean_over_scales(measure, settings.scales, disparities, edges)

@@ -2,17 +2,21 @@
 
 The first is after Heise et al., "PM-Huber", 2013, as used by Godard et al., 2017 and 2019, with the
 disparity normalised by its mean (Wang et al., "Learning depth from monocular videos using direct
-methods", 2018) so that a shrinking disparity does not lower the loss. The first order wants
-surfaces to face the camera; the second, as in Woodford et al., "Global stereo reconstruction under
-second-order smoothness priors", 2009, leaves planes of any slant as they are.
+methods", 2018) so that a shrinking disparity does not lower the loss. By its spread instead, its
+mean absolute deviation, less relief does not lower it either. The first order wants surfaces to
+face the camera; the second, as in Woodford et al., "Global stereo reconstruction under second-order
+smoothness priors", 2009, leaves planes of any slant as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
+
+Unit = Literal["mean", "spread"]  # of disparity, image by image: what its steps are measured in
 
 
 def edge_weights(image: Tensor, decay: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -25,23 +29,23 @@ def edge_weights(image: Tensor, decay: float = 1.0) -> tuple[Tensor, Tensor]:
     )
 
 
-def smoothness(disparity: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+def smoothness(disparity: Tensor, weights: tuple[Tensor, Tensor], unit: Unit = "mean") -> Tensor:
     """Scalar smoothness of ``disparity`` ``(B, 1, H, W)``, given the image's :func:`edge_weights`.
 
-    Forward differences of the mean-normalised disparity, in absolute value, weighted and averaged.
+    Forward differences of disparity in its ``unit``, in absolute value, weighted and averaged.
     """
-    along_x, along_y = _steps(disparity)
+    along_x, along_y = _steps(disparity, unit)
     return (along_x.abs() * weights[0]).mean() + (along_y.abs() * weights[1]).mean()
 
 
-def planarity(disparity: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+def planarity(disparity: Tensor, weights: tuple[Tensor, Tensor], unit: Unit = "mean") -> Tensor:
     """Second-order smoothness, arguments as above: 0 for a plane, linear in the pixel by disparity.
 
-    Second differences of the mean-normalised disparity, in absolute value, each weighted by the
-    product of the weights of both steps that it compares, so that a step or a fold on an edge of
-    the image is cheap.
+    Second differences of disparity in its ``unit``, in absolute value, each weighted by the product
+    of the weights of both steps that it compares, so that a step or a fold on an edge of the image
+    is cheap.
     """
-    along_x, along_y = _steps(disparity)
+    along_x, along_y = _steps(disparity, unit)
     of_x, of_y = weights
     bend_x = (along_x[..., 1:] - along_x[..., :-1]).abs() * of_x[..., 1:] * of_x[..., :-1]
     bend_y = (
@@ -50,12 +54,16 @@ def planarity(disparity: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
     return bend_x.mean() + bend_y.mean()
 
 
-def _steps(disparity: Tensor) -> tuple[Tensor, Tensor]:
-    """Forward differences along x and y of the disparity over its mean."""
-    normalised = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
+def _steps(disparity: Tensor, unit: Unit) -> tuple[Tensor, Tensor]:
+    """Forward differences along x and y of the disparity in its unit."""
+    mean = disparity.mean((2, 3), keepdim=True)
+    size = mean + 1e-7
+    if unit == "spread":  # a map without any has steps in thousandths of its mean
+        size = (disparity - mean).abs().mean((2, 3), keepdim=True) + 1e-3 * size
+    measured = disparity / size
     return (
-        normalised[..., 1:] - normalised[..., :-1],
-        normalised[..., 1:, :] - normalised[..., :-1, :],
+        measured[..., 1:] - measured[..., :-1],
+        measured[..., 1:, :] - measured[..., :-1, :],
     )
 
 

@@ -87,9 +87,11 @@ def naive_warp(source, depth, T, intrinsics, padding):
     return F.grid_sample(source, grid, padding_mode=padding, align_corners=True)
 
 
-def naive_smoothness(disparity, image, decay):
+def naive_smoothness(disparity, image, decay, unit):
     """First and second order, along x and then, turned by a quarter, along y."""
-    normalised = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
+    mean = disparity.mean((2, 3), keepdim=True) + 1e-7
+    spread = (disparity - disparity.mean((2, 3), keepdim=True)).abs().mean((2, 3), keepdim=True)
+    normalised = disparity / (mean if unit == "mean" else spread + mean / 1000)
     first = second = 0
     for d, i in ((normalised, image), (normalised.mT, image.mT)):
         weight = (-decay * i.diff(dim=3).abs().mean(1, keepdim=True)).exp()
@@ -131,7 +133,7 @@ def naive_loss(batch, s, masks=None):
         if s.automask:
             errors = torch.cat([identity, errors], 1)
         total = total + errors.min(1).values.mean()
-        smooth, planar = naive_smoothness(disparity, small[:, 0], s.edge_decay)
+        smooth, planar = naive_smoothness(disparity, small[:, 0], s.edge_decay, s.smoothness_unit)
         total = total + s.smoothness_weight * smooth / 2**index
         total = total + s.planarity_weight * planar / 2**index
     return total / len(s.scales)
@@ -161,6 +163,7 @@ def assert_equals_naive(batch, s, tolerance, masks=None, reference=None):
         {"ssim": False},
         {"ssim_weight": 0.5, "smoothness_weight": 0.1},
         {"smoothness_weight": 0.1, "planarity_weight": 0.2, "edge_decay": 20.0},
+        {"smoothness_weight": 0.1, "planarity_weight": 0.2, "smoothness_unit": "spread"},
         {"smoothness_weight": 0.0},
         {"automask": False},
         {"average_reprojection": True},

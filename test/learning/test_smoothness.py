@@ -35,17 +35,39 @@ def test_equals_a_loop_over_pixels():
     assert math.isclose(actual, expected / 2, rel_tol=1e-12)
 
 
+@pytest.mark.parametrize("unit", ["mean", "spread"])
 @pytest.mark.parametrize("order", [smoothness, planarity])
-def test_gradient_is_that_of_finite_differences(order):
+def test_gradient_is_that_of_finite_differences(order, unit):
     disparity = torch.rand(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
     weights = edge_weights(torch.rand(1, 3, 4, 5, dtype=torch.float64))
-    assert torch.autograd.gradcheck(lambda d: order(d, weights), disparity)
+    assert torch.autograd.gradcheck(lambda d: order(d, weights, unit), disparity)
+
+
+@pytest.mark.parametrize("unit", ["mean", "spread"])
+@pytest.mark.parametrize("order", [smoothness, planarity])
+def test_does_not_depend_on_the_scale_of_disparity(order, unit):
+    disparity, weights = torch.rand(1, 1, 6, 6) + 0.1, edge_weights(torch.rand(1, 3, 6, 6))
+    scaled = order(0.1 * disparity, weights, unit)
+    torch.testing.assert_close(scaled, order(disparity, weights, unit))
 
 
 @pytest.mark.parametrize("order", [smoothness, planarity])
-def test_does_not_depend_on_the_scale_of_disparity(order):
+def test_in_units_of_the_spread_less_relief_is_no_smoother(order):
     disparity, weights = torch.rand(1, 1, 6, 6) + 0.1, edge_weights(torch.rand(1, 3, 6, 6))
-    torch.testing.assert_close(order(0.1 * disparity, weights), order(disparity, weights))
+    flatter = 0.5 * (disparity + disparity.mean())
+    assert order(flatter, weights).item() == pytest.approx(order(disparity, weights).item() / 2)
+    assert order(flatter, weights, "spread").item() == pytest.approx(
+        order(disparity, weights, "spread").item(), rel=5e-3
+    )
+
+
+def test_a_map_without_relief_costs_nothing_in_either_unit():
+    flat = torch.full((1, 1, 6, 6), 0.3, requires_grad=True)
+    weights = edge_weights(torch.rand(1, 3, 6, 6))
+    for unit in ("mean", "spread"):
+        loss = smoothness(flat, weights, unit) + planarity(flat, weights, unit)
+        assert loss.item() == 0.0
+        assert torch.autograd.grad(loss, flat)[0].isfinite().all()
 
 
 def test_a_slanted_plane_costs_only_the_first_order():
