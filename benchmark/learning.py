@@ -144,10 +144,10 @@ for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_offi
     TRAININGS[f"{_short}_from_random"] = Training(
         "training/slim.yaml", _recording, MINUTES[_recording], settings=(_stride, *_CLOCKED)
     )
-# As tuning does, a quarter of the former weights is kept.
 TRAININGS["redkitchen_from_demo"] = Training(
-    "training/lite.yaml", "7scenes_redkitchen", 25, "demo", ("data.stride=12", *_CLOCKED), keep=0.25
+    "training/lite.yaml", "7scenes_redkitchen", 75, "demo", ("data.stride=12", *_CLOCKED)
 )
+# As tuning does, a quarter of the former weights is kept.
 TRAININGS["hololens_from_demo"] = Training(
     "training/finetune.yaml",
     "hololens_office",
