@@ -145,7 +145,7 @@ for _recording, _short in (("7scenes_redkitchen", "redkitchen"), ("hololens_offi
         "training/slim.yaml", _recording, MINUTES[_recording], settings=(_stride, *_CLOCKED)
     )
 TRAININGS["redkitchen_from_demo"] = Training(
-    "training/lite.yaml", "7scenes_redkitchen", 75, "demo", ("data.stride=12", *_CLOCKED)
+    "training/glossy.yaml", "7scenes_redkitchen", 75, "demo", ("data.stride=12", *_CLOCKED)
 )
 # As tuning does, a quarter of the former weights is kept.
 TRAININGS["hololens_from_demo"] = Training(
