@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.resize import resize_image
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.image_size import resize_image
 
 SIZE = (64, 96)
 FRAMES = 60  # of each kind

@@ -10,7 +10,6 @@ import typer
 from numpy.typing import NDArray
 
 from monodepth_ros.cli.evaluation_output import tell_skipped, with_progress
-from monodepth_ros.data.resize import resize_image
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthPair
@@ -76,22 +75,16 @@ def true_half(sequence: Sequence, index: int, protocol: DepthProtocol) -> DepthP
 def predicted_disparity(
     estimator: DepthEstimator, sequence: Sequence, index: int, protocol: DepthProtocol, flip: bool
 ) -> NDArray[np.floating]:
-    """1/depth of one frame at the network's size, for images resized as in training."""
+    """1/depth of one frame at the network's size."""
     rgb, camera = sequence.image(index), sequence.camera
     rows = protocol.rows(len(rgb))
     if rows < len(rgb):
         rgb, camera = rgb[:rows], camera.cropped(0, 0, rows, camera.width)
-    rgb, camera = training_resize(rgb, estimator.size), camera.resized(*estimator.size)
     disparity = estimator.estimate(rgb, camera).disparity
     if not flip:
         return disparity
     mirrored = estimator.estimate(np.ascontiguousarray(rgb[:, ::-1]), camera.flipped())
     return blend_flipped(disparity, mirrored.disparity[:, ::-1])
-
-
-def training_resize(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A frame at the network's size, as training sees it."""
-    return np.array(resize_image(rgb, size))  # Pillow's own buffer is read-only, torch warns of it
 
 
 def model_trajectories(
@@ -115,8 +108,7 @@ def model_trajectories(
         except CorruptFrame as error:
             skipped.append((sequence.frame_name(index), error.reason))
             continue
-        image = training_resize(image, odometry.size)
-        estimate.append(odometry.add(image, sequence.camera.resized(*odometry.size)))
+        estimate.append(odometry.add(image, sequence.camera))
         truth.append(pose)
         keys.append(index)
     tell_skipped(skipped, "frames")

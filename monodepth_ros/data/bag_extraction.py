@@ -28,10 +28,10 @@ from monodepth_ros.data.image_message import (
     decode_depth,
     decode_image,
 )
-from monodepth_ros.data.resize import resize_nearest
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.mask_size import resize_nearest
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _WAITING = 64  # images kept until the depth of their time has come

@@ -27,11 +27,12 @@ from rich.progress import track
 
 from monodepth_ros.data.image_file import CorruptFrame
 from monodepth_ros.data.rectification import Rectifier
-from monodepth_ros.data.resize import resize_image, resize_nearest
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.image_size import resize_image
+from monodepth_ros.geometry.mask_size import resize_nearest, resize_valid
 
-FORMAT = 1  # raised when the content of the cache changes its meaning
+FORMAT = 2  # raised when the content of the cache changes its meaning
 ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ def cache_sequence(
         K=sequence.camera.resized(height, width).K.astype(np.float32),
         images=images,
         depths=depths,
-        valid=resize_nearest(rectifier.valid, size).astype(bool) if rectifier else None,
+        valid=resize_valid(rectifier.valid, size) if rectifier else None,
     )
 
 
@@ -194,7 +195,7 @@ def _build(
                 bad[index] = str(error)
                 array[index] = np.nan if dtype.kind == "f" else 0
 
-        # Threads suffice: Pillow and OpenCV let go of the interpreter while they work.
+        # Threads suffice: decoders and torch let go of the interpreter while they work.
         pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
         try:
             for _ in _progress(pool.map(fill, range(shape[0])), name, shape[0]):

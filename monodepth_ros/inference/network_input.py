@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.image_size import resize_batch
 from monodepth_ros.inference.model_card import ModelCard, check_size, parse_size
 
 
@@ -41,15 +41,7 @@ def check_frame(rgb: NDArray[np.uint8], camera: PinholeCamera | None) -> None:
 def to_network_input(rgb: NDArray[np.uint8], size: tuple[int, int], device: torch.device) -> Tensor:
     """A frame ``(H, W, 3)`` as ``(1, 3, *size)`` in [0, 1] on ``device``.
 
-    Bilinear with antialiasing (training resizes once by Lanczos, which no device has; the
-    difference is far below the networks' own jitter). A CPU resizes bytes, 20 times as fast as
-    floats at 640x480 and within one grey level of them; to other devices the frame travels as
-    bytes.
+    The frame travels to the device as bytes and is resized there, as training's frames are.
     """
     image = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].to(device)
-    resized = tuple(image.shape[-2:]) == size
-    if not resized and device.type != "cpu":
-        image = image.float()
-    if not resized:
-        image = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
-    return image.float() / 255.0
+    return resize_batch(image, size).float() / 255.0

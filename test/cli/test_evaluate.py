@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.data.resize import resize_image
 from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, blend_flipped, evaluate_image
@@ -96,7 +95,7 @@ def depth_by_hand(model, recording, flip=False, every=1):
     sequence = FolderSequence(recording)
     results = []
     for index in range(0, len(sequence), every):
-        image = np.array(resize_image(sequence.image(index), (32, 64)))
+        image = sequence.image(index)
         disparity = estimator.estimate(image).disparity
         if flip:
             mirrored = estimator.estimate(np.ascontiguousarray(image[:, ::-1])).disparity
@@ -282,9 +281,7 @@ def test_odometry_and_scale_of_a_model(recording, model):
     )
     assert list(printed) == ODOMETRY_KEYS + SCALE_KEYS
     odometry, sequence = VisualOdometry(model, device="cpu"), FolderSequence(recording)
-    estimate = np.stack(
-        [odometry.add(np.array(resize_image(sequence.image(k), (32, 64)))) for k in range(5)]
-    )
+    estimate = np.stack([odometry.add(sequence.image(k)) for k in range(5)])
     x, y = estimate[:, :3, 3], walk(5)[:, :3, 3]
     assert printed["scale"] == pytest.approx((x * y).sum() / (x * x).sum(), rel=1e-6)
     ratios = np.array([result.ratio for result in depth_by_hand(model, recording)])

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from recordings import CAMERA, HEIGHT, WIDTH, picture, save, write_folder
 from torch.utils.data import DataLoader
 
@@ -15,10 +14,11 @@ from monodepth_ros.data import frame_cache
 from monodepth_ros.data.augmentation import Augmentation
 from monodepth_ros.data.frame_cache import cached_array
 from monodepth_ros.data.image_file import CorruptFrame
-from monodepth_ros.data.resize import resize_nearest
 from monodepth_ros.data.triplets import FrameDataset, TripletDataset
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.image_size import resize_image
+from monodepth_ros.geometry.mask_size import resize_nearest
 
 SIZE = (24, 40)
 
@@ -44,8 +44,9 @@ def test_sample(tmp_path: Path) -> None:
     assert item["K"].dtype == torch.float32
     assert torch.equal(item["depth"], torch.full((1, *SIZE), 2.0))
     for image, frame in zip(item["images"], (3, 1, 5), strict=True):
-        expected = Image.fromarray(picture(frame)).resize(SIZE[::-1], Image.Resampling.LANCZOS)
-        np.testing.assert_array_equal(image.permute(1, 2, 0).numpy(), np.array(expected))
+        np.testing.assert_array_equal(
+            image.permute(1, 2, 0).numpy(), resize_image(picture(frame), SIZE)
+        )
     assert dataset.frame_name(1) == "walk/000003.png"
     assert "valid" not in item
 

@@ -1,0 +1,38 @@
+"""Images at the network's size: one kernel for training, evaluation and live frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def resize_image(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """``rgb`` HxWx3 at ``size`` (height, width): bilinear with antialiasing, pixel areas aligned.
+
+    Bytes to bytes on the CPU. `resize_batch` gives the same image.
+    """
+    image = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None]
+    return np.ascontiguousarray(resize_batch(image, size)[0].permute(1, 2, 0).numpy())
+
+
+def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Uint8 images ``(B, 3, H, W)`` on any device at ``size`` (height, width), uint8.
+
+    A CPU resizes bytes, 20 times as fast as floats at 640x480, and rounds after each of the two
+    directions. CUDA has no such kernel: it resizes floats and rounds once, so that a pixel differs
+    by one grey level at most.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images are bytes, not {images.dtype}")
+    if tuple(images.shape[-2:]) == size:
+        return images
+    if images.device.type == "cpu":
+        return _antialiased(images, size)
+    return _antialiased(images.float(), size).round_().clamp_(0, 255).byte()
+
+
+def _antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
