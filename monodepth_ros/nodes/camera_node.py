@@ -18,6 +18,7 @@ from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.diagnostics import frame_status
 from monodepth_ros.nodes.engine_facts import engine_facts
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
+from monodepth_ros.nodes.latched_topic import LatchedOrLive
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
@@ -68,6 +69,7 @@ class CameraNode(ReportingNode):
         self._frames = FrameRectifier()
         self._statistics = FrameStatistics()
         self._info: CameraInfo | None = None
+        self._infos: LatchedOrLive | None = None
         self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
         self._dropped = 0  # by workers of earlier activities
         self._asked = object()  # of the newest call for a model, so that an outdated one is let go
@@ -145,14 +147,10 @@ class CameraNode(ReportingNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; fails with the reason where it cannot be."""
         self._asked = object()
-        try:
-            self._use(self.load())
-            self.scale = ScaleSource(self)
-            self.open()
-        except Exception as error:  # rclpy would swallow what it does not know
-            self._give_back()
-            return self.cannot(f"cannot configure: {reason_of(error)}")
-        return self.can()
+        self._use(self.load())
+        self.scale = ScaleSource(self)
+        self.open()
+        return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
@@ -167,7 +165,7 @@ class CameraNode(ReportingNode):
             "image_raw/compressed" if compressed else "image_raw",
             self._on_image,
         )
-        self.listens(CameraInfo, "camera_info", self._on_camera_info)
+        self._infos = LatchedOrLive(self, CameraInfo, "camera_info", self._on_camera_info)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -190,6 +188,9 @@ class CameraNode(ReportingNode):
         for subscription in self._of_activity:
             self.destroy_subscription(subscription)
         self._of_activity = []
+        if self._infos is not None:
+            self._infos.close()
+            self._infos = None
         if self._worker is not None:
             if self._worker.stop(_STOP_WITHIN):
                 self._dropped += self._worker.dropped

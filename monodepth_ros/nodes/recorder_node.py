@@ -31,8 +31,9 @@ from monodepth_ros.data.recorded_images import ImageRecoding, StandstillFilter
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.message_definition import message_class, message_definition
 from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
-from monodepth_ros.nodes.reporting_node import STEADY, SUCCESS, ReportingNode, Status
+from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.nodes.spinning import run_node
+from monodepth_ros.nodes.steady_clock import STEADY
 
 _LOOK_AGAIN = 0.5  # seconds between two looks for topics that nobody has published yet
 _DEPTH = 30  # messages that may wait for the executor
@@ -81,7 +82,7 @@ class RecorderNode(ReportingNode):
             if kind == "raw"
             else ImageRecoding(kind, self.value("jpeg_quality")),
         )
-        return self.can()
+        return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen, and record if that is wanted from the beginning."""

@@ -12,13 +12,14 @@ from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Float64
 
 from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.metric_scale import CameraHeightScale, SpeedScale
+from monodepth_ros.nodes.latched_topic import LATCHED, LatchedOrLive
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 SCALE_PARAMETERS = (
@@ -53,11 +54,6 @@ SCALE_PARAMETERS = (
     ),
 )
 _SPEED_TYPES = {"Odometry": Odometry, "TwistStamped": TwistStamped, "Twist": Twist}
-_KEPT = QoSProfile(
-    depth=1,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
 
 
 class ScaleSource:
@@ -74,6 +70,7 @@ class ScaleSource:
         self._followed: float | None = None
         self._published: float | None = None
         self._subscription: Any = None
+        self._followed_topic: LatchedOrLive | None = None
         self._lock = threading.Lock()  # speeds come on the executor, motions on the worker
         begin = node.get_parameter("scale_factor").value
         if self.name == "fixed" and begin <= 0:
@@ -87,10 +84,10 @@ class ScaleSource:
                 kind, "speed", self._on_speed, qos_profile_sensor_data
             )
         if self.name == "topic":
-            self._subscription = node.create_subscription(Float64, "scale", self._on_scale, _KEPT)
+            self._followed_topic = LatchedOrLive(node, Float64, "scale", self._on_scale)
         self._publisher = None
         if self.name in ("speed", "camera_height"):
-            self._publisher = node.create_publisher(Float64, "scale", _KEPT)
+            self._publisher = node.create_publisher(Float64, "scale", LATCHED)
 
     def restart(self) -> None:
         """Begin to measure, and forget what was: another model has another unit."""
@@ -110,9 +107,11 @@ class ScaleSource:
         """Stop listening and publishing."""
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
+        if self._followed_topic is not None:
+            self._followed_topic.close()
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
-        self._subscription = self._publisher = None
+        self._subscription = self._followed_topic = self._publisher = None
 
     @property
     def needs_motion(self) -> bool:

@@ -10,17 +10,18 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from monodepth_ros.data.finished_bags import finished_bags
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_versions import ModelVersions
 from monodepth_ros.inference.zoo import is_name, resolve, user_models_folder
+from monodepth_ros.nodes.latched_topic import LATCHED
 from monodepth_ros.nodes.live_nodes import LiveNodes
 from monodepth_ros.nodes.machine_state import power, temperature
-from monodepth_ros.nodes.reporting_node import STEADY, SUCCESS, ReportingNode, Status
+from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.nodes.spinning import run_node
+from monodepth_ros.nodes.steady_clock import STEADY
 from monodepth_ros.nodes.tuner_parameters import TUNER_PARAMETERS
 from monodepth_ros.nodes.tuning_job import TuningJob, TuningLimits, outcome
 
@@ -39,30 +40,22 @@ class TunerNode(ReportingNode):
         super().__init__("tuner_node", TUNER_PARAMETERS, **options)
         self.answers("tune", self._tune)
         self.answers("rollback", self._roll_back)
-        kept = QoSProfile(
-            depth=1,
-            reliability=ReliabilityPolicy.RELIABLE,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL,
-        )
-        self._status = self.create_publisher(String, "~/status", kept)
+        self._status = self.create_publisher(String, "~/status", LATCHED)
         self.create_timer(_STATUS_PERIOD, self._say, clock=STEADY)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Find the models and the folders; fails with the reason where they cannot be used."""
-        try:
-            name = self.value("tuned_model")
-            if not is_name(name):
-                raise UserError(f"parameter tuned_model: {name!r} cannot be the name of a model")
-            resolve(self.value("model"))
-            models = self.value("models_folder")
-            folder = Path(models).expanduser() if models else user_models_folder()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._versions = ModelVersions(folder, name, self.value("model"))
-        except (UserError, OSError) as error:
-            return self.cannot(f"cannot configure: {error}")
+        name = self.value("tuned_model")
+        if not is_name(name):
+            raise UserError(f"parameter tuned_model: {name!r} cannot be the name of a model")
+        resolve(self.value("model"))
+        models = self.value("models_folder")
+        folder = Path(models).expanduser() if models else user_models_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._versions = ModelVersions(folder, name, self.value("model"))
         self._live = LiveNodes(self, self.value("live_nodes"))
-        return self.can()
+        return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Go on with what was interrupted."""

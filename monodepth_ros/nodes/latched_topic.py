@@ -1,0 +1,67 @@
+"""Topics whose publishers may be latched (transient local) or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+
+from monodepth_ros.nodes.steady_clock import STEADY
+
+LATCHED = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+_LIVE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_LOOK_AGAIN = 0.25  # seconds between two looks at what publishers offer
+
+
+class LatchedOrLive:
+    """Subscribes to ``topic`` whatever its publishers offer, now or later.
+
+    A volatile subscription gets nothing that was sent before it. A transient-local one is not
+    compatible with volatile publishers, which would warn of it, so it only exists beside publishers
+    that are latched. What those send while it exists comes twice.
+    """
+
+    def __init__(self, node: Node, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        self._node, self._kind, self._callback = node, kind, callback
+        self._live = node.create_subscription(
+            kind,
+            topic,
+            callback,
+            _LIVE,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._latched: Subscription[Any] | None = None
+        self._timer = node.create_timer(_LOOK_AGAIN, self._follow, clock=STEADY)
+
+    def close(self) -> None:
+        """Subscribe no longer."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._live)
+        self._drop_latched()
+
+    def _follow(self) -> None:
+        topic = self._live.topic_name
+        latched = any(
+            offer.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+            and offer.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+            for offer in self._node.get_publishers_info_by_topic(topic)
+        )
+        if latched and self._latched is None:
+            self._latched = self._node.create_subscription(
+                self._kind, topic, self._callback, LATCHED
+            )
+        elif not latched:
+            self._drop_latched()
+
+    def _drop_latched(self) -> None:
+        if self._latched is not None:
+            self._node.destroy_subscription(self._latched)
+        self._latched = None

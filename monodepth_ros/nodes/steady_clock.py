@@ -1,0 +1,5 @@
+"""The clock of timers that go on while simulated time stands still."""
+
+from rclpy.clock import Clock, ClockType
+
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
