@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +10,8 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from monodepth_ros.cli.progress import frame_progress
-from monodepth_ros.data.bag_extraction import (
-    BagExtraction,
-    ExtractedSequence,
-    ExtractionRequest,
-)
+from monodepth_ros.cli.bag_cameras import extract_cameras
+from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.calibration_file import read_calibration
 from monodepth_ros.errors import UserError
@@ -75,8 +69,9 @@ def extract(
     """Write the frames of bags, of ROS 1 or ROS 2, as sequence folders.
 
     Intrinsics, stamps, and true depth, poses and speed where the bag holds them. Needs no ROS. An
-    interrupted extraction, started again, goes on where it stopped. What a damaged bag still holds
-    is taken, and what is missing is told.
+    interrupted extraction, started again, goes on where it stopped. A bag that has changed since,
+    or other options, are refused in a folder that is written already; another bag of the same name
+    gets a folder of its own. What a damaged bag still holds is taken, and what is missing is told.
     """
     if topics:
         _list_topics(bags, as_json)
@@ -97,56 +92,16 @@ def extract(
         image_format=format,
         licence=licence,
     )
-    outcomes = [outcome for bag in bags for outcome in _extracted(bag, out, request, as_json)]
+    console = Console(stderr=True, quiet=as_json)
+    outcomes = [
+        outcome
+        for bag in bags
+        for outcome in extract_cameras(bag, out, f"{bag.stem}_", request, console)
+    ]
     if as_json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
     if not any(outcome.frames for outcome in outcomes):
         raise UserError("no frame could be taken")
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """Of one camera of one bag."""
-
-    bag: Path
-    sequence: ExtractedSequence
-    problems: list[str]
-
-    @property
-    def frames(self) -> int:
-        return self.sequence.frames
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "bag": str(self.bag),
-            "images": self.sequence.topic,
-            "out": str(self.sequence.folder),
-            "frames": self.frames,
-            "left_out": dict(self.sequence.left_out),
-            "problems": self.problems,
-        }
-
-
-def _extracted(bag: Path, out: Path, request: ExtractionRequest, quiet: bool) -> list[_Outcome]:
-    console = Console(stderr=True, quiet=quiet)
-    outcomes = []
-    with BagFile(bag) as opened:
-        extraction = BagExtraction(opened, request)
-        for topic in extraction.images:
-            folder = out / f"{bag.stem}_{file_name(topic)}"
-            sequence = ExtractedSequence(topic, folder)
-            with frame_progress(console, disable=quiet) as progress:
-                task = progress.add_task(topic, total=len(extraction.stamps.get(topic, ())))
-                for done in extraction.extract(topic, folder):
-                    sequence = done
-                    progress.advance(task)
-            outcomes.append(_Outcome(bag, sequence, list(dict.fromkeys(opened.problems))))
-            console.print(f"{sequence.frames} frames of {topic} in {folder}", highlight=False)
-            for reason, count in sequence.left_out.items():
-                console.print(f"  {count} left out: {reason}", highlight=False)
-        for problem in dict.fromkeys(opened.problems):
-            console.print(f"  {problem}", highlight=False)
-    return outcomes
 
 
 def _list_topics(bags: list[Path], as_json: bool) -> None:
@@ -171,8 +126,3 @@ def _mounting(text: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     if len(values) != 6 or not np.isfinite(values).all():
         raise UserError(f"--mounting {text!r}: six numbers are wanted, 'x y z roll pitch yaw'")
     return base_from_camera(values[:3], np.radians(values[3:]))
-
-
-def file_name(topic: str) -> str:
-    """A topic's name as a part of a file's."""
-    return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")

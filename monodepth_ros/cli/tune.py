@@ -14,10 +14,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from monodepth_ros.cli.extract import file_name
-from monodepth_ros.cli.progress import frame_progress
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest
-from monodepth_ros.data.bag_file import BagFile, is_bag
+from monodepth_ros.cli.bag_cameras import extract_cameras
+from monodepth_ros.data.bag_extraction import ExtractionRequest
+from monodepth_ros.data.bag_file import is_bag
 from monodepth_ros.data.open_sequence import SLICE
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
@@ -201,27 +200,8 @@ def _bags(text: str) -> tuple[list[Path], str]:
 
 def _extracted(bag: Path, folder: Path, request: ExtractionRequest) -> list[Path]:
     """The sequences of a bag's cameras, extracted unless they are there already."""
-    console = Console(stderr=True)
-    found = []
-    with BagFile(bag) as opened:
-        extraction = BagExtraction(opened, request)
-        for topic in extraction.images:
-            out = folder / file_name(topic)
-            whole = out / "complete"
-            if not whole.is_file():
-                console.print(f"extracting {topic} of {bag.name}", highlight=False)
-                steps = extraction.extract(topic, out)
-                total = len(extraction.stamps.get(topic, ()))
-                with frame_progress(console, disable=not console.is_terminal) as progress:
-                    shown = progress.track(steps, total=total, description=topic)
-                    frames = [done.frames for done in shown]
-                if not frames or not frames[-1]:
-                    console.print(f"{bag.name}: no image of {topic} can be used", highlight=False)
-                    continue
-                whole.touch()
-            found.append(out)
-        for problem in dict.fromkeys(opened.problems):
-            console.print(f"{bag.name}: {problem}", highlight=False)
+    outcomes = extract_cameras(bag, folder, "", request, Console(stderr=True))
+    found = [outcome.sequence.folder for outcome in outcomes if outcome.frames]
     if not found:
         raise UserError(f"{bag}: no image of it can be used")
     return found

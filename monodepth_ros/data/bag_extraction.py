@@ -1,7 +1,8 @@
 """From bags to sequence folders: the frames of each camera with what the bag knows of them.
 
 Twice through the bag: first its small messages (camera_info, TF, odometry), then images and depths.
-An interrupted extraction, started again with the same options, goes on behind its last frame.
+An interrupted extraction, started again with the same options, goes on behind its last frame; one
+that is complete is found. A folder with another extraction is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from numpy.typing import NDArray
 from monodepth_ros.data.bag_file import BagFile, BagMessage
 from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.extraction_record import (
+    check_origin,
+    origin_of,
+    read_outcome,
+    write_outcome,
+)
 from monodepth_ros.data.frame_spacing import flow_steps
 from monodepth_ros.data.image_message import (
     COMPRESSED,
@@ -28,7 +35,7 @@ from monodepth_ros.data.image_message import (
     decode_depth,
     decode_image,
 )
-from monodepth_ros.data.sequence_folder import SequenceWriter
+from monodepth_ros.data.sequence_folder import ExtractionOrigin, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.mask_size import resize_nearest
@@ -70,6 +77,10 @@ class ExtractedSequence:
     folder: Path
     frames: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+
+    def as_outcome(self) -> dict[str, Any]:
+        """What is stored of it beside the frames."""
+        return {"frames": self.frames, "left_out": dict(self.left_out)}
 
 
 def image_topics(topics: Mapping[str, str]) -> list[str]:
@@ -126,7 +137,17 @@ class BagExtraction:
                 self.truth.take(message, kind)
 
     def extract(self, topic: str, folder: Path) -> Iterator[ExtractedSequence]:
-        """Write one camera's frames; yields after every image message, for a progress bar."""
+        """Write one camera's frames; yields after every image message, for a progress bar.
+
+        Frames that are in ``folder`` already are kept. UserError where they are of another bag or
+        request.
+        """
+        origin = origin_of(self.bag, topic, self.request)
+        check_origin(folder, origin)
+        if (found := read_outcome(folder)) is not None:
+            self.bag.problems += found["problems"]
+            yield ExtractedSequence(topic, folder, found["frames"], Counter(found["left_out"]))
+            return
         done = ExtractedSequence(topic, folder)
         self.check_poses(topic)
         writer: SequenceWriter | None = None
@@ -134,15 +155,20 @@ class BagExtraction:
             for rgb, stamp, depth in self.frames(topic, done.left_out):
                 if rgb is not None:
                     if writer is None:
-                        writer = self._writer(topic, folder, self.camera(topic, rgb))
-                        found = len(writer)
-                    done.frames += 1
-                    if done.frames > found:
+                        writer = self._writer(topic, folder, self.camera(topic, rgb), origin)
+                    if done.frames == len(writer):
                         self._add(writer, topic, rgb, stamp, depth)
+                    elif writer.stamps[done.frames] != stamp:
+                        raise _edited(folder)
+                    done.frames += 1
                 yield done
         finally:
             if writer is not None:
                 writer.close()
+        if writer is not None:
+            if done.frames != len(writer):
+                raise _edited(folder)
+            write_outcome(folder, {**done.as_outcome(), "problems": self.bag.problems})
 
     def _add(
         self,
@@ -165,7 +191,9 @@ class BagExtraction:
         """``T_world_camera`` of the optical frame, where the bag says it."""
         return self.truth.pose(self.frame_ids[topic], stamp)
 
-    def _writer(self, topic: str, folder: Path, camera: PinholeCamera) -> SequenceWriter:
+    def _writer(
+        self, topic: str, folder: Path, camera: PinholeCamera, origin: ExtractionOrigin
+    ) -> SequenceWriter:
         return SequenceWriter(
             folder,
             camera,
@@ -174,6 +202,7 @@ class BagExtraction:
             camera_frame=self.frame_ids[topic] or "camera",
             source=f"{self.bag.path.name} {topic}",
             licence=self.request.licence,
+            origin=origin,
         )
 
     def _rate(self, topic: str) -> float:
@@ -282,6 +311,13 @@ class BagExtraction:
         if self.bag.topics[message.topic] == COMPRESSED:
             return decode_compressed_depth(message.content)
         return decode_depth(message.content)
+
+
+def _edited(folder: Path) -> UserError:
+    return UserError(
+        f"{folder / 'frames.csv'}: holds other frames than this extraction has written: choose"
+        " another --out, or remove the folder"
+    )
 
 
 def _outline(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -20,10 +21,12 @@ import yaml
 import zstandard
 
 from monodepth_ros.data.bag_parts import BagPart, Unreadable, open_part
+from monodepth_ros.data.fingerprint import fingerprint_of_files
 from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 
 BAG_SUFFIXES = (".bag", ".mcap", ".db3")
+_LOGS = ("-wal", "-journal")  # behind the name of a database
 _UNFINISHED = ".active"  # behind the name of a ROS 1 bag that its recorder did not close
 
 
@@ -53,7 +56,8 @@ class BagFile:
         self._opened = ExitStack()
         self._parts: list[BagPart] = []
         try:
-            for file in self._files():
+            self._data = self._files()
+            for file in self._data:
                 self._open_part(file)
         except BaseException:
             self._opened.close()
@@ -73,6 +77,12 @@ class BagFile:
         trace: TracebackType | None,
     ) -> None:
         self._opened.close()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when a file of the bag grows or is written anew."""
+        logs = [log for file in self._data for log in _logs_of(file)]
+        return fingerprint_of_files([*self._data, *logs], times=True)
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
         """The messages of some topics, or of all, as they lie in the bag: nearly in their order."""
@@ -138,14 +148,19 @@ def _listed(folder: Path) -> set[str]:
         return set()
 
 
+def _logs_of(database: Path) -> list[Path]:
+    """What a killed recorder left beside a database, not merged into it yet."""
+    logs = [log for end in _LOGS if (log := Path(f"{database}{end}")).is_file()]
+    return [log for log in logs if database.suffix == ".db3" and log.stat().st_size]
+
+
 def _at_hand(file: Path, opened: ExitStack) -> Path:
     """The file itself, or a copy in a folder of its own.
 
     Of what rosbag2 compressed as a whole, and of a database beside which a killed recorder left
     what it had not merged yet.
     """
-    logs = [log for end in ("-wal", "-journal") if (log := Path(f"{file}{end}")).is_file()]
-    logs = [log for log in logs if file.suffix == ".db3" and log.stat().st_size]
+    logs = _logs_of(file)
     compressed = file.suffix in (".zst", ".zstd")
     if not compressed and not logs:
         return file

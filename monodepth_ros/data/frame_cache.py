@@ -165,7 +165,7 @@ def cached_array(
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{root}: no place for the frame cache ({error.strerror})") from error
-    with _locked(folder.with_name(folder.name + ".lock")):
+    with locked(folder.with_name(folder.name + ".lock")):
         if not folder.is_dir():  # another process may have built it while this one waited
             _build(folder, name, shape, np.dtype(dtype), produce)
     return CachedArray(folder)
@@ -231,7 +231,7 @@ def _check_space(root: Path, needed: int) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock, which the system releases when the process dies."""
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -2,7 +2,7 @@
 
 ::
 
-    sequence.yaml               version, camera, fps, depth_scale, frame ids, source, licence
+    sequence.yaml               version, camera, fps, depth_scale, frames, source, licence, origin
     frames.csv                  one row for each frame, empty where a value is unknown
     images/000000.jpg           or .png
     depth/000000.png            uint16, depth_scale units to the metre, 0 invalid
@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
@@ -45,8 +46,26 @@ class CameraRecord(BaseModel):
     D: list[float] = []
 
 
+class ExtractionOrigin(BaseModel):
+    """The ``origin`` of sequence.yaml: the recording that was extracted, and how.
+
+    ``format`` is the version of the extraction, ``fingerprint`` that of the bag's files, and
+    ``request`` holds the options that are not the default.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    format: int
+    bag: str
+    fingerprint: str
+    topic: str
+    request: dict[str, Any] = {}
+
+
 class SequenceRecord(BaseModel):
-    """The content of sequence.yaml. ``depth_scale`` is in stored units to the metre."""
+    """The content of sequence.yaml. ``depth_scale`` is in stored units to the metre.
+
+    ``origin`` is None for a sequence that was not extracted of a bag.
+    """
 
     model_config = ConfigDict(extra="forbid")
     version: Literal[1] = 1
@@ -57,6 +76,7 @@ class SequenceRecord(BaseModel):
     world_frame: str = "world"
     source: str = ""
     licence: str = ""
+    origin: ExtractionOrigin | None = None
 
 
 class FolderSequence(FileSequence):
@@ -171,7 +191,8 @@ class SequenceWriter:
 
     A frame counts once its row is in frames.csv, and that row is appended after the frame's files
     are in place. Opening the folder of an unfinished sequence continues behind its last complete
-    frame: ``len(writer)`` tells how many there are. A folder with another content is refused.
+    frame: ``len(writer)`` tells how many there are, ``stamps`` of what time. A folder with another
+    content is refused, and so is one that another process writes.
     """
 
     def __init__(
@@ -187,6 +208,7 @@ class SequenceWriter:
         world_frame: str = "world",
         source: str = "",
         licence: str = "",
+        origin: ExtractionOrigin | None = None,
     ) -> None:
         self.path = Path(path)
         self._camera = camera.validate(f"the camera of {self.path}")
@@ -208,21 +230,34 @@ class SequenceWriter:
                 world_frame=world_frame,
                 source=source,
                 licence=licence,
+                origin=origin,
             )
         )
-        self._count = _prepare_table(self.path / "frames.csv")
         self._table = open(self.path / "frames.csv", "a", newline="")  # noqa: SIM115
+        try:
+            fcntl.flock(self._table, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.stamps = _prepare_table(self.path / "frames.csv")
+        except BlockingIOError:
+            self._table.close()
+            raise UserError(f"{self.path}: another process is writing there") from None
+        except BaseException:
+            self._table.close()
+            raise
+        self._count = len(self.stamps)
 
     def _claim_folder(self, record: SequenceRecord) -> None:
         file = self.path / "sequence.yaml"
         if file.exists():
-            if read_record(file) != record:
-                raise UserError(f"{file}: holds another sequence; choose another folder")
+            changes = _changes(read_record(file).model_dump(), record.model_dump())
+            if changes:
+                raise UserError(f"{file}: holds another sequence: {changes}; choose another folder")
             return
         if self.path.is_dir() and any(self.path.iterdir()):
             raise UserError(f"{self.path}: not empty and not a sequence; choose another folder")
         with atomic_path(file) as temporary:
-            text = yaml.safe_dump(record.model_dump(), sort_keys=False, default_flow_style=None)
+            text = yaml.safe_dump(
+                record.model_dump(exclude_none=True), sort_keys=False, default_flow_style=None
+            )
             temporary.write_text(text)
 
     def __len__(self) -> int:
@@ -289,15 +324,24 @@ class SequenceWriter:
         return np.where(valid, stored, 0).astype(np.uint16)
 
 
-def _prepare_table(path: Path) -> int:
-    """Make frames.csv ready for appending; returns how many complete rows it holds."""
-    if not path.exists():
-        with atomic_path(path) as temporary:
-            temporary.write_text(",".join(COLUMNS) + "\n")
-        return 0
+def _prepare_table(path: Path) -> list[int | None]:
+    """Make frames.csv ready for appending; the stamps of the complete rows that it holds."""
     content = path.read_bytes()
+    if b"\n" not in content:
+        path.write_text(",".join(COLUMNS) + "\n")
+        return []
     os.truncate(path, content.rfind(b"\n") + 1)
-    return len(_read_rows(path))
+    return [row["stamp_ns"] for row in _read_rows(path)]
+
+
+def _changes(former: dict[str, Any], now: dict[str, Any]) -> str:
+    """The first key whose value differs, with both; empty where all are equal."""
+    for key, value in now.items():
+        if former[key] != value:
+            if isinstance(value, dict) and isinstance(former[key], dict):
+                return f"{key}.{_changes(former[key], value)}"
+            return f"{key} was {former[key]!r} and is {value!r} now"
+    return ""
 
 
 def _pose_values(pose: NDArray[np.float64] | None) -> list[float | None]:

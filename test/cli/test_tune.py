@@ -22,24 +22,12 @@ from monodepth_ros.share_directory import share_directory
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 
-from bag_messages import HEIGHT, SECOND, TYPES, WIDTH, camera_info, image, picture
-
-
-def camera_bag(path: Path, frames: int = 6) -> Path:
-    with BagWriter(path) as bag:
-        for number in range(frames):
-            stamp = SECOND * (number + 1)
-            for topic, kind, message in (
-                ("/camera_info", "sensor_msgs/msg/CameraInfo", camera_info(stamp)),
-                ("/image_raw", "sensor_msgs/msg/Image", image(stamp, picture(number))),
-            ):
-                bag.write(topic, kind, stamp, bytes(TYPES.serialize_cdr(message, kind)))
-    return path
+from bag_messages import HEIGHT, SECOND, TYPES, WIDTH, camera_info, image, write_camera
 
 
 def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:
-    first = camera_bag(tmp_path / "bags" / "first")
-    camera_bag(tmp_path / "bags" / "second")
+    first = write_camera(tmp_path / "bags" / "first", range(6))
+    write_camera(tmp_path / "bags" / "second", range(6))
     request = ExtractionRequest(image_format="jpg")
     out = tmp_path / "out"
     found = _sequences([str(tmp_path / "bags"), "recording@3:9"], out, request)
@@ -56,7 +44,7 @@ def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:
 def test_a_bag_without_a_usable_image_is_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    camera_bag(tmp_path / "good")
+    write_camera(tmp_path / "good", range(6))
     with BagWriter(tmp_path / "odd") as bag:
         message = image(SECOND, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
         message.encoding = "unheard_of"

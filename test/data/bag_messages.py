@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -159,4 +160,21 @@ def write_drive(path: Path, frames: int = FRAMES) -> Path:
                 depth_image(stamp + 4_000_000, 1 + 0.1 * number),
                 stamp + 9_000_000,
             )
+    return path
+
+
+def write_camera(path: Path, numbers: range, topics: tuple[str, ...] = ("/image_raw",)) -> Path:
+    """Pictures by number at 1 Hz on each topic, with their camera_info; replaces what is there."""
+    shutil.rmtree(path, ignore_errors=True)
+    with BagWriter(path) as bag:
+        for number in numbers:
+            stamp = SECOND * (number + 1)
+            for topic in topics:
+                info = f"{topic.rpartition('/')[0]}/camera_info"
+                for name, message in (
+                    (info, camera_info(stamp)),
+                    (topic, image(stamp, picture(number))),
+                ):
+                    kind = message.__msgtype__
+                    bag.write(name, kind, stamp, bytes(TYPES.serialize_cdr(message, kind)))
     return path

@@ -36,7 +36,6 @@ def test_an_interrupted_extraction_is_completed(tmp_path: Path, cache: Path) -> 
     bag = write_drive(tmp_path / "drive")
     open_sequence(bag)
     (folder,) = cache.iterdir()
-    (folder / "0/complete").unlink()
     table = (folder / "0/frames.csv").read_text().splitlines(keepends=True)
     (folder / "0/frames.csv").write_text("".join(table[:5]))
     assert [len(s) for s in open_sequence(bag)] == [FRAMES]

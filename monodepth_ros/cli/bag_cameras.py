@@ -1,0 +1,80 @@
+"""The cameras of a bag extracted with a progress bar, for `extract` and `tune`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from monodepth_ros.cli.progress import frame_progress
+from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence, ExtractionRequest
+from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.extraction_record import own_folder
+
+
+@dataclass(frozen=True)
+class CameraOutcome:
+    """Of one camera of one bag."""
+
+    bag: Path
+    sequence: ExtractedSequence
+    problems: list[str]
+
+    @property
+    def frames(self) -> int:
+        """How many were taken, those found from before among them."""
+        return self.sequence.frames
+
+    def as_json(self) -> dict[str, object]:
+        """For people's programs."""
+        return {
+            "bag": str(self.bag),
+            "images": self.sequence.topic,
+            "out": str(self.sequence.folder),
+            "frames": self.frames,
+            "left_out": dict(self.sequence.left_out),
+            "problems": self.problems,
+        }
+
+
+def extract_cameras(
+    bag: Path, out: Path, prefix: str, request: ExtractionRequest, console: Console
+) -> list[CameraOutcome]:
+    """Every camera that is asked for, each into a folder of its own: ``out/<prefix><topic>``.
+
+    What is there already is kept, and another recording is left alone. Tells what came of each.
+    UserError where a folder holds another extraction of this bag.
+    """
+    outcomes = []
+    with BagFile(bag) as opened:
+        extraction = BagExtraction(opened, request)
+        for topic in extraction.images:
+            folder = own_folder(out / f"{prefix}{_file_name(topic)}", opened, topic)
+            sequence = ExtractedSequence(topic, folder)
+            hidden = console.quiet or not console.is_terminal
+            with frame_progress(console, disable=hidden) as progress:
+                task = progress.add_task(topic, total=len(extraction.stamps.get(topic, ())))
+                for done in extraction.extract(topic, folder):
+                    sequence = done
+                    progress.advance(task)
+            outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
+            _tell(sequence, bag, console)
+        for problem in dict.fromkeys(opened.problems):
+            console.print(f"{bag.name}: {problem}", highlight=False, soft_wrap=True)
+    return outcomes
+
+
+def _tell(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
+    told = f"{bag.name}: no image of {sequence.topic} can be used"
+    if sequence.frames:
+        told = f"{sequence.frames} frames of {sequence.topic} of {bag} in {sequence.folder}"
+    console.print(told, highlight=False, soft_wrap=True)
+    for reason, count in sequence.left_out.items():
+        console.print(f"  {count} left out: {reason}", highlight=False, soft_wrap=True)
+
+
+def _file_name(topic: str) -> str:
+    """A topic's name as a part of a file's."""
+    return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")

@@ -1,0 +1,121 @@
+"""What an extraction is of, which bag and which request, and what came of it.
+
+The origin stands in sequence.yaml, so a folder says it from its first frame on. The outcome stands
+in extraction.json, which is written when the last frame is: where it is missing, the extraction was
+interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields, is_dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.sequence_folder import ExtractionOrigin, is_sequence_folder, read_record
+from monodepth_ros.errors import UserError
+
+FORMAT = 1  # raised when the same bag and the same request give other frames or other truth
+OUTCOME = "extraction.json"
+_OPTIONS = {"image_format": "--format"}  # of `monodepth extract`, where the name is another
+
+
+def origin_of(bag: BagFile, topic: str, request: Any) -> ExtractionOrigin:
+    """Of one camera of a bag, and a request: a dataclass. Which other cameras it names is left out.
+
+    Values that are defaults are left out, so that a request of an older version, without an option
+    that is new, stays the same request.
+    """
+    values = {
+        field.name: value
+        for field in fields(request)
+        if (value := _plain(getattr(request, field.name))) != _plain(field.default)
+    }
+    values.pop("images", None)
+    return ExtractionOrigin(
+        format=FORMAT,
+        bag=str(bag.path.resolve()),
+        fingerprint=bag.fingerprint,
+        topic=topic,
+        request=values,
+    )
+
+
+def own_folder(folder: Path, bag: BagFile, topic: str) -> Path:
+    """``folder``, or ``folder_2`` and so on where that holds another recording."""
+    source = (str(bag.path.resolve()), topic)
+    for number in count(1):
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
+        if not is_sequence_folder(candidate):
+            return candidate
+        origin = read_record(candidate / "sequence.yaml").origin
+        if origin is not None and (origin.bag, origin.topic) == source:
+            return candidate
+    raise AssertionError("unreachable")
+
+
+def check_origin(folder: Path, origin: ExtractionOrigin) -> None:
+    """Raise a UserError that says what differs where ``folder`` holds another sequence."""
+    if not is_sequence_folder(folder):
+        return
+    former = read_record(folder / "sequence.yaml").origin
+    if former is None:
+        raise UserError(f"{folder}: holds a sequence that is not of a bag; choose another folder")
+    if former != origin:
+        raise UserError(
+            f"{folder}: holds another extraction: {_difference(former, origin)}; choose another"
+            " --out, or remove the folder"
+        )
+
+
+def _difference(former: ExtractionOrigin, now: ExtractionOrigin) -> str:
+    if (former.bag, former.topic) != (now.bag, now.topic):
+        return f"it is of {former.topic} of {former.bag}"
+    if former.fingerprint != now.fingerprint:
+        return f"{now.bag} has changed since"
+    for key in sorted({*former.request, *now.request}):
+        old, new = former.request.get(key), now.request.get(key)
+        if old != new:
+            option = _OPTIONS.get(key, f"--{key.replace('_', '-')}")
+            if isinstance(old, (dict, list)) and isinstance(new, (dict, list)):
+                return f"{option} has other values now"
+            return f"{option} was {_told(old)} and is {_told(new)} now"
+    return "it was made by another version of this program"
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return "not given"
+    return "given" if isinstance(value, (dict, list)) else f"{value}"
+
+
+def write_outcome(folder: Path, outcome: dict[str, Any]) -> None:
+    """Note that an extraction is complete, and what came of it; ``frames`` is how many."""
+    with atomic_path(folder / OUTCOME) as temporary:
+        temporary.write_text(json.dumps(outcome, indent=1) + "\n")
+
+
+def read_outcome(folder: Path) -> dict[str, Any] | None:
+    """The outcome of a complete extraction, None of one that was interrupted."""
+    try:
+        outcome: dict[str, Any] = json.loads((folder / OUTCOME).read_text())
+        rows = (folder / "frames.csv").read_bytes().count(b"\n") - 1
+    except (OSError, ValueError):
+        return None
+    return outcome if outcome.get("frames") == rows else None
+
+
+def _plain(value: Any) -> Any:
+    """As JSON and YAML hold it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(part) for key, part in asdict(value).items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (tuple, list)):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
