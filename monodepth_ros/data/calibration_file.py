@@ -25,6 +25,4 @@ def read_calibration(path: Path) -> PinholeCamera:
         raise UserError(
             f"{path}: not a calibration as camera_calibration writes it: {error!r}"
         ) from None
-    if not any(D):
-        model, D = "none", ()
     return PinholeCamera(width, height, K, model, D).validate(str(path))

@@ -9,35 +9,77 @@ import numpy as np
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
-# Drivers' other names of the same models.
-_ALIASES = {"": "none", "fisheye": "equidistant", "kannala_brandt4": "equidistant"}
+_SOURCE = "camera_info"
 
 
-def camera_from_info(info: Any, height: int, width: int) -> PinholeCamera:
-    """The camera of images of this size.
+def camera_from_info(info: Any, height: int, width: int, rectified: bool = False) -> PinholeCamera:
+    """The camera of images of this size; of ``rectified`` ones by P, without distortion.
 
     The message describes the camera at full resolution; its region of interest and binning say
     which part of it the images are (REP 104). UserError for an uncalibrated camera, or one whose
     images have another size.
     """
-    # ROS 1 writes its matrices in capitals.
-    k, d = (info.k, info.d) if hasattr(info, "k") else (info.K, info.D)
-    K = np.array(k, np.float64).reshape(3, 3)
-    if not K.any():
-        raise UserError("camera_info: K is all zeros, so the camera is not calibrated")
-    model = _ALIASES.get(info.distortion_model, info.distortion_model)
-    D = tuple(float(x) for x in d)
-    if not any(D):
-        model, D = "none", ()
-    binning_x, binning_y = max(info.binning_x, 1), max(info.binning_y, 1)
-    roi = info.roi
-    full_width, full_height = roi.width or info.width, roi.height or info.height
-    K[0, 2] -= roi.x_offset
-    K[1, 2] -= roi.y_offset
-    scale = np.diag([1 / binning_x, 1 / binning_y, 1.0])
-    expected = (full_height // binning_y, full_width // binning_x)
-    if expected != (height, width):
+    K, model, D = _projection(info) if rectified else _calibration(info)
+    if not (info.width and info.height):
         raise UserError(
-            f"camera_info is of {expected[1]}x{expected[0]} images, but these are {width}x{height}"
+            f"{_SOURCE}: states no image size (width {info.width}, height {info.height})"
         )
-    return PinholeCamera(width, height, scale @ K, model, D).validate("camera_info")
+    camera = PinholeCamera(info.width, info.height, K, model, D).validate(_SOURCE)
+    roi = info.roi
+    if roi.width and roi.height:
+        try:
+            camera = camera.cropped(roi.y_offset, roi.x_offset, roi.height, roi.width)
+        except ValueError:
+            raise UserError(
+                f"{_SOURCE}: the region of interest, {roi.width}x{roi.height} at"
+                f" ({roi.x_offset}, {roi.y_offset}), leaves the {info.width}x{info.height} image"
+            ) from None
+    camera = camera.binned(max(info.binning_y, 1), max(info.binning_x, 1))
+    if (camera.height, camera.width) != (height, width):
+        raise UserError(
+            f"{_SOURCE} is of {camera.width}x{camera.height} images, but these are {width}x{height}"
+        )
+    return camera
+
+
+def is_calibrated(info: Any) -> bool:
+    """Whether a message says anything: drivers send zeros until they have read a calibration."""
+    return any(np.any(_field(info, name)) for name in ("k", "p"))
+
+
+def calibration_of(info: Any) -> tuple[object, ...]:
+    """All values of a message that :func:`camera_from_info` reads, to compare two messages by."""
+    roi = info.roi
+    numbers = (float(x) for name in ("k", "d", "p") for x in _field(info, name))
+    window = (roi.x_offset, roi.y_offset, roi.width, roi.height)
+    size = (info.height, info.width, info.binning_x, info.binning_y)
+    return (info.distortion_model, len(_field(info, "d")), *numbers, *size, *window)
+
+
+def _calibration(info: Any) -> tuple[np.ndarray[Any, Any], str, tuple[float, ...]]:
+    K = _matrix(info, "k", 3)
+    if not K.any():
+        hint = ""
+        if _field(info, "p")[0]:
+            hint = "; P is set: if the images are rectified, say so with the option `rectified`"
+        raise UserError(f"{_SOURCE}: K is all zeros, so the camera is not calibrated{hint}")
+    return K, info.distortion_model, tuple(_field(info, "d"))
+
+
+def _projection(info: Any) -> tuple[np.ndarray[Any, Any], str, tuple[float, ...]]:
+    P = _matrix(info, "p", 4)
+    if not P.any():
+        raise UserError(
+            f"{_SOURCE}: P is all zeros, and the images are rectified, which P describes: set P,"
+            " or name the topic of the images as the camera sends them"
+        )
+    return P[:, :3], "none", ()
+
+
+def _matrix(info: Any, name: str, columns: int) -> np.ndarray[Any, Any]:
+    return np.array(_field(info, name), np.float64).reshape(3, columns)
+
+
+def _field(info: Any, name: str) -> Any:
+    """ROS 1 writes its matrices in capitals."""
+    return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())

@@ -25,7 +25,6 @@ from monodepth_ros.data.tum import nearest_in_time
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
 
-DISTORTION = {"radial-tangential": "plumb_bob", "equidistant": "equidistant", "none": "none"}
 MAX_POSE_DIFFERENCE_NS = 5_000_000
 POSE_COLUMNS = 8  # stamp, position, quaternion w x y z; velocities and biases follow
 
@@ -71,7 +70,7 @@ def _read_calibration(path: Path) -> dict[str, Any]:
 def _camera(calibration: dict[str, Any], path: Path) -> PinholeCamera:
     try:
         width, height = calibration["resolution"]
-        model = DISTORTION[calibration["distortion_model"]]
+        model = str(calibration["distortion_model"])
         coefficients = tuple(calibration["distortion_coefficients"])
         K = intrinsics_matrix(calibration["intrinsics"])
     except (KeyError, ValueError, TypeError) as error:

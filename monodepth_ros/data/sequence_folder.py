@@ -36,7 +36,10 @@ POSE_COLUMNS = COLUMNS[4:11]
 
 
 class CameraRecord(BaseModel):
-    """The ``camera`` of sequence.yaml; K row by row, in pixels of the stored images."""
+    """The ``camera`` of sequence.yaml; K row by row, in pixels of the stored images.
+
+    ``is_crop``: they are a window of larger images, so the principal point may lie outside.
+    """
 
     model_config = ConfigDict(extra="forbid")
     width: int
@@ -44,6 +47,7 @@ class CameraRecord(BaseModel):
     K: list[list[float]]
     distortion_model: str = "none"
     D: list[float] = []
+    is_crop: bool = False
 
 
 class ExtractionOrigin(BaseModel):
@@ -94,6 +98,7 @@ class FolderSequence(FileSequence):
             _matrix(self.record.camera.K, folder),
             self.record.camera.distortion_model,
             tuple(self.record.camera.D),
+            self.record.camera.is_crop,
         ).validate(str(folder / "sequence.yaml"))
         masks = [folder / "masks/reflective" / f"{Path(row['image']).stem}.png" for row in rows]
         scale = self.record.depth_scale
@@ -211,7 +216,7 @@ class SequenceWriter:
         origin: ExtractionOrigin | None = None,
     ) -> None:
         self.path = Path(path)
-        self._camera = camera.validate(f"the camera of {self.path}")
+        camera = self._camera = camera.validate(f"the camera of {self.path}")
         self._image_format = image_format
         self._jpeg_quality = jpeg_quality
         self._depth_scale = depth_scale
@@ -223,6 +228,7 @@ class SequenceWriter:
                     K=camera.K.tolist(),
                     distortion_model=camera.distortion_model,
                     D=list(camera.D),
+                    is_crop=camera.is_crop,
                 ),
                 fps=fps,
                 depth_scale=depth_scale,

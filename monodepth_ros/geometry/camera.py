@@ -8,14 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monodepth_ros.errors import UserError
-
-# The models of sensor_msgs/CameraInfo, with how many coefficients each may have.
-DISTORTION_COEFFICIENTS: dict[str, tuple[int, ...]] = {
-    "none": (0,),
-    "plumb_bob": (4, 5),
-    "rational_polynomial": (8, 12, 14),
-    "equidistant": (4,),
-}
+from monodepth_ros.geometry.distortion import checked_distortion
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +16,8 @@ class PinholeCamera:
     """Intrinsics of images of one size.
 
     ``K`` is 3x3 in pixels of a ``width`` x ``height`` image whose pixel centres are at integers.
-    ``D`` are the coefficients of ``distortion_model`` in OpenCV's order.
+    ``D`` are the coefficients of ``distortion_model`` in OpenCV's order. ``is_crop`` tells that the
+    images are a window of larger ones, whose principal point may lie outside of the window.
     """
 
     width: int
@@ -31,6 +25,7 @@ class PinholeCamera:
     K: NDArray[np.float64] = field(repr=False)
     distortion_model: str = "none"
     D: tuple[float, ...] = ()
+    is_crop: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "K", np.asarray(self.K, dtype=np.float64))
@@ -49,7 +44,10 @@ class PinholeCamera:
         return any(d != 0.0 for d in self.D)
 
     def validate(self, source: str) -> PinholeCamera:
-        """Return this camera, or raise a :class:`UserError` that names ``source`` and the value."""
+        """This camera, its distortion as :func:`checked_distortion` states it.
+
+        UserError, which names ``source`` and the value, for what is no camera.
+        """
         if self.width <= 0 or self.height <= 0:
             raise UserError(f"{source}: image size {self.width}x{self.height} is not positive")
         if self.K.shape != (3, 3) or not np.isfinite(self.K).all():
@@ -57,35 +55,28 @@ class PinholeCamera:
         fx, fy, cx, cy = self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2]
         if fx <= 0 or fy <= 0:
             raise UserError(f"{source}: focal lengths must be positive, got fx={fx:g}, fy={fy:g}")
-        if not (0 <= cx < self.width and 0 <= cy < self.height):
+        if not self.is_crop and not (0 <= cx < self.width and 0 <= cy < self.height):
             raise UserError(
                 f"{source}: principal point ({cx:g}, {cy:g}) is outside the"
                 f" {self.width}x{self.height} image"
             )
         if not np.allclose(self.K[[1, 2, 2], [0, 0, 1]], 0.0) or not np.isclose(self.K[2, 2], 1.0):
             raise UserError(f"{source}: K is not upper triangular with 1 at its end")
-        self._validate_distortion(source)
-        return self
-
-    def _validate_distortion(self, source: str) -> None:
-        if self.distortion_model not in DISTORTION_COEFFICIENTS:
-            known = ", ".join(DISTORTION_COEFFICIENTS)
-            raise UserError(
-                f"{source}: distortion model {self.distortion_model!r} is not one of {known}"
-            )
-        allowed = DISTORTION_COEFFICIENTS[self.distortion_model]
-        if self.D and len(self.D) not in allowed:
-            raise UserError(
-                f"{source}: {self.distortion_model} takes {' or '.join(map(str, allowed))}"
-                f" coefficients, got {len(self.D)}"
-            )
-        if not np.isfinite(self.D).all():
-            raise UserError(f"{source}: distortion coefficients are not finite: {self.D}")
+        model, D = checked_distortion(self.distortion_model, self.D, source)
+        return replace(self, distortion_model=model, D=D)
 
     def resized(self, height: int, width: int) -> PinholeCamera:
-        """The camera of the same image resized; K's rows scale with the size."""
-        scale = np.diag([width / self.width, height / self.height, 1.0])
-        return replace(self, width=width, height=height, K=scale @ self.K)
+        """The camera of the same image resized; see :func:`resizing_matrix`."""
+        A = resizing_matrix(height / self.height, width / self.width)
+        return replace(self, width=width, height=height, K=A @ self.K)
+
+    def binned(self, rows: int, columns: int) -> PinholeCamera:
+        """The camera of images whose pixels are means of ``rows`` x ``columns``.
+
+        What is left at the lower and right edge is cut off.
+        """
+        A = resizing_matrix(1 / rows, 1 / columns)
+        return replace(self, width=self.width // columns, height=self.height // rows, K=A @ self.K)
 
     def cropped(self, top: int, left: int, height: int, width: int) -> PinholeCamera:
         """The camera of a ``height`` x ``width`` window whose first pixel is ``(top, left)``."""
@@ -95,26 +86,43 @@ class PinholeCamera:
         K = self.K.copy()
         K[0, 2] -= left
         K[1, 2] -= top
-        return replace(self, width=width, height=height, K=K)
+        whole = (height, width) == (self.height, self.width)
+        is_crop = self.is_crop or not whole
+        return replace(self, width=width, height=height, K=K, is_crop=is_crop)
 
     def flipped(self) -> PinholeCamera:
         """The camera of the mirrored image: ``cx -> width - 1 - cx``.
 
-        Only for undistorted cameras and those with radial terms alone, which a mirror keeps;
-        tangential terms ``p1`` of ``plumb_bob`` and ``rational_polynomial`` survive and ``p2``
-        changes its sign, as x does.
+        Radial terms see no difference. In OpenCV's tangential and thin-prism terms ``p2``, ``s1``
+        and ``s2`` move points along x and change their sign; so does the tilt ``ty`` about y.
         """
         K = self.K.copy()
         K[0, 2] = self.width - 1 - K[0, 2]
         K[0, 1] = -K[0, 1]
         D = list(self.D)
-        if self.distortion_model in ("plumb_bob", "rational_polynomial") and len(D) > 3:
-            D[3] = -D[3]
+        if self.distortion_model != "equidistant":
+            for place in (3, 8, 9, 13):  # p2, s1, s2, ty
+                D[place : place + 1] = [-d for d in D[place : place + 1]]
         return replace(self, K=K, D=tuple(D))
 
     def undistorted(self) -> PinholeCamera:
         """The same intrinsics without distortion: the camera of the rectified image."""
         return replace(self, distortion_model="none", D=())
+
+
+def resizing_matrix(rows: float, columns: float) -> NDArray[np.float64]:
+    """3x3: takes K of an image to K of the image resized ``rows`` and ``columns`` times.
+
+    The one convention of the package: pixel centres lie at integers and a resize keeps the outer
+    edges of the image, half a pixel beyond its centres, so ``cx -> (cx + 0.5) columns - 0.5``.
+    """
+    return np.array(
+        [
+            [columns, 0.0, 0.5 * columns - 0.5],
+            [0.0, rows, 0.5 * rows - 0.5],
+            [0.0, 0.0, 1.0],
+        ]
+    )
 
 
 def intrinsics_matrix(values: ArrayLike) -> NDArray[np.float64]:

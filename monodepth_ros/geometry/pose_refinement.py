@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
+from monodepth_ros.geometry.camera import resizing_matrix
 from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
 from monodepth_ros.geometry.warp import MIN_WARP_DEPTH, inside, normalised_coordinates
 
@@ -109,7 +110,7 @@ def alignment_level(
     # Inverse depth is what may be averaged.
     depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
     height, width = inverse_depth.shape[-2:]
-    scale = K.new_tensor([size[1] / width, size[0] / height, 1.0])
+    A = K.new_tensor(resizing_matrix(size[0] / height, size[1] / width))
     weights = [] if confidence is None else [confidence[:, 0]]
     if weight is not None:
         weights.append(F.interpolate(weight, size, mode="area"))
@@ -117,7 +118,7 @@ def alignment_level(
         target=features[:, :1].expand(-1, sources, -1, -1, -1).flatten(0, 1),
         source=features[:, 1:].flatten(0, 1),
         depth=depth.repeat_interleave(sources, 0),
-        K=torch.repeat_interleave(K * scale[:, None], sources, 0),
+        K=torch.repeat_interleave(A @ K, sources, 0),
         weight=math.prod(weights[1:], start=weights[0]).repeat_interleave(sources, 0)
         if weights
         else None,

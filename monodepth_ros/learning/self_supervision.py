@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from monodepth_ros.geometry.camera import resizing_matrix
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.reprojected_views import ReprojectedViews, image_size, upsample
 from monodepth_ros.learning.slicewise import batch_slices, slicewise_sum
@@ -275,5 +276,5 @@ def _resized(images: Tensor, K: Tensor, size: tuple[int, int]) -> tuple[Tensor, 
     if (height, width) == size:
         return images, K
     smaller = F.adaptive_avg_pool2d(images.flatten(0, 1), size)
-    scale = K.new_tensor([size[1] / width, size[0] / height, 1.0])
-    return smaller.unflatten(0, images.shape[:2]), K * scale[:, None]
+    A = K.new_tensor(resizing_matrix(size[0] / height, size[1] / width))
+    return smaller.unflatten(0, images.shape[:2]), A @ K

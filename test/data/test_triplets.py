@@ -57,8 +57,8 @@ def test_intrinsics_follow_the_size(tmp_path: Path) -> None:
     point = np.array([0.3, -0.2, 2.0])
     u, v, z = CAMERA.K @ point
     ru, rv, rz = K @ point
-    assert ru / rz == pytest.approx(u / z * SIZE[1] / WIDTH, rel=1e-6)
-    assert rv / rz == pytest.approx(v / z * SIZE[0] / HEIGHT, rel=1e-6)
+    assert ru / rz == pytest.approx((u / z + 0.5) * SIZE[1] / WIDTH - 0.5, rel=1e-6)
+    assert rv / rz == pytest.approx((v / z + 0.5) * SIZE[0] / HEIGHT - 0.5, rel=1e-6)
 
 
 def test_depth_keeps_its_values_and_place(tmp_path: Path) -> None:

@@ -111,8 +111,10 @@ def naive_loss(batch, s, masks=None):
         small = F.avg_pool2d(views.flatten(0, 1), 2**index).unflatten(0, views.shape[:2])
         if s.v1_multiscale:
             views = small
+            half_pixel = torch.tensor([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]])
             scale = torch.tensor([2.0**-index, 2.0**-index, 1]).to(intrinsics)
-            intrinsics = scale[:, None] * intrinsics
+            half_pixel = half_pixel.to(intrinsics)
+            intrinsics = scale[:, None] * (intrinsics + half_pixel) - half_pixel
         target, *sources = views.unbind(1)
         full = F.interpolate(disparity, target.shape[-2:], mode="bilinear", align_corners=False)
         depth = 1 / (1 / s.max_depth + (1 / s.min_depth - 1 / s.max_depth) * full)

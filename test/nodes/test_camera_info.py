@@ -42,12 +42,50 @@ def test_a_part_of_the_image_at_half_resolution() -> None:
     info.binning_x = info.binning_y = 2
     camera = camera_from_info(info, 150, 200)
     assert (camera.width, camera.height) == (200, 150)
-    np.testing.assert_allclose(camera.K, [[250, 0, 115], [0, 255, 87.5], [0, 0, 1]])
+    np.testing.assert_allclose(camera.K, [[250, 0, 114.75], [0, 255, 87.25], [0, 0, 1]])
+
+
+def test_a_crop_beside_the_principal_point() -> None:
+    info = calibrated()
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 400, 0, 240, 200
+    camera = camera_from_info(info, 200, 240)
+    np.testing.assert_allclose(camera.K, [[500, 0, -70], [0, 510, 235], [0, 0, 1]])
+    assert camera.distortion_model == "plumb_bob"
+    info.roi.width = 241
+    with pytest.raises(UserError, match=r"241x200 at \(400, 0\), leaves the 640x480 image"):
+        camera_from_info(info, 200, 241)
+
+
+def test_what_is_left_of_binning_is_cut_off() -> None:
+    info = calibrated()
+    info.width, info.height, info.binning_x, info.binning_y = 641, 481, 2, 2
+    camera = camera_from_info(info, 240, 320)
+    np.testing.assert_allclose(camera.K, [[250, 0, 164.75], [0, 255, 117.25], [0, 0, 1]])
+
+
+def test_rectified_images_are_seen_by_P() -> None:
+    info = calibrated()
+    info.p = [400.0, 0, 310, -40, 0, 410, 240, 0, 0, 0, 1, 0]
+    info.binning_x = info.binning_y = 2
+    camera = camera_from_info(info, 240, 320, rectified=True)
+    np.testing.assert_allclose(camera.K, [[200, 0, 154.75], [0, 205, 119.75], [0, 0, 1]])
+    assert not camera.distorted
+    info.p = [0.0] * 12
+    with pytest.raises(UserError, match="P is all zeros, and the images are rectified"):
+        camera_from_info(info, 240, 320, rectified=True)
 
 
 def test_uncalibrated_and_mismatched_cameras_are_refused() -> None:
     with pytest.raises(UserError, match="K is all zeros"):
         camera_from_info(CameraInfo(width=640, height=480), 480, 640)
+    rectified_alone = CameraInfo(width=640, height=480)
+    rectified_alone.p = calibrated().p
+    with pytest.raises(UserError, match="K is all zeros.*P is set.*`rectified`"):
+        camera_from_info(rectified_alone, 480, 640)
+    sizeless = calibrated()
+    sizeless.width = sizeless.height = 0
+    with pytest.raises(UserError, match="states no image size .width 0, height 0."):
+        camera_from_info(sizeless, 480, 640)
     with pytest.raises(UserError, match="of 640x480 images, but these are 320x240"):
         camera_from_info(calibrated(), 240, 320)
     wrong = calibrated()

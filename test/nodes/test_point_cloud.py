@@ -36,3 +36,23 @@ def test_colours_are_packed_as_viewers_read_them() -> None:
     assert [(f.name, f.offset) for f in cloud.fields] == [("x", 0), ("y", 4), ("z", 8), ("rgb", 12)]
     stored = np.frombuffer(cloud.data, "u1").reshape(5, 6, 16)
     np.testing.assert_array_equal(stored[..., 12:15], rgb[::2, ::2, ::-1])  # b, g, r in memory
+
+
+def test_a_smaller_depth_image_gives_points_of_the_same_plane() -> None:
+    """A tilted plane seen at 64x48, and at a quarter of each side: the same plane in metres."""
+    camera = PinholeCamera.from_focal_length(64, 48, 50.0, 52.0, 27.0, 25.0)
+    normal = np.array([0.2, -0.4, -1.0])  # of the plane normal . p = -3
+
+    def plane_points(seen_by: PinholeCamera, depth: np.ndarray) -> np.ndarray:
+        cloud = CloudMaker(seen_by).message(depth.astype(np.float32), Header())
+        return np.frombuffer(cloud.data, "<f4").reshape(cloud.height, cloud.width, 3)
+
+    rows, columns = np.mgrid[0:48, 0:64]
+    rays = np.linalg.inv(camera.K) @ np.stack([columns.ravel(), rows.ravel(), np.ones(48 * 64)])
+    depth = (-3.0 / (normal @ rays)).reshape(48, 64)
+    assert (depth > 0).all()
+    # Inverse depth is linear over the image of a plane, so its means are exact.
+    small = 1 / (1 / depth).reshape(12, 4, 16, 4).mean((1, 3))
+    for seen_by, seen in ((camera, depth), (camera.resized(12, 16), small)):
+        points = plane_points(seen_by, seen).astype(np.float64)
+        np.testing.assert_allclose(points @ normal, -3.0, atol=1e-5)

@@ -1,0 +1,95 @@
+"""The lens distortion models, by which names they go, and how many coefficients each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from monodepth_ros.errors import UserError
+
+# How many coefficients OpenCV takes of each model of sensor_msgs/CameraInfo; those that are left
+# out are zero: k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4 [tx ty]]]], and k1 k2 k3 k4.
+DISTORTION_COEFFICIENTS: dict[str, tuple[int, ...]] = {
+    "none": (0,),
+    "plumb_bob": (4, 5),
+    "rational_polynomial": (4, 5, 8, 12, 14),
+    "equidistant": (4,),
+}
+# Other names of the same models, as drivers and calibration files write them; in lower case.
+_ALIASES = {
+    "": "none",
+    "pinhole": "none",
+    "perspective": "none",
+    "undistorted": "none",
+    "radtan": "plumb_bob",
+    "radial_tangential": "plumb_bob",
+    "brown_conrady": "plumb_bob",
+    "fisheye": "equidistant",
+    "equi": "equidistant",
+    "kannala_brandt": "equidistant",
+    "kannala_brandt4": "equidistant",
+}
+
+
+def checked_distortion(
+    model: str, D: Sequence[float], source: str
+) -> tuple[str, tuple[float, ...]]:
+    """The model's name and coefficients as OpenCV takes them.
+
+    Coefficients of zeros alone are no distortion, as for image_proc. Zeros behind what the model
+    takes are cut off. UserError, which names ``source``, for what does not fit.
+    """
+    coefficients = tuple(float(d) for d in D)
+    if not np.isfinite(coefficients).all():
+        raise UserError(f"{source}: distortion coefficients are not finite: {coefficients}")
+    name = _name(model, coefficients, source)
+    if not any(coefficients):
+        return "none", ()
+    _check_doubled(coefficients, source)
+    return name, _fitting(name, coefficients, source)
+
+
+def _name(model: str, coefficients: tuple[float, ...], source: str) -> str:
+    name = model.strip().lower().replace("-", "_").replace(" ", "_")
+    name = _ALIASES.get(name, name)
+    known = ", ".join(name for name in DISTORTION_COEFFICIENTS if name != "none")
+    if name == "none" and any(coefficients):
+        raise UserError(
+            f"{source}: distortion_model is {model!r}, but D has {len(coefficients)} coefficients:"
+            f" set distortion_model to the one they are of ({known}), or D to zeros"
+        )
+    if name not in DISTORTION_COEFFICIENTS:
+        raise UserError(f"{source}: distortion model {model!r} is not one of none, {known}")
+    return name
+
+
+def _check_doubled(coefficients: tuple[float, ...], source: str) -> None:
+    """A driver that starts again may append its coefficients to those of the first time."""
+    half, odd = divmod(len(coefficients), 2)
+    if half >= 4 and not odd and coefficients[:half] == coefficients[half:]:
+        raise UserError(
+            f"{source}: D holds the same {half} coefficients twice: restart the driver, or give"
+            " the calibration as a file"
+        )
+
+
+def _fitting(model: str, coefficients: tuple[float, ...], source: str) -> tuple[float, ...]:
+    allowed = DISTORTION_COEFFICIENTS[model]
+    if len(coefficients) in allowed:
+        return coefficients
+    used = len(coefficients)
+    while coefficients[used - 1] == 0.0:
+        used -= 1
+    fits = next((count for count in allowed if used <= count < len(coefficients)), None)
+    if fits is None:
+        raise UserError(
+            f"{source}: {model} takes {_listed(allowed)} coefficients, got {len(coefficients)}"
+            + (f", {used} without the zeros at the end" if used < len(coefficients) else "")
+        )
+    return coefficients[:fits]
+
+
+def _listed(counts: tuple[int, ...]) -> str:
+    *others, last = map(str, counts)
+    return f"{', '.join(others)} or {last}" if others else last
