@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -20,14 +21,15 @@ from monodepth_ros.cli.evaluation_inputs import (
     model_trajectories,
     open_recordings,
 )
-from monodepth_ros.cli.evaluation_output import Json, Out, show
+from monodepth_ros.cli.evaluation_output import NAMED_SKIPS, Json, Out, show
+from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import ALIGNMENTS
 from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation, evaluate_odometry
 from monodepth_ros.evaluation.report import write_odometry_report
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary
-from monodepth_ros.evaluation.trajectory import FORMATS, read_trajectory
+from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
 
 
 def odometry(
@@ -62,9 +64,9 @@ def odometry(
     figures: dict[str, float] = {}
     if est is not None and gt is not None and model is None and not data and not scale:
         estimate, truth = read_trajectory(est, format), read_trajectory(gt, format)
-        evaluations = {
-            est.stem: evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
-        }
+        evaluation = evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
+        evaluations = {est.stem: evaluation}
+        figures = _counts(estimate, truth, evaluation)
     elif model is not None and est is None and gt is None:
         sequences = open_recordings(data, "--data")
         pairs = {s.name: model_trajectories(model, s, every, device, refine) for s in sequences}
@@ -83,6 +85,32 @@ def odometry(
     if out is not None:
         write_odometry_report(out, evaluations, figures)
     show(figures, json)
+
+
+def _counts(
+    estimate: Trajectory, truth: Trajectory, evaluation: OdometryEvaluation
+) -> dict[str, float]:
+    """How many poses of the files the errors are of; those that do not count are told."""
+    for file in (estimate, truth):
+        if file.unknown:
+            lines = ", ".join(map(str, file.unknown[:NAMED_SKIPS]))
+            more = len(file.unknown) - NAMED_SKIPS
+            lines += f" and {more} more" if more > 0 else ""
+            what = f"{len(file.unknown)} poses are unknown ({UNKNOWN})"
+            print(f"{file.name}: {what}: lines {lines}", file=sys.stderr)
+    pairs = len(evaluation.estimate)
+    if pairs < min(len(estimate), len(truth)):
+        print(
+            f"{pairs} pairs of {len(estimate)} estimated and {len(truth)} true poses; the others"
+            " have no counterpart",
+            file=sys.stderr,
+        )
+    return {
+        "pairs": pairs,
+        "estimated_poses": len(estimate),
+        "true_poses": len(truth),
+        "unknown_poses": len(estimate.unknown) + len(truth.unknown),
+    }
 
 
 def _mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data.file_sequence import FileSequence
+from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.data.text_file import read_numbers
 from monodepth_ros.data.tum import nearest_in_time
 from monodepth_ros.errors import UserError
@@ -87,9 +87,8 @@ def _poses(
     if rows.shape[1] < POSE_COLUMNS:
         raise UserError(f"{path}: {rows.shape[1]} numbers a row, expected at least {POSE_COLUMNS}")
     T_body_camera = np.array(calibration["T_BS"]["data"], dtype=np.float64).reshape(4, 4)
-    bodies = np.tile(np.eye(4), (len(rows), 1, 1))
-    bodies[:, :3, :3] = Rotation.from_quat(rows[:, [5, 6, 7, 4]]).as_matrix()
-    bodies[:, :3, 3] = rows[:, 1:4]
-    poses = bodies @ T_body_camera
+    rows = rows[np.isfinite(rows[:, 0])]
+    bodies = [pose_of_quaternion(row[1:4], row[[5, 6, 7, 4]]) for row in rows]
+    poses = [None if body is None else body @ T_body_camera for body in bodies]
     nearest = nearest_in_time(stamps, rows[:, 0].astype(np.int64), MAX_POSE_DIFFERENCE_NS)
     return [None if index is None else poses[index] for index in nearest]

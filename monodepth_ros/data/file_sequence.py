@@ -104,6 +104,10 @@ class FileSequence(Sequence):
         return any(pose is not None for pose in self.poses or [])
 
     @property
+    def states_poses(self) -> bool:
+        return self.poses is not None
+
+    @property
     def targets(self) -> Iterable[int]:
         return range(len(self)) if self.target_frames is None else self.target_frames
 

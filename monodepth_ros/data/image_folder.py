@@ -11,7 +11,7 @@ from pathlib import Path
 
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import read_depth_png
-from monodepth_ros.data.text_file import finite_pose, read_matrix, read_poses
+from monodepth_ros.data.text_file import read_matrix, read_poses
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
@@ -30,7 +30,7 @@ def open_image_folder(path: Path) -> list[FileSequence]:
     K = read_matrix(camera_file, 3, 3)
     height, width = first_readable_size(image_files)
     poses_file = path / "poses.txt"
-    poses = [finite_pose(pose) for pose in read_poses(poses_file)] if poses_file.exists() else None
+    poses = read_poses(poses_file) if poses_file.exists() else None
     if poses is not None and len(poses) != len(image_files):
         raise UserError(f"{poses_file}: {len(poses)} poses for {len(image_files)} images")
     with_depth = (path / "depth").is_dir()

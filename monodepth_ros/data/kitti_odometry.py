@@ -100,7 +100,8 @@ def _poses(
     poses = read_poses(file)
     if numbers[-1] >= len(poses):
         raise UserError(f"{file}: {len(poses)} poses, but there is an image {numbers[-1]}")
-    return [poses[number] @ T_camera0_camera for number in numbers]
+    stated = (poses[number] for number in numbers)
+    return [None if pose is None else pose @ T_camera0_camera for pose in stated]
 
 
 def _stamps(path: Path, numbers: list[int]) -> list[int | None] | None:

@@ -17,9 +17,12 @@ FORWARD_SPEED = 8
 
 
 class OxtsMotion(NamedTuple):
-    """T_world_imu of each frame, the first one the identity, and forward speeds in m/s."""
+    """T_world_imu of each frame, the first known one the identity, and forward speeds in m/s.
 
-    imu_poses: list[NDArray[np.float64]]
+    Records of zeros, and values that are not finite, are unknown: None.
+    """
+
+    imu_poses: list[NDArray[np.float64] | None]
     speeds: list[float | None]
 
 
@@ -29,10 +32,22 @@ def read_oxts(folder: Path, stems: list[str]) -> OxtsMotion | None:
     if not all(file.exists() for file in files):
         return None
     records = np.concatenate([read_numbers(file)[:1] for file in files])
-    scale = np.cos(np.radians(records[0, LATITUDE]))
-    poses = np.array([_mercator_pose(record, scale) for record in records])
-    relative = np.linalg.inv(poses[0]) @ poses
-    return OxtsMotion(list(relative), [float(record[FORWARD_SPEED]) for record in records])
+    known = [bool(np.isfinite(r[: YAW + 1]).all() and r[: YAW + 1].any()) for r in records]
+    if not any(known):
+        return OxtsMotion([None] * len(records), [None] * len(records))
+    first = records[known.index(True)]
+    scale = np.cos(np.radians(first[LATITUDE]))
+    T_first_world = np.linalg.inv(_mercator_pose(first, scale))
+    return OxtsMotion(
+        [
+            T_first_world @ _mercator_pose(record, scale) if sure else None
+            for record, sure in zip(records, known, strict=True)
+        ],
+        [
+            float(record[FORWARD_SPEED]) if sure and np.isfinite(record[FORWARD_SPEED]) else None
+            for record, sure in zip(records, known, strict=True)
+        ],
+    )
 
 
 def _mercator_pose(record: NDArray[np.float64], scale: float) -> NDArray[np.float64]:

@@ -161,7 +161,7 @@ class Calibration:
         return self._projection @ self._rectification() @ velodyne
 
     def camera_poses(
-        self, imu_poses: list[NDArray[np.float64]]
+        self, imu_poses: list[NDArray[np.float64] | None]
     ) -> list[NDArray[np.float64] | None] | None:
         """T_world_camera from T_world_imu, None without a calibration of the IMU."""
         file = self._date / "calib_imu_to_velo.txt"
@@ -172,7 +172,7 @@ class Calibration:
         velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
         T_camera_imu = offset @ self._rectification() @ velodyne @ self._transform(file)
         T_imu_camera = np.linalg.inv(T_camera_imu)
-        return [pose @ T_imu_camera for pose in imu_poses]
+        return [None if pose is None else pose @ T_imu_camera for pose in imu_poses]
 
     def _rectification(self) -> NDArray[np.float64]:
         rectification = np.eye(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 from pathlib import Path
@@ -17,7 +18,7 @@ from monodepth_ros.data.kitti_odometry import is_kitti_odometry, open_kitti_odom
 from monodepth_ros.data.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
 from monodepth_ros.data.nyu import is_nyu, open_nyu
 from monodepth_ros.data.scannet import is_scannet, open_scannet
-from monodepth_ros.data.sequence import Sequence, SlicedSequence
+from monodepth_ros.data.sequence import Sequence, SlicedSequence, unknown_poses
 from monodepth_ros.data.sequence_folder import FolderSequence, is_sequence_folder
 from monodepth_ros.data.seven_scenes import is_seven_scenes, open_seven_scenes
 from monodepth_ros.data.tum import is_tum, open_tum
@@ -65,13 +66,19 @@ def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Seq
     ``PATH@SPLIT@start:stop:step`` a slice of that. ``kitti_truth`` is the depth that KITTI raw is
     opened with. Raises a UserError when there is nothing.
     """
+    sequences = _open(str(path), kitti_truth)
+    for note in filter(None, map(unknown_poses, sequences)):
+        print(note, file=sys.stderr)
+    return sequences
+
+
+def _open(text: str, kitti_truth: Truth) -> list[Sequence]:
     layouts = _layouts(kitti_truth)
-    text = str(path)
     folder, at, part = text.rpartition("@")
     if not at or Path(text).exists():
         return _open_folder(Path(text), layouts)
     if SLICE.fullmatch(part):
-        return _sliced(open_sequence(folder, kitti_truth), part, text)
+        return _sliced(_open(folder, kitti_truth), part, text)
     return _open_split(Path(folder), part, layouts)
 
 

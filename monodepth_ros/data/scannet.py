@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import DepthImage, read_depth_png
 from monodepth_ros.data.image_folder import frame_numbers, list_images
-from monodepth_ros.data.text_file import finite_pose, read_matrix
+from monodepth_ros.data.text_file import read_matrix, read_pose
 from monodepth_ros.geometry.camera import PinholeCamera
 
 PERIOD_NS = 1_000_000_000 // 30
@@ -54,7 +54,9 @@ def open_scannet(path: Path) -> list[FileSequence]:
             if with_depth
             else None,
             read_depth=read_depth,
-            poses=[_pose(path / "pose" / f"{file.stem}.txt") for file in image_files],
+            poses=[read_pose(path / "pose" / f"{file.stem}.txt") for file in image_files]
+            if (path / "pose").is_dir()
+            else None,
             stamps_ns=[number * PERIOD_NS for number in numbers],
             numbers=numbers,
         )
@@ -90,7 +92,3 @@ def _same_ray(
 
 def _intrinsics(path: Path) -> NDArray[np.float64]:
     return read_matrix(path, 4, 4)[:3, :3]
-
-
-def _pose(path: Path) -> NDArray[np.float64] | None:
-    return finite_pose(read_matrix(path, 4, 4)) if path.exists() else None

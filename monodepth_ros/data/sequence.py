@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.image_file import CorruptFrame, DepthImage, RgbImage
+from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.geometry.camera import PinholeCamera
 
-__all__ = ["CorruptFrame", "Sequence", "SlicedSequence"]
+_NAMED = 5  # frames without a pose; the rest is counted
+
+__all__ = ["CorruptFrame", "Sequence", "SlicedSequence", "unknown_poses"]
 
 
 class Sequence(ABC):
@@ -80,6 +83,11 @@ class Sequence(ABC):
         return False
 
     @property
+    def states_poses(self) -> bool:
+        """Whether the recording has poses at all: then a frame without a known one is told."""
+        return self.has_pose
+
+    @property
     def is_video(self) -> bool:
         """Whether successive frames are neighbours in time, or unrelated pictures."""
         return True
@@ -141,6 +149,10 @@ class SlicedSequence(Sequence):
         return self._whole.has_pose
 
     @property
+    def states_poses(self) -> bool:
+        return self._whole.states_poses
+
+    @property
     def is_video(self) -> bool:
         return self._whole.is_video
 
@@ -148,3 +160,18 @@ class SlicedSequence(Sequence):
     def targets(self) -> Iterable[int]:
         wanted = set(self._whole.targets)
         return [i for i, whole_index in enumerate(self._indices) if whole_index in wanted]
+
+
+def unknown_poses(sequence: Sequence) -> str | None:
+    """One line that counts and names the frames whose pose is not known; None where none is."""
+    if not sequence.states_poses:
+        return None
+    frames = [i for i in range(len(sequence)) if sequence.pose(i) is None]
+    if not frames:
+        return None
+    named = ", ".join(sequence.frame_name(frame) for frame in frames[:_NAMED])
+    more = f" and {len(frames) - _NAMED} more" if len(frames) > _NAMED else ""
+    return (
+        f"{sequence.name}: poses {len(sequence) - len(frames)} of {len(sequence)} frames; the"
+        f" others are missing, {UNKNOWN}: {named}{more}"
+    )

@@ -28,6 +28,7 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.file_sequence import FileSequence
 from monodepth_ros.data.image_file import DepthImage, RgbImage, read_depth_png
+from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
@@ -109,7 +110,9 @@ class FolderSequence(FileSequence):
             depth_files=[folder / row["depth"] if row["depth"] else None for row in rows],
             read_depth=lambda file: read_depth_png(file, scale),
             reflective_files=[mask if mask.exists() else None for mask in masks],
-            poses=[row["pose"] for row in rows],
+            poses=[row["pose"] for row in rows]
+            if any(row["states_pose"] for row in rows)
+            else None,
             stamps_ns=[row["stamp_ns"] for row in rows],
             speeds=[row["speed"] for row in rows],
             numbers=[row["index"] for row in rows],
@@ -173,6 +176,7 @@ def _parse_row(row: dict[str, str], where: str) -> dict[str, Any]:
             "image": row["image"],
             "depth": row["depth"],
             "pose": _parse_pose([row[column] for column in POSE_COLUMNS]),
+            "states_pose": any(row[column] for column in POSE_COLUMNS),
             "speed": float(row["speed"]) if row["speed"] else None,
         }
     except ValueError as error:
@@ -182,13 +186,8 @@ def _parse_row(row: dict[str, str], where: str) -> dict[str, Any]:
 def _parse_pose(values: list[str]) -> NDArray[np.float64] | None:
     if not any(values):
         return None
-    tx, ty, tz, *quaternion = (float(value) for value in values)
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
-    pose[:3, 3] = tx, ty, tz
-    if not np.isfinite(pose).all():
-        raise ValueError(f"the pose is not finite: {values}")
-    return pose
+    numbers = [float(value) for value in values]
+    return pose_of_quaternion(numbers[:3], numbers[3:])
 
 
 class SequenceWriter:

@@ -24,7 +24,7 @@ from monodepth_ros.data.depth_registration import register_depth
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import DepthImage, read_depth_png
 from monodepth_ros.data.image_folder import list_images
-from monodepth_ros.data.text_file import finite_pose, read_matrix
+from monodepth_ros.data.text_file import read_matrix, read_pose
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
 
@@ -59,7 +59,7 @@ def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence
         read_matrix(camera_file, 3, 3) if camera_file.exists() else intrinsics_matrix(DEPTH_CAMERA)
     )
     camera = PinholeCamera(width, height, K_depth).validate(str(camera_file))
-    poses = [_read_pose(path / f"{stem}.pose.txt") for stem in stems]
+    poses = [read_pose(path / f"{stem}.pose.txt") for stem in stems]
     read_depth = _read_depth
     if split is None:
         camera = PinholeCamera(width, height, intrinsics_matrix(COLOUR_CAMERA))
@@ -74,7 +74,7 @@ def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence
             image_files=image_files,
             depth_files=[path / f"{stem}.depth.png" for stem in stems] if has_depth else None,
             read_depth=read_depth,
-            poses=poses,
+            poses=poses if next(path.glob("frame-*.pose.txt"), None) else None,
             stamps_ns=[number * PERIOD_NS for number in numbers],
             numbers=numbers,
         )
@@ -90,10 +90,6 @@ def _read_registered_depth(
 ) -> DepthImage:
     size = (colour.height, colour.width)
     return register_depth(_read_depth(path), K_depth, colour.K, T_COLOUR_DEPTH, size)
-
-
-def _read_pose(path: Path) -> NDArray[np.float64] | None:
-    return finite_pose(read_matrix(path, 4, 4)) if path.exists() else None
 
 
 def _number(path: Path) -> int:

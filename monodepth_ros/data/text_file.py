@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.known_pose import pose_of_matrix
 from monodepth_ros.errors import UserError
 
 
@@ -55,24 +56,22 @@ def read_matrix(path: Path, rows: int, columns: int) -> NDArray[np.float64]:
     return numbers.reshape(rows, columns)
 
 
-def read_poses(path: Path) -> list[NDArray[np.float64]]:
-    """One pose in each row, 12 (KITTI) or 16 numbers row by row, as 4x4 matrices."""
+def read_poses(path: Path) -> list[NDArray[np.float64] | None]:
+    """One pose in each row, 12 (KITTI) or 16 numbers row by row, 4x4; None where it is unknown."""
     numbers = read_numbers(path)
     if numbers.shape[1] not in (12, 16):
         raise UserError(f"{path}: {numbers.shape[1]} numbers a row, a pose has 12 or 16")
-    poses = np.tile(np.eye(4), (len(numbers), 1, 1))
-    poses[:, :3] = numbers[:, :12].reshape(-1, 3, 4)
-    return list(poses)
+    return [pose_of_matrix(row) for row in numbers]
 
 
-def finite_pose(pose: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """``pose``, or None for the -inf that ScanNet writes where tracking was lost."""
-    return pose if np.isfinite(pose).all() else None
+def read_pose(path: Path) -> NDArray[np.float64] | None:
+    """The 4x4 pose that is all of a file; None where it is unknown, or the file is missing."""
+    return pose_of_matrix(read_matrix(path, 4, 4)) if path.exists() else None
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()  # editors of Windows put a BOM
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing") from None
     except UnicodeDecodeError:

@@ -7,27 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
-Matrix = NDArray[np.float64]
+from monodepth_ros.data.known_pose import UNKNOWN, Matrix, pose_of_quaternion
 
 
 def matrix_of(translation: Any, rotation: Any) -> Matrix:
-    """4x4 of a translation and a rotation, as transforms and poses of messages hold them."""
-    T = np.eye(4)
-    T[:3, :3] = Rotation.from_quat([rotation.x, rotation.y, rotation.z, rotation.w]).as_matrix()
-    T[:3, 3] = [translation.x, translation.y, translation.z]
+    """4x4 of a translation and a rotation, as transforms and poses of messages hold them.
+
+    ValueError where the message states no pose.
+    """
+    T = matrix_of_pose(translation, rotation)
+    if T is None:
+        raise ValueError(f"no pose: {UNKNOWN}")
     return T
 
 
 def matrix_of_pose(translation: Any, rotation: Any) -> Matrix | None:
-    """4x4 of the fields of a transform or pose message; None where they are not finite or zero."""
-    quaternion = np.array([rotation.x, rotation.y, rotation.z, rotation.w], np.float64)
-    position = np.array([translation.x, translation.y, translation.z], np.float64)
-    if not np.isfinite(position).all() or not np.isfinite(quaternion).all() or not quaternion.any():
-        return None
-    return matrix_of(translation, rotation)
+    """4x4 of the fields of a transform or pose message; None where they state no pose."""
+    position = (translation.x, translation.y, translation.z)
+    return pose_of_quaternion(position, (rotation.x, rotation.y, rotation.z, rotation.w))
 
 
 @dataclass

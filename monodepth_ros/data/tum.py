@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import read_depth_png
+from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.data.text_file import read_matrix, read_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
@@ -95,11 +95,10 @@ def _poses(path: Path, stamps: NDArray[np.int64]) -> list[NDArray[np.float64] | 
     if not path.exists():
         return None
     rows = read_numbers(path, columns=8)
+    rows = rows[np.isfinite(rows[:, 0])]
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     pose_stamps = np.round(rows[:, 0] * 1e9).astype(np.int64)
-    poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3, :3] = Rotation.from_quat(rows[:, 4:]).as_matrix()
-    poses[:, :3, 3] = rows[:, 1:4]
+    poses = [pose_of_quaternion(row[1:4], row[4:]) for row in rows]
     return [None if i is None else poses[i] for i in nearest_in_time(stamps, pose_stamps)]
 
 

@@ -58,7 +58,8 @@ def evaluate_odometry(
     the whole truth, frames that were not estimated included, and count where both their ends were.
     UserError when fewer than two frames are common.
     """
-    if format == "tum":
+    whole, stamped = truth, format == "tum"
+    if stamped:
         rows = match_by_stamp(estimate, truth, max_stamp_difference)
         # A truth of another rate than the estimate has no frames that "were not estimated".
         truth = Trajectory(truth.keys[rows >= 0], truth.poses[rows >= 0], truth.name)
@@ -68,8 +69,9 @@ def evaluate_odometry(
     common = np.flatnonzero(rows >= 0)
     if len(common) < 2:
         raise UserError(
-            f"{estimate.name} and {truth.name} have {len(common)} common frames, at least 2 are "
+            f"{estimate.name} and {whole.name} have {len(common)} common frames, at least 2 are "
             "needed: check that they are of the same sequence and format"
+            + (f"; their nearest stamps are {_apart(estimate, whole):g} s apart" if stamped else "")
         )
     truth = truth.starting_at_identity(int(common[0]))
     paired = Trajectory(
@@ -93,6 +95,13 @@ def evaluate_odometry(
         scale=similarity.scale,
     )
     return OdometryEvaluation(errors, aligned, paired_truth, len(truth))
+
+
+def _apart(estimate: Trajectory, truth: Trajectory) -> float:
+    """Seconds between the two nearest stamps of two trajectories."""
+    after = np.searchsorted(truth.keys, estimate.keys)
+    beside = [after.clip(max=len(truth) - 1), (after - 1).clip(min=0)]
+    return float(min(np.abs(truth.keys[rows] - estimate.keys).min() for rows in beside))
 
 
 def segment_errors(estimate: Poses, truth: Poses) -> tuple[float, float]:

@@ -224,7 +224,8 @@ def trajectories(tmp_path):
 
 def test_trajectory_files(trajectories):
     printed = figures(*trajectories)
-    assert list(printed) == ODOMETRY_KEYS
+    counts = {"pairs": 140, "estimated_poses": 140, "true_poses": 140, "unknown_poses": 0}
+    assert list(printed) == [*ODOMETRY_KEYS, *counts] and counts.items() <= printed.items()
     assert printed["scale"] == pytest.approx(5)
     assert printed["t_err_percent"] == pytest.approx(0, abs=1e-5)
     assert figures(*trajectories, "--align", "6dof")["ate_m"] > 1
@@ -238,7 +239,25 @@ def test_tum_files(tmp_path):
     printed = figures(*files, "--format", "tum", "--align", "none")
     assert printed["ate_m"] == pytest.approx(0, abs=1e-9)
     assert printed["t_err_percent"] is None
-    assert "common frames" in refusal(*files, "--format", "tum", "--max-stamp-difference", "0.001")
+    refused = refusal(*files, "--format", "tum", "--max-stamp-difference", "0.001")
+    assert "common frames" in refused and "nearest stamps are 0.004 s apart" in refused
+
+
+def test_poses_that_do_not_count_are_told(tmp_path):
+    """Of the truth two lines are lost, and the estimate began later."""
+    write_trajectory(Trajectory(0.1 * np.arange(20), walk(20)), tmp_path / "gt.txt", "tum")
+    write_trajectory(Trajectory(0.1 * np.arange(5, 25), walk(20)), tmp_path / "est.txt", "tum")
+    lines = (tmp_path / "gt.txt").read_text().splitlines()
+    lines[9] = "0.9 0 0 0 0 0 0 0"
+    lines[11] = "1.1 nan nan nan nan nan nan nan"
+    (tmp_path / "gt.txt").write_text("\n".join(lines) + "\n")
+    files = ("--est", tmp_path / "est.txt", "--gt", tmp_path / "gt.txt", "--format", "tum")
+    result = run("odometry", *files, "--json")
+    counts = {"pairs": 13, "estimated_poses": 20, "true_poses": 18, "unknown_poses": 2}
+    assert counts.items() <= json.loads(result.stdout).items()
+    assert "gt.txt: 2 poses are unknown (all zero, not finite" in result.stderr
+    assert "lines 10, 12" in result.stderr
+    assert "13 pairs of 20 estimated and 18 true poses" in result.stderr
 
 
 def test_odometry_report(trajectories, tmp_path):

@@ -156,3 +156,15 @@ def test_odd_calibration_is_named(tmp_path: Path) -> None:
 def test_one_camera_for_all(tmp_path: Path) -> None:
     K = monodepth2_camera(1242, 375).resized(192, 640).K
     np.testing.assert_allclose(K, [[0.58 * 640, 0, 320], [0, 1.92 * 192, 96], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("lost", ["0 " * 30, "nan " * 30])
+def test_records_that_state_no_pose(tmp_path: Path, lost: str) -> None:
+    path = build(tmp_path) / DRIVES[0]
+    whole = open_sequence(path)[0]
+    records = sorted((path / "oxts/data").glob("*.txt"))
+    records[0].write_text(lost + "\n")
+    sequence = open_sequence(path)[0]
+    assert sequence.pose(0) is None and sequence.speed(0) is None
+    step = np.linalg.inv(sequence.pose(1)) @ sequence.pose(2)
+    np.testing.assert_allclose(step, np.linalg.inv(whole.pose(1)) @ whole.pose(2), atol=1e-6)

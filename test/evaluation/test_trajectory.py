@@ -62,13 +62,14 @@ def test_rounded_quaternion_becomes_a_rotation(tmp_path):
     [
         ("kitti", "1 0 0 0 0 1 0 0 0 0 1", "11 numbers"),
         ("kitti", "1 0 0 zero 0 1 0 0 0 0 1 0", "not numbers"),
-        ("kitti", "1 0 0 nan 0 1 0 0 0 0 1 0", "not finite"),
         ("kitti", "2 0 0 0 0 1 0 0 0 0 1 0", "not a rotation"),
         ("kitti", "-1 0 0 0 0 1 0 0 0 0 1 0", "not a rotation"),
         ("kitti", "0.5 " + IDENTITY_ROW, "whole number"),
         ("kitti", "0 " + IDENTITY_ROW, "not after"),
         ("tum", "1 0 0 0 0 0 1", "7 numbers"),
-        ("tum", "1 0 0 0 0 0 0 0", "norm 0"),
+        ("tum", "nan 0 0 0 0 0 0 1", "stamp is not finite"),
+        ("kitti", "inf " + IDENTITY_ROW, "whole number"),
+        ("tum", "1 0 0 0 0 0 0 1 0", "9 numbers"),
         ("tum", "1 0 0 0 0 0 0 3", "norm 3"),
         ("tum", "0 0 0 0 0 0 0 1", "not after"),
     ],
@@ -80,6 +81,74 @@ def test_malformed_line_is_named(tmp_path, format, second_line, complaint):
     with pytest.raises(UserError, match=complaint) as error:
         read_trajectory(path, format)
     assert f"{path}:2:" in str(error.value)
+
+
+FULL = "1403636580.450000048"
+
+
+def test_a_repeated_stamp_is_named_in_full_with_both_lines(tmp_path):
+    (tmp_path / "t.txt").write_text(f"{FULL} 0 0 0 0 0 0 1\n\n{FULL} 1 0 0 0 0 0 1\n")
+    with pytest.raises(UserError, match=f"t.txt:3: .* {FULL} is not after {FULL} of line 1: it is"):
+        read_trajectory(tmp_path / "t.txt", "tum")
+
+
+@pytest.mark.parametrize(
+    ("format", "lost"),
+    [
+        ("tum", "1 0 0 0 0 0 0 0"),
+        ("tum", "1 nan nan nan 0 0 0 1"),
+        ("tum", "0 2 3 4 nan 0 0 0"),
+        ("kitti", "0 0 0 0 0 0 0 0 0 0 0 0"),
+        ("kitti", "0 0 0 5 0 0 0 0 0 0 0 0"),
+        ("kitti", "1 0 0 nan 0 1 0 0 0 0 1 0"),
+        ("kitti", " ".join(["-inf"] * 12)),
+    ],
+)
+def test_an_unknown_pose_is_left_out_and_its_line_kept(tmp_path, format, lost):
+    rows = {"tum": ["0 0 0 0 0 0 0 1", lost, "2 1 0 0 0 0 0 1"]}
+    rows["kitti"] = [IDENTITY_ROW, lost, IDENTITY_ROW]
+    (tmp_path / "t.txt").write_text("# poses\n" + "\n".join(rows[format]) + "\n")
+    trajectory = read_trajectory(tmp_path / "t.txt", format)
+    assert trajectory.keys.tolist() == [0, 2] and trajectory.unknown == (3,)
+    (tmp_path / "t.txt").write_text(lost + "\n")
+    with pytest.raises(UserError, match="no pose in it.*all zero, not finite"):
+        read_trajectory(tmp_path / "t.txt", format)
+
+
+HALF = np.sqrt(0.5)
+NS = 1403636580450000000  # of 1403636580.45 seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeff1403636580.45 1 2 3 0 0 {HALF} {HALF}",
+        f"\ufeff# stamp tx ty tz qx qy qz qw\n1403636580.45,1,2,3,0,0,{HALF},{HALF}",
+        f"timestamp tx ty tz qx qy qz qw\n1403636580.45 1 2 3 0 0 {HALF} {HALF}",
+        f"{NS} 1 2 3 0 0 {HALF} {HALF}",
+        f"#timestamp [ns], p_x, p_y, p_z, q_w, q_x, q_y, q_z, v_x\n{NS},1,2,3,{HALF},0,0,{HALF},9",
+        "#timestamp, p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], q_RS_w [], q_RS_x [], q_RS_y [],"
+        f" q_RS_z []\n{NS},1,2,3,{HALF},0,0,{HALF}",
+        f"{NS},1,2,3,{HALF},0,0,{HALF}" + ",0" * 9,
+    ],
+)
+def test_one_pose_in_the_forms_that_people_have(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text + "\n", encoding="utf-8")
+    trajectory = read_trajectory(tmp_path / "t.csv", "tum")
+    assert trajectory.keys[0] == pytest.approx(1403636580.45, abs=1e-6)
+    expected = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
+    np.testing.assert_allclose(trajectory.poses[0], expected, atol=1e-12)
+
+
+def test_kitti_rows_of_16_numbers_and_commas(tmp_path):
+    row = "0 -1 0 1.5 1 0 0 2.5 0 0 1 3.5"
+    for text in (row + " 0 0 0 1", row.replace(" ", ","), "\ufeff" + row):
+        (tmp_path / "t.txt").write_text(text + "\n", encoding="utf-8")
+        pose = read_trajectory(tmp_path / "t.txt", "kitti").poses[0]
+        assert pose.tolist() == [[0, -1, 0, 1.5], [1, 0, 0, 2.5], [0, 0, 1, 3.5], [0, 0, 0, 1]]
+    (tmp_path / "t.txt").write_text(row + " 0 0 1 1\n")
+    with pytest.raises(UserError, match="16 numbers"):
+        read_trajectory(tmp_path / "t.txt", "kitti")
 
 
 @given(st.text(max_size=80))
