@@ -17,6 +17,7 @@ import numpy as np
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.difference import difference
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, is_sequence_folder, read_record
 from monodepth_ros.errors import UserError
 
@@ -78,20 +79,14 @@ def _difference(former: ExtractionOrigin, now: ExtractionOrigin) -> str:
         return f"it is of {former.topic} of {former.bag}"
     if former.fingerprint != now.fingerprint:
         return f"{now.bag} has changed since"
-    for key in sorted({*former.request, *now.request}):
-        old, new = former.request.get(key), now.request.get(key)
-        if old != new:
-            option = _OPTIONS.get(key, f"--{key.replace('_', '-')}")
-            if isinstance(old, (dict, list)) and isinstance(new, (dict, list)):
-                return f"{option} has other values now"
-            return f"{option} was {_told(old)} and is {_told(new)} now"
-    return "it was made by another version of this program"
+    changed = difference(_by_option(former.request), _by_option(now.request))
+    return changed or "it was made by another version of this program"
 
 
-def _told(value: Any) -> str:
-    if value is None:
-        return "not given"
-    return "given" if isinstance(value, (dict, list)) else f"{value}"
+def _by_option(request: dict[str, Any]) -> dict[str, Any]:
+    return {
+        _OPTIONS.get(key, f"--{key.replace('_', '-')}"): value for key, value in request.items()
+    }
 
 
 def write_outcome(folder: Path, outcome: dict[str, Any]) -> None:

@@ -80,8 +80,10 @@ class FileSequence(Sequence):
         return self.image_files[index].name
 
     def files(self) -> Iterable[Path]:
-        yield from self.image_files
-        yield from (path for path in self.depth_files or [] if path is not None)
+        for index, image in enumerate(self.image_files):  # in turn: the order says which is whose
+            yield image
+            if self.depth_files and (depth := self.depth_files[index]) is not None:
+                yield depth
 
     def pose(self, index: int) -> NDArray[np.float64] | None:
         return self.poses[index] if self.poses else None

@@ -25,6 +25,7 @@ from numpy.typing import DTypeLike, NDArray
 from rich.console import Console
 from rich.progress import track
 
+from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
 from monodepth_ros.data.image_file import CorruptFrame
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence import Sequence
@@ -66,6 +67,7 @@ class CachedSequence:
     images: CachedArray
     depths: CachedArray | None
     valid: NDArray[np.bool_] | None
+    fingerprint: str  # of the sequence as it was read
 
     @property
     def bad(self) -> dict[int, str]:
@@ -93,7 +95,7 @@ def cache_sequence(
     A distorted camera's images are rectified, K kept; ``valid`` (bool HxW) then tells which pixels
     show something. With ``depth`` truth is kept too where the sequence has any, resized by nearest
     neighbour, NaN where a pixel has none. The cache is keyed by the state of the sequence's files,
-    its camera and the size.
+    how they are read, its camera and the size.
     """
     root = root or default_cache()
     height, width = size
@@ -125,6 +127,7 @@ def cache_sequence(
         images=images,
         depths=depths,
         valid=resize_valid(rectifier.valid, size) if rectifier else None,
+        fingerprint=fingerprint_of_sequence(sequence),
     )
 
 
@@ -239,7 +242,6 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _key(sequence: Sequence, size: tuple[int, int]) -> str:
-    camera = sequence.camera
     states = []
     for path in sequence.files():
         try:
@@ -250,8 +252,9 @@ def _key(sequence: Sequence, size: tuple[int, int]) -> str:
     content = [
         FORMAT,
         size,
-        [sequence.frame_name(i) for i in range(len(sequence))],
+        [(sequence.frame_name(i), sequence.number(i)) for i in range(len(sequence))],
         states,
-        (camera.width, camera.height, camera.K.tolist(), camera.distortion_model, camera.D),
+        camera_values(sequence),
+        decoded_sample(sequence),
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -46,7 +46,7 @@ class Sequence(ABC):
 
     @abstractmethod
     def files(self) -> Iterable[Path]:
-        """All files that pixels come from; caches are keyed by their state."""
+        """All files that pixels come from, frame by frame; caches are keyed by their state."""
 
     def depth(self, index: int) -> DepthImage | None:
         """True Z in metres, float32 HxW in the image's pixels, NaN invalid; errors as ``image``."""

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.difference import difference
 from monodepth_ros.data.file_sequence import FileSequence
 from monodepth_ros.data.image_file import DepthImage, RgbImage, read_depth_png
 from monodepth_ros.data.known_pose import pose_of_quaternion
@@ -253,9 +254,9 @@ class SequenceWriter:
     def _claim_folder(self, record: SequenceRecord) -> None:
         file = self.path / "sequence.yaml"
         if file.exists():
-            changes = _changes(read_record(file).model_dump(), record.model_dump())
-            if changes:
-                raise UserError(f"{file}: holds another sequence: {changes}; choose another folder")
+            changed = difference(read_record(file).model_dump(), record.model_dump())
+            if changed:
+                raise UserError(f"{file}: holds another sequence: {changed}; choose another folder")
             return
         if self.path.is_dir() and any(self.path.iterdir()):
             raise UserError(f"{self.path}: not empty and not a sequence; choose another folder")
@@ -337,16 +338,6 @@ def _prepare_table(path: Path) -> list[int | None]:
         return []
     os.truncate(path, content.rfind(b"\n") + 1)
     return [row["stamp_ns"] for row in _read_rows(path)]
-
-
-def _changes(former: dict[str, Any], now: dict[str, Any]) -> str:
-    """The first key whose value differs, with both; empty where all are equal."""
-    for key, value in now.items():
-        if former[key] != value:
-            if isinstance(value, dict) and isinstance(former[key], dict):
-                return f"{key}.{_changes(former[key], value)}"
-            return f"{key} was {former[key]!r} and is {value!r} now"
-    return ""
 
 
 def _pose_values(pose: NDArray[np.float64] | None) -> list[float | None]:

@@ -89,6 +89,14 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     return FrameDataset(sequences, recipe.data.size, True, cache)
 
 
+def fingerprints(dataset: Dataset[Sample] | None) -> list[list[str]]:
+    """Name and fingerprint of each sequence that a dataset is made of."""
+    whole = dataset.dataset if isinstance(dataset, Subset) else dataset
+    if whole is None:
+        return []
+    return [[s.name, s.fingerprint] for s in cast(CachedDataset, whole).sequences]
+
+
 class WithReplay(Dataset[Sample]):
     """Training samples, and behind them replayed ones, whose entries begin with ``replay_``."""
 

@@ -17,14 +17,20 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.batches import Batches, build_datasets, build_replay, focal_length
+from monodepth_ros.learning.batches import (
+    Batches,
+    build_datasets,
+    build_replay,
+    fingerprints,
+    focal_length,
+)
 from monodepth_ros.learning.checkpoints import LAST, Checkpoints, read_checkpoint
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.nan_guard import NanGuard
 from monodepth_ros.learning.progress import ProgressReport
 from monodepth_ros.learning.recipe import Recipe, TrainerRecipe
-from monodepth_ros.learning.run_record import check_same_recipe, write_run_record
+from monodepth_ros.learning.run_record import check_same_run, write_run_record
 from monodepth_ros.learning.sample_pictures import SamplePictures
 from monodepth_ros.learning.step_stream import Plan, plan_run
 from monodepth_ros.learning.stopping import StopSignals, TimeBudget, TrainingStopped
@@ -77,13 +83,18 @@ def train(
             "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
         )
     replayed = build_replay(recipe, replay) if replay else None
+    recordings = {
+        "--data": fingerprints(training),
+        "--val": fingerprints(validation),
+        "--replay": fingerprints(replayed),
+    }
     plan = plan_run(recipe, len(training))
     budget = TimeBudget(recipe.trainer.max_minutes)
     torch.manual_seed(recipe.trainer.seed)  # the random initial weights
     module = DepthLearning(recipe, plan, budget.spent)
     start = 0
     if checkpoint is not None:
-        check_same_recipe(folder, recipe)
+        check_same_run(folder, recipe, recordings)
         start = _check_checkpoint(checkpoint, module, plan)
     else:
         load_initial_weights(module, recipe.networks)
@@ -107,6 +118,7 @@ def train(
             "training": [str(path) for path in data],
             "validation": [str(path) for path in held_back],
             "replay": [str(path) for path in replay],
+            "recordings": recordings,
             "training_samples": plan.samples,
             "focal_length": focal_length(training),
         }

@@ -6,7 +6,6 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -15,11 +14,13 @@ from typing import Any
 import torch
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.difference import difference, flat
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe import Recipe, TrainerRecipe
 from monodepth_ros.learning.recipe_file import load_recipe, save_recipe
 
 RECIPE = "recipe.yaml"
+Recordings = dict[str, list[list[str]]]  # names and fingerprints, by the option that names them
 _PACKAGES = ("monodepth_ros", "torch", "lightning", "numpy", "opencv-python-headless", "pillow")
 
 
@@ -44,39 +45,53 @@ def write_run_record(folder: Path, recipe: Recipe, data: dict[str, Any], step: i
         temporary.write_text(json.dumps(record, indent=2) + "\n")
 
 
-def check_same_recipe(folder: Path, recipe: Recipe) -> None:
-    """Raise a UserError unless ``recipe`` may go on with the run in ``folder``.
+def check_same_run(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
+    """Raise a UserError unless the run in ``folder`` may go on with a recipe and recordings.
 
-    What decides the batches, the loss and the optimiser's state must be as it was; the machine, the
-    length and the schedule of the run may change.
+    What decides the weights must be as it was: see `MAY_CHANGE` for what need not be.
     """
-    former, now = (_decisive(r) for r in (load_recipe(folder / RECIPE), recipe))
-    changed = [key for key in now if now[key] != former[key]]
+    former = load_recipe(folder / RECIPE)
+    changed = difference(decisive(former), decisive(recipe))
     if changed:
-        key = changed[0]
         raise UserError(
-            f"--resume: {key} was {former[key]} in {folder / RECIPE} and is {now[key]} now:"
-            " give the same, or begin another run"
+            f"--resume: {changed}, against {folder / RECIPE}: give the same, or begin another run"
         )
+    used = first_session(folder)["data"].get("recordings", {})
+    for option, now in recordings.items():
+        if option in used and used[option] != now:
+            raise UserError(
+                f"--resume: {option}: {_other(used[option], now)}: give the same {option}, or begin"
+                " another run"
+            )
 
 
-def _decisive(recipe: Recipe) -> dict[str, Any]:
-    kept = {
-        "data": recipe.data.model_dump(exclude={"workers", "cache"}),
-        "networks": recipe.networks.model_dump(exclude={"init"}),
-        "objective": recipe.objective.model_dump(),
-        "optimizer": recipe.optimizer.model_dump(exclude={"clip_norm"}),
-        "trainer": recipe.trainer.model_dump(include={"seed"}),
-    }
-    return dict(_flat(kept, ""))
+# Of a recipe, what a resumed run may have otherwise: the machine's side of it, its length, how
+# often it is looked at, and the limit of gradients that a run needs which has diverged.
+MAY_CHANGE = {
+    "data.workers",
+    "data.cache",
+    "optimizer.clip_norm",
+    "schedule.epochs",
+    "evaluation.every_epochs",
+    "evaluation.every_steps",
+    *(f"trainer.{key}" for key in TrainerRecipe.model_fields if key != "seed"),
+}
 
 
-def _flat(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+def decisive(recipe: Recipe) -> dict[str, Any]:
+    """The values by dotted keys that a run cannot change on its way."""
+    values = flat(recipe.model_dump(mode="json"))
+    return {key: value for key, value in values if key not in MAY_CHANGE}
+
+
+def _other(former: list[list[str]], now: list[list[str]]) -> str:
+    """Which recording is another one, of lists of names and fingerprints."""
+    for (old, state), (new, current) in zip(former, now, strict=False):
+        if old != new:
+            return f"was {old} and is {new} now"
+        if state != current:
+            return f"{old} has changed since"
+    return f"{len(former)} recordings or parts of them were given, {len(now)} are now"
 
 
 def first_session(folder: Path) -> dict[str, Any]:

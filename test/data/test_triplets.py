@@ -14,6 +14,7 @@ from monodepth_ros.data import frame_cache
 from monodepth_ros.data.augmentation import Augmentation
 from monodepth_ros.data.frame_cache import cached_array
 from monodepth_ros.data.image_file import CorruptFrame
+from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.data.triplets import FrameDataset, TripletDataset
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -83,6 +84,32 @@ def test_cache_is_built_once_and_again_when_files_change(
     save(picture(99), tmp_path / "walk/images/000001.png")
     changed = TripletDataset([sequence], SIZE, cache=tmp_path / "cache")[0]["images"]
     assert not torch.equal(first[0], changed[0]) and torch.equal(first[1:], changed[1:])
+
+
+def test_another_depth_scale_is_cached_anew(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "walk", tmp_path / "cache"
+    write_folder(folder)
+    first = FrameDataset([FolderSequence(folder)], SIZE, cache=cache)[1]["depth"]
+    record = folder / "sequence.yaml"
+    record.write_text(record.read_text().replace("depth_scale: 1000.0", "depth_scale: 500.0"))
+    then = FrameDataset([FolderSequence(folder)], SIZE, cache=cache)[1]["depth"]
+    assert (first == 2.0).all() and (then == 4.0).all()
+
+
+def test_truth_that_moves_to_another_frame_is_cached_anew(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "walk", tmp_path / "cache"
+    write_folder(folder)
+    table = folder / "frames.csv"
+    rows = table.read_text().replace("depth/000001.png", "")
+    table.write_text(rows)
+    first = FrameDataset([FolderSequence(folder)], SIZE, cache=cache)
+    assert first[1]["depth"].isnan().all() and (first[2]["depth"] == 2.0).all()
+    moved = rows.replace("depth/000002.png", "").replace(
+        "000001.png,", "000001.png,depth/000002.png"
+    )
+    table.write_text(moved)
+    then = FrameDataset([FolderSequence(folder)], SIZE, cache=cache)
+    assert (then[1]["depth"] == 2.0).all() and then[2]["depth"].isnan().all()
 
 
 def _build_and_die(root: Path) -> None:

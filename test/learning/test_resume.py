@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from recipes import SMALL, small_recipe
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.checkpoints import read_checkpoint
 from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.recipe_file import save_recipe
+from monodepth_ros.learning.recipe_file import parse_recipe, save_recipe
 from monodepth_ros.learning.run import train
+from monodepth_ros.learning.run_record import check_same_run
 from monodepth_ros.learning.stopping import TimeBudget
 
 LAST = "checkpoints/last.ckpt"
@@ -93,6 +95,64 @@ def test_another_run_is_not_resumed(corridor: Path, held_back: Path, tmp_path: P
     (run / LAST).write_bytes(b"not a checkpoint")
     with pytest.raises(UserError, match="not a checkpoint"):
         train(recipe(), [corridor], run, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"refinement": {"iterations": 7}}, "refinement.iterations was .* and is 7 now"),
+        ({"replay": {"weight": 2.0}}, "replay.weight was 1.0 and is 2.0 now"),
+        ({"schedule": {"kind": "step"}}, "schedule.kind was cosine and is step now"),
+        ({"optimizer": {"lr": 1.0}}, "optimizer.lr was 0.0001 and is 1.0 now"),
+        ({"networks": {"init": {"depth": "m"}}}, "networks.init.depth was not given and is m now"),
+        ({"data": {"augmentation": {"hue": 0.0}}}, "data.augmentation.hue was 0.1 and is 0.0 now"),
+        ({"evaluation": {"max_depth": 5.0}}, "evaluation.max_depth was 80.0 and is 5.0 now"),
+    ],
+)
+def test_every_section_of_a_recipe_stays(
+    changes: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    save_recipe(recipe(), tmp_path / "recipe.yaml")
+    (tmp_path / "sessions").mkdir()
+    (tmp_path / "sessions/from_step_0000000.json").write_text('{"data": {}}')
+    raw = recipe().model_dump()
+    for section, values in changes.items():
+        raw[section] = {**raw[section], **values}
+        for name, value in values.items():
+            if isinstance(value, dict):
+                raw[section][name] = {**recipe().model_dump()[section][name], **value}
+    with pytest.raises(UserError, match=f"--resume: {told}"):
+        check_same_run(tmp_path, parse_recipe(raw, "test"), {})
+    machine = {"threads": 1, "max_steps": 9, "max_minutes": 3.0, "devices": 2, "precision": "bf16"}
+    may = recipe(**machine).model_dump()
+    may["schedule"]["epochs"], may["optimizer"]["clip_norm"] = 7, 1.0
+    check_same_run(tmp_path, parse_recipe(may, "test"), {})
+
+
+def test_changed_recordings_are_not_gone_on_with(corridor: Path, tmp_path: Path) -> None:
+    """As they are moved, written anew or changed: by what is read of them, not by their times."""
+    data, replay, run = tmp_path / "data", tmp_path / "replay", tmp_path / "run"
+    for folder in (data, replay):
+        shutil.copytree(corridor, folder)
+    short = recipe(max_steps=1)
+    train(short, [data], run, replay=[replay])
+    shutil.copytree(data, tmp_path / "moved")
+    train(short, [tmp_path / "moved"], run, resume=True, replay=[replay])
+    with pytest.raises(UserError, match="--replay: 1 recordings .* were given, 0 are now"):
+        train(short, [data], run, resume=True)
+    for folder, option in ((data, "--data"), (replay, "--replay")):
+        for file, old, new in (
+            ("sequence.yaml", "depth_scale: 1000.0", "depth_scale: 500.0"),
+            ("frames.csv", "-0.6,", "-0.7,"),
+            ("frames.csv", "depth/000003.png", "depth/000004.png"),
+        ):
+            path = folder / "walk" / file
+            text = path.read_text()
+            assert old in text
+            path.write_text(text.replace(old, new, 1))
+            with pytest.raises(UserError, match=f"--resume: {option}: walk.* has changed since"):
+                train(short, [data], run, resume=True, replay=[replay])
+            path.write_text(text)
 
 
 def test_a_checkpoint_is_not_unpickled(corridor: Path, tmp_path: Path) -> None:
