@@ -104,24 +104,50 @@ class CameraTracker:
         self._latest = 0
         self._measured = 0  # when the velocity was last measured
         self._velocity = np.zeros(6)
-        self.begin_here()
+        self._scaled = False  # whether metres were ever known
+        self._unscaled_since: int | None = None  # stamp since which they are not, but were before
+        self._continued = False  # whether the pose is of before the first frame
+        self._begin_here()
 
-    def begin_here(self) -> None:
+    def _begin_here(self) -> None:
         """Make the latest camera the world, and go on from it."""
         self._T = np.eye(4)
         self._covariance = np.zeros((6, 6))
 
+    def continue_from(self, former: CameraTracker) -> None:
+        """Go on from the pose of another model's tracker, with its covariance, so without a jump.
+
+        Where both models see frames at one size, the next motion is measured from the former's last
+        frame. Otherwise the motion up to the first frame here is unknown, as in a gap.
+        """
+        if former._reference is None and not former._continued:
+            return
+        for name in ("_camera", "_latest", "_measured", "_velocity", "_scaled", "_unscaled_since"):
+            setattr(self, name, getattr(former, name))
+        self._T, self._covariance = former._T.copy(), former._covariance.copy()
+        self.restarts = former.restarts
+        here, there = self.estimator, former.estimator
+        same_input = (here.size, here.engine.device) == (there.size, there.engine.device)
+        self._reference = former._reference if same_input else None
+        self._continued = True
+
     def add(
-        self, rgb: NDArray[np.uint8], camera: PinholeCamera, stamp: int, factor: float = 1.0
+        self,
+        rgb: NDArray[np.uint8],
+        camera: PinholeCamera,
+        stamp: int,
+        factor: float | None = 1.0,
     ) -> TrackedPose | None:
         """The pose after the frame ``rgb`` (uint8 HxWx3), taken at ``stamp`` nanoseconds.
 
-        ``factor`` makes metres of the model's unit. None for a frame that came late or twice, and
+        ``factor`` makes metres of the model's unit; with None they are not known. The world is the
+        first camera at which they are. Later the camera turns in place then, with a covariance that
+        grows by how far it can have come. None is returned for a frame that came late or twice, and
         for one without contrast, as of a covered lens: it is as if it had not come. A stamp far
         back, or another camera, starts anew.
         """
         check_frame(rgb, camera)
-        if self._reference is not None:
+        if self._reference is not None or self._continued:
             behind = (self._latest - stamp) / _SECOND
             if 0 <= behind < self.settings.late:
                 return None
@@ -135,11 +161,14 @@ class CameraTracker:
         current = _Reference(image, outline, stamp)
         if self._reference is None:
             self._camera, self._reference, self._measured = camera, current, stamp
-            # How fast it goes will be known after the next image.
-            step = _Step("start", stamp, velocity_covariance=np.eye(6) * self.settings.fastest**2)
+            step = self._first_step(stamp)
         else:
             step = self._step(self._reference, current, factor)
-        self._latest = stamp
+        if factor is not None:
+            self._scaled, self._unscaled_since = True, None
+        elif not self._scaled:
+            self._begin_here()
+        self._latest, self._continued = stamp, False
         return TrackedPose(
             stamp,
             self._T.copy(),
@@ -151,7 +180,17 @@ class CameraTracker:
             step.distance,
         )
 
-    def _step(self, reference: _Reference, current: _Reference, factor: float) -> _Step:
+    def _first_step(self, stamp: int) -> _Step:
+        """How fast it goes will be known after the next image."""
+        possible = np.eye(6) * self.settings.fastest**2
+        if not self._continued:
+            return _Step("start", stamp, velocity_covariance=possible)
+        elapsed = (stamp - self._latest) / _SECOND
+        self._velocity = np.zeros(6)
+        self._move(np.eye(4), possible * elapsed**2)
+        return _Step("gap", self._latest, velocity_covariance=possible)
+
+    def _step(self, reference: _Reference, current: _Reference, factor: float | None) -> _Step:
         settings = self.settings
         elapsed = (current.stamp - self._latest) / _SECOND
         if _shift(reference.outline, current.outline) < settings.standstill:
@@ -163,15 +202,27 @@ class CameraTracker:
             return self._over_a_gap(elapsed, (current.stamp - self._measured) / _SECOND)
         motion = self.estimator.motion(reference.image, current.image, self._camera)
         distance = float(np.linalg.norm(motion[:3, 3]))
-        motion[:3, 3] *= factor
+        motion[:3, 3] *= 0.0 if factor is None else factor
         # A creeping camera moves on from an older frame; one that stood has only just begun to.
         creeping = (current.stamp - reference.stamp) / _SECOND
         duration = creeping if creeping <= settings.longest_step else elapsed
         self._reference = current
         noise = self._noise(motion)
+        velocity_noise = noise / duration**2
+        if factor is None:
+            noise = noise + self._unscaled_noise(current.stamp)
+            velocity_noise[:3, :3] = np.eye(3) * settings.fastest**2
         self._move(motion, noise)
         self._velocity, self._measured = _twist(motion) / duration, current.stamp
-        return _Step("motion", reference.stamp, distance, noise / duration**2)
+        return _Step("motion", reference.stamp, distance, velocity_noise)
+
+    def _unscaled_noise(self, stamp: int) -> Matrix:
+        """What a step adds while metres are not known: all of them may have gone one way."""
+        if self._unscaled_since is None:
+            self._unscaled_since = self._latest
+        before, now = ((at - self._unscaled_since) / _SECOND for at in (self._latest, stamp))
+        carried = self.settings.fastest**2 * (now**2 - before**2)
+        return np.diag([carried] * 3 + [0.0] * 3)
 
     def _over_a_gap(self, elapsed: float, since_measured: float) -> _Step:
         """Go on as before through a short gap; stay, and say so, in a long one.

@@ -188,12 +188,7 @@ class OdometryNode(CameraNode):
         if self._restart:
             self._restart = False
             tracker.reset()
-        tracked = tracker.add(
-            frame.rgb, frame.camera, frame.stamp, 1.0 if factor is None else factor
-        )
-        if factor is None:
-            tracker.begin_here()
-        return tracked
+        return tracker.add(frame.rgb, frame.camera, frame.stamp, factor)
 
     def _base_of(self, optical_frame: str) -> BaseOdometry:
         """How the base follows from the camera: looked up once for each frame of a camera."""

@@ -1,5 +1,7 @@
 """The tracker on frames that come as they should, late, twice and never."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
@@ -173,3 +175,63 @@ def test_reset_forgets(tracker):
     tracker.reset()
     pose = events(tracker, [3 * STEP])[0]
     assert pose.event == "start" and not pose.covariance.any()
+
+
+def test_the_world_is_where_metres_are_first_known(tracker):
+    for k in range(3):
+        unknown = tracker.add(texture(), CAMERA, k * STEP, None)
+    np.testing.assert_array_equal(unknown.T_world_camera, np.eye(4))
+    assert not unknown.covariance.any() and unknown.distance == pytest.approx(0.1, rel=1e-6)
+    first = tracker.add(texture(), CAMERA, 3 * STEP, 2.0)
+    assert np.linalg.norm(first.T_world_camera[:3, 3]) == pytest.approx(0.2, rel=1e-6)
+
+
+def test_metres_that_are_lost_leave_the_camera_turning_in_place(tracker):
+    for k in range(3):
+        known = tracker.add(texture(), CAMERA, k * STEP, 2.0)
+    lost = [tracker.add(texture(), CAMERA, k * STEP, None) for k in range(3, 13)]
+    here = known.T_world_camera[:3, 3]
+    np.testing.assert_array_equal(lost[-1].T_world_camera[:3, 3], here)
+    turned = Rotation.from_matrix(lost[-1].T_world_camera[:3, :3]).as_rotvec()
+    np.testing.assert_allclose(turned, [0, 12 * 0.05, 0], atol=1e-6)
+    # A second at 2 m/s, whichever way, and no more than that for turning about itself.
+    assert 2.0**2 < lost[-1].covariance[0, 0] - known.covariance[0, 0] < 1.2 * 2.0**2
+    assert lost[-1].velocity_covariance[0, 0] == 4.0
+    again = tracker.add(texture(), CAMERA, 13 * STEP, 5.0)
+    assert np.linalg.norm(again.T_world_camera[:3, 3] - here) == pytest.approx(0.5, rel=1e-6)
+
+
+def test_another_models_tracker_goes_on_from_the_same_pose_and_frame(tracker):
+    for k in range(4):
+        last = tracker.add(texture(), CAMERA, k * STEP, 2.0)
+    other = CameraTracker(tracker.estimator)
+    other.continue_from(tracker)
+    moved = other.add(texture(), CAMERA, 4 * STEP, 2.0)
+    assert (moved.event, moved.since) == ("motion", 3 * STEP)
+    step = np.linalg.inv(last.T_world_camera) @ moved.T_world_camera
+    assert np.linalg.norm(step[:3, 3]) == pytest.approx(0.2, rel=1e-6)
+    expected = tracker.add(texture(), CAMERA, 4 * STEP, 2.0)
+    np.testing.assert_allclose(moved.T_world_camera, expected.T_world_camera)
+    np.testing.assert_allclose(moved.covariance, expected.covariance)
+
+
+def test_a_tracker_of_another_input_size_goes_on_with_a_gap(tracker):
+    for k in range(4):
+        last = tracker.add(texture(), CAMERA, k * STEP, 2.0)
+    estimator = copy(tracker.estimator)
+    estimator.size = (32, 64)
+    other = CameraTracker(estimator)
+    other.continue_from(tracker)
+    assert other.add(texture(), CAMERA, 3 * STEP) is None  # a frame that comes twice
+    gap = other.add(texture(), CAMERA, 13 * STEP, 2.0)
+    assert (gap.event, gap.since) == ("gap", 3 * STEP)
+    np.testing.assert_array_equal(gap.T_world_camera, last.T_world_camera)
+    missed = gap.covariance - last.covariance
+    np.testing.assert_allclose(np.diag(missed), 2.0**2, rtol=1e-9)  # a second at 2 m/s and rad/s
+    assert other.add(texture(), CAMERA, 14 * STEP, 2.0).event == "motion"
+
+
+def test_a_tracker_that_has_seen_nothing_hands_nothing_over(tracker):
+    other = CameraTracker(tracker.estimator)
+    other.continue_from(tracker)
+    assert other.add(texture(), CAMERA, STEP).event == "start"
