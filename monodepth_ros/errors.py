@@ -7,3 +7,15 @@ class UserError(Exception):
     The message is one line that says what is wrong, where, and what to do. The command line prints
     that line and exits with status 2; library code lets the exception through.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: object) -> str:
+    """The text of ``text`` for any terminal and file: a name's bytes that are not UTF-8 as escapes.
+
+    Linux gives names as bytes. Python keeps those of them that are not UTF-8 as characters that no
+    output takes; here they come out as ``\\udce9``.
+    """
+    return str(text).encode("utf-8", "backslashreplace").decode()

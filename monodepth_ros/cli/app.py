@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 import traceback
 from typing import Annotated, Any
@@ -62,6 +63,9 @@ class LazyGroup(TyperGroup):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run; an error becomes one line and a status: 2 for a :class:`UserError`, else 1."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # file names may be of any bytes
         try:
             return super().main(*args, **options)
         except UserError as error:

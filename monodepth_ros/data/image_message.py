@@ -7,76 +7,54 @@ cv_bridge, which is bound to one version of NumPy, and without ROS.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Picture
 
+from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.image_encoding import (
+    COLOUR_ENCODINGS,
+    DEPTH_ENCODINGS,
+    HALF_WIDTH_CHROMA,
+    PLANAR_ENCODINGS,
+    Pixels,
+    PlanarEncoding,
+    planar_to_rgb,
+)
+from monodepth_ros.data.image_file import decode_pixels
+from monodepth_ros.data.rvl import decode_rvl
 from monodepth_ros.errors import UserError
-
-Pixels = NDArray[Any]
 
 # The types of camera images.
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+_DEPTH_HEADER = 12  # bytes, of compressed_depth_image_transport
+_MOST_PIXELS = 1 << 26  # that a size in damaged data may ask for
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How a pixel is stored, and what makes RGB of it."""
+class Format(NamedTuple):
+    """What the ``format`` of a compressed image says, empty where it does not.
 
-    dtype: str
-    channels: int
-    to_rgb: Callable[[Pixels], Pixels]
+    ``encoding`` was the image's before, ``stored`` is that of the compressed pixels, ``codec`` how
+    they are compressed. ``depth`` is whether the transport of depth wrote it.
+    """
 
-
-def _grey(pixels: Pixels) -> Pixels:
-    return np.repeat(pixels[:, :, None], 3, axis=2)
-
-
-def _swapped(pixels: Pixels) -> Pixels:
-    return pixels[:, :, 2::-1]
+    encoding: str
+    codec: str
+    stored: str
+    depth: bool
 
 
-def _first_three(pixels: Pixels) -> Pixels:
-    return pixels[:, :, :3]
-
-
-def _converted(code: int) -> Callable[[Pixels], Pixels]:
-    return lambda pixels: np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), code))
-
-
-# OpenCV names a Bayer pattern by its second row, ROS by its first.
-_BAYER = {
-    "bayer_rggb": cv2.COLOR_BayerBG2RGB,
-    "bayer_bggr": cv2.COLOR_BayerRG2RGB,
-    "bayer_gbrg": cv2.COLOR_BayerGR2RGB,
-    "bayer_grbg": cv2.COLOR_BayerGB2RGB,
-}
-_UYVY, _YUYV = _converted(cv2.COLOR_YUV2RGB_UYVY), _converted(cv2.COLOR_YUV2RGB_YUYV)
-COLOUR_ENCODINGS: dict[str, Encoding] = {
-    "rgb8": Encoding("u1", 3, _first_three),
-    "bgr8": Encoding("u1", 3, _swapped),
-    "rgba8": Encoding("u1", 4, _first_three),
-    "bgra8": Encoding("u1", 4, _swapped),
-    "mono8": Encoding("u1", 1, _grey),
-    "rgb16": Encoding("u2", 3, _first_three),
-    "bgr16": Encoding("u2", 3, _swapped),
-    "mono16": Encoding("u2", 1, _grey),
-    "8UC1": Encoding("u1", 1, _grey),
-    "8UC3": Encoding("u1", 3, _swapped),  # OpenCV's order
-    "8UC4": Encoding("u1", 4, _swapped),
-    "yuv422": Encoding("u1", 2, _UYVY),
-    "uyvy": Encoding("u1", 2, _UYVY),
-    "yuv422_yuy2": Encoding("u1", 2, _YUYV),
-    "yuyv": Encoding("u1", 2, _YUYV),
-    **{f"{name}8": Encoding("u1", 1, _converted(code)) for name, code in _BAYER.items()},
-    **{f"{name}16": Encoding("u2", 1, _converted(code)) for name, code in _BAYER.items()},
-}
+def read_format(message: Any) -> Format:
+    """The parts of ``rgb8; jpeg compressed bgr8``, ``16UC1; compressedDepth rvl`` or ``png``."""
+    before, semicolon, after = message.format.partition(";")
+    encoding = before.strip() if semicolon else ""
+    words = (after if semicolon else before).split()
+    codecs = [word.lower() for word in words]
+    codec = next((c for c in ("rvl", "png", "jpeg", "jpg", "tiff") if c in codecs), "")
+    behind = words[words.index("compressed") + 1 :] if "compressed" in words else []
+    stored = behind[0] if behind else encoding
+    return Format(encoding, codec, stored, "compressedDepth" in words)
 
 
 def nanoseconds(stamp: Any) -> int:
@@ -84,40 +62,85 @@ def nanoseconds(stamp: Any) -> int:
     return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
 
 
-def decode_image(message: Any) -> NDArray[np.uint8]:
-    """The image as uint8 HxWx3 RGB, contiguous; of 16 bits the upper eight."""
+def stored_encoding(message: Any) -> str:
+    """The encoding of an image, raw or compressed; empty where a compressed one does not say."""
+    return str(message.encoding) if hasattr(message, "encoding") else read_format(message).encoding
+
+
+def holds_depth(message: Any) -> bool:
+    """Whether an image, raw or compressed, is depth by what it says of itself."""
+    depth = stored_encoding(message) in DEPTH_ENCODINGS
+    return depth or (hasattr(message, "format") and read_format(message).depth)
+
+
+def decode_image(message: Any, bits: BitDepth | None = None) -> NDArray[np.uint8]:
+    """The image as uint8 HxWx3 RGB, contiguous.
+
+    ``bits`` are those in use of this stream's 16-bit images; all 16 where it is None.
+    """
+    planar = PLANAR_ENCODINGS.get(message.encoding)
+    if planar is not None:
+        return _decode_planar(message, planar)
     encoding = COLOUR_ENCODINGS.get(message.encoding)
     if encoding is None:
-        known = ", ".join(COLOUR_ENCODINGS)
+        known = ", ".join((*COLOUR_ENCODINGS, *PLANAR_ENCODINGS))
         raise UserError(f"encoding {message.encoding!r} is not a camera image; known are {known}")
-    if encoding.to_rgb in (_UYVY, _YUYV) and message.width % 2:
+    if message.encoding in HALF_WIDTH_CHROMA and message.width % 2:
         raise UserError(f"a {message.encoding} image must be of even width, not {message.width}")
-    pixels = _stored(message, encoding.dtype, encoding.channels)
-    if encoding.dtype == "u2":
-        pixels = (pixels >> 8).astype(np.uint8)
+    pixels = _eight_bits(_stored(message, encoding.dtype, encoding.channels), bits)
     # Of its own where the message's memory is read-only, as a bag's is: networks take no other.
     return np.require(encoding.to_rgb(pixels), np.uint8, ("C", "W"))
 
 
-def decode_compressed(message: Any) -> NDArray[np.uint8]:
-    """A JPEG or PNG image as uint8 HxWx3 RGB. Pillow refuses damaged data; OpenCV would not."""
+def decode_compressed(message: Any, bits: BitDepth | None = None) -> NDArray[np.uint8]:
+    """A JPEG or PNG image as uint8 HxWx3 RGB; a Bayer mosaic in one is demosaiced."""
+    if holds_depth(message):
+        raise UserError(f"format {message.format!r} is depth, not a camera image")
+    stored = read_format(message).stored
+    pixels = _eight_bits(_picture(message), bits)
+    if pixels.ndim == 3:
+        return np.require(pixels[:, :, :3], np.uint8, ("C", "W"))
+    mosaic = stored.startswith("bayer_") and stored.rstrip("0123456789") + "8" in COLOUR_ENCODINGS
+    name = stored.rstrip("0123456789") + "8" if mosaic else "mono8"
+    return np.require(COLOUR_ENCODINGS[name].to_rgb(pixels), np.uint8, ("C", "W"))
+
+
+def _picture(message: Any) -> Pixels:
+    """The pixels of a compressed image as they are stored, of colours in the order RGB."""
     try:
-        with Picture.open(io.BytesIO(memoryview(message.data)), formats=("JPEG", "PNG")) as picture:
-            if picture.mode.startswith("I"):
-                return _grey((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8))
-            return np.array(picture.convert("RGB"))
-    # Pillow's decoders raise nearly anything on damaged bytes.
-    except Exception as error:
+        return decode_pixels(bytes(message.data), ("JPEG", "PNG"))
+    except ValueError as error:
         raise UserError(
             f"a compressed image of format {message.format!r} cannot be decoded: {error}"
         ) from None
+
+
+def _eight_bits(pixels: Pixels, bits: BitDepth | None) -> Pixels:
+    if pixels.dtype == np.uint8:
+        return pixels
+    return (pixels >> 8).astype(np.uint8) if bits is None else bits.eight_bits(pixels)
+
+
+def _decode_planar(message: Any, encoding: PlanarEncoding) -> NDArray[np.uint8]:
+    height, width, chroma = message.height, message.width, encoding.chroma
+    size = f"{width}x{height} {message.encoding}"
+    if not height or not width or height % chroma or width % chroma:
+        raise UserError(f"an image of {size} must have sides that are even and not zero")
+    # Drivers that pack rows tightly state all sorts of steps.
+    for row in (message.step, width):
+        needed = row * (height + 2 * height // chroma**2)
+        if row >= width and row % chroma == 0 and len(message.data) >= needed:
+            data = np.frombuffer(message.data, np.uint8, needed)
+            rgb = planar_to_rgb(data, height, width, row, encoding)
+            return np.require(rgb, np.uint8, ("C", "W"))
+    raise UserError(f"{len(message.data)} bytes are too few for {size}: it needs {needed}")
 
 
 def decode_depth(message: Any) -> NDArray[np.float32]:
     """Depth in metres, float32 HxW, NaN where there is none: of 32FC1 (m) or 16UC1 (mm)."""
     if message.encoding == "32FC1":
         depth = _stored(message, "f4", 1).astype(np.float32)
-    elif message.encoding in ("16UC1", "mono16"):
+    elif message.encoding in (*DEPTH_ENCODINGS, "mono16"):
         depth = _stored(message, "u2", 1).astype(np.float32) / np.float32(1000.0)
     else:
         raise UserError(f"encoding {message.encoding!r} is not depth; known are 32FC1 and 16UC1")
@@ -127,21 +150,19 @@ def decode_depth(message: Any) -> NDArray[np.float32]:
 
 
 def decode_compressed_depth(message: Any) -> NDArray[np.float32]:
-    """Depth in metres of ``compressed_depth_image_transport``: a PNG behind a header of 12 bytes.
+    """Depth in metres of a compressed topic, float32 HxW, NaN where there is none.
 
-    16UC1 holds millimetres; 32FC1 holds quantised inverse depth, whose two parameters the header
-    has.
+    Of ``compressed_depth_image_transport``, which puts PNG or RVL behind a header of 12 bytes, and
+    of plain PNG. 16UC1 holds millimetres; 32FC1 holds quantised inverse depth, whose two parameters
+    the header has.
     """
-    encoding, data = message.format.partition(";")[0].strip(), bytes(message.data)
-    start = data.find(b"\x89PNG", 0, 64)
-    stored = None
-    if start >= 0:
-        stored = cv2.imdecode(np.frombuffer(data, np.uint8, offset=start), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16 or stored.ndim != 2:
-        raise UserError(f"a compressed depth of format {message.format!r} cannot be decoded")
+    encoding, data = stored_encoding(message), bytes(message.data)
+    stored, header = _stored_depth(message, data)
+    if stored.dtype != np.uint16 or stored.ndim != 2:
+        raise UserError(f"{message.format!r} holds {stored.dtype} of {stored.shape}, not depth")
     known = stored > 0
     if encoding == "32FC1":
-        if start != 12:
+        if header != _DEPTH_HEADER:
             raise UserError("a compressed depth of 32FC1 lacks its header of 12 bytes")
         scale, offset = np.frombuffer(data, "<f4", 2, 4).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -149,6 +170,33 @@ def decode_compressed_depth(message: Any) -> NDArray[np.float32]:
     else:
         depth = stored / 1000.0
     return np.where(known & np.isfinite(depth) & (depth > 0), depth, np.nan).astype(np.float32)
+
+
+def _stored_depth(message: Any, data: bytes) -> tuple[Pixels, int]:
+    """What is stored of each pixel, and of how many bytes the header before it is."""
+    try:
+        if read_format(message).codec == "rvl":
+            return _rvl_image(data), _DEPTH_HEADER
+        start = data.find(b"\x89PNG", 0, 64)
+        if start >= 0:
+            return decode_pixels(data[start:], ("PNG",)), start
+        if data[:2] == b"\xff\xd8":
+            raise ValueError("JPEG holds 8 bits of a pixel, which is no depth; record it as png")
+        raise ValueError("it holds no PNG")
+    except ValueError as error:
+        raise UserError(
+            f"a compressed depth of format {message.format!r} cannot be decoded: {error}"
+        ) from None
+
+
+def _rvl_image(data: bytes) -> Pixels:
+    begin = _DEPTH_HEADER + 8
+    if len(data) < begin:
+        raise ValueError(f"{len(data)} bytes are no image")
+    width, height = (int(side) for side in np.frombuffer(data, "<u4", 2, _DEPTH_HEADER))
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise ValueError(f"a size of {width}x{height} is no image's")
+    return decode_rvl(data[begin:], height, width)
 
 
 def _stored(message: Any, dtype: str, channels: int) -> Pixels:

@@ -10,20 +10,22 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
 from monodepth_ros.data.bag_recorder import Recorded
+from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.image_encoding import has_eight_bits
 from monodepth_ros.data.image_message import COMPRESSED, IMAGE, decode_compressed, decode_image
 from monodepth_ros.errors import UserError
 
 # What a camera and its depth node publish of each image: all of it is left out with the image.
 _OF_AN_IMAGE = (IMAGE, COMPRESSED, "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2")
-_DEPTH_ENCODINGS = ("32FC1", "16UC1")
 _OUTLINE = (160, 120)  # pixels, width and height
 _TYPES = get_typestore(Stores.ROS2_HUMBLE)
 
 
 class ImageRecoding:
-    """Raw camera images as JPEG or PNG, under ``TOPIC/compressed``; depth images stay as they are.
+    """Raw camera images of 8 bits as JPEG or PNG, under ``TOPIC/compressed``.
 
-    What cannot be decoded is stored as it came.
+    Depth, images of 16 bits, which may be depth or hold more than 8 bits of brightness, and what
+    cannot be decoded are stored as they came.
     """
 
     def __init__(self, kind: Literal["jpeg", "png"], quality: int = 95) -> None:
@@ -47,7 +49,7 @@ class ImageRecoding:
         if message.kind != IMAGE:
             return message
         image: Any = _TYPES.deserialize_cdr(message.data, IMAGE)
-        if image.encoding in _DEPTH_ENCODINGS:
+        if not has_eight_bits(image.encoding):
             return message
         try:
             rgb = decode_image(image)
@@ -75,6 +77,7 @@ class StandstillFilter:
 
     def __init__(self, topic: str, shift: float, at_least: float = 1.0) -> None:
         self.topic, self.shift, self.at_least = topic, shift, at_least
+        self._bits = BitDepth(topic, lambda _: None)
         self._last: NDArray[np.float32] | None = None
         self._recorded = 0
         self._moving = True
@@ -92,8 +95,8 @@ class StandstillFilter:
     def _look(self, message: Recorded) -> None:
         try:
             content: Any = _TYPES.deserialize_cdr(message.data, message.kind)
-            raw = message.kind == IMAGE
-            outline = _outline(decode_image(content) if raw else decode_compressed(content))
+            decode = decode_image if message.kind == IMAGE else decode_compressed
+            outline = _outline(decode(content, self._bits))
         except UserError:
             self._moving = True
             return

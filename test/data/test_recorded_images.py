@@ -34,6 +34,30 @@ def test_camera_images_are_compressed_and_depth_is_not(kind: str, tolerance: int
     assert recode(depth) == depth and recode(odom) == odom
 
 
+@pytest.mark.parametrize("encoding", ["mono16", "bayer_rggb16", "16UC1"])
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_sixteen_bits_are_stored_as_they_came(kind: str, encoding: str) -> None:
+    """Depth in millimetres under mono16, and a camera of 14 bits."""
+    wide = depth_image(0, 2.345)
+    wide.encoding = encoding
+    message = recorded("/depth/image_raw", wide, 0)
+    assert ImageRecoding(kind)(message) == message  # type: ignore[arg-type]
+
+
+def test_motion_of_a_camera_with_ten_bits_is_seen() -> None:
+    moving = StandstillFilter("/image_raw", shift=0.5, at_least=100.0)
+
+    def of_ten_bits(number: int, shown: int) -> Recorded:
+        wide = image(stamp_of(number), picture(shown))
+        grey = picture(shown)[:, :, 0].astype("<u2") * 4
+        wide.encoding, wide.step = "mono16", 2 * wide.width
+        wide.data = grey.view(np.uint8).reshape(-1)
+        return recorded("/image_raw", wide, stamp_of(number))
+
+    assert moving(of_ten_bits(0, 0)) and moving(of_ten_bits(1, 3))
+    assert not moving(of_ten_bits(2, 3))
+
+
 def test_what_cannot_be_decoded_is_stored_as_it_came() -> None:
     strange = image(0, picture(0))
     strange.encoding = "16SC4"

@@ -14,8 +14,8 @@ pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra 
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from monodepth_ros.data.image_encoding import COLOUR_ENCODINGS, PLANAR_ENCODINGS
 from monodepth_ros.data.image_message import (
-    COLOUR_ENCODINGS,
     decode_compressed,
     decode_depth,
     decode_image,
@@ -46,7 +46,7 @@ def wide(pixels: np.ndarray) -> np.ndarray:
 
 
 def with_alpha(pixels: np.ndarray) -> np.ndarray:
-    return np.dstack([pixels, np.full(pixels.shape[:2], 9, np.uint8)])
+    return np.dstack([pixels, np.full(pixels.shape[:2], 9, pixels.dtype)])
 
 
 STORED = {
@@ -56,6 +56,10 @@ STORED = {
     "bgra8": (with_alpha(RGB[:, :, ::-1]), RGB),
     "rgb16": (wide(RGB), RGB),
     "bgr16": (wide(RGB[:, :, ::-1]), RGB),
+    "rgba16": (with_alpha(wide(RGB)), RGB),
+    "bgra16": (with_alpha(wide(RGB[:, :, ::-1])), RGB),
+    "16UC3": (wide(RGB[:, :, ::-1]), RGB),
+    "16UC4": (with_alpha(wide(RGB[:, :, ::-1])), RGB),
     "mono8": (GREY, np.dstack([GREY] * 3)),
     "mono16": (wide(GREY), np.dstack([GREY] * 3)),
     "8UC1": (GREY, np.dstack([GREY] * 3)),
@@ -99,10 +103,49 @@ def test_yuv_keeps_brightness_and_hue(encoding: str) -> None:
     assert (decoded[..., 0] > decoded[..., 2] + 50).all()
 
 
+Y = np.random.default_rng(1).integers(30, 220, (6, 8), dtype=np.uint8)
+U, V = (np.random.default_rng(n).integers(90, 160, (3, 4), dtype=np.uint8) for n in (2, 3))
+
+
+def planes(encoding: str, row: int) -> np.ndarray:
+    """Y, and behind it pairs of U and V, in rows of ``row`` bytes; nv24 has a pair a pixel."""
+    u, v = U, V
+    if encoding == "nv24":
+        u, v = (plane.repeat(2, 0).repeat(2, 1) for plane in (u, v))
+    pairs = np.stack([v, u] if encoding == "nv21" else [u, v], 2).reshape(len(u), -1)
+    rows = [(Y, row), (pairs, 2 * row if encoding == "nv24" else row)]
+    padded = [np.pad(plane, ((0, 0), (0, width - plane.shape[1]))) for plane, width in rows]
+    return np.concatenate([plane.reshape(-1) for plane in padded])
+
+
+@pytest.mark.parametrize("encoding", ["nv12", "nv21", "nv24"])
+@pytest.mark.parametrize(("row", "step"), [(8, 8), (12, 12), (8, 0), (8, 24)])
+def test_planes_of_brightness_and_colour(encoding: str, row: int, step: int) -> None:
+    """As OpenCV converts nv12; a driver may state any step where rows are packed tightly."""
+    expected = cv2.cvtColor(
+        np.concatenate([Y, np.stack([U, V], 2).reshape(3, 8)]), cv2.COLOR_YUV2RGB_NV12
+    )
+    sent = Image(encoding=encoding, height=6, width=8, step=step)
+    sent.data = filled(planes(encoding, row))
+    decoded = decode_image(sent)
+    assert np.abs(decoded.astype(int) - expected).max() <= 1 and decoded.flags.c_contiguous
+
+
+def test_planes_that_do_not_fit_are_refused() -> None:
+    short = Image(encoding="nv12", height=6, width=8, step=8)
+    short.data = filled(planes("nv12", 8)[:-1])
+    with pytest.raises(UserError, match="71 bytes are too few for 8x6 nv12: it needs 72"):
+        decode_image(short)
+    odd = Image(encoding="nv21", height=5, width=8, step=8)
+    with pytest.raises(UserError, match="8x5 nv21 must have sides that are even"):
+        decode_image(odd)
+
+
 def test_every_encoding_is_tried_above() -> None:
     tried = set(STORED) | {"yuv422", "uyvy", "yuv422_yuy2", "yuyv"}
     tried |= {f"bayer_{p}{b}" for p in ("rggb", "bggr", "gbrg", "grbg") for b in (8, 16)}
     assert tried == set(COLOUR_ENCODINGS)
+    assert set(PLANAR_ENCODINGS) == {"nv12", "nv21", "nv24"}
 
 
 def test_what_cannot_be_an_image_is_refused() -> None:
