@@ -55,7 +55,7 @@ def extract_cameras(
             sequence = ExtractedSequence(topic, folder)
             hidden = console.quiet or not console.is_terminal
             with frame_progress(console, disable=hidden) as progress:
-                task = progress.add_task(topic, total=len(extraction.stamps.get(topic, ())))
+                task = progress.add_task(topic, total=len(extraction.times.recorded(topic)))
                 for done in extraction.extract(topic, folder):
                     sequence = done
                     progress.advance(task)

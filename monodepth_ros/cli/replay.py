@@ -121,7 +121,7 @@ class _Source:
         topic = extraction.images[0]
         extraction.check_poses(topic)
         self.problems = bag.problems
-        self.total, self.description = len(extraction.stamps.get(topic, ())), topic
+        self.total, self.description = len(extraction.times.recorded(topic)), topic
         self.frames = frames_of_bag(extraction, topic, left_out)
 
 

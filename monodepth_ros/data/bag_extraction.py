@@ -8,8 +8,8 @@ that is complete is found. A folder with another extraction is refused.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_file import BagFile, BagMessage
+from monodepth_ros.data.bag_times import BagTimes
 from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.extraction_record import (
@@ -34,11 +35,13 @@ from monodepth_ros.data.image_message import (
     decode_compressed_depth,
     decode_depth,
     decode_image,
+    nanoseconds,
 )
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.stamps import Judged
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _WAITING = 64  # images kept until the depth of their time has come
@@ -111,7 +114,7 @@ class BagExtraction:
         self.truth = CameraTruth(
             pose_topic(bag.topics, request.poses), request.frame, request.mounting
         )
-        self.stamps: dict[str, list[int]] = {}  # when images were recorded
+        self.times = BagTimes()
         self.infos: dict[str, Any] = {}
         self.frame_ids: dict[str, str] = {}
         self._cameras: dict[str, PinholeCamera] = {}
@@ -123,18 +126,45 @@ class BagExtraction:
         Of odometry only the topic that was named: others may be an estimate of ours.
         """
         kinds = self.bag.topics
-        small = [n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO)]
-        if self.truth.topic is not None:
-            small.append(self.truth.topic)
+        small = {n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO)}
+        small |= {topic for topic in (self.truth.topic, self.request.depth) if topic is not None}
         for message in self.bag.messages({*small, *self.images}):
-            kind = kinds[message.topic]
-            if message.topic in self.images:
-                self.stamps.setdefault(message.topic, []).append(message.stamp)
-                self.frame_ids.setdefault(message.topic, message.content.header.frame_id)
-            elif kind == CAMERA_INFO:
-                self.infos.setdefault(message.topic, message.content)
+            topic, kind = message.topic, kinds[message.topic]
+            if kind == CAMERA_INFO:
+                self.infos.setdefault(topic, message.content)
+            elif kind == TF:
+                self._take_transforms(message)
             else:
-                self.truth.take(message, kind)
+                pose = message.content if topic == self.truth.topic else None
+                self.times.add(topic, message.header_stamp, message.stamp, pose)
+            if topic in self.images:
+                self.frame_ids.setdefault(topic, message.content.header.frame_id)
+        for stream in self.times.streams:
+            self._take_truth(stream)
+        self.bag.problems += self.times.notes
+
+    def _take_transforms(self, message: BagMessage) -> None:
+        static = message.topic.endswith("tf_static")
+        for transform in message.content.transforms:
+            stamp = nanoseconds(transform.header.stamp)
+            if static:
+                self.truth.take_transform(transform, stamp, static)
+            else:
+                stream = f"{message.topic} ({transform.child_frame_id})"
+                self.times.add(stream, stamp, message.stamp, transform)
+
+    def _take_truth(self, stream: str) -> None:
+        """Poses and transforms at the times of their streams; of those left out, how many."""
+        left_out: Counter[str] = Counter()
+        for judged in self.times.judged(stream):
+            if judged.reason:
+                left_out[judged.reason] += 1
+            elif stream == self.truth.topic:
+                self.truth.take_pose(judged.item, self.bag.topics[stream], judged.time)
+            elif judged.item is not None:
+                self.truth.take_transform(judged.item, judged.time, False)
+        if stream not in self.images:  # those of images are counted with them
+            self.bag.problems += [f"{stream}: {n} left out: {why}" for why, n in left_out.items()]
 
     def extract(self, topic: str, folder: Path) -> Iterator[ExtractedSequence]:
         """Write one camera's frames; yields after every image message, for a progress bar.
@@ -152,13 +182,13 @@ class BagExtraction:
         self.check_poses(topic)
         writer: SequenceWriter | None = None
         try:
-            for rgb, stamp, depth in self.frames(topic, done.left_out):
+            for rgb, image, depth in self.frames(topic, done.left_out):
                 if rgb is not None:
                     if writer is None:
                         writer = self._writer(topic, folder, self.camera(topic, rgb), origin)
                     if done.frames == len(writer):
-                        self._add(writer, topic, rgb, stamp, depth)
-                    elif writer.stamps[done.frames] != stamp:
+                        self._add(writer, topic, rgb, image.time, depth)
+                    elif writer.stamps[done.frames] != image.time:
                         raise _edited(folder)
                     done.frames += 1
                 yield done
@@ -207,7 +237,7 @@ class BagExtraction:
 
     def _rate(self, topic: str) -> float:
         """Images a second, by the bag's own clock."""
-        steps = np.diff(sorted(self.stamps[topic]))
+        steps = np.diff(sorted(self.times.recorded(topic)))
         steps = steps[steps > 0]
         return round(1e9 / float(np.median(steps)), 3) if steps.size else 1.0
 
@@ -237,28 +267,27 @@ class BagExtraction:
 
     def frames(
         self, topic: str, left_out: Counter[str]
-    ) -> Iterator[tuple[NDArray[np.uint8] | None, int, NDArray[np.float32] | None]]:
-        """Every image message once, with its stamp and its depth; None for what is not taken.
+    ) -> Iterator[tuple[NDArray[np.uint8] | None, Judged[BagMessage], NDArray[np.float32] | None]]:
+        """Every image message once, with its time and its depth; None for what is not taken.
 
         ``left_out`` counts why. Depth in metres, of whatever size its images have.
         """
         last: NDArray[np.uint8] | None = None
-        newest: int | None = None
-        for number, (message, near) in enumerate(self._with_depth(topic)):
+        number = 0
+        for image, near in self._with_depth(topic):
             rgb, depth = None, None
-            stamp = message.taken
-            if number % self.request.every:
+            if image.reason:
+                left_out[image.reason] += 1
+            elif number % self.request.every:
                 left_out["between every n-th image"] += 1
-            elif newest is not None and stamp <= newest:
-                left_out["late or repeated stamps"] += 1
             else:
-                newest = stamp
                 try:
-                    rgb = self._decoded(message)
+                    rgb = self._decoded(image.item)
                     depth = None if near is None else self._decoded_depth(near)
                 except UserError as error:
                     rgb = None
                     left_out[str(error)] += 1
+            number += not image.reason
             if rgb is not None and self.request.motion > 0:
                 small = _outline(rgb)
                 if last is None or _moved(last, small) >= self.request.motion:
@@ -269,38 +298,52 @@ class BagExtraction:
             if rgb is not None and not self._fits(topic, rgb):
                 left_out["images of another size"] += 1
                 rgb = None
-            yield rgb, stamp, depth
+            yield rgb, image, depth
 
     def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
         camera = self.camera(topic, rgb)
         return (camera.height, camera.width) == rgb.shape[:2]
 
-    def _with_depth(self, topic: str) -> Iterator[tuple[BagMessage, BagMessage | None]]:
+    def _with_depth(self, topic: str) -> Iterator[tuple[Judged[BagMessage], BagMessage | None]]:
         """Every image with the depth nearest in time, if one is near enough."""
         depth_topic = self.request.depth
         if depth_topic is None:
-            for message in self.bag.messages({topic}):
-                yield message, None
+            for image in self._judged({topic}):
+                yield image, None
             return
-        waiting: deque[BagMessage] = deque()
-        depths: deque[BagMessage] = deque(maxlen=_WAITING)
-        for message in self.bag.messages({topic, depth_topic}):
-            (depths if message.topic == depth_topic else waiting).append(message)
-            newest = depths[-1].taken if depths else None
+        waiting: deque[Judged[BagMessage]] = deque()
+        depths: deque[Judged[BagMessage]] = deque(maxlen=_WAITING)
+        for message in self._judged({topic, depth_topic}):
+            if message.item.topic == topic:
+                waiting.append(message)
+            elif not message.reason:
+                depths.append(message)
+            newest = depths[-1].time if depths else None
             # Depth is made of the image, so it comes later.
             while waiting and (
-                len(waiting) > _WAITING or (newest is not None and newest > waiting[0].taken)
+                len(waiting) > _WAITING or (newest is not None and newest > waiting[0].time)
             ):
                 image = waiting.popleft()
                 yield image, self._nearest(image, depths)
         for image in waiting:
             yield image, self._nearest(image, depths)
 
-    def _nearest(self, image: BagMessage, depths: Sequence[BagMessage]) -> BagMessage | None:
-        apart = [abs(depth.taken - image.taken) for depth in depths]
+    def _judged(self, topics: Set[str]) -> Iterator[Judged[BagMessage]]:
+        """The messages of some topics, each with what its stream's clock says of it."""
+        judged = {topic: iter(self.times.judged(topic)) for topic in topics}
+        for message in self.bag.messages(topics):
+            known = next(judged[message.topic], None)
+            if known is None:
+                raise UserError(f"{self.bag.path}: grows while it is read: let its recording end")
+            yield replace(known, item=message)
+
+    def _nearest(
+        self, image: Judged[BagMessage], depths: Sequence[Judged[BagMessage]]
+    ) -> BagMessage | None:
+        apart = [abs(depth.time - image.time) for depth in depths]
         if not apart or min(apart) > self.request.tolerance * 1e9:
             return None
-        return depths[apart.index(min(apart))]
+        return depths[apart.index(min(apart))].item
 
     def _decoded(self, message: BagMessage) -> NDArray[np.uint8]:
         if self.bag.topics[message.topic] == COMPRESSED:

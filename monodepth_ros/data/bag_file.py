@@ -38,9 +38,9 @@ class BagMessage(NamedTuple):
     content: Any
 
     @property
-    def taken(self) -> int:
-        """The time in its header, in nanoseconds; of a driver that does not stamp: `stamp`."""
-        return nanoseconds(self.content.header.stamp) or self.stamp
+    def header_stamp(self) -> int:
+        """The time in its header, in nanoseconds: to be judged, see `stamps`."""
+        return nanoseconds(self.content.header.stamp)
 
 
 class BagFile:

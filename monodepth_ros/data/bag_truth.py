@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from monodepth_ros.data.bag_file import BagMessage
-from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.data.transform_tree import Matrix, TransformTree, matrix_of_pose
 from monodepth_ros.errors import UserError
 
@@ -46,28 +44,23 @@ class CameraTruth:
     bodies: set[str] = field(default_factory=set)  # that the topic says the pose of
     speeds: list[tuple[int, float]] = field(default_factory=list)  # in their order
 
-    def take(self, message: BagMessage, kind: str) -> None:
-        """Learn of a message: of TF always, of poses and speeds from the topic alone."""
-        content = message.content
-        if kind == TF:
-            for transform in content.transforms:
-                T = matrix_of_pose(transform.transform.translation, transform.transform.rotation)
-                if T is not None:
-                    parent, child = transform.header.frame_id, transform.child_frame_id
-                    static = message.topic.endswith("tf_static")
-                    self.tree.add(parent, child, nanoseconds(transform.header.stamp), T, static)
-            return
-        stamp = message.taken
-        if message.topic == self.topic and kind == ODOMETRY:
+    def take_transform(self, transform: Any, stamp: int, static: bool) -> None:
+        """Learn of a transform of TF, at a time in nanoseconds."""
+        T = matrix_of_pose(transform.transform.translation, transform.transform.rotation)
+        if T is not None:
+            self.tree.add(transform.header.frame_id, transform.child_frame_id, stamp, T, static)
+
+    def take_pose(self, content: Any, kind: str, stamp: int) -> None:
+        """Learn of a message of the topic, at a time in nanoseconds: its pose, and its speed."""
+        if kind == ODOMETRY:
             v = content.twist.twist.linear
             insort(self.speeds, (stamp, float(np.linalg.norm([v.x, v.y, v.z]))))
-        if message.topic == self.topic:
-            T = matrix_of_pose(*POSES[kind](content))
-            if T is not None:
-                body = getattr(content, "child_frame_id", "").lstrip("/") or _CAMERA
-                # A name of its own: TF may state the pose of the same frame as well.
-                self.bodies.add(body)
-                self.tree.add(f"{self.topic} of", f"{self.topic} {body}", stamp, T)
+        T = matrix_of_pose(*POSES[kind](content))
+        if T is not None:
+            body = getattr(content, "child_frame_id", "").lstrip("/") or _CAMERA
+            # A name of its own: TF may state the pose of the same frame as well.
+            self.bodies.add(body)
+            self.tree.add(f"{self.topic} of", f"{self.topic} {body}", stamp, T)
 
     def pose(self, camera_frame: str, stamp: int) -> Matrix | None:
         """``T_world_camera`` of the optical frame; None where it is not known at that time."""

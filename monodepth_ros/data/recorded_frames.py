@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.stamps import SECOND, Judged, judge_all
 
-_SECOND = 1_000_000_000
 _ASSUMED_RATE = 10  # Hz, of a recording without stamps
 
 
@@ -24,6 +24,7 @@ class RecordedFrame:
     """uint8 HxWx3 RGB as the rectified ``camera`` sees it, at ``stamp`` nanoseconds.
 
     ``depth`` is the truth in metres, HxW of its own size, NaN unknown; ``pose`` ``T_world_camera``.
+    ``stretch`` counts how often the clock has been set before: stamps grow within one.
     """
 
     stamp: int
@@ -31,6 +32,7 @@ class RecordedFrame:
     camera: PinholeCamera
     depth: NDArray[np.float32] | None = None
     pose: NDArray[np.float64] | None = None
+    stretch: int = 0
 
 
 def frames_of_bag(
@@ -38,7 +40,7 @@ def frames_of_bag(
 ) -> Iterator[RecordedFrame | None]:
     """One camera's images; None for each that is left out, which is counted with the reason."""
     rectifier: Rectifier | None = None
-    for rgb, stamp, depth in extraction.frames(topic, left_out):
+    for rgb, image, depth in extraction.frames(topic, left_out):
         if rgb is None:
             yield None
             continue
@@ -48,8 +50,8 @@ def frames_of_bag(
             rgb = rectifier.image(rgb)
             fits = depth is not None and depth.shape == rgb.shape[:2]
             depth = rectifier.depth(depth) if fits and depth is not None else None
-        pose = extraction.pose(topic, stamp)
-        yield RecordedFrame(stamp, rgb, camera.undistorted(), depth, pose)
+        pose = extraction.pose(topic, image.time)
+        yield RecordedFrame(image.time, rgb, camera.undistorted(), depth, pose, image.stretch)
 
 
 def frames_of_sequence(
@@ -58,7 +60,12 @@ def frames_of_sequence(
     """Every n-th of a recording's images; None for each that cannot be read."""
     rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
     camera = sequence.camera.undistorted()
-    for index in range(0, len(sequence), every):
+    for judged in _times(sequence, range(0, len(sequence), every)):
+        index = judged.item
+        if judged.reason:
+            left_out[judged.reason] += 1
+            yield None
+            continue
         try:
             rgb, depth = sequence.image(index), sequence.depth(index)
         except (CorruptFrame, UserError) as error:
@@ -68,6 +75,28 @@ def frames_of_sequence(
         if rectifier is not None:
             rgb = rectifier.image(rgb)
             depth = None if depth is None else rectifier.depth(depth)
-        stamp = sequence.stamp_ns(index)
-        stamp = index * _SECOND // _ASSUMED_RATE if stamp is None else stamp
-        yield RecordedFrame(stamp, rgb, camera, depth, sequence.pose(index))
+        yield RecordedFrame(judged.time, rgb, camera, depth, sequence.pose(index), judged.stretch)
+
+
+def _times(sequence: Sequence, indices: range) -> list[Judged[int]]:
+    """When the frames were taken, judged; of a recording without stamps, at an assumed rate."""
+    stamps = [sequence.stamp_ns(index) for index in indices]
+    known = [stamp for stamp in stamps if stamp is not None]
+    if not known:
+        return [Judged(index, index * SECOND // _ASSUMED_RATE, 0) for index in indices]
+    begin = min(known) - 1  # some layouts count from 0, which is a stamp there
+    judged = judge_all([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
+    times = [replace(j, item=i, time=j.time + begin) for j, i in zip(judged, indices, strict=True)]
+    return _with_pauses(times)
+
+
+def _with_pauses(times: list[Judged[int]]) -> list[Judged[int]]:
+    """A jump ahead that stays is a pause here: no time of arrival says that a clock was set."""
+    stretch, last = 0, None
+    told = []
+    for judged in times:
+        if not judged.reason:
+            stretch += last is not None and judged.time < last
+            last = judged.time
+        told.append(replace(judged, stretch=stretch))
+    return told

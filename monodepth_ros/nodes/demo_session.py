@@ -302,7 +302,10 @@ def main() -> int:
                 session.close()
         if live:
             print()
-        summary = {"input": stream.description, **session.figures.summary()}
+        for reason, count in stream.left_out.items():
+            print(f"{count} left out: {reason}")
+        told = {"input": stream.description, "left_out": dict(stream.left_out)}
+        summary = {**told, **session.figures.summary()}
         (arguments.out / "figures.json").write_text(json.dumps(summary, indent=1) + "\n")
         for path in session.draw():
             print(path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_extraction import image_topics, info_topic
 from monodepth_ros.data.bag_file import BAG_SUFFIXES, BagFile, is_bag
+from monodepth_ros.data.bag_times import times_of
 from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.image_file import CorruptFrame
 from monodepth_ros.data.image_message import IMAGE, decode_compressed, decode_image
@@ -21,6 +23,7 @@ from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, read_video
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.stamps import elapsed
 
 _SECOND = 1_000_000_000
 _ASSUMED_WIDTH = 1.2  # of an uncalibrated camera, in focal lengths: 62 degrees, as phones have
@@ -48,6 +51,7 @@ class FrameStream:
     description: str
     frames: Iterator[StreamedFrame]
     live: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)  # frames, why; grows as they are read
 
 
 def open_stream(source: str) -> FrameStream:
@@ -61,7 +65,8 @@ def open_stream(source: str) -> FrameStream:
     if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
         return FrameStream(f"video {path.name}, camera assumed", _video(path))
     if path.suffix in BAG_SUFFIXES or is_bag(path):
-        return FrameStream(f"bag {path.name}", _bag(path))
+        left_out: Counter[str] = Counter()
+        return FrameStream(f"bag {path.name}", _bag(path, left_out), left_out=left_out)
     return FrameStream(f"recording {path.name}", _recording(source))
 
 
@@ -113,7 +118,7 @@ def _webcam(index: int) -> Iterator[StreamedFrame]:
         capture.release()
 
 
-def _bag(path: Path) -> Iterator[StreamedFrame]:
+def _bag(path: Path, left_out: Counter[str]) -> Iterator[StreamedFrame]:
     """The first camera of a bag with the camera_info beside it."""
     with BagFile(path) as bag:
         images = image_topics(bag.topics)
@@ -124,18 +129,27 @@ def _bag(path: Path) -> Iterator[StreamedFrame]:
         decode = decode_image if bag.topics[image] == IMAGE else decode_compressed
         camera: PinholeCamera | None = None
         info: Any = None
+        judged = times_of(bag, image).judged(image)
+        taken = [known for known in judged if not known.reason]
+        times = iter(elapsed([k.time for k in taken], [k.stretch for k in taken]))
+        known = iter(judged)
         first: int | None = None
         for message in bag.messages({image} if info_name is None else {image, info_name}):
             if message.topic != image:
                 info = message.content
                 continue
+            if reason := next(known).reason:
+                left_out[reason] += 1
+                continue
+            since = next(times)
             rgb = decode(message.content)
             height, width = rgb.shape[:2]
             if camera is None or (camera.height, camera.width) != (height, width):
                 if info_name is not None and info is None:
-                    continue  # images from before the first camera_info
+                    left_out["before the first camera_info"] += 1
+                    continue
                 camera = assumed_camera(height, width)
                 if info is not None:
                     camera = camera_from_info(info, height, width)
-            first = message.taken if first is None else first
-            yield StreamedFrame(message.taken - first, rgb, camera)
+            first = since if first is None else first
+            yield StreamedFrame(since - first, rgb, camera)

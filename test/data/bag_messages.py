@@ -178,3 +178,17 @@ def write_camera(path: Path, numbers: range, topics: tuple[str, ...] = ("/image_
                     kind = message.__msgtype__
                     bag.write(name, kind, stamp, bytes(TYPES.serialize_cdr(message, kind)))
     return path
+
+
+def write_images(path: Path, stamps: list[int], begin: int = 1_700_000_000 * SECOND) -> Path:
+    """Images with these stamps and their camera_info, recorded at 10 Hz from ``begin`` on."""
+    with BagWriter(path) as bag:
+        for number, stamp in enumerate(stamps):
+            at = begin + number * SECOND // 10
+            for topic, message in (
+                ("/front/camera_info", camera_info(stamp)),
+                ("/front/image_raw", image(stamp, picture(number % FRAMES))),
+            ):
+                kind = message.__msgtype__
+                bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
+    return path

@@ -22,6 +22,7 @@ from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.frame_streams import assumed_camera, open_stream
 from monodepth_ros.nodes.messages import encode_depth, encode_image
 from monodepth_ros.share_directory import share_directory
+from monodepth_ros.stamps import UNSTAMPED
 
 SECOND = 1_000_000_000
 DISTORTED = PinholeCamera(320, 240, CAMERA.K, "plumb_bob", (0.1, -0.05, 0.0, 0.0, 0.0))
@@ -105,3 +106,17 @@ def test_a_damaged_bag_is_named(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(tmp_path: Path, source: str) -> None:
     with pytest.raises(UserError, match="nowhere"):
         next(open_stream(str(tmp_path / source)).frames)
+
+
+def test_wrong_stamps_cost_their_frames_and_a_clock_that_was_set_none(tmp_path: Path) -> None:
+    stamps = [0 if k == 2 else stamp_of(k) - (5 * SECOND if k > 5 else 0) for k in range(10)]
+    with BagWriter(tmp_path / "bag") as bag:
+        for k, stamp in enumerate(stamps):
+            header = Header(frame_id="camera_optical")
+            header.stamp.sec, header.stamp.nanosec = divmod(stamp, SECOND)
+            message = serialize_message(encode_image(RGB, "bgr8", header))
+            bag.write("/front/image_raw", "sensor_msgs/msg/Image", stamp_of(k), message)
+    stream = open_stream(str(tmp_path / "bag"))
+    times = [frame.time for frame in stream.frames]
+    assert times == [k * SECOND // 10 for k in range(10) if k != 2]
+    assert stream.left_out == {UNSTAMPED: 1}
