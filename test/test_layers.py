@@ -10,7 +10,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "monodepth_ros"
 
 # Modules at the root of the package, which every layer may import.
-FOUNDATION = {"errors", "atomic_file", "share_directory", "dds_environment", "stamps"}
+FOUNDATION = {
+    "errors",
+    "atomic_file",
+    "share_directory",
+    "dds_environment",
+    "yaml_file",
+    "heartbeat",
+    "stamps",
+}
 
 # Layer -> what it may import besides itself and the foundation.
 ALLOWED = {

@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import yaml
 import zstandard
 
 from monodepth_ros.data.bag_parts import BagPart, Unreadable, open_part
 from monodepth_ros.data.fingerprint import fingerprint_of_files
 from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
+from monodepth_ros.yaml_file import read_mapping
 
 BAG_SUFFIXES = (".bag", ".mcap", ".db3")
 _LOGS = ("-wal", "-journal")  # behind the name of a database
@@ -141,10 +141,10 @@ def _by_number(file: Path) -> list[str | int]:
 def _listed(folder: Path) -> set[str]:
     """The files that rosbag2's metadata.yaml names; none where it is missing or cut off."""
     try:
-        content = yaml.safe_load((folder / "metadata.yaml").read_text())
+        content = read_mapping(folder / "metadata.yaml", "a bag's description")
         names = content["rosbag2_bagfile_information"]["relative_file_paths"]
         return {Path(name).name for name in names}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+    except (UserError, KeyError, TypeError):
         return set()
 
 

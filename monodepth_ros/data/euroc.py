@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from monodepth_ros.data.file_sequence import FileSequence
@@ -24,6 +23,7 @@ from monodepth_ros.data.text_file import read_numbers
 from monodepth_ros.data.tum import nearest_in_time
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
+from monodepth_ros.yaml_file import parse_mapping
 
 MAX_POSE_DIFFERENCE_NS = 5_000_000
 POSE_COLUMNS = 8  # stamp, position, quaternion w x y z; velocities and biases follow
@@ -56,15 +56,13 @@ def open_euroc(path: Path, camera: str = "cam0") -> list[FileSequence]:
 def _read_calibration(path: Path) -> dict[str, Any]:
     try:
         lines = path.read_text().splitlines()
-        # OpenCV's %YAML:1.0 is not a directive that YAML knows.
-        content = yaml.safe_load("\n".join(line for line in lines if not line.startswith("%")))
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not a sensor description")
-    return content
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    # OpenCV's %YAML:1.0 is not a directive that YAML knows.
+    text = "\n".join(line for line in lines if not line.startswith("%"))
+    return parse_mapping(text, str(path), "a sensor's description")
 
 
 def _camera(calibration: dict[str, Any], path: Path) -> PinholeCamera:
@@ -73,9 +71,9 @@ def _camera(calibration: dict[str, Any], path: Path) -> PinholeCamera:
         model = str(calibration["distortion_model"])
         coefficients = tuple(calibration["distortion_coefficients"])
         K = intrinsics_matrix(calibration["intrinsics"])
-    except (KeyError, ValueError, TypeError) as error:
+        return PinholeCamera(int(width), int(height), K, model, coefficients).validate(str(path))
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{path}: not a camera's sensor description ({error!r})") from error
-    return PinholeCamera(width, height, K, model, coefficients).validate(str(path))
 
 
 def _poses(
@@ -86,7 +84,10 @@ def _poses(
     rows = read_numbers(path)
     if rows.shape[1] < POSE_COLUMNS:
         raise UserError(f"{path}: {rows.shape[1]} numbers a row, expected at least {POSE_COLUMNS}")
-    T_body_camera = np.array(calibration["T_BS"]["data"], dtype=np.float64).reshape(4, 4)
+    try:
+        T_body_camera = np.array(calibration["T_BS"]["data"], dtype=np.float64).reshape(4, 4)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: sensor.yaml has no T_BS of 4x4 numbers ({error!r})") from error
     rows = rows[np.isfinite(rows[:, 0])]
     bodies = [pose_of_quaternion(row[1:4], row[[5, 6, 7, 4]]) for row in rows]
     poses = [None if body is None else body @ T_body_camera for body in bodies]

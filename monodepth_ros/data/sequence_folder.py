@@ -32,6 +32,7 @@ from monodepth_ros.data.image_file import DepthImage, RgbImage, read_depth_png
 from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.yaml_file import read_mapping
 
 COLUMNS = ("index", "stamp_ns", "image", "depth", "tx", "ty", "tz", "qx", "qy", "qz", "qw", "speed")
 POSE_COLUMNS = COLUMNS[4:11]
@@ -76,8 +77,8 @@ class SequenceRecord(BaseModel):
     model_config = ConfigDict(extra="forbid")
     version: Literal[1] = 1
     camera: CameraRecord
-    fps: float = Field(gt=0)
-    depth_scale: float = Field(default=1000.0, gt=0)
+    fps: float = Field(gt=0, allow_inf_nan=False)
+    depth_scale: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
     camera_frame: str = "camera"
     world_frame: str = "world"
     source: str = ""
@@ -127,16 +128,14 @@ def is_sequence_folder(path: Path) -> bool:
 
 def read_record(path: Path) -> SequenceRecord:
     """Read and validate a sequence.yaml."""
+    if not path.exists():
+        raise UserError(f"{path}: the file is missing; is this a sequence folder?")
     try:
-        return SequenceRecord.model_validate(yaml.safe_load(path.read_text()))
-    except FileNotFoundError:
-        raise UserError(f"{path}: the file is missing; is this a sequence folder?") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        return SequenceRecord.model_validate(read_mapping(path, "a sequence's description"))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {key}: {first['msg']}, got {first['input']!r}") from error
+        raise UserError(f"{path}: {key}: {first['msg']}, got {first['input']!r:.80}") from error
 
 
 def _matrix(K: list[list[float]], folder: Path) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from pydantic import (
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.architecture import ARCHITECTURES, SIZE_MULTIPLE, find_architecture
+from monodepth_ros.yaml_file import read_mapping
 
 CARD_FILE = "card.yaml"
 
@@ -122,14 +123,9 @@ class ModelCard(BaseModel):
 def load_card(folder: Path) -> ModelCard:
     """The card of the model in ``folder``; a :class:`UserError` names the file and the key."""
     path = Path(folder) / CARD_FILE
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{folder}: not a model folder, it has no {CARD_FILE}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: a model card is a mapping of keys to values")
+    if not path.exists():
+        raise UserError(f"{folder}: not a model folder, it has no {CARD_FILE}")
+    values = read_mapping(path, "a model card")
     try:
         return ModelCard.model_validate(values)
     except ValidationError as error:

@@ -309,10 +309,12 @@ class Recipe(Section):
     def _one_depth_range(cls, values: Any) -> Any:
         """The objectives see the depth range of the networks, unless they are told otherwise."""
         values = copy.deepcopy(values)
-        networks = values.get("networks") or {}
-        objective = values.setdefault("objective", {})
+        networks, objective = values.get("networks"), values.setdefault("objective", {})
+        if not isinstance(networks, dict) or not isinstance(objective, dict):
+            return values  # what is wrong with them is told where they are read
         for part in ("self_supervised", "supervised", "teacher"):
+            section = objective.setdefault(part, {})
             for key in ("min_depth", "max_depth"):
-                if key in networks:
-                    objective.setdefault(part, {}).setdefault(key, networks[key])
+                if key in networks and isinstance(section, dict):
+                    section.setdefault(key, networks[key])
         return values

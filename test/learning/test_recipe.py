@@ -101,6 +101,7 @@ def test_a_wrong_key_or_value_is_named(raw: dict[str, object], parts: list[str])
         ("optimizer..lr=1", "section.key=value"),
         ("data.size.x=3", "data.size.x"),
         ("optimizer.lr=[1", "not YAML"),
+        ("optimizer.lr=1e-3 # small", "optimizer.lr: '1e-3 # small' is not allowed"),
     ],
 )
 def test_a_wrong_override_is_named(tmp_path: Path, override: str, part: str) -> None:
@@ -118,6 +119,32 @@ def test_a_file_that_is_no_recipe(tmp_path: Path, content: str, part: str) -> No
         load_recipe(tmp_path / "r.yaml")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["/data/run #3", "#3", "a: b", "12:30", "2024-01-31", "@scratch", "*.d", "/a b", "%x", "!a"],
+)
+def test_a_text_is_taken_whole(value: str) -> None:
+    assert load_recipe("monodepth2", [f"data.cache={value}"]).data.cache == value
+    assert load_recipe("monodepth2", [f'data.cache="{value}"']).data.cache == value
+
+
 def test_an_unknown_recipe_names_those_there_are() -> None:
     with pytest.raises(UserError, match="monodepth2"):
         load_recipe("monodepth3")
+
+
+def test_a_path_is_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped path would train by another recipe of the same name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/kitchen.yaml").write_text("trainer: {seed: 7}\n")
+    assert load_recipe("mine/kitchen.yaml").trainer.seed == 7
+    for path, near in (
+        ("mine/kichen.yaml", "did you mean mine/kitchen.yaml"),
+        ("mien/finetune.yaml", "did you mean finetune .comes with the package"),
+        ("finetune.yaml", "did you mean finetune .comes with the package"),
+        ("mine/finetune", "did you mean finetune .comes with the package"),
+        ("nowhere/at_all.yaml", "give a YAML file, or a recipe's name"),
+    ):
+        with pytest.raises(UserError, match=f"no recipe {path}: there is no such file; {near}"):
+            load_recipe(path)
