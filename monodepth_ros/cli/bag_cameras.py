@@ -60,13 +60,14 @@ def extract_cameras(
                     sequence = done
                     progress.advance(task)
             outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
-            _tell(sequence, bag, console)
+            tell_outcome(sequence, bag, console)
         for problem in dict.fromkeys(opened.problems):
             console.print(f"{bag.name}: {problem}", highlight=False, soft_wrap=True)
     return outcomes
 
 
-def _tell(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
+def tell_outcome(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
+    """Say how many frames were written where, and what was left out."""
     told = f"{bag.name}: no image of {sequence.topic} can be used"
     if sequence.frames:
         told = f"{sequence.frames} frames of {sequence.topic} of {bag} in {sequence.folder}"

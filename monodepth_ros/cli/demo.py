@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference import zoo
@@ -30,14 +31,17 @@ def demo(
         str | None,
         typer.Option(
             "--input",
-            help="What to play: a recording, a video, a bag, or a webcam's index;"
-            " by default the walk that comes with the package.",
+            help="What to play: a recording, a video, a folder of images, a bag, or a webcam's"
+            " index; by default the walk that comes with the package.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("demo_output"),
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     seconds: Annotated[float | None, typer.Option(help="Play no longer than this.", min=0)] = None,
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
+    fps: Fps = None,
 ) -> None:
     """Play a camera into depth and odometry nodes; leave a bag, pictures and figures behind."""
     if importlib.util.find_spec("rclpy") is None:
@@ -59,7 +63,14 @@ def demo(
     walk = share_directory() / "models/demo/sample_walk"
     session = [sys.executable, "-m", "monodepth_ros.nodes.demo_session", "--out", str(out)]
     session += ["--input", str(walk) if source is None else source]
-    session += ["--seconds", str(seconds)] if seconds is not None else []
+    capture_settings(camera, field_of_view, fps)  # wrong values are refused before nodes start
+    for option, value in (
+        ("--seconds", seconds),
+        ("--camera", camera),
+        ("--field-of-view", field_of_view),
+        ("--fps", fps),
+    ):
+        session += [option, str(value)] if value is not None else []
     with _running(nodes, environment, out):
         played = _run_to_its_end(session, environment)
     if played:

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from monodepth_ros.cli.capture_options import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.evaluation_inputs import (
     Data,
     Device,
@@ -69,6 +70,8 @@ def depth(
     ] = False,
     every: Every = 1,
     device: Device = "auto",
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -85,12 +88,13 @@ def depth(
             raise UserError("--pred and --gt go together, without --data")
         pairs = read_depth_pairs(pred, gt, rule, disparity)
     else:
-        sequences = open_recordings(data, "--data", rule.kitti_truth)
+        capture = capture_settings(camera, field_of_view)
+        sequences = open_recordings(data, "--data", rule.kitti_truth, capture)
         if model is not None:
             pairs = _model_pairs(estimator_of(model, device), sequences, every, rule, flip)
         else:
             constant = mean_depth_map(
-                open_recordings(constant_from, "--constant-from", rule.kitti_truth)
+                open_recordings(constant_from, "--constant-from", rule.kitti_truth, capture)
             )
             pairs = _constant_pairs(constant, sequences, every, rule)
     evaluation = evaluate_depth(with_progress(pairs, "depth"), rule)

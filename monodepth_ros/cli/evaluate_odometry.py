@@ -11,6 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from monodepth_ros.cli.capture_options import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.evaluate_scale import MinMotion, sequence_scales
 from monodepth_ros.cli.evaluation_inputs import (
     Data,
@@ -52,6 +53,8 @@ def odometry(
     ] = False,
     every: Every = 1,
     device: Device = "auto",
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -68,7 +71,7 @@ def odometry(
         evaluations = {est.stem: evaluation}
         figures = _counts(estimate, truth, evaluation)
     elif model is not None and est is None and gt is None:
-        sequences = open_recordings(data, "--data")
+        sequences = open_recordings(data, "--data", capture=capture_settings(camera, field_of_view))
         pairs = {s.name: model_trajectories(model, s, every, device, refine) for s in sequences}
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)

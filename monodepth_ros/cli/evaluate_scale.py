@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from monodepth_ros.cli.capture_options import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.evaluation_inputs import (
     Data,
     Device,
@@ -55,6 +56,8 @@ def scale(
     min_motion: MinMotion = MIN_MOTION_M,
     every: Every = 1,
     device: Device = "auto",
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -64,7 +67,7 @@ def scale(
     """
     if model is None:
         raise UserError("--model is missing: whose scale is to be measured")
-    sequences = open_recordings(data, "--data")
+    sequences = open_recordings(data, "--data", capture=capture_settings(camera, field_of_view))
     kinds = {"network": False, "refined": True} if refined else {"network": False}
     trajectories = {
         kind: {s.name: model_trajectories(model, s, every, device, refine) for s in sequences}

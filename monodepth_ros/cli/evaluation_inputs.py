@@ -10,6 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from monodepth_ros.cli.evaluation_output import tell_skipped, with_progress
+from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthPair
@@ -30,7 +31,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 
 
 def open_recordings(
-    paths: list[str] | None, option: str, kitti_truth: Literal["velodyne", "improved"] = "velodyne"
+    paths: list[str] | None,
+    option: str,
+    kitti_truth: Literal["velodyne", "improved"] = "velodyne",
+    capture: CaptureSettings = NOTHING_STATED,
 ) -> list[Sequence]:
     """The recordings of an option, rectified, each under a name of its own."""
     from monodepth_ros.data.open_sequence import open_sequence
@@ -38,7 +42,9 @@ def open_recordings(
     if not paths:
         raise UserError(f"{option} is missing: the recordings to evaluate on")
     sequences = [
-        rectified(sequence) for path in paths for sequence in open_sequence(path, kitti_truth)
+        rectified(sequence)
+        for path in paths
+        for sequence in open_sequence(path, kitti_truth, capture)
     ]
     seen: Counter[str] = Counter()
     for sequence in sequences:  # tables and plots are keyed by the name

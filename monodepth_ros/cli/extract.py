@@ -11,15 +11,18 @@ import typer
 from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import extract_cameras
+from monodepth_ros.cli.capture_options import FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.copied_recordings import copy_recordings
 from monodepth_ros.data.bag_extraction import ExtractionRequest
-from monodepth_ros.data.bag_file import BagFile
-from monodepth_ros.data.calibration_file import read_calibration
+from monodepth_ros.data.bag_file import BagFile, is_bag
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.robot_frames import base_from_camera
 
 
 def extract(
-    bags: Annotated[list[Path], typer.Argument(help="Bag files, or folders of rosbag2.")],
+    bags: Annotated[
+        list[Path], typer.Argument(help="Bags, videos, folders of images, or other recordings.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder that gets a sequence folder for each camera.")
     ] = None,
@@ -63,10 +66,12 @@ def extract(
     every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
     format: Annotated[Literal["jpg", "png"], typer.Option(help="Of the images written.")] = "jpg",
     licence: Annotated[str, typer.Option(help="Licence of the recording.")] = "",
+    field_of_view: FieldOfView = None,
+    fps: Fps = None,
     topics: Annotated[bool, typer.Option("--topics", help="Only list what the bags hold.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Write the frames of bags, of ROS 1 or ROS 2, as sequence folders.
+    """Write the frames of bags of ROS 1 and 2, of videos, or of images as sequence folders.
 
     Intrinsics, stamps, and true depth, poses and speed where the bag holds them. Needs no ROS. An
     interrupted extraction, started again, goes on where it stopped. A bag that has changed since,
@@ -78,10 +83,13 @@ def extract(
         return
     if out is None:
         raise UserError("--out is missing: the folder that the sequences go to")
+    capture = capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=tuple(images) if images else None,
         camera_info=camera_info,
-        camera=None if camera is None else read_calibration(camera),
+        camera=capture.camera,
+        field_of_view=capture.field_of_view,
+        fps=capture.fps,
         depth=depth,
         poses=poses,
         frame=frame,
@@ -95,8 +103,12 @@ def extract(
     console = Console(stderr=True, quiet=as_json)
     outcomes = [
         outcome
-        for bag in bags
-        for outcome in extract_cameras(bag, out, f"{bag.stem}_", request, console)
+        for path in bags
+        for outcome in (
+            extract_cameras(path, out, f"{path.stem}_", request, console)
+            if is_bag(path)
+            else copy_recordings(path, out, request, capture, console)
+        )
     ]
     if as_json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,16 +16,21 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from monodepth_ros.cli.capture_options import FieldOfView, Fps, capture_settings
 from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile, is_bag
+from monodepth_ros.data.capture_settings import Calibration, CaptureSettings
+from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.recorded_frames import RecordedFrame, frames_of_bag, frames_of_sequence
 from monodepth_ros.data.rerun_recording import RerunRecording, rerun_is_installed
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.replay_report import write_comparison, write_replay_report
 
 if TYPE_CHECKING:
+    from monodepth_ros.inference.camera_tracker import TrackerSettings
     from monodepth_ros.inference.depth_estimator import DepthEstimator
 
 _PICTURES = 6
@@ -48,6 +53,8 @@ def replay(
     ] = None,
     frame: Annotated[str | None, typer.Option(help="Of poses by TF: the fixed frame.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
+    field_of_view: FieldOfView = None,
+    fps: Fps = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Show finished replays side by side.")
     ] = False,
@@ -73,14 +80,16 @@ def replay(
             typer.echo(name)
             _show(figures, as_json)
         return
+    from monodepth_ros.inference.tracker_rate import settings_for_step
+
     if len(sources) > 1:
         raise UserError("one bag at a time; --compare shows finished replays side by side")
-    from monodepth_ros.data.calibration_file import read_calibration
-
+    capture = capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=None if images is None else (images,),
         camera_info=camera_info,
-        camera=None if camera is None else read_calibration(camera),
+        camera=capture.camera,
+        field_of_view=field_of_view,
         depth=depth,
         poses=poses,
         frame=frame,
@@ -88,8 +97,12 @@ def replay(
     )
     with ExitStack() as opened:
         record = ReplayRecord()
-        source = _Source(sources[0], request, record.left_out, opened)
-        run = _Run(model, device, refine, out, record)
+        source = _Source(sources[0], request, capture, record.left_out, opened)
+        tracking, note = settings_for_step(source.step)
+        if note is not None:
+            typer.echo(note, err=True)
+            record.problems.append(note)
+        run = _Run(model, device, refine, out, record, tracking)
         with Progress(console=Console(stderr=True), disable=as_json) as progress:
             task = progress.add_task("replay", total=source.total)
             for recorded in source.frames:
@@ -97,39 +110,68 @@ def replay(
                     run.take(recorded)
                 progress.advance(task)
         record.problems += source.problems
+        calibration = source.calibration
     if not record.frames:
         raise UserError(f"{sources[0]}: no frame could be replayed: {dict(record.left_out)}")
-    _show(run.finish(sources[0], source.description), as_json)
+    _show(run.finish(sources[0], source.description, calibration), as_json)
 
 
 class _Source:
-    """The frames of a bag or of a recording."""
+    """The frames of a bag or of a recording; ``step`` is the usual seconds between those taken."""
 
     def __init__(
-        self, path: str, request: ExtractionRequest, left_out: Counter[str], opened: ExitStack
+        self,
+        path: str,
+        request: ExtractionRequest,
+        capture: CaptureSettings,
+        left_out: Counter[str],
+        opened: ExitStack,
     ) -> None:
         self.problems: list[str] = []
         self.frames: Iterator[RecordedFrame | None]
         if not Path(path).exists() or not is_bag(Path(path)):
-            sequence = open_sequence(path)[0]
+            sequence = _only_one(open_sequence(path, capture=capture), path)
             self.total = len(range(0, len(sequence), request.every))
             self.description = sequence.name
             self.frames = frames_of_sequence(sequence, left_out, request.every)
+            self.step = median_step(frame_times(sequence)[:: request.every])
+            self._calibration: Callable[[], Calibration] = lambda: sequence.calibration
             return
         bag = opened.enter_context(BagFile(path))
         extraction = BagExtraction(bag, request)
         topic = extraction.images[0]
         extraction.check_poses(topic)
         self.problems = bag.problems
-        self.total, self.description = len(extraction.times.recorded(topic)), topic
+        stamps = extraction.times.recorded(topic)
+        self.total, self.description = len(stamps), topic
         self.frames = frames_of_bag(extraction, topic, left_out)
+        self.step = median_step(sorted(stamps)[:: request.every])
+        self._calibration = lambda: "guessed" if topic in extraction.guessed else "measured"
+
+    @property
+    def calibration(self) -> Calibration:
+        """How the camera is known, once there was an image."""
+        return self._calibration()
+
+
+def _only_one(sequences: list[Sequence], path: str) -> Sequence:
+    """The recording to replay; the others are named."""
+    for other in sequences[1:]:
+        typer.echo(f"{path}: not replayed: {other.name}", err=True)
+    return sequences[0]
 
 
 class _Run:
     """A model on frame after frame, and what is kept of each."""
 
     def __init__(
-        self, model: str, device: str, refine: bool, out: Path, record: ReplayRecord
+        self,
+        model: str,
+        device: str,
+        refine: bool,
+        out: Path,
+        record: ReplayRecord,
+        tracking: TrackerSettings,
     ) -> None:
         from monodepth_ros.inference.camera_tracker import CameraTracker
         from monodepth_ros.inference.depth_estimator import DepthEstimator
@@ -137,7 +179,7 @@ class _Run:
 
         motion = MotionEstimator(model, device, refine=refine)
         self.depth: DepthEstimator = DepthEstimator(motion.engine, output_size="network")
-        self.tracker = CameraTracker(motion)
+        self.tracker = CameraTracker(motion, tracking)
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
         self._kept: list[tuple[int, NDArray[np.uint8]]] = []
@@ -165,7 +207,7 @@ class _Run:
             if seen.camera is not None:
                 self._rerun.add_depth(seconds, frame.rgb, seen.depth, seen.camera)
 
-    def finish(self, source: str, what: str) -> dict[str, float]:
+    def finish(self, source: str, what: str, calibration: Calibration) -> dict[str, float]:
         """Write the report; the figures."""
         if self._rerun is not None:
             self._rerun.close()
@@ -177,6 +219,7 @@ class _Run:
         facts = {
             "source": Path(source).name,
             "camera": what,
+            "intrinsics": calibration,
             "model": engine.card.name,
             "weights": next(iter(engine.card.files.values()), "")[:12],
             "device": str(engine.device),

@@ -8,13 +8,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.errors import UserError
 
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe: a YAML file, or a name from training/.")],
     data: Annotated[
-        list[str], typer.Option(help="Folder of sequences, or FOLDER@start:stop:step. Repeatable.")
+        list[str],
+        typer.Option(
+            help="Recording, bag, video, folder of images or of recordings; or a part of it,"
+            " PATH@start:stop:step. Repeatable."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Run folder to write; default runs/<recipe>-<time>.")
@@ -57,6 +62,9 @@ def train(
     licence: Annotated[
         str, typer.Option(help="Licence of the exported weights; the data decides it.")
     ] = "unspecified",
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
+    fps: Fps = None,
 ) -> None:
     """Train depth and pose networks by a recipe.
 
@@ -66,6 +74,7 @@ def train(
     from monodepth_ros.inference.zoo import resolve
     from monodepth_ros.learning.recipe_file import load_recipe
 
+    capture = capture_settings(camera, field_of_view, fps)
     overrides = list(set_ or [])
     former = None if init is None else resolve(init)
     if former is not None:
@@ -88,7 +97,7 @@ def train(
     from monodepth_ros.learning.stopping import TrainingStopped
 
     try:
-        folder = run_training(plan, data, out, val or [], resume, replay or [])
+        folder = run_training(plan, data, out, val or [], resume, replay or [], capture)
     except (TrainingDiverged, TrainingStopped) as error:
         typer.echo(f"monodepth: {error}", err=True)
         raise typer.Exit(1) from None

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import extract_cameras
+from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_file import is_bag
 from monodepth_ros.data.open_sequence import SLICE
@@ -26,7 +27,10 @@ _PR_SET_PDEATHSIG = 1
 
 def tune(
     recordings: Annotated[
-        list[str], typer.Argument(help="Bags, sequence folders, or FOLDER@start:stop:step.")
+        list[str],
+        typer.Argument(
+            help="Bags, recordings, videos, folders of images; or a part, PATH@start:stop:step."
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="Folder of this tuning; its name becomes the new model's.")
@@ -76,6 +80,9 @@ def tune(
         typer.Option(min=0, max=1, help="Share of the former weights to mix in: forgets less."),
     ] = 0.25,
     licence: Annotated[str, typer.Option(help="Licence of the tuned weights.")] = "unspecified",
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
+    fps: Fps = None,
     owner: Annotated[
         int | None,
         typer.Option(help="Process to end with; runs only when the machine is idle otherwise."),
@@ -112,8 +119,14 @@ def tune(
     plan = holding_back(load_recipe(recipe, settings))
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     replay, check = _known_scenes(known)
+    capture = capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
-        images=tuple(images) if images else None, depth=depth, motion=motion, image_format="jpg"
+        images=tuple(images) if images else None,
+        camera=capture.camera,
+        field_of_view=capture.field_of_view,
+        depth=depth,
+        motion=motion,
+        image_format="jpg",
     )
     with only_one(out):
         if (out / VERDICT).is_file():
@@ -123,7 +136,7 @@ def tune(
             _limit_gpu(gpu_share)
             tuning = Tuning(
                 start, resolve(base or model), plan, sources, replay, check,
-                min_gain, max_forgetting, keep, licence,
+                min_gain, max_forgetting, keep, licence, capture,
             )  # fmt: skip
             verdict = _run(tuning, out)
         for copies in (out / "sequences", out / "cache"):  # of what the recordings hold
@@ -133,6 +146,8 @@ def tune(
     else:
         better = "better than" if verdict["better"] else "not better than"
         typer.echo(f"{verdict['model']} is {better} {model}: {verdict['reason']}")
+    if verdict.get("calibration") == "guessed":
+        typer.echo("WARNING: learnt with guessed intrinsics; calibrate the camera", err=True)
 
 
 def _run(tuning: Any, out: Path) -> dict[str, Any]:

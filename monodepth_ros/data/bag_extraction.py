@@ -21,6 +21,7 @@ from monodepth_ros.data.bag_file import BagFile, BagMessage
 from monodepth_ros.data.bag_times import BagTimes
 from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.capture_settings import camera_of_field_of_view
 from monodepth_ros.data.extraction_record import (
     check_origin,
     origin_of,
@@ -37,6 +38,7 @@ from monodepth_ros.data.image_message import (
     decode_image,
     nanoseconds,
 )
+from monodepth_ros.data.intrinsics import warn_of_guess
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -54,13 +56,16 @@ class ExtractionRequest:
 
     ``tolerance`` is seconds between an image and its depth. ``motion`` is how far the image must
     have moved since the last frame taken, as a share of its width: 0 takes every frame. ``camera``
-    is for images without a usable camera_info; ``mounting`` is ``T_base_camera`` as in
-    :class:`CameraTruth`.
+    is for images without a usable camera_info, and so is ``field_of_view`` (degrees), a guess;
+    ``fps`` is for recordings without stamps, which a bag never is;
+    ``mounting`` is ``T_base_camera`` as in :class:`CameraTruth`.
     """
 
     images: tuple[str, ...] | None = None
     camera_info: str | None = None
     camera: PinholeCamera | None = None
+    field_of_view: float | None = None
+    fps: float | None = None
     depth: str | None = None
     poses: str | None = None
     frame: str | None = None
@@ -117,6 +122,7 @@ class BagExtraction:
         self.times = BagTimes()
         self.infos: dict[str, Any] = {}
         self.frame_ids: dict[str, str] = {}
+        self.guessed: set[str] = set()  # image topics whose camera is a guess
         self._cameras: dict[str, PinholeCamera] = {}
         self._look_around()
 
@@ -233,13 +239,14 @@ class BagExtraction:
             source=f"{self.bag.path.name} {topic}",
             licence=self.request.licence,
             origin=origin,
+            calibration="guessed" if topic in self.guessed else "measured",
         )
 
     def _rate(self, topic: str) -> float:
-        """Images a second, by the bag's own clock."""
+        """Images taken a second, by the bag's own clock."""
         steps = np.diff(sorted(self.times.recorded(topic)))
         steps = steps[steps > 0]
-        return round(1e9 / float(np.median(steps)), 3) if steps.size else 1.0
+        return round(1e9 / float(np.median(steps)) / self.request.every, 3) if steps.size else 1.0
 
     def camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
         """Of the first image of this size; the same for all that follow."""
@@ -259,9 +266,13 @@ class BagExtraction:
             return camera
         name = self.request.camera_info or info_topic(topic, self.bag.topics)
         if name is None or name not in self.infos:
+            if self.request.field_of_view is not None:
+                self.guessed.add(topic)
+                warn_of_guess(f"{self.bag.path.name} {topic}")
+                return camera_of_field_of_view(height, width, self.request.field_of_view)
             raise UserError(
                 f"{self.bag.path}: no camera_info for {topic}: give --camera-info TOPIC, or"
-                " --camera FILE with the calibration"
+                " --camera FILE with the calibration, or guess with --field-of-view DEGREES"
             )
         return camera_from_info(self.infos[name], height, width)
 
@@ -289,8 +300,8 @@ class BagExtraction:
                     left_out[str(error)] += 1
             number += not image.reason
             if rgb is not None and self.request.motion > 0:
-                small = _outline(rgb)
-                if last is None or _moved(last, small) >= self.request.motion:
+                small = thumbnail(rgb)
+                if last is None or moved_since(last, small) >= self.request.motion:
                     last = small
                 else:
                     left_out["without motion"] += 1
@@ -363,7 +374,7 @@ def _edited(folder: Path) -> UserError:
     )
 
 
-def _outline(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Small, and with the channels first."""
     height, width = rgb.shape[:2]
     size = (_MOTION_WIDTH, max(1, round(height * _MOTION_WIDTH / width)))
@@ -371,7 +382,7 @@ def _outline(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return small.transpose(2, 0, 1).astype(np.uint8, copy=False)
 
 
-def _moved(last: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
+def moved_since(last: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
     """By how much of its width the image has moved; far, where it is of another size."""
     return float(flow_steps(np.stack([last, now]))[0]) if last.shape == now.shape else np.inf
 

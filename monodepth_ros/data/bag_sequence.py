@@ -12,6 +12,7 @@ from typing import Any
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence, ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.extraction_record import origin_of, read_outcome
 from monodepth_ros.data.frame_cache import default_cache, locked
 from monodepth_ros.data.sequence import Sequence
@@ -21,13 +22,15 @@ from monodepth_ros.errors import UserError
 _CAMERAS = "cameras.json"  # which topics were extracted, into folders by their numbers
 
 
-def open_bag(path: Path) -> list[Sequence]:
+def open_bag(path: Path, capture: CaptureSettings = NOTHING_STATED) -> list[Sequence]:
     """The cameras of a bag, without truth: `monodepth extract` takes that from topics by name.
 
     Frames are written to the user's cache, as PNG so that nothing is lost, and found there the next
     time. A bag that has changed since is extracted anew. UserError as of `monodepth extract`.
     """
-    request = ExtractionRequest(image_format="png")
+    request = ExtractionRequest(
+        camera=capture.camera, field_of_view=capture.field_of_view, image_format="png"
+    )
     with BagFile(path) as bag:
         key = hashlib.sha256(origin_of(bag, "", request).model_dump_json().encode()).hexdigest()
         folder = default_cache().parent / "bags" / f"{path.stem}_{key[:16]}"

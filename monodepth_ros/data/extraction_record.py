@@ -11,12 +11,11 @@ import json
 from dataclasses import asdict, fields, is_dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from monodepth_ros.atomic_file import atomic_path
-from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.difference import difference
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, is_sequence_folder, read_record
 from monodepth_ros.errors import UserError
@@ -26,7 +25,17 @@ OUTCOME = "extraction.json"
 _OPTIONS = {"image_format": "--format"}  # of `monodepth extract`, where the name is another
 
 
-def origin_of(bag: BagFile, topic: str, request: Any) -> ExtractionOrigin:
+class Source(Protocol):
+    """A bag, or the files of another recording."""
+
+    path: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """Another text when the content is another."""
+
+
+def origin_of(bag: Source, topic: str, request: Any) -> ExtractionOrigin:
     """Of one camera of a bag, and a request: a dataclass. Which other cameras it names is left out.
 
     Values that are defaults are left out, so that a request of an older version, without an option
@@ -47,7 +56,7 @@ def origin_of(bag: BagFile, topic: str, request: Any) -> ExtractionOrigin:
     )
 
 
-def own_folder(folder: Path, bag: BagFile, topic: str) -> Path:
+def own_folder(folder: Path, bag: Source, topic: str) -> Path:
     """``folder``, or ``folder_2`` and so on where that holds another recording."""
     source = (str(bag.path.resolve()), topic)
     for number in count(1):
@@ -66,7 +75,7 @@ def check_origin(folder: Path, origin: ExtractionOrigin) -> None:
         return
     former = read_record(folder / "sequence.yaml").origin
     if former is None:
-        raise UserError(f"{folder}: holds a sequence that is not of a bag; choose another folder")
+        raise UserError(f"{folder}: holds a sequence that was not extracted; choose another folder")
     if former != origin:
         raise UserError(
             f"{folder}: holds another extraction: {_difference(former, origin)}; choose another"

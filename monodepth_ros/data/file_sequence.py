@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.capture_settings import Calibration
 from monodepth_ros.data.image_file import (
     CorruptFrame,
     DepthImage,
@@ -42,6 +43,8 @@ class FileSequence(Sequence):
     speeds: list[float | None] | None = None
     numbers: list[int] | None = None
     target_frames: list[int] | None = field(default=None)
+    calibration: Calibration = "measured"
+    number_rate: float | None = None
 
     def __len__(self) -> int:
         return len(self.image_files)

@@ -1,34 +1,40 @@
-"""The plain layout: ``images/``, ``K.txt``, and optionally ``depth/`` and ``poses.txt``.
+"""A folder with ``images/``, ``K.txt``, and optionally ``depth/`` and ``poses.txt``.
 
 ``depth/<name>.png`` is uint16 in millimetres, 0 invalid, registered to ``images/<name>.jpg|png``.
 Row k of ``poses.txt`` is T_world_camera (12 or 16 numbers) of the k-th image in sorted order.
-``K.txt`` is a 3x3 matrix in pixels of the images.
+``K.txt`` is a 3x3 matrix in pixels of the images; without it the user states the camera.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import read_depth_png
-from monodepth_ros.data.text_file import read_matrix, read_poses
+from monodepth_ros.data.intrinsics import find_camera
+from monodepth_ros.data.text_file import read_poses
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.camera import PinholeCamera
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def is_image_folder(path: Path) -> bool:
     """Whether ``path`` has this layout."""
-    return (path / "images").is_dir() and (path / "K.txt").is_file()
+    images = path / "images"
+    return images.is_dir() and ((path / "K.txt").is_file() or has_images(images))
 
 
-def open_image_folder(path: Path) -> list[FileSequence]:
+def has_images(folder: Path) -> bool:
+    """Whether the folder itself holds image files."""
+    return any(f.suffix.lower() in IMAGE_SUFFIXES and f.is_file() for f in folder.iterdir())
+
+
+def open_image_folder(path: Path, capture: CaptureSettings) -> list[FileSequence]:
     """The one sequence in the folder."""
     image_files = list_images(path / "images")
-    camera_file = path / "K.txt"
-    K = read_matrix(camera_file, 3, 3)
-    height, width = first_readable_size(image_files)
+    size = first_readable_size(image_files)
+    camera, calibration = find_camera(path, path / "K.txt", size, capture)
     poses_file = path / "poses.txt"
     poses = read_poses(poses_file) if poses_file.exists() else None
     if poses is not None and len(poses) != len(image_files):
@@ -37,7 +43,8 @@ def open_image_folder(path: Path) -> list[FileSequence]:
     return [
         FileSequence(
             name=path.resolve().name,
-            camera=PinholeCamera(width, height, K).validate(str(camera_file)),
+            camera=camera,
+            calibration=calibration,
             image_files=image_files,
             depth_files=[path / "depth" / f"{f.stem}.png" for f in image_files]
             if with_depth

@@ -6,22 +6,29 @@ import re
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from monodepth_ros.data.bag_file import is_bag
 from monodepth_ros.data.bag_sequence import open_bag
+from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.cityscapes import is_cityscapes, open_cityscapes
 from monodepth_ros.data.euroc import is_euroc, open_euroc
-from monodepth_ros.data.image_folder import is_image_folder, open_image_folder
+from monodepth_ros.data.image_folder import has_images, is_image_folder, open_image_folder
+from monodepth_ros.data.intrinsics import warn_of_guess
 from monodepth_ros.data.kitti_odometry import is_kitti_odometry, open_kitti_odometry
 from monodepth_ros.data.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
 from monodepth_ros.data.nyu import is_nyu, open_nyu
+from monodepth_ros.data.plain_images import open_plain_images
 from monodepth_ros.data.scannet import is_scannet, open_scannet
 from monodepth_ros.data.sequence import Sequence, SlicedSequence, unknown_poses
 from monodepth_ros.data.sequence_folder import FolderSequence, is_sequence_folder
 from monodepth_ros.data.seven_scenes import is_seven_scenes, open_seven_scenes
 from monodepth_ros.data.tum import is_tum, open_tum
+from monodepth_ros.data.video_sequence import VideoSequence, is_video, open_video, videos_in
 from monodepth_ros.errors import UserError
 
 
@@ -34,7 +41,7 @@ class Layout(NamedTuple):
     open_split: Callable[[Path, str], ListOf[Sequence]] | None = None
 
 
-def _layouts(kitti_truth: Truth) -> tuple[Layout, ...]:
+def _layouts(kitti_truth: Truth, capture: CaptureSettings) -> tuple[Layout, ...]:
     return (
         Layout("sequence folder", is_sequence_folder, lambda path: [FolderSequence(path)]),
         Layout("7-Scenes", is_seven_scenes, open_seven_scenes, open_seven_scenes),
@@ -50,58 +57,112 @@ def _layouts(kitti_truth: Truth) -> tuple[Layout, ...]:
         Layout("NYU Depth v2", is_nyu, open_nyu, open_nyu),
         Layout("ScanNet", is_scannet, open_scannet),
         Layout("Cityscapes", is_cityscapes, open_cityscapes, open_cityscapes),
-        Layout("images/ and K.txt", is_image_folder, open_image_folder),
+        Layout("images/ and K.txt", is_image_folder, partial(open_image_folder, capture=capture)),
     )
 
 
 SLICE = re.compile(r"\d*:\d*(:\d*)?")
 
 
-def open_sequence(path: Path | str, kitti_truth: Truth = "velodyne") -> list[Sequence]:
-    """The recordings at ``path``: one of the known layouts, a bag, or a folder of such.
+def open_sequence(
+    path: Path | str,
+    kitti_truth: Truth = "velodyne",
+    capture: CaptureSettings = NOTHING_STATED,
+) -> list[Sequence]:
+    """The recordings at ``path``: a known layout, bag, video, plain images, or a folder of such.
 
     ``PATH@start:stop:step`` takes these frames of each recording, ``PATH@SPLIT`` the part that the
     layout defines: the file of an Eigen split for KITTI raw, ``train`` or ``test`` of NYU,
     ``train``, ``val`` or ``test`` of Cityscapes, ``unregistered`` of 7-Scenes; and
     ``PATH@SPLIT@start:stop:step`` a slice of that. ``kitti_truth`` is the depth that KITTI raw is
-    opened with. Raises a UserError when there is nothing.
+    opened with, ``capture`` what the user states of recordings that do not state it. Raises a
+    UserError when there is nothing.
     """
-    sequences = _open(str(path), kitti_truth)
+    sequences = _open(str(path), kitti_truth, capture)
     for note in filter(None, map(unknown_poses, sequences)):
         print(note, file=sys.stderr)
     return sequences
 
 
-def _open(text: str, kitti_truth: Truth) -> list[Sequence]:
-    layouts = _layouts(kitti_truth)
+def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Sequence]:
+    layouts = _layouts(kitti_truth, capture)
     folder, at, part = text.rpartition("@")
     if not at or Path(text).exists():
-        return _open_folder(Path(text), layouts)
+        found = _open_path(Path(text), layouts, capture)
+        _set_rate(found, capture.fps)
+        for sequence in found:
+            if sequence.calibration == "guessed":
+                warn_of_guess(sequence.name)
+        return found
     if SLICE.fullmatch(part):
-        return _sliced(_open(folder, kitti_truth), part, text)
+        return _sliced(_open(folder, kitti_truth, capture), part, text)
     return _open_split(Path(folder), part, layouts)
 
 
-def _open_folder(path: Path, layouts: tuple[Layout, ...]) -> list[Sequence]:
-    if path.is_file() and is_bag(path):
-        return open_bag(path)
+def _open_path(path: Path, layouts: tuple[Layout, ...], capture: CaptureSettings) -> list[Sequence]:
+    if path.is_file():
+        return _open_file(path, capture)
     layout = _layout(path, layouts)
     if layout is not None:
         return list(layout.open(path))
     if is_bag(path) and (path / "metadata.yaml").is_file():
-        return open_bag(path)
+        return open_bag(path, capture)
+    return _open_children(path, layouts, capture)
+
+
+def _open_file(path: Path, capture: CaptureSettings) -> list[Sequence]:
+    if is_bag(path):
+        return open_bag(path, capture)
+    if is_video(path):
+        return list(open_video(path, capture))
+    raise UserError(f"{path}: neither a bag nor a video; of images name the folder")
+
+
+def _open_children(
+    path: Path, layouts: tuple[Layout, ...], capture: CaptureSettings
+) -> list[Sequence]:
+    """The recordings in a folder; where there are none, its own frames, or those of its folders."""
     found: list[Sequence] = []
-    for child in sorted(path.iterdir()):
+    plain = [path] if has_images(path) else []
+    children = sorted(path.iterdir())
+    for child in children:
         layout = _layout(child, layouts) if child.is_dir() else None
         if layout is not None:
             found.extend(layout.open(child))
         elif is_bag(child):
-            found.extend(open_bag(child))
+            found.extend(open_bag(child, capture))
+        elif child.is_dir() and has_images(child):
+            plain.append(child)
+    videos = videos_in(path)
+    if found:
+        for left in (*plain, *videos):
+            print(f"left out, as it lies beside recordings: {left}", file=sys.stderr)
+    elif plain[:1] == [path]:
+        found.extend(open_plain_images(path, capture))
+    else:
+        for folder in plain:
+            found.extend(open_plain_images(folder, capture))
+        for video in videos:
+            found.extend(open_video(video, capture))
     if not found:
-        names = ", ".join([*(layout.name for layout in layouts), "bags"])
-        state = "no known layout" if any(path.iterdir()) else "the folder is empty"
+        names = ", ".join([*(layout.name for layout in layouts), "bags", "videos", "plain images"])
+        state = "no known layout" if children else "the folder is empty"
         raise UserError(f"{path}: {state}; known are {names}")
     return found
+
+
+def _set_rate(sequences: list[Sequence], fps: float | None) -> None:
+    """The rate of frames that have no stamps, where the user states it."""
+    if fps is None:
+        return
+    for sequence in sequences:
+        count = len(sequence)
+        if any(sequence.stamp_ns(index) is not None for index in range(count)):
+            if not isinstance(sequence, VideoSequence):
+                print(f"{sequence.name}: has stamps of its own; --fps is not used", file=sys.stderr)
+            continue
+        steps = np.diff([sequence.number(index) for index in range(count)])
+        sequence.number_rate = fps * max(float(np.median(steps)) if count > 1 else 1.0, 1.0)
 
 
 def _sliced(wholes: list[Sequence], text: str, path: str) -> list[Sequence]:

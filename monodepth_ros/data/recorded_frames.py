@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_extraction import BagExtraction
+from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import SECOND, Judged, judge_all
-
-_ASSUMED_RATE = 10  # Hz, of a recording without stamps
+from monodepth_ros.stamps import Judged, judge_all
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,10 @@ def frames_of_bag(
 def frames_of_sequence(
     sequence: Sequence, left_out: Counter[str], every: int = 1
 ) -> Iterator[RecordedFrame | None]:
-    """Every n-th of a recording's images; None for each that cannot be read."""
+    """Every n-th of a recording's images; None for each that is left out, which is counted.
+
+    UserError where no frame has a stamp.
+    """
     rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
     camera = sequence.camera.undistorted()
     for judged in _times(sequence, range(0, len(sequence), every)):
@@ -79,12 +81,11 @@ def frames_of_sequence(
 
 
 def _times(sequence: Sequence, indices: range) -> list[Judged[int]]:
-    """When the frames were taken, judged; of a recording without stamps, at an assumed rate."""
-    stamps = [sequence.stamp_ns(index) for index in indices]
+    """When the frames were taken, judged."""
+    every = frame_times(sequence)
+    stamps = [every[index] for index in indices]
     known = [stamp for stamp in stamps if stamp is not None]
-    if not known:
-        return [Judged(index, index * SECOND // _ASSUMED_RATE, 0) for index in indices]
-    begin = min(known) - 1  # some layouts count from 0, which is a stamp there
+    begin = min(known, default=0) - 1  # some layouts count from 0, which is a stamp there
     judged = judge_all([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
     times = [replace(j, item=i, time=j.time + begin) for j, i in zip(judged, indices, strict=True)]
     return _with_pauses(times)

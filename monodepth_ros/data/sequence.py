@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.capture_settings import Calibration
 from monodepth_ros.data.image_file import CorruptFrame, DepthImage, RgbImage
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -23,11 +24,14 @@ class Sequence(ABC):
     """Frames of one camera in temporal order.
 
     ``camera`` belongs to the image files as they are stored, distortion included. Frames are
-    counted from 0. Optional truth is None where the recording has none.
+    counted from 0. Optional truth is None where the recording has none. ``calibration`` says
+    whether somebody measured the camera or guessed it.
     """
 
     name: str
     camera: PinholeCamera
+    calibration: Calibration = "measured"
+    number_rate: float | None = None  # frame numbers a second, where somebody stated it
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -106,7 +110,8 @@ class SlicedSequence(Sequence):
         self._indices = range(*frames.indices(len(whole)))
         if self._indices.step < 1:
             raise ValueError("a sequence runs forward in time: the slice's step must be positive")
-        self.camera = whole.camera
+        self.camera, self.calibration = whole.camera, whole.calibration
+        self.number_rate = whole.number_rate
         parts = (frames.start, frames.stop, frames.step)
         self.name = f"{whole.name}@{':'.join('' if part is None else str(part) for part in parts)}"
 

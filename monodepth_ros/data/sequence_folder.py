@@ -2,7 +2,8 @@
 
 ::
 
-    sequence.yaml               version, camera, fps, depth_scale, frames, source, licence, origin
+    sequence.yaml               version, camera, calibration, fps, depth_scale, frames, source,
+                                licence, origin
     frames.csv                  one row for each frame, empty where a value is unknown
     images/000000.jpg           or .png
     depth/000000.png            uint16, depth_scale units to the metre, 0 invalid
@@ -26,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.capture_settings import Calibration
 from monodepth_ros.data.difference import difference
 from monodepth_ros.data.file_sequence import FileSequence
 from monodepth_ros.data.image_file import DepthImage, RgbImage, read_depth_png
@@ -71,12 +73,14 @@ class ExtractionOrigin(BaseModel):
 class SequenceRecord(BaseModel):
     """The content of sequence.yaml. ``depth_scale`` is in stored units to the metre.
 
-    ``origin`` is None for a sequence that was not extracted of a bag.
+    ``calibration`` says whether the camera was measured, or guessed from a field of view;
+    ``origin`` is None for a sequence that was not extracted.
     """
 
     model_config = ConfigDict(extra="forbid")
     version: Literal[1] = 1
     camera: CameraRecord
+    calibration: Calibration = "measured"
     fps: float = Field(gt=0, allow_inf_nan=False)
     depth_scale: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
     camera_frame: str = "camera"
@@ -118,6 +122,8 @@ class FolderSequence(FileSequence):
             stamps_ns=[row["stamp_ns"] for row in rows],
             speeds=[row["speed"] for row in rows],
             numbers=[row["index"] for row in rows],
+            calibration=self.record.calibration,
+            number_rate=self.record.fps,
         )
 
 
@@ -213,6 +219,7 @@ class SequenceWriter:
         source: str = "",
         licence: str = "",
         origin: ExtractionOrigin | None = None,
+        calibration: Calibration = "measured",
     ) -> None:
         self.path = Path(path)
         camera = self._camera = camera.validate(f"the camera of {self.path}")
@@ -229,6 +236,7 @@ class SequenceWriter:
                     D=list(camera.D),
                     is_crop=camera.is_crop,
                 ),
+                calibration=calibration,
                 fps=fps,
                 depth_scale=depth_scale,
                 camera_frame=camera_frame,

@@ -35,7 +35,8 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
     camera of the dataset is distorted, ``valid`` bool 1xHxW: the pixels that rectification could
     fill.
 
-    ``skipped`` names the frames that could not be read.
+    ``skipped`` names the frames that could not be read, ``guessed_cameras`` the recordings whose
+    intrinsics nobody measured.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         if not recordings:
             raise UserError("there is no sequence to train on; name at least one with --data")
         self.size = size
+        self.guessed_cameras = sorted({s.name for s in recordings if s.calibration == "guessed"})
         self.sequences: list[CachedSequence] = [
             cache_sequence(sequence, size, depth, cache) for sequence in recordings
         ]

@@ -26,6 +26,8 @@ class RectifiedSequence(Sequence):
         self._rectifier = Rectifier(distorted.camera)
         self.name = distorted.name
         self.camera = distorted.camera.undistorted()
+        self.calibration = distorted.calibration
+        self.number_rate = distorted.number_rate
 
     def __len__(self) -> int:
         return len(self._distorted)

@@ -65,7 +65,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Provenance(BaseModel):
-    """Where weights come from: data, recipe, the command that rebuilds them, measured results."""
+    """Where weights come from: data, recipe, the command that rebuilds them, measured results.
+
+    ``calibration`` says whether somebody measured the cameras of the data or guessed one of them.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,6 +76,7 @@ class Provenance(BaseModel):
     recipe: str = ""
     command: str = ""
     results: dict[str, float] = {}
+    calibration: Literal["measured", "guessed"] | None = None
 
 
 class ModelCard(BaseModel):

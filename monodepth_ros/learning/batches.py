@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
+from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence import Sequence, SlicedSequence
 from monodepth_ros.data.triplets import CachedDataset, FrameDataset, TripletDataset
@@ -23,9 +24,11 @@ Sample = dict[str, Tensor]
 REPLAYED = "replay_"  # what the entries of a replayed sample begin with
 
 
-def open_sequences(paths: Iterable[str | Path]) -> list[Sequence]:
-    """All sequences below the given folders; UserError for a folder that holds none."""
-    return [sequence for path in paths for sequence in open_sequence(path)]
+def open_sequences(
+    paths: Iterable[str | Path], capture: CaptureSettings = NOTHING_STATED
+) -> list[Sequence]:
+    """All sequences at the given paths; UserError for a path that holds none."""
+    return [sequence for path in paths for sequence in open_sequence(path, capture=capture)]
 
 
 def hold_back(
@@ -57,13 +60,17 @@ def hold_back(
 
 
 def build_datasets(
-    recipe: Recipe, data: Iterable[str | Path], held_back: Iterable[str | Path]
+    recipe: Recipe,
+    data: Iterable[str | Path],
+    held_back: Iterable[str | Path],
+    capture: CaptureSettings = NOTHING_STATED,
 ) -> tuple[CachedDataset, Dataset[Sample] | None]:
     """Training samples, and validation samples where frames are held back."""
+    opened = open_sequences(data, capture)
     sequences, held = hold_back(
-        open_sequences(data), recipe.data.validation_fraction, recipe.data.validation_part
+        opened, recipe.data.validation_fraction, recipe.data.validation_part
     )
-    held = held + open_sequences(held_back)
+    held = held + open_sequences(held_back, capture)
     objective = recipe.objective
     truth = objective.supervised.weight > 0
     # Beside the self-supervised objective, some of the sequences may lack truth.

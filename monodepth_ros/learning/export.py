@@ -99,6 +99,7 @@ def _card(
     results: dict[str, float],
 ) -> ModelCard:
     session = first_session(run)
+    guessed = session["data"].get("guessed_cameras")
     sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
     return ModelCard(
         name=name,
@@ -108,6 +109,7 @@ def _card(
             recipe=json.dumps(recipe.model_dump(mode="json", exclude_defaults=True)),
             command=shlex.join(["monodepth", *session["command"][1:]]),
             results={key: round(value, 5) for key, value in results.items()},
+            calibration="guessed" if guessed else "measured",
         ),
         architecture=recipe.networks.architecture,
         size=recipe.data.size,

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
+from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import (
     Batches,
@@ -58,6 +59,7 @@ def train(
     held_back: Sequence[str | Path] = (),
     resume: bool = False,
     replay: Sequence[str | Path] = (),
+    capture: CaptureSettings = NOTHING_STATED,
 ) -> Path:
     """Train by ``recipe`` on the sequences in ``data`` and return the run folder.
 
@@ -68,6 +70,7 @@ def train(
         held_back: folders to validate on, besides ``data.validation_fraction`` of ``data``.
         resume: go on from the last checkpoint of ``folder``, exactly where it ended.
         replay: folders with true depth that the model should not forget; see ``replay`` of recipes.
+        capture: camera and frame rate of recordings that state none.
 
     Raises:
         UserError: wrong data, folder or checkpoint.
@@ -77,7 +80,7 @@ def train(
     checkpoint = _prepare_folder(folder, resume)
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
-    training, validation = build_datasets(recipe, data, held_back)
+    training, validation = build_datasets(recipe, data, held_back, capture)
     if replay and recipe.networks.freeze_depth:
         raise UserError(
             "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
@@ -121,6 +124,7 @@ def train(
             "recordings": recordings,
             "training_samples": plan.samples,
             "focal_length": focal_length(training),
+            "guessed_cameras": training.guessed_cameras,
         }
         write_run_record(folder, recipe, sources, start)
     trainer.fit(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import CARD_FILE, load_card
@@ -42,6 +43,7 @@ class Tuning:
     max_forgetting: float = 0.1
     keep: float = 0.25  # share of the former weights that is mixed in
     licence: str = "unspecified"
+    capture: CaptureSettings = NOTHING_STATED
 
     def run(self, folder: Path) -> dict[str, Any]:
         """Train, export and judge in ``folder``; the content of its verdict.json.
@@ -49,7 +51,7 @@ class Tuning:
         Every part that is complete is kept, so a tuning that was killed goes on from its last
         checkpoint. UserError for wrong data; TrainingStopped and TrainingDiverged as of `train`.
         """
-        train(self.recipe, self.recordings, folder / "run", (), True, self.replay)
+        train(self.recipe, self.recordings, folder / "run", (), True, self.replay, self.capture)
         candidate = folder / folder.name
         if not (candidate / CARD_FILE).is_file():
             export_run(
@@ -60,13 +62,17 @@ class Tuning:
                 scale=load_card(self.model).scale,
                 kept=(self.model, self.keep),
             )
-        verdict = {"model": str(candidate), **self._compare(candidate).as_dict()}
+        verdict = {
+            "model": str(candidate),
+            **self._compare(candidate).as_dict(),
+            "calibration": load_card(candidate).provenance.calibration,
+        }
         with atomic_path(folder / VERDICT) as temporary:
             temporary.write_text(json.dumps(verdict, indent=1) + "\n")
         return verdict
 
     def _compare(self, candidate: Path) -> Verdict:
-        _, held_back = build_datasets(self.recipe, self.recordings, ())
+        _, held_back = build_datasets(self.recipe, self.recordings, (), self.capture)
         assert held_back is not None
         known = build_replay(self.recipe, self.known) if self.known else None
         former = model_figures(self.model, self.recipe, held_back, known)

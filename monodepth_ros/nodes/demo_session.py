@@ -29,6 +29,8 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.calibration_file import read_calibration
+from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.image_message import decode_depth, nanoseconds
 from monodepth_ros.data.rerun_recording import RerunRecording, rerun_is_installed
 from monodepth_ros.data.transform_tree import matrix_of
@@ -282,6 +284,9 @@ def main() -> int:
     parser.add_argument("--input", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--camera", type=Path)
+    parser.add_argument("--field-of-view", type=float)
+    parser.add_argument("--fps", type=float)
     arguments = parser.parse_args()
     live = sys.stdout.isatty()
 
@@ -290,7 +295,9 @@ def main() -> int:
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        stream = open_stream(arguments.input)
+        calibration = None if arguments.camera is None else read_calibration(arguments.camera)
+        capture = CaptureSettings(calibration, arguments.field_of_view, arguments.fps)
+        stream = open_stream(arguments.input, capture)
         print(stream.description, flush=True)
         with BagWriter(arguments.out / "bag") as bag:
             session = DemoSession(arguments.out, bag)
@@ -304,7 +311,11 @@ def main() -> int:
             print()
         for reason, count in stream.left_out.items():
             print(f"{count} left out: {reason}")
-        told = {"input": stream.description, "left_out": dict(stream.left_out)}
+        told = {
+            "input": stream.description,
+            "calibration": "guessed" if stream.guessed else "measured",
+            "left_out": dict(stream.left_out),
+        }
         summary = {**told, **session.figures.summary()}
         (arguments.out / "figures.json").write_text(json.dumps(summary, indent=1) + "\n")
         for path in session.draw():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,21 @@ from monodepth_ros.data.bag_extraction import image_topics, info_topic
 from monodepth_ros.data.bag_file import BAG_SUFFIXES, BagFile, is_bag
 from monodepth_ros.data.bag_times import times_of
 from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.capture_settings import (
+    NOTHING_STATED,
+    CaptureSettings,
+    camera_of_field_of_view,
+)
+from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.image_file import CorruptFrame
 from monodepth_ros.data.image_message import IMAGE, decode_compressed, decode_image
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, read_video
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import elapsed
 
-_SECOND = 1_000_000_000
-_ASSUMED_WIDTH = 1.2  # of an uncalibrated camera, in focal lengths: 62 degrees, as phones have
+_GUESS = 62.0  # degrees, as phones have: of a camera of which nothing is known
 
 
 @dataclass(frozen=True)
@@ -52,56 +57,69 @@ class FrameStream:
     frames: Iterator[StreamedFrame]
     live: bool = False
     left_out: Counter[str] = field(default_factory=Counter)  # frames, why; grows as they are read
+    guessed: bool = False  # whether nobody measured the camera
 
 
-def open_stream(source: str) -> FrameStream:
-    """A webcam by its index, a video, a bag (rosbag2 or ROS 1), or a recording that training reads.
+def open_stream(source: str, capture: CaptureSettings = NOTHING_STATED) -> FrameStream:
+    """A webcam by its index, a bag (rosbag2 or ROS 1), or whatever training reads, videos included.
 
+    ``capture`` states what they do not; without it a camera is guessed, and the stream says so.
     UserError for what is none of them.
     """
     if source.isdecimal():
-        return FrameStream(f"webcam {source}, camera assumed", _webcam(int(source)), live=True)
+        told = f"webcam {source}, {_camera_told(capture)}"
+        live = _webcam(int(source), capture)
+        return FrameStream(told, live, live=True, guessed=capture.camera is None)
     path = Path(source).expanduser()
-    if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-        return FrameStream(f"video {path.name}, camera assumed", _video(path))
     if path.suffix in BAG_SUFFIXES or is_bag(path):
-        left_out: Counter[str] = Counter()
-        return FrameStream(f"bag {path.name}", _bag(path, left_out), left_out=left_out)
-    return FrameStream(f"recording {path.name}", _recording(source))
+        return _bag_stream(path, capture)
+    capture = replace(capture, default_field_of_view=_GUESS)
+    sequence, *others = open_sequence(str(path), capture=capture)
+    told = f"recording {sequence.name}"
+    guessed = sequence.calibration == "guessed"
+    told += f", {_camera_told(capture)}" if guessed else ""
+    told += f" (the first of {1 + len(others)})" if others else ""
+    left_out: Counter[str] = Counter()
+    frames = _recording(sequence, left_out)
+    return FrameStream(told, frames, left_out=left_out, guessed=guessed)
 
 
-def assumed_camera(height: int, width: int) -> PinholeCamera:
-    """The camera of images that come without one: right in kind, not in scale."""
-    focal_length = width / _ASSUMED_WIDTH
-    return PinholeCamera.from_focal_length(
-        width, height, focal_length, focal_length, (width - 1) / 2, (height - 1) / 2
-    )
+def _camera_told(capture: CaptureSettings) -> str:
+    if capture.camera is not None:
+        return "camera by --camera"
+    degrees = capture.field_of_view or _GUESS
+    return f"camera guessed, {degrees:g} degrees wide (--field-of-view)"
 
 
-def _recording(source: str) -> Iterator[StreamedFrame]:
-    sequence = open_sequence(source)[0]
+def stated_camera(height: int, width: int, capture: CaptureSettings) -> PinholeCamera:
+    """The camera of images that come without one: calibrated, or right in kind and not in scale."""
+    camera = capture.camera
+    if camera is None:
+        return camera_of_field_of_view(height, width, capture.field_of_view or _GUESS)
+    if (camera.height, camera.width) != (height, width):
+        raise UserError(
+            f"--camera is of {camera.width}x{camera.height} images, but these are {width}x{height}"
+        )
+    return camera
+
+
+def _recording(sequence: Sequence, left_out: Counter[str]) -> Iterator[StreamedFrame]:
+    stamps = frame_times(sequence)
     first: int | None = None
-    for index in range(len(sequence)):
+    for index, stamp in enumerate(stamps):
+        if stamp is None:
+            left_out["without a stamp"] += 1
+            continue
         try:
             rgb, depth = sequence.image(index), sequence.depth(index)
-        except CorruptFrame:
-            continue  # as a camera loses a frame
-        stamp = sequence.stamp_ns(index)
-        stamp = index * _SECOND // 30 if stamp is None else stamp
+        except CorruptFrame as error:  # as a camera loses a frame
+            left_out[str(error)] += 1
+            continue
         first = stamp if first is None else first
         yield StreamedFrame(stamp - first, rgb, sequence.camera, depth, sequence.pose(index))
 
 
-def _video(path: Path) -> Iterator[StreamedFrame]:
-    rate = frame_rate(path) or 30.0
-    try:
-        for index, rgb in read_video(path):
-            yield StreamedFrame(int(index * _SECOND / rate), rgb, assumed_camera(*rgb.shape[:2]))
-    except CorruptFrame as error:
-        raise UserError(str(error)) from None
-
-
-def _webcam(index: int) -> Iterator[StreamedFrame]:
+def _webcam(index: int, given: CaptureSettings) -> Iterator[StreamedFrame]:
     capture = cv2.VideoCapture(index)
     try:
         if not capture.isOpened():
@@ -113,12 +131,23 @@ def _webcam(index: int) -> Iterator[StreamedFrame]:
                 break
             rgb = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
             now = time.monotonic_ns() - began
-            yield StreamedFrame(now, rgb, assumed_camera(*rgb.shape[:2]))
+            yield StreamedFrame(now, rgb, stated_camera(rgb.shape[0], rgb.shape[1], given))
     finally:
         capture.release()
 
 
-def _bag(path: Path, left_out: Counter[str]) -> Iterator[StreamedFrame]:
+def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
+    with BagFile(path) as bag:
+        images = image_topics(bag.topics)
+        known = bool(images) and info_topic(images[0], bag.topics) is not None
+    told = f"bag {path.name}" + ("" if known else f", {_camera_told(capture)}")
+    left_out: Counter[str] = Counter()
+    guessed = not known and capture.camera is None
+    frames = _bag(path, capture, left_out)
+    return FrameStream(told, frames, left_out=left_out, guessed=guessed)
+
+
+def _bag(path: Path, capture: CaptureSettings, left_out: Counter[str]) -> Iterator[StreamedFrame]:
     """The first camera of a bag with the camera_info beside it."""
     with BagFile(path) as bag:
         images = image_topics(bag.topics)
@@ -148,8 +177,10 @@ def _bag(path: Path, left_out: Counter[str]) -> Iterator[StreamedFrame]:
                 if info_name is not None and info is None:
                     left_out["before the first camera_info"] += 1
                     continue
-                camera = assumed_camera(height, width)
-                if info is not None:
-                    camera = camera_from_info(info, height, width)
+                camera = (
+                    stated_camera(height, width, capture)
+                    if info is None
+                    else camera_from_info(info, height, width)
+                )
             first = since if first is None else first
             yield StreamedFrame(since - first, rgb, camera)

@@ -338,7 +338,7 @@ def test_scale_before_and_after_alignment_to_depth(recording, model, tmp_path):
 def test_protocols_open_kitti_with_their_own_truth(monkeypatch, protocol, truth):
     asked = []
 
-    def open_sequence(path, kitti_truth):
+    def open_sequence(path, kitti_truth, capture):
         asked.append(kitti_truth)
         raise UserError("seen")
 

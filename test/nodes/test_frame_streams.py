@@ -15,11 +15,12 @@ from std_msgs.msg import Header
 from viewer import CAMERA, RGB
 
 from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.nodes.camera_info import info_of_camera
-from monodepth_ros.nodes.frame_streams import assumed_camera, open_stream
+from monodepth_ros.nodes.frame_streams import open_stream
 from monodepth_ros.nodes.messages import encode_depth, encode_image
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.stamps import UNSTAMPED
@@ -47,7 +48,7 @@ def test_a_recording_without_stamps_and_with_a_broken_image(tmp_path: Path) -> N
     assert len(frames) == 3 and frames[0].depth is None
 
 
-def test_a_video_has_an_assumed_camera(tmp_path: Path) -> None:
+def test_a_video_has_a_guessed_camera_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "drive.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
     for level in range(0, 250, 25):
@@ -55,10 +56,24 @@ def test_a_video_has_an_assumed_camera(tmp_path: Path) -> None:
     writer.release()
     stream = open_stream(str(path))
     frames = list(stream.frames)
-    assert "assumed" in stream.description and len(frames) == 10
+    assert stream.guessed and "camera guessed, 62 degrees wide" in stream.description
+    assert len(frames) == 10
     assert frames[3].time == pytest.approx(0.15 * SECOND)
     assert frames[9].rgb[..., 2].mean() > 150 and frames[9].rgb[..., 0].mean() < 60
-    np.testing.assert_array_equal(frames[0].camera.K, assumed_camera(48, 64).K)
+    assert frames[0].camera.K[0, 0] == pytest.approx(32 / np.tan(np.radians(31)))
+    narrow = open_stream(str(path), CaptureSettings(field_of_view=90.0, fps=5.0))
+    frames = list(narrow.frames)
+    assert narrow.guessed and frames[0].camera.K[0, 0] == pytest.approx(32)
+    assert frames[3].time == pytest.approx(0.6 * SECOND)
+
+
+def test_images_without_a_rate_are_not_played_at_any(tmp_path: Path) -> None:
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index}.JPG"), np.full((48, 64, 3), 80 * index, np.uint8))
+    with pytest.raises(UserError, match="no stamps: give their rate with --fps"):
+        list(open_stream(str(tmp_path)).frames)
+    frames = list(open_stream(str(tmp_path), CaptureSettings(fps=4.0)).frames)
+    assert [frame.time for frame in frames] == [0, SECOND // 4, SECOND // 2]
 
 
 def stamp_of(k: int) -> int:

@@ -1,0 +1,33 @@
+"""Options for recordings that state neither their camera nor their frame rate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monodepth_ros.data.calibration_file import read_calibration
+from monodepth_ros.data.capture_settings import CaptureSettings
+
+Camera = Annotated[
+    Path | None,
+    typer.Option(help="Calibration file of ROS, for images and videos without intrinsics."),
+]
+FieldOfView = Annotated[
+    float | None,
+    typer.Option(
+        help="Horizontal, degrees, where there are no intrinsics: a guess, marked as one in"
+        " everything written."
+    ),
+]
+Fps = Annotated[
+    float | None, typer.Option(help="Frames a second, of a video or of images without stamps.")
+]
+
+
+def capture_settings(
+    camera: Path | None, field_of_view: float | None, fps: float | None = None
+) -> CaptureSettings:
+    """What the options say; UserError for a value that cannot be."""
+    return CaptureSettings(None if camera is None else read_calibration(camera), field_of_view, fps)
