@@ -19,7 +19,7 @@ from monodepth_ros.data.extraction_record import (
     read_outcome,
     write_outcome,
 )
-from monodepth_ros.data.fingerprint import fingerprint_of_sequence
+from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_sequence
 from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.image_file import RgbImage
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
@@ -38,7 +38,9 @@ class SequenceFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Another text when the content is another."""
+        """Another text when the content is another; a guess is of the request, not of the files."""
+        if self.sequence.calibration == "guessed":
+            return fingerprint_of_files(list(self.sequence.files()), times=False)
         return fingerprint_of_sequence(self.sequence)
 
 
