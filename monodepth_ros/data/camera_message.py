@@ -42,6 +42,17 @@ def camera_from_info(info: Any, height: int, width: int, rectified: bool = False
     return camera
 
 
+def is_rectified_topic(topic: str) -> bool:
+    """Whether a topic's images have no distortion by its name, as image_proc gives it.
+
+    Its last part, behind which image_transport may add its own, begins with ``image_rect``.
+    """
+    parts = [part for part in topic.split("/") if part]
+    if parts and parts[-1] in ("compressed", "compressedDepth"):
+        parts.pop()
+    return bool(parts) and parts[-1].startswith("image_rect")
+
+
 def is_calibrated(info: Any) -> bool:
     """Whether a message says anything: drivers send zeros until they have read a calibration."""
     return any(np.any(_field(info, name)) for name in ("k", "p"))
@@ -68,12 +79,20 @@ def _calibration(info: Any) -> tuple[np.ndarray[Any, Any], str, tuple[float, ...
 
 def _projection(info: Any) -> tuple[np.ndarray[Any, Any], str, tuple[float, ...]]:
     P = _matrix(info, "p", 4)
-    if not P.any():
-        raise UserError(
-            f"{_SOURCE}: P is all zeros, and the images are rectified, which P describes: set P,"
-            " or name the topic of the images as the camera sends them"
-        )
-    return P[:, :3], "none", ()
+    if P.any():
+        return P[:, :3], "none", ()
+    K = _matrix(info, "k", 3)
+    if K.any() and not any(_field(info, "d")) and _turns_nothing(info):
+        return K, "none", ()  # a camera without distortion has nothing to rectify
+    raise UserError(
+        f"{_SOURCE}: P is all zeros, and P is the camera of rectified images: set P, or say with"
+        " the option `rectified` that these are not rectified"
+    )
+
+
+def _turns_nothing(info: Any) -> bool:
+    R = _matrix(info, "r", 3)
+    return not R.any() or bool(np.allclose(R, np.eye(3)))
 
 
 def _matrix(info: Any, name: str, columns: int) -> np.ndarray[Any, Any]:

@@ -13,6 +13,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from monodepth_ros.data.camera_message import is_rectified_topic
+from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.diagnostics import frame_status
@@ -21,6 +23,7 @@ from monodepth_ros.nodes.frame_statistics import FrameStatistics
 from monodepth_ros.nodes.latched_topic import LatchedOrLive
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.recent_camera_infos import RecentCameraInfos
 from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status, reason_of
 from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
@@ -39,6 +42,13 @@ CAMERA_PARAMETERS = (
     ),
     ParameterSpec("precision", "fp32", "of the networks", choices=("fp32", "fp16", "bf16")),
     ParameterSpec("image_transport", "raw", "what the camera sends", choices=("raw", "compressed")),
+    ParameterSpec(
+        "rectified",
+        "auto",
+        "images have no distortion, P of camera_info is their camera; auto: those of a topic whose"
+        " name ends in `image_rect*`, after remapping",
+        choices=("auto", "true", "false"),
+    ),
     ParameterSpec(
         "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
     ),
@@ -66,9 +76,9 @@ class CameraNode(ReportingNode):
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
         self.loaded: Any = None  # what `load` gave, of the node's own type; None while unconfigured
         self.scale: ScaleSource | None = None
-        self._frames = FrameRectifier()
+        self._frames: FrameRectifier | None = None
         self._statistics = FrameStatistics()
-        self._info: CameraInfo | None = None
+        self._recent_infos = RecentCameraInfos()
         self._infos: LatchedOrLive | None = None
         self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
         self._dropped = 0  # by workers of earlier activities
@@ -160,12 +170,10 @@ class CameraNode(ReportingNode):
             )
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
         compressed = self.value("image_transport") == "compressed"
-        self.listens(
-            CompressedImage if compressed else Image,
-            "image_raw/compressed" if compressed else "image_raw",
-            self._on_image,
-        )
-        self._infos = LatchedOrLive(self, CameraInfo, "camera_info", self._on_camera_info)
+        topic = "image_raw/compressed" if compressed else "image_raw"
+        self._frames = self._rectifier_of(self.resolve_topic_name(topic))
+        self.listens(CompressedImage if compressed else Image, topic, self._on_image)
+        self._infos = LatchedOrLive(self, CameraInfo, "camera_info", self._recent_infos.add)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -205,7 +213,8 @@ class CameraNode(ReportingNode):
             self.destroy_lifecycle_publisher(publisher)
         if self.scale is not None:
             self.scale.close()
-        self._results, self._info, self.scale, self.loaded = {}, None, None, None
+        self._recent_infos.clear()
+        self._results, self.scale, self.loaded = {}, None, None
 
     def _use(self, loaded: Loaded) -> None:
         """Work with ``loaded`` from now on. What was measured of the scale was another model's."""
@@ -230,8 +239,17 @@ class CameraNode(ReportingNode):
         self._use(loaded)
         return f"model {self.value('model')} is in use"
 
-    def _on_camera_info(self, info: CameraInfo) -> None:
-        self._info = info
+    def _rectifier_of(self, topic: str) -> FrameRectifier:
+        asked = str(self.value("rectified")).lower()
+        rectified = is_rectified_topic(topic) if asked == "auto" else asked == "true"
+        if rectified and asked == "auto":
+            self.get_logger().info(
+                f"{topic} is rectified by its name: P of camera_info is its camera"
+            )
+        return FrameRectifier(topic, rectified, self._say)
+
+    def _say(self, text: str) -> None:
+        self.get_logger().warning(text)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._statistics.arrived(time.monotonic())
@@ -241,9 +259,9 @@ class CameraNode(ReportingNode):
 
     def _work_on(self, message: Image | CompressedImage) -> None:
         """On the worker's thread."""
-        if self._info is None:
-            raise UserError("no camera_info has come yet")
-        if self.process(self._frames.frame(message, self._info)):
+        assert self._frames is not None
+        info = self._recent_infos.of(nanoseconds(message.header.stamp))
+        if self.process(self._frames.frame(message, info)):
             taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
             latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
             self._statistics.published(time.monotonic(), latency)

@@ -35,7 +35,10 @@ _PARAMETERS: dict[str, tuple[type, str]] = {
 }
 _OTHERS = {
     "namespace": ("camera", "namespace of the camera's topics and of all that is published"),
-    "image_raw": ("image_raw", "the camera's image topic, not rectified"),
+    "image_raw": (
+        "image_raw",
+        "the camera's image topic; image_rect* counts as rectified",
+    ),
     "camera_info": ("camera_info", "the camera's camera_info topic"),
     "speed": ("speed", "the robot's speed, for scale_source speed, such as /odom"),
     "use_sim_time": ("false", "take the time from /clock, as when a bag is played"),

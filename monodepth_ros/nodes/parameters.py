@@ -43,6 +43,8 @@ class ParameterSpec:
         )
         if self.choices:
             described.additional_constraints = "one of " + ", ".join(self.choices)
+            # YAML and the command line make a boolean of true.
+            described.dynamic_typing = "true" in self.choices
         if self.minimum is not None and self.maximum is not None:
             if isinstance(self.default, int):
                 bounds = IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum))
@@ -54,6 +56,7 @@ class ParameterSpec:
 
     def check(self, value: Any) -> None:
         """UserError for a string that is none of the choices."""
+        value = str(value).lower() if isinstance(value, bool) else value
         if self.choices and value not in self.choices:
             raise UserError(
                 f"parameter {self.name}: {value!r} is not one of {', '.join(self.choices)}"

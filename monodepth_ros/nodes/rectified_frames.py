@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.camera_message import calibration_of, camera_from_info
 from monodepth_ros.data.image_message import decode_compressed, decode_image, nanoseconds
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -32,7 +34,18 @@ class RectifiedFrame:
 class FrameRectifier:
     """Decodes and rectifies; the tables of a camera are computed once, until it changes."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        topic: str = "image_raw",
+        rectified: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take the topic's name, for what ``say`` is told of its images.
+
+        Images that are ``rectified`` have no distortion; P of their camera_info is their camera.
+        """
+        self._rectified = rectified
+        self._bits = BitDepth(topic, say)
         self._camera: PinholeCamera | None = None
         self._info_values: tuple[object, ...] = ()
         self._rectifier: Rectifier | None = None
@@ -43,7 +56,7 @@ class FrameRectifier:
         UserError for an image that cannot be decoded and for a camera that does not fit it.
         """
         compressed = isinstance(message, CompressedImage)
-        rgb = decode_compressed(message) if compressed else decode_image(message)
+        rgb = (decode_compressed if compressed else decode_image)(message, self._bits)
         camera = self._camera_of(info, rgb.shape[0], rgb.shape[1])
         if self._rectifier is not None:
             rgb = self._rectifier.image(rgb)
@@ -51,12 +64,9 @@ class FrameRectifier:
 
     def _camera_of(self, info: CameraInfo, height: int, width: int) -> PinholeCamera:
         """The rectified camera: the same object as long as nothing about it changes."""
-        roi = info.roi
-        values = (height, width, info.height, info.width, info.distortion_model, *info.k, *info.d)
-        values += (info.binning_x, info.binning_y)
-        values += (roi.x_offset, roi.y_offset, roi.width, roi.height)
+        values = (height, width, *calibration_of(info))
         if self._camera is None or values != self._info_values:
-            camera = camera_from_info(info, height, width)
+            camera = camera_from_info(info, height, width, self._rectified)
             self._rectifier = Rectifier(camera) if camera.distorted else None
             self._camera = camera.undistorted()
             self._info_values = values

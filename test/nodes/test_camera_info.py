@@ -8,10 +8,11 @@ pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra 
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.camera_message import camera_from_info, is_rectified_topic
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.nodes.camera_info import info_of_camera
+from monodepth_ros.nodes.recent_camera_infos import RecentCameraInfos
 
 CAMERA = PinholeCamera.from_focal_length(640, 480, 500.0, 510.0, 330.0, 235.0)
 
@@ -71,8 +72,54 @@ def test_rectified_images_are_seen_by_P() -> None:
     np.testing.assert_allclose(camera.K, [[200, 0, 154.75], [0, 205, 119.75], [0, 0, 1]])
     assert not camera.distorted
     info.p = [0.0] * 12
-    with pytest.raises(UserError, match="P is all zeros, and the images are rectified"):
+    with pytest.raises(UserError, match="P is all zeros, and P is the camera of rectified images"):
         camera_from_info(info, 240, 320, rectified=True)
+    info.d = [0.0] * 5  # nothing to rectify: K is the camera
+    camera = camera_from_info(info, 240, 320, rectified=True)
+    np.testing.assert_allclose(camera.K, [[250, 0, 164.75], [0, 255, 117.25], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("topic", "rectified"),
+    [
+        ("/camera/image_rect", True),
+        ("/camera/image_rect_color", True),
+        ("/camera/image_rect_color/compressed", True),
+        ("/left/image_rect_raw", True),
+        ("/camera/image_raw", False),
+        ("/camera/image_raw/compressed", False),
+        ("/image_rect/image_raw", False),
+        ("/camera/rect_image", False),
+    ],
+)
+def test_rectified_topics_by_their_last_part(topic: str, rectified: bool) -> None:
+    assert is_rectified_topic(topic) == rectified
+
+
+def stamped(nanoseconds: int, focal_length: float) -> CameraInfo:
+    info = calibrated()
+    info.header.stamp.nanosec = nanoseconds
+    info.k[0] = focal_length
+    return info
+
+
+def test_an_image_takes_the_camera_info_of_its_stamp_or_else_the_newest() -> None:
+    infos = RecentCameraInfos()
+    with pytest.raises(UserError, match="no camera_info has come yet"):
+        infos.of(1)
+    unfilled = CameraInfo(width=640, height=480)
+    infos.add(unfilled)
+    assert infos.of(1) is unfilled
+    infos.add(stamped(1, 500.0))
+    infos.add(stamped(2, 700.0))
+    infos.add(unfilled)  # a driver that starts again does not take the calibration away
+    assert [infos.of(stamp).k[0] for stamp in (1, 2, 0, 9)] == [500.0, 700.0, 700.0, 700.0]
+    for stamp in range(3, 200):
+        infos.add(stamped(stamp, 900.0))
+    assert infos.of(1).k[0] == 900.0
+    infos.clear()
+    with pytest.raises(UserError, match="no camera_info"):
+        infos.of(1)
 
 
 def test_uncalibrated_and_mismatched_cameras_are_refused() -> None:

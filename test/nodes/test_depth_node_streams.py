@@ -64,6 +64,66 @@ def test_compressed_images(viewer: Viewer, depth_node: Any) -> None:
     np.testing.assert_allclose(depth, expected, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("topic", "parameters", "focal_length"),
+    [
+        ("image_rect_color", (), 300.0),
+        ("image_rect_color", ("rectified:=false",), 260.0),
+        ("camera_image", ("rectified:=true",), 300.0),
+    ],
+)
+def test_the_camera_of_rectified_images_is_P(
+    viewer: Viewer, start_node: Any, topic: str, parameters: tuple[str, ...], focal_length: float
+) -> None:
+    """K and the distortion describe the image before it was rectified."""
+    viewer.listen(CameraInfo, "depth/camera_info")
+    start_node(
+        "depth_node",
+        *("device:=cpu", "output_size:=image", *parameters),
+        arguments=["-r", f"image_raw:={topic}"],
+    )
+    images = viewer.node.create_publisher(Image, topic, qos_profile_sensor_data)
+
+    def play() -> None:
+        header = Header(frame_id="camera_optical", stamp=viewer.node.get_clock().now().to_msg())
+        info = info_of_camera(CAMERA, header)
+        info.d = [0.1, -0.2, 0.0, 0.0, 0.0]
+        info.p[0], info.p[5], info.p[2] = 300.0, 301.0, 155.0
+        viewer.send_info(info)
+        images.publish(encode_image(RGB, "rgb8", header))
+
+    viewer.until(lambda: viewer.heard["depth/camera_info"], play=play)
+    assert viewer.heard["depth/camera_info"][-1].k[0] == pytest.approx(focal_length)
+
+
+def test_depth_of_sixteen_bits_is_that_of_eight(viewer: Viewer, depth_node: Any) -> None:
+    """A sensor of 12 bits: its images are scaled by the bits in use, which the log says."""
+    viewer.listen(Image, "depth/image_rect")
+    depth_node("output_size:=image")
+    grey = RGB[:, :, 0].copy()
+    grey[0, 0] = 255
+
+    def play() -> None:
+        header = Header(frame_id="camera_optical", stamp=viewer.node.get_clock().now().to_msg())
+        wide = encode_image(RGB, "rgb8", header)
+        wide.encoding, wide.step = "mono16", 2 * wide.width
+        wide.data = filled(grey.astype("<u2") << 4)
+        viewer.send(wide, info_of_camera(CAMERA, header))
+
+    viewer.until(lambda: viewer.heard["depth/image_rect"], play=play)
+    depth = decode_depth(viewer.heard["depth/image_rect"][-1])
+    expected = DepthEstimator("demo", "cpu").estimate(np.dstack([grey] * 3), CAMERA).depth
+    np.testing.assert_allclose(depth, expected, rtol=1e-3)
+
+
+def test_a_camera_info_of_zeros_and_then_a_good_one(viewer: Viewer, depth_node: Any) -> None:
+    viewer.listen(Image, "depth/image_rect")
+    depth_node()
+    unfilled = CameraInfo(width=CAMERA.width, height=CAMERA.height)
+    viewer.until(lambda: "K is all zeros" in viewer.said(), play=lambda: viewer.play(info=unfilled))
+    viewer.until(lambda: viewer.heard["depth/image_rect"], play=viewer.play)
+
+
 def test_a_camera_info_that_comes_late(viewer: Viewer, depth_node: Any) -> None:
     viewer.listen(Image, "depth/image_rect")
     depth_node()
