@@ -81,10 +81,10 @@ class Augmentation:
         crops = Crops.draw(count, height, width, self.crop, self.aspect, generator)
         crops = crops.to(images.device)
         result = {**batch, "images": crops.images(images), "K": crops.intrinsics(batch["K"])}
-        for name in ("depth", "valid"):
-            if name in batch:
-                cropped = crops.images(batch[name].to(torch.float32), "nearest")
-                result[name] = cropped.to(batch[name].dtype)
+        if "depth" in batch:
+            result["depth"] = crops.images(batch["depth"], "nearest")
+        if "valid" in batch:  # images are mixed of up to four pixels: all of them must be valid
+            result["valid"] = crops.images((~batch["valid"]).float()) == 0
         return result
 
     def _draw(self, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

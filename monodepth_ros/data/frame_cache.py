@@ -31,7 +31,7 @@ from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_image
-from monodepth_ros.geometry.mask_size import resize_nearest, resize_valid
+from monodepth_ros.geometry.mask_size import resize_nearest
 
 FORMAT = 2  # raised when the content of the cache changes its meaning
 ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
@@ -101,6 +101,7 @@ def cache_sequence(
     height, width = size
     count = len(sequence)
     rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
+    camera = (rectifier.camera if rectifier else sequence.camera).resized(height, width)
 
     def image(index: int) -> NDArray[np.uint8]:
         pixels = sequence.image(index)
@@ -123,10 +124,10 @@ def cache_sequence(
     return CachedSequence(
         name=sequence.name,
         frame_names=[sequence.frame_name(i) for i in range(count)],
-        K=sequence.camera.resized(height, width).K.astype(np.float32),
+        K=camera.K.astype(np.float32),
         images=images,
         depths=depths,
-        valid=resize_valid(rectifier.valid, size) if rectifier else None,
+        valid=camera.valid,
         fingerprint=fingerprint_of_sequence(sequence),
     )
 

@@ -50,7 +50,8 @@ def frames_of_bag(
             fits = depth is not None and depth.shape == rgb.shape[:2]
             depth = rectifier.depth(depth) if fits and depth is not None else None
         pose = extraction.pose(topic, image.time)
-        yield RecordedFrame(image.time, rgb, camera.undistorted(), depth, pose, image.stretch)
+        seen_by = rectifier.camera if rectifier else camera.undistorted()
+        yield RecordedFrame(image.time, rgb, seen_by, depth, pose, image.stretch)
 
 
 def frames_of_sequence(
@@ -61,7 +62,7 @@ def frames_of_sequence(
     UserError where no frame has a stamp.
     """
     rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
-    camera = sequence.camera.undistorted()
+    camera = rectifier.camera if rectifier else sequence.camera.undistorted()
     for judged in _times(sequence, range(0, len(sequence), every)):
         index = judged.item
         if judged.reason:

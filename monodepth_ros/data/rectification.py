@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +13,10 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 
 class Rectifier:
-    """Turns images of a distorted camera into those of ``camera.undistorted()``.
+    """Turns images of a distorted camera into those of its undistorted one, :attr:`camera`.
 
-    The lookup is computed once. ``valid`` (bool HxW) tells which rectified pixels the distorted
-    image holds; the others repeat its border, in depth they are NaN.
+    The lookup is computed once. ``camera.valid`` (bool HxW) tells which rectified pixels the
+    distorted image holds, None for all; the others repeat its border, in depth they are NaN.
     """
 
     def __init__(self, camera: PinholeCamera) -> None:
@@ -26,7 +28,9 @@ class Rectifier:
         else:
             self._x, self._y = cv2.initUndistortRectifyMap(*arguments)
         inside_x = (self._x >= 0) & (self._x <= camera.width - 1)
-        self.valid: NDArray[np.bool_] = inside_x & (self._y >= 0) & (self._y <= camera.height - 1)
+        valid: NDArray[np.bool_] = inside_x & (self._y >= 0) & (self._y <= camera.height - 1)
+        self._invalid = ~valid
+        self.camera = replace(camera.undistorted(), valid=None if valid.all() else valid)
 
     def image(self, image: RgbImage) -> RgbImage:
         """The rectified image, bilinear."""
@@ -45,4 +49,6 @@ class Rectifier:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=float("nan"),
         )
-        return np.asarray(rectified, dtype=np.float32)
+        # The nearest pixel may lie inside the image where this one does not.
+        known = np.where(self._invalid, np.nan, np.asarray(rectified))
+        return np.asarray(known, dtype=np.float32)

@@ -25,7 +25,7 @@ class RectifiedSequence(Sequence):
         self._distorted = distorted
         self._rectifier = Rectifier(distorted.camera)
         self.name = distorted.name
-        self.camera = distorted.camera.undistorted()
+        self.camera = self._rectifier.camera
         self.calibration = distorted.calibration
         self.number_rate = distorted.number_rate
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.distortion import checked_distortion
+from monodepth_ros.geometry.mask_size import resize_valid
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +19,7 @@ class PinholeCamera:
     ``K`` is 3x3 in pixels of a ``width`` x ``height`` image whose pixel centres are at integers.
     ``D`` are the coefficients of ``distortion_model`` in OpenCV's order. ``is_crop`` tells that the
     images are a window of larger ones, whose principal point may lie outside of the window.
+    ``valid`` (bool HxW) tells which pixels of a rectified image show something; None where all do.
     """
 
     width: int
@@ -26,6 +28,7 @@ class PinholeCamera:
     distortion_model: str = "none"
     D: tuple[float, ...] = ()
     is_crop: bool = False
+    valid: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "K", np.asarray(self.K, dtype=np.float64))
@@ -68,7 +71,8 @@ class PinholeCamera:
     def resized(self, height: int, width: int) -> PinholeCamera:
         """The camera of the same image resized; see :func:`resizing_matrix`."""
         A = resizing_matrix(height / self.height, width / self.width)
-        return replace(self, width=width, height=height, K=A @ self.K)
+        valid = None if self.valid is None else resize_valid(self.valid, (height, width))
+        return replace(self, width=width, height=height, K=A @ self.K, valid=valid)
 
     def binned(self, rows: int, columns: int) -> PinholeCamera:
         """The camera of images whose pixels are means of ``rows`` x ``columns``.
@@ -88,7 +92,9 @@ class PinholeCamera:
         K[1, 2] -= top
         whole = (height, width) == (self.height, self.width)
         is_crop = self.is_crop or not whole
-        return replace(self, width=width, height=height, K=K, is_crop=is_crop)
+        window = slice(top, top + height), slice(left, left + width)
+        valid = None if self.valid is None else self.valid[window]
+        return replace(self, width=width, height=height, K=K, is_crop=is_crop, valid=valid)
 
     def flipped(self) -> PinholeCamera:
         """The camera of the mirrored image: ``cx -> width - 1 - cx``.
@@ -103,7 +109,8 @@ class PinholeCamera:
         if self.distortion_model != "equidistant":
             for place in (3, 8, 9, 13):  # p2, s1, s2, ty
                 D[place : place + 1] = [-d for d in D[place : place + 1]]
-        return replace(self, K=K, D=tuple(D))
+        valid = None if self.valid is None else self.valid[:, ::-1]
+        return replace(self, K=K, D=tuple(D), valid=valid)
 
     def undistorted(self) -> PinholeCamera:
         """The same intrinsics without distortion: the camera of the rectified image."""

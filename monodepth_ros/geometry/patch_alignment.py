@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.geometry.pose_refinement import AlignmentLevel, alignment_level
+from monodepth_ros.geometry.validity import eroded
 
 # What aligns video of a few pixels to some dozens between two images; training and live alike.
 STRIDES = (8, 4, 2)  # of the levels, coarse first
@@ -27,8 +28,18 @@ def patch_features(images: Tensor, stride: int) -> Tensor:
     return patches / (patches.norm(dim=1, keepdim=True) + _CONTRAST)
 
 
+def valid_patches(valid: Tensor, stride: int) -> Tensor:
+    """Which patches of `patch_features` hold nothing but valid pixels, bool ``(B, 1, h, w)``."""
+    return eroded(F.avg_pool2d((~valid).float(), stride) == 0, 1)
+
+
 def patch_level(
-    stride: int, inverse_depth: Tensor, images: Tensor, K: Tensor, damping: Tensor | float
+    stride: int,
+    inverse_depth: Tensor,
+    images: Tensor,
+    K: Tensor,
+    damping: Tensor | float,
+    valid: Tensor | None = None,
 ) -> AlignmentLevel:
     """The level at which N sources are aligned with each of B targets by patches: B * N pairs.
 
@@ -38,6 +49,8 @@ def patch_level(
         images: ``(B, 1 + N, 3, H, W)`` in [0, 1], the target first.
         K: ``(B, 3, 3)`` at this size.
         damping: relative to the diagonal, one or ``(6,)``.
+        valid: which pixels of all these images show something, bool ``(B, 1, H, W)``; None for all.
     """
     features = patch_features(images.flatten(0, 1), stride).unflatten(0, images.shape[:2])
-    return alignment_level(features, inverse_depth, K, damping=damping)
+    whole = None if valid is None else valid_patches(valid, stride)
+    return alignment_level(features, inverse_depth, K, damping=damping, valid=whole)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import resizing_matrix
 from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
+from monodepth_ros.geometry.validity import eroded
 from monodepth_ros.geometry.warp import MIN_WARP_DEPTH, inside, normalised_coordinates
 
 MODERATE_DAMPING = 10**-0.5  # of the diagonal: where PixLoc's learned ones start
@@ -94,6 +95,7 @@ def alignment_level(
     confidence: Tensor | None = None,
     weight: Tensor | None = None,
     damping: Tensor | float = MODERATE_DAMPING,
+    valid: Tensor | None = None,
 ) -> AlignmentLevel:
     """The level at which N sources are aligned with each of B targets: B * N pairs.
 
@@ -104,6 +106,7 @@ def alignment_level(
         confidence: of target and source pixels, ``(B, 1 + N, 1, h, w)``.
         weight: of the target's pixels at full size, ``(B, 1, H, W)``.
         damping: relative to the diagonal, one or ``(6,)``.
+        valid: whose features may be compared, bool ``(B, 1, h, w)``, of target and sources alike.
     """
     sources = features.shape[1] - 1
     size = (features.shape[-2], features.shape[-1])
@@ -114,6 +117,12 @@ def alignment_level(
     weights = [] if confidence is None else [confidence[:, 0]]
     if weight is not None:
         weights.append(F.interpolate(weight, size, mode="area"))
+    source_weight = None if confidence is None else confidence[:, 1:]
+    if valid is not None:
+        weights.append(valid.to(depth))
+        # Features and their slopes are looked up between four pixels: none of those is invalid.
+        inner = eroded(valid, 2).to(depth)[:, None].expand(-1, sources, -1, -1, -1)
+        source_weight = inner if source_weight is None else source_weight * inner
     return AlignmentLevel(
         target=features[:, :1].expand(-1, sources, -1, -1, -1).flatten(0, 1),
         source=features[:, 1:].flatten(0, 1),
@@ -122,7 +131,7 @@ def alignment_level(
         weight=math.prod(weights[1:], start=weights[0]).repeat_interleave(sources, 0)
         if weights
         else None,
-        source_weight=None if confidence is None else confidence[:, 1:].flatten(0, 1),
+        source_weight=None if source_weight is None else source_weight.flatten(0, 1),
         damping=damping,
     )
 

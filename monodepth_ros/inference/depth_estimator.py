@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
+from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale import scale_of
 from monodepth_ros.inference.torch_engine import Precision, TorchEngine
 from monodepth_ros.networks.disparity import scaled_disparity
@@ -25,10 +26,10 @@ OutputSize = Literal["network", "image"]
 class DepthPrediction:
     """Depth of one frame.
 
-    ``depth`` is float32 HxW, NaN where invalid; in metres when ``scale`` is ``metric``, up to one
-    unknown factor when it is ``relative``. ``disparity`` is 1 / depth. ``camera`` is the frame's
-    camera scaled to this size, when one was given. ``confidence``, where it was asked for, is
-    float32 HxW from 0 to 1.
+    ``depth`` is float32 HxW, NaN where invalid or where the camera saw nothing (its ``valid``); in
+    metres when ``scale`` is ``metric``, up to one unknown factor when it is ``relative``.
+    ``disparity`` is 1 / depth. ``camera`` is the frame's camera scaled to this size, when one was
+    given. ``confidence``, where it was asked for, is float32 HxW from 0 to 1.
     """
 
     depth: NDArray[np.float32]
@@ -61,6 +62,7 @@ class DepthEstimator:
         self.card = self.engine.card
         self.size = network_size(self.card, size)
         self.output_size = output_size
+        self._cameras = ResizedCamera()
 
     def estimate(
         self,
@@ -89,11 +91,16 @@ class DepthEstimator:
         )
         with np.errstate(invalid="ignore"):
             disparity[~(np.isfinite(disparity) & (disparity > 0))] = np.nan
+        resized = None if camera is None else self._cameras.at(camera, size)
+        if resized is not None and resized.valid is not None:
+            disparity[~resized.valid] = np.nan
+            if confidence is not None:
+                confidence[~resized.valid] = 0.0
         return DepthPrediction(
             depth=np.reciprocal(disparity),
             disparity=disparity,
             scale=scale.label,
-            camera=None if camera is None else camera.resized(*size),
+            camera=resized,
             confidence=confidence,
         )
 

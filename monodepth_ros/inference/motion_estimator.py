@@ -15,6 +15,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.patch_alignment import DAMPING, ITERATIONS, STRIDES, patch_level
 from monodepth_ros.geometry.pose_refinement import AlignmentSettings, refine_pose
 from monodepth_ros.inference.network_input import network_size, to_network_input
+from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale import Scale, scale_of
 from monodepth_ros.inference.torch_engine import Precision, TorchEngine
 from monodepth_ros.networks.disparity import scaled_disparity
@@ -44,6 +45,7 @@ class MotionEstimator:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
         self.size = network_size(self.card, size)
         self.refine = refine
+        self._cameras = ResizedCamera()
 
     def prepared(self, rgb: NDArray[np.uint8]) -> Tensor:
         """A frame, uint8 HxWx3, as `motion` takes it: it serves in two motions."""
@@ -87,12 +89,17 @@ class MotionEstimator:
         inverse_depth = scaled_disparity(
             self.engine(later), self.card.min_depth, self.card.max_depth
         )
-        K = torch.from_numpy(camera.resized(*self.size).K)[None].float().to(self.engine.device)
+        device = self.engine.device
+        seen_by = self._cameras.at(camera, self.size)
+        K = torch.from_numpy(seen_by.K)[None].float().to(device)
+        valid = None
+        if seen_by.valid is not None:
+            valid = torch.from_numpy(seen_by.valid)[None, None].to(device)
         images = torch.stack([later, earlier], 1)
-        levels = [patch_level(s, inverse_depth, images, K, DAMPING) for s in STRIDES]
-        start = torch.from_numpy(T_earlier_later)[None].float().to(self.engine.device)
+        levels = [patch_level(s, inverse_depth, images, K, DAMPING, valid) for s in STRIDES]
+        start = torch.from_numpy(T_earlier_later)[None].float().to(device)
         # The same points for the same frames, whatever was refined before.
-        generator = torch.Generator(self.engine.device).manual_seed(0)
+        generator = torch.Generator(device).manual_seed(0)
         refined = refine_pose(start, levels, _ALIGNMENT, generator).T[0]
         # Single precision leaves a rotation that is not quite one.
         return _orthonormal(refined.double().cpu().numpy())

@@ -21,9 +21,13 @@ class Scale:
 RELATIVE = Scale(1.0, "relative")
 
 
-def focal_length(camera: PinholeCamera) -> float:
-    """``sqrt(fx fy)`` in pixels: an object's image area goes with ``fx fy / Z^2``."""
-    return math.sqrt(camera.K[0, 0] * camera.K[1, 1])
+def focal_length(camera: PinholeCamera, size: tuple[int, int]) -> float:
+    """``sqrt(fx fy)`` in pixels of an image resized to ``size`` (h, w).
+
+    An object's image area goes with ``fx fy / Z^2``.
+    """
+    area = size[0] * size[1] / (camera.height * camera.width)
+    return math.sqrt(camera.K[0, 0] * camera.K[1, 1] * area)
 
 
 def scale_of(card: ModelCard, camera: PinholeCamera | None, size: tuple[int, int]) -> Scale:
@@ -39,5 +43,5 @@ def scale_of(card: ModelCard, camera: PinholeCamera | None, size: tuple[int, int
         return Scale(card.factor, "metric")
     if camera is None:
         return RELATIVE
-    ratio = focal_length(camera.resized(*size)) / card.focal_length
+    ratio = focal_length(camera, size) / card.focal_length
     return Scale(card.factor * ratio, "metric")

@@ -17,6 +17,7 @@ from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.learning.batches import Sample, collate
 from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.masked_mean import true_depth
 from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe import Recipe
 from monodepth_ros.learning.step_stream import plan_run
@@ -113,10 +114,10 @@ def model_figures(
         depth, errors_of_views = _synthesis(module, batch, points)
         errors["photometric"].append(errors_of_views)
         if "depth" in batch:
-            errors["abs_rel"].append(_abs_rel(depth, batch["depth"], recipe))
+            errors["abs_rel"].append(_abs_rel(depth, true_depth(batch), recipe))
     for batch in _batches(known, recipe, device) if known is not None else ():
         depth = _depth(module, module.disparities(batch["images"][:, 0])[0])
-        errors["known"].append(_abs_rel(depth, batch["depth"], recipe))
+        errors["known"].append(_abs_rel(depth, true_depth(batch), recipe))
     photometric = torch.cat(errors["photometric"]).mean()
     return ModelFigures(float(photometric), _mean(errors["abs_rel"]), _mean(errors["known"]))
 
@@ -134,15 +135,15 @@ def _synthesis(
     module: DepthLearning, batch: dict[str, Tensor], points: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Depth of the targets, and of each the mean photometric error of its synthesised view."""
-    images, K = batch["images"], batch["K"]
+    images, K, valid = batch["images"], batch["K"], batch.get("valid")
     disparities = module.disparities(images[:, 0])
     T = torch.stack(module.relative_poses(images), 1)
     if module.recipe.refinement.enabled:
         encoder = module.depth_net.encoder
-        T = module.refiner(T, disparities[0], images, K, points, encoder).T
+        T = module.refiner(T, disparities[0], images, K, points, encoder, valid=valid).T
     previous, following = T.unbind(1)
-    maps = module.self_supervised.error_maps(disparities, previous, following, images, K)
-    return _depth(module, disparities[0]), maps.error.mean((1, 2, 3))
+    maps = module.self_supervised.error_maps(disparities, previous, following, images, K, valid)
+    return _depth(module, disparities[0]), maps.means()
 
 
 def _depth(module: DepthLearning, disparity: Tensor) -> Tensor:

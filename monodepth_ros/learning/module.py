@@ -15,6 +15,7 @@ from monodepth_ros.data.augmentation import Augmentation
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.batches import REPLAYED
+from monodepth_ros.learning.masked_mean import known_depth, true_depth
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
 from monodepth_ros.learning.pose_refinement import PoseRefiner, with_fixed_scale
@@ -25,6 +26,7 @@ from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
 from monodepth_ros.learning.step_stream import Plan, seed_step
 from monodepth_ros.learning.supervision import SupervisedObjective
 from monodepth_ros.learning.teacher import Teacher
+from monodepth_ros.learning.validation_figures import ValidationFigures
 from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.disparity import disparity_to_depth
 
@@ -38,7 +40,8 @@ class DepthLearning(lightning.LightningModule):
     Batches hold ``images`` ``(B, F, 3, H, W)`` ordered target, previous, next (the target alone,
     F = 1, where nothing learns from the neighbours), ``jittered`` the same, ``K`` ``(B, 3, 3)``
     and, with truth, ``depth`` ``(B, 1, H, W)`` and ``T_neighbour_target`` ``(B, F - 1, 4, 4)``, NaN
-    where unknown. The networks see the jittered images, the objectives the clean ones.
+    where unknown, and ``valid`` where cameras are distorted: no objective depends on what the
+    images hold elsewhere. The networks see the jittered images, the objectives the clean ones.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class DepthLearning(lightning.LightningModule):
             # mypy: PyTorch's stub of Module.to lacks this overload
             self.depth_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.pose_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._validation: dict[str, list[Tensor]] = {}
+        self._validation = ValidationFigures()
 
     def train(self, mode: bool = True) -> DepthLearning:
         """As of any module, but frozen networks and frozen batch statistics stay as they are."""
@@ -165,7 +168,8 @@ class DepthLearning(lightning.LightningModule):
         )
         if replayed is not None and disparities is not None:
             known = [d[len(targets) :] for d in disparities]
-            truth, K, images = (batch[f"{REPLAYED}{name}"] for name in ("depth", "K", "images"))
+            K, images = (batch[f"{REPLAYED}{name}"] for name in ("K", "images"))
+            truth = known_depth(batch[f"{REPLAYED}depth"], batch.get(f"{REPLAYED}valid"))
             part = self.supervised(known, truth, K, images[:, 0])
             loss = loss + self.recipe.replay.weight * part.loss
             terms |= _named("replay", part)
@@ -227,11 +231,12 @@ class DepthLearning(lightning.LightningModule):
             part_loss, terms = self._self_supervision(batch, disparities, poses, generator, masks)
             loss = loss + part_loss
         if self.learns_depth_from_truth and disparities is not None:
-            part = self.supervised(disparities, batch["depth"], batch["K"], images)
+            part = self.supervised(disparities, true_depth(batch), batch["K"], images)
             loss = loss + recipe.supervised.weight * part.loss
             terms |= _named("supervised", part)
         if self.teacher is not None and disparities is not None:
-            part = self.taught(disparities, self.teacher.depth(images), batch["K"], images)
+            taught = known_depth(self.teacher.depth(images), batch.get("valid"))
+            part = self.taught(disparities, taught, batch["K"], images)
             loss = loss + recipe.teacher.weight * part.loss
             terms |= _named("teacher", part)
         if recipe.compares_motions and poses is not None:
@@ -248,27 +253,23 @@ class DepthLearning(lightning.LightningModule):
             poses = self.relative_poses(images)
             if self.synthesises_views:
                 part = self._view_synthesis(batch, disparities, poses, None, masks)
-                self._collect("val/photometric", part.terms["photometric"].expand(len(images)))
+                self._validation.add(
+                    "val/photometric", part.terms["photometric"].expand(len(images))
+                )
             if self.recipe.objective.compares_motions and "depth" in batch:
-                self._collect("val/pose", self._motion_differences(batch, poses))
+                self._validation.add("val/pose", self._motion_differences(batch, poses))
         if "depth" in batch:
             networks, evaluation = self.recipe.networks, self.recipe.evaluation
             depth = disparity_to_depth(disparities[0], networks.min_depth, networks.max_depth)
             metrics = batch_median_scaled_metrics(
-                depth, batch["depth"], evaluation.min_depth, evaluation.max_depth
+                depth, true_depth(batch), evaluation.min_depth, evaluation.max_depth
             )
             for name, values in metrics.items():
-                self._collect(f"val/{name}", values)
+                self._validation.add(f"val/{name}", values)
 
     def on_validation_epoch_end(self) -> None:
         """Means over all images of all processes; images without valid truth do not count."""
-        for name, chunks in sorted(self._validation.items()):
-            values = torch.cat(chunks)
-            known = values[~values.isnan()]
-            total = torch.stack([known.sum(), known.new_tensor(float(known.numel()))])
-            total = self.trainer.strategy.reduce(total, reduce_op="sum")
-            self.log(name, total[0] / total[1])
-        self._validation.clear()
+        self.log_dict(self._validation.means(self.trainer.strategy))
 
     def plan_record(self) -> dict[str, int]:
         """What a resumed run must have in common with the former one, to see the same batches."""
@@ -314,7 +315,8 @@ class DepthLearning(lightning.LightningModule):
             loss = loss + share * part.loss
             terms |= _named("refinement", part)
             if settings.detach_depth and settings.hold_scale:
-                disparities = with_fixed_scale(disparities, *self.refiner.depth_range)
+                limits = self.refiner.depth_range
+                disparities = with_fixed_scale(disparities, *limits, batch.get("valid"))
             for previous, following in refined:
                 part = self._view_synthesis(
                     batch, disparities, (previous, following), generator, masks
@@ -332,16 +334,17 @@ class DepthLearning(lightning.LightningModule):
     ) -> tuple[list[Poses], Objective]:
         """The refined poses, of each level where each has a loss, and what draws ours to them."""
         settings = self.recipe.refinement
-        T, K = torch.stack(poses, 1), batch["K"]
+        T, K, valid = torch.stack(poses, 1), batch["K"], batch.get("valid")
         weight = None
         if settings.automask:
-            maps = self.self_supervised.error_maps(disparities, *poses, batch["images"], K)
+            maps = self.self_supervised.error_maps(disparities, *poses, batch["images"], K, valid)
             weight = (~maps.automasked).float()
         seen = self._laid_out_all(batch["jittered" if settings.jittered else "images"])
         encoder = self.depth_net.encoder
-        refined = self.refiner(T, disparities[0], seen, K, generator, encoder, weight)
+        refined = self.refiner(T, disparities[0], seen, K, generator, encoder, weight, valid)
         with torch.autocast(T.device.type, enabled=False):
             depth = disparity_to_depth(disparities[0].detach(), *self.refiner.depth_range)
+            depth = known_depth(depth, valid)
             difference = motion_difference(T, refined.T.detach(), depth).mean()
         loss = settings.consistency_weight * difference
         statistics = {"shortened": refined.shortened, "refused": refined.refused}
@@ -363,13 +366,13 @@ class DepthLearning(lightning.LightningModule):
             disparities = [torch.zeros_like(d) for d in disparities]  # as far as can be
         elif not settings.train_depth or self.global_step < settings.pose_first_steps:
             disparities = [d.detach() for d in disparities]
-        images, K = batch["images"], batch["K"]
-        return self.self_supervised(disparities, *poses, images, K, generator, masks)
+        images, K, valid = batch["images"], batch["K"], batch.get("valid")
+        return self.self_supervised(disparities, *poses, images, K, generator, masks, valid)
 
     def _motion_differences(self, batch: Batch, poses: tuple[Tensor, Tensor]) -> Tensor:
         T = torch.stack(poses, 1)
         with torch.autocast(T.device.type, enabled=False):
-            return motion_difference(T, batch["T_neighbour_target"], batch["depth"])
+            return motion_difference(T, batch["T_neighbour_target"], true_depth(batch))
 
     def _motion(self, first: Tensor, second: Tensor) -> Tensor:
         axis_angle, translation = self.pose_net(self._laid_out(first), self._laid_out(second))
@@ -383,9 +386,6 @@ class DepthLearning(lightning.LightningModule):
         if not self.recipe.trainer.channels_last:
             return image.contiguous()
         return image.contiguous(memory_format=torch.channels_last)
-
-    def _collect(self, name: str, values: Tensor) -> None:
-        self._validation.setdefault(name, []).append(values.detach().float())
 
 
 def _named(objective: str, part: Objective) -> dict[str, Tensor]:

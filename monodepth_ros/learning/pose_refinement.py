@@ -17,7 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from monodepth_ros.geometry.patch_alignment import patch_features
+from monodepth_ros.geometry.patch_alignment import patch_features, valid_patches
 from monodepth_ros.geometry.pose_refinement import (
     MODERATE_DAMPING,
     AlignmentLevel,
@@ -26,6 +26,8 @@ from monodepth_ros.geometry.pose_refinement import (
     alignment_level,
     refine_pose,
 )
+from monodepth_ros.geometry.validity import eroded, shrunk
+from monodepth_ros.learning.masked_mean import masked_mean
 from monodepth_ros.networks.disparity import scaled_disparity
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.feature_net import (
@@ -155,6 +157,7 @@ class PoseRefiner(nn.Module):
         generator: torch.Generator | None = None,
         depth_encoder: Encoder | None = None,
         weight: Tensor | None = None,
+        valid: Tensor | None = None,
     ) -> RefinedPose:
         """Poses ``(B, N, 4, 4)`` refined, also those after each level.
 
@@ -166,10 +169,11 @@ class PoseRefiner(nn.Module):
             generator: draws the points, on the device of ``images``.
             depth_encoder: whose features ``feat_source: depth_encoder`` takes.
             weight: of the target's pixels, ``(B, 1, H, W)``; alike where None.
+            valid: which pixels of all images show something, bool ``(B, 1, H, W)``; None for all.
         """
         settings = self.settings
         with torch.set_grad_enabled(settings.gradient_steps != 0 and torch.is_grad_enabled()):
-            levels = self.levels(disparity, images, K, depth_encoder, weight)
+            levels = self.levels(disparity, images, K, depth_encoder, weight, valid)
             start = T_neighbour_target.flatten(0, 1)
             refined = refine_pose(start, levels, settings.alignment(), generator)
         neighbours = T_neighbour_target.shape[1]
@@ -183,6 +187,7 @@ class PoseRefiner(nn.Module):
         K: Tensor,
         depth_encoder: Encoder | None = None,
         weight: Tensor | None = None,
+        valid: Tensor | None = None,
     ) -> list[AlignmentLevel]:
         """What is aligned, coarse first; arguments as of a call."""
         if self.settings.detach_depth:
@@ -200,9 +205,22 @@ class PoseRefiner(nn.Module):
                     else confidence.unflatten(0, images.shape[:2]),
                     weight=weight,
                     damping=damping,
+                    valid=None if valid is None else self._comparable(valid, stride, features),
                 )
-                for (features, confidence), damping in zip(maps, self.dampings(), strict=True)
+                for (features, confidence), damping, stride in zip(
+                    maps, self.dampings(), self.settings.strides, strict=True
+                )
             ]
+
+    def _comparable(self, valid: Tensor, stride: int, features: Tensor) -> Tensor:
+        """At the size of ``features``: whose features are of valid pixels.
+
+        Learnt ones see further than the pixels beside theirs; what they make of the border is left
+        to the network.
+        """
+        if self.feature_net is None:
+            return valid_patches(valid, stride)
+        return eroded(shrunk(valid, (features.shape[-2], features.shape[-1])), 1)
 
     def dampings(self) -> Sequence[Tensor | float]:
         """Of each level, ``(6,)`` where learnt, translation first."""
@@ -241,16 +259,20 @@ def _feature_net(
 
 
 def with_fixed_scale(
-    disparities: Sequence[Tensor], min_depth: float, max_depth: float
+    disparities: Sequence[Tensor],
+    min_depth: float,
+    max_depth: float,
+    valid: Tensor | None = None,
 ) -> list[Tensor]:
     """Sigmoid disparities of the same values, whose scale has no gradient, image by image.
 
     Refined translations follow the scale of depth, so the photometric error cannot judge it; but by
     poses that count as constant it has a slope that never ends, along which each image's depth
     would run to an end of the range (measured: twelvefold within 600 steps). Divided by the mean
-    of the image's finest inverse depth, all its scales lack that slope alone.
+    of the image's finest inverse depth, over its ``valid`` pixels, all its scales lack that slope
+    alone.
     """
     near, far = 1 / min_depth, 1 / max_depth
     inverse_depths = [scaled_disparity(d, min_depth, max_depth) for d in disparities]
-    mean = inverse_depths[0].mean((1, 2, 3), keepdim=True)
+    mean = masked_mean(inverse_depths[0], valid, (1, 2, 3), keepdim=True)
     return [(r * (mean.detach() / mean) - far) / (near - far) for r in inverse_depths]

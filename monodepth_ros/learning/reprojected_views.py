@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from monodepth_ros.geometry.validity import eroded
 from monodepth_ros.learning.photometric import FixedTarget
 from monodepth_ros.learning.reprojection import sampling_coordinates, source_projection
 from monodepth_ros.learning.slicewise import batch_slices
@@ -25,12 +26,18 @@ class ReprojectedViews:
         ssim_weight: float,
         padding: str,
         compiled: bool = False,
+        valid: Tensor | None = None,
     ) -> None:
-        """Take images ``(B, 1 + S, 3, H, W)``, target first, and poses ``(B, S, 4, 4)``."""
+        """Take images ``(B, 1 + S, 3, H, W)``, target first, and poses ``(B, S, 4, 4)``.
+
+        ``valid`` (bool ``(B, 1, H, W)``, None for all) tells which pixels of all of them count.
+        """
         self.size = image_size(images)
         self.ssim_weight = ssim_weight
         self.padding = padding
         self.compiled = compiled
+        self.valid = valid
+        self.window = 1 if ssim_weight > 0 else 0  # pixels around one that its error depends on
         self.sources = images[:, 1:].contiguous()
         self.homography, self.epipole = source_projection(T_source_target, K, *self.size)
         with torch.no_grad():
@@ -47,23 +54,36 @@ class ReprojectedViews:
 
     def errors(
         self, s: slice, inverse_depth: Tensor, homography: Tensor, epipole: Tensor
-    ) -> Tensor:
-        """Error of the warped sources for the slice ``s`` of the batch: ``(b, S, H, W)``.
+    ) -> tuple[Tensor, Tensor | None]:
+        """Error of the warped sources for the slice ``s`` of the batch, and where it counts.
 
+        Both are ``(b, S, H, W)``; None where all of it counts. An error counts where neither
+        target nor warped source show an invalid pixel, nor beside it where SSIM looks.
         ``inverse_depth`` ``(b, 1, h, w)`` is upsampled to the images; it, ``homography`` and
         ``epipole`` (slices of this object's) are what gets a gradient.
         """
         coordinates = sampling_coordinates(
             upsample(inverse_depth, self.size), homography, epipole, self.compiled
         )
-        warped = F.grid_sample(
-            self.sources[s].flatten(0, 1),
+        warped = self._sampled(self.sources[s], coordinates)
+        error = self._target[s].photometric_error(warped, self.ssim_weight).squeeze(2)
+        return error, None if self.valid is None else self._counted(self.valid[s], coordinates)
+
+    def _sampled(self, sources: Tensor, coordinates: Tensor) -> Tensor:
+        return F.grid_sample(
+            sources.flatten(0, 1),
             coordinates.flatten(0, 1).permute(0, 2, 3, 1),
             mode="bilinear",
             padding_mode=self.padding,
             align_corners=True,
         ).unflatten(0, coordinates.shape[:2])
-        return self._target[s].photometric_error(warped, self.ssim_weight).squeeze(2)
+
+    @torch.no_grad()
+    def _counted(self, valid: Tensor, coordinates: Tensor) -> Tensor:
+        """Bool ``(b, S, H, W)``: no pixel that the error depends on is invalid in any image."""
+        invalid = (~valid).to(coordinates)[:, None].expand(-1, coordinates.shape[1], -1, -1, -1)
+        seen = (self._sampled(invalid, coordinates).squeeze(2) == 0) & valid
+        return eroded(seen, self.window)
 
 
 def image_size(x: Tensor) -> tuple[int, int]:

@@ -51,7 +51,7 @@ def draw(module: Any, batch: dict[str, Tensor]) -> Picture:
         if module.synthesises_views:
             poses = module.relative_poses(batch["images"])
             maps = module.self_supervised.error_maps(
-                disparities, *poses, batch["images"], batch["K"]
+                disparities, *poses, batch["images"], batch["K"], batch.get("valid")
             )
             columns += [_grey(maps.error / FULL_ERROR), _grey(~maps.automasked)]
         else:

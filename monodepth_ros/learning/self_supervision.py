@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.geometry.camera import resizing_matrix
+from monodepth_ros.geometry.validity import shrunk
+from monodepth_ros.learning.masked_mean import masked_mean
 from monodepth_ros.learning.objective import Objective
 from monodepth_ros.learning.reprojected_views import ReprojectedViews, image_size, upsample
 from monodepth_ros.learning.slicewise import batch_slices, slicewise_sum
@@ -67,11 +69,17 @@ class ErrorMaps:
     """Pictures of the finest scale.
 
     ``error`` ``(B, 1, H, W)`` is the minimum that the loss averages; ``automasked``, of that shape,
-    is true where an unwarped source matched best, so that the pixel teaches nothing.
+    is true where an unwarped source matched best, so that the pixel teaches nothing. ``counted``,
+    of that shape, is true where the error is of valid pixels alone, None where it is everywhere.
     """
 
     error: Tensor
     automasked: Tensor
+    counted: Tensor | None = None
+
+    def means(self) -> Tensor:
+        """Of each image, the mean of what counts: ``(B,)``."""
+        return masked_mean(self.error, self.counted, (1, 2, 3))
 
 
 class SelfSupervisedObjective:
@@ -91,6 +99,7 @@ class SelfSupervisedObjective:
         K: Tensor,
         generator: torch.Generator | None = None,
         predictive_masks: Sequence[Tensor] | None = None,
+        valid: Tensor | None = None,
     ) -> Objective:
         """The objective of a batch.
 
@@ -103,6 +112,8 @@ class SelfSupervisedObjective:
             generator: source of the tie-break noise, on the device of ``images``.
             predictive_masks: with that switch, ``(B, 2, h, w)`` in (0, 1) for each scale, for the
                 previous and the next image.
+            valid: which pixels of all three images show something, bool ``(B, 1, H, W)``; None for
+                all. Nothing depends on what the others hold.
         """
         if self.settings.predictive_mask != (predictive_masks is not None):
             raise ValueError("predictive_masks must be given with the switch predictive_mask alone")
@@ -114,6 +125,7 @@ class SelfSupervisedObjective:
                 _full(K),
                 generator,
                 predictive_masks and [_full(predictive_masks[s]) for s in self.settings.scales],
+                valid,
             )
 
     @torch.no_grad()
@@ -124,17 +136,19 @@ class SelfSupervisedObjective:
         T_next_target: Tensor,
         images: Tensor,
         K: Tensor,
+        valid: Tensor | None = None,
     ) -> ErrorMaps:
         """Error and auto-mask of scale 0, without noise and masks; arguments as in a call."""
         with torch.autocast(images.device.type, enabled=False):
             T = torch.stack([_full(T_previous_target), _full(T_next_target)], 1)
-            views = self._views(_full(images), _full(K), T)
+            views = self._views(_full(images), _full(K), T, valid)
             inverse_depth = self._inverse_depth(_full(disparities[0]))
-            errors = views.errors(slice(None), inverse_depth, views.homography, views.epipole)
-            error = self._over_sources(errors)
-            identity = self._over_sources(views.identity_errors())
+            error, counted = self._over_sources(
+                *views.errors(slice(None), inverse_depth, views.homography, views.epipole)
+            )
+            identity, _ = self._over_sources(views.identity_errors())
             minimum = torch.minimum(error, identity) if self.settings.automask else error
-            return ErrorMaps(minimum, identity <= error)
+            return ErrorMaps(minimum, identity <= error, counted)
 
     def _objective(
         self,
@@ -144,12 +158,15 @@ class SelfSupervisedObjective:
         K: Tensor,
         generator: torch.Generator | None,
         masks: Sequence[Tensor] | None,
+        valid: Tensor | None,
     ) -> Objective:
         settings = self.settings
-        photometric, automasked = self._photometric(disparities, T, images, K, generator, masks)
-        terms = {"photometric": photometric, **self._regularity(disparities, images[:, 0])}
+        photometric, automasked = self._photometric(
+            disparities, T, images, K, generator, masks, valid
+        )
+        terms = {"photometric": photometric, **self._regularity(disparities, images[:, 0], valid)}
         if masks is not None:
-            pull = torch.stack([_cross_entropy_to_one(mask) for mask in masks]).mean()
+            pull = torch.stack([_cross_entropy_to_one(mask, valid) for mask in masks]).mean()
             terms["predictive_mask"] = settings.predictive_mask_weight * pull
         return Objective(
             torch.stack(list(terms.values())).sum(),
@@ -157,17 +174,23 @@ class SelfSupervisedObjective:
             {"automasked": automasked} if settings.automask else {},
         )
 
-    def _regularity(self, disparities: Sequence[Tensor], target: Tensor) -> dict[str, Tensor]:
+    def _regularity(
+        self, disparities: Sequence[Tensor], target: Tensor, valid: Tensor | None
+    ) -> dict[str, Tensor]:
         """Weighted smoothness of both orders, those with a weight, averaged over scales."""
         settings, unit = self.settings, self.settings.smoothness_unit
-        targets = resize_to_fit(target, [image_size(d) for d in disparities])
+        sizes = [image_size(d) for d in disparities]
+        targets = resize_to_fit(target, sizes)
         edges = [edge_weights(image, settings.edge_decay) for image in targets]
+        masks: list[Tensor | None] = [None] * len(sizes)
+        if valid is not None:
+            masks = [part == 0 for part in resize_to_fit((~valid).to(target), sizes)]
         measures = {
             "smoothness": (partial(smoothness, unit=unit), settings.smoothness_weight),
             "planarity": (partial(planarity, unit=unit), settings.planarity_weight),
         }
         return {
-            name: weight * _mean_over_scales(measure, settings.scales, disparities, edges)
+            name: weight * _mean_over_scales(measure, settings.scales, disparities, edges, masks)
             for name, (measure, weight) in measures.items()
             if weight > 0
         }
@@ -180,22 +203,27 @@ class SelfSupervisedObjective:
         K: Tensor,
         generator: torch.Generator | None,
         masks: Sequence[Tensor] | None,
+        valid: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """The error averaged over pixels and scales, and the auto-masked fraction of all pixels."""
+        """The error averaged over pixels and scales, and the auto-masked fraction of pixels."""
         views, identity = None, None
         means, fractions = [], []
         for index, disparity in enumerate(disparities):
             if views is None or self.settings.v1_multiscale:
                 size = image_size(disparity if self.settings.v1_multiscale else images)
-                views = self._views(*_resized(images, K, size), T)
+                at_size = None if valid is None else shrunk(valid, size)
+                views = self._views(*_resized(images, K, size), T, at_size)
                 identity = views.identity_errors() if self.settings.automask else None
             competitor = self._with_noise(identity, generator)
             inputs = [disparity, views.homography, views.epipole]
             if masks is not None:
                 inputs.append(masks[index])
             summed = partial(self._summed_error, views, competitor)
-            error, automasked = slicewise_sum(summed, batch_slices(views.sources), inputs)
-            pixels = len(images) * views.size[0] * views.size[1]
+            error, numbers = slicewise_sum(summed, batch_slices(views.sources), inputs)
+            automasked, counted = numbers.unbind()
+            pixels: int | Tensor = len(images) * views.size[0] * views.size[1]
+            if valid is not None:
+                pixels = counted.clamp(min=1.0)
             means.append(error / pixels)
             fractions.append(automasked / pixels)
         return torch.stack(means).mean(), torch.stack(fractions).mean()
@@ -210,28 +238,47 @@ class SelfSupervisedObjective:
         epipole: Tensor,
         mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Over a slice of the batch: the sum of the error, and how many pixels are auto-masked."""
-        errors = views.errors(s, self._inverse_depth(disparity), homography, epipole)
+        """Over a slice of the batch: the sum of the error; how many pixels are auto-masked, and
+        how many count."""
+        errors, seen = views.errors(s, self._inverse_depth(disparity), homography, epipole)
         if mask is not None:
             errors = errors * upsample(mask, views.size)
-        error = self._over_sources(errors)
-        if competitor is None:
-            return error.sum(), error.new_zeros(())
-        automasked = (competitor[s] <= error.detach()).sum().to(error.dtype)
-        return torch.minimum(error, competitor[s]).sum(), automasked
+        error, counted = self._over_sources(errors, seen)
+        automasked = torch.zeros_like(error, dtype=torch.bool)
+        if competitor is not None:
+            automasked = competitor[s] <= error.detach()
+            error = torch.minimum(error, competitor[s])
+        if counted is not None:
+            automasked, error = automasked & counted, torch.where(counted, error, 0.0)
+        everywhere = torch.ones_like(automasked)
+        numbers = [automasked.sum(), (everywhere if counted is None else counted).sum()]
+        return error.sum(), torch.stack(numbers).to(error.dtype)
 
-    def _views(self, images: Tensor, K: Tensor, T: Tensor) -> ReprojectedViews:
+    def _views(
+        self, images: Tensor, K: Tensor, T: Tensor, valid: Tensor | None
+    ) -> ReprojectedViews:
         ssim_weight = self.settings.ssim_weight if self.settings.ssim else 0.0
-        return ReprojectedViews(images, T, K, ssim_weight, self.settings.padding, self.compiled)
+        return ReprojectedViews(
+            images, T, K, ssim_weight, self.settings.padding, self.compiled, valid
+        )
 
     def _inverse_depth(self, disparity: Tensor) -> Tensor:
         return scaled_disparity(disparity, self.settings.min_depth, self.settings.max_depth)
 
-    def _over_sources(self, errors: Tensor) -> Tensor:
-        """One error ``(B, 1, H, W)`` of those of all sources ``(B, S, H, W)``."""
+    def _over_sources(
+        self, errors: Tensor, seen: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """One error ``(B, 1, H, W)`` of those of all sources ``(B, S, H, W)``, and where it counts.
+
+        A source takes part where it is ``seen`` ``(B, S, H, W)``; an error without any is 0.
+        """
+        counted = None if seen is None else seen.any(1, keepdim=True)
         if self.settings.average_reprojection:
-            return errors.mean(1, keepdim=True)
-        return reduce(torch.minimum, errors.split(1, dim=1))
+            return masked_mean(errors, seen, (1,), keepdim=True), counted
+        if seen is None or counted is None:
+            return reduce(torch.minimum, errors.split(1, dim=1)), None
+        nearest = reduce(torch.minimum, torch.where(seen, errors, torch.inf).split(1, dim=1))
+        return torch.where(counted, nearest, 0.0), counted
 
     def _with_noise(
         self, identity: Tensor | None, generator: torch.Generator | None
@@ -253,21 +300,23 @@ def _full(x: Tensor) -> Tensor:
 
 
 def _mean_over_scales(
-    measure: Callable[[Tensor, tuple[Tensor, Tensor]], Tensor],
+    measure: Callable[..., Tensor],
     scales: Sequence[int],
     disparities: Sequence[Tensor],
     edges: Sequence[tuple[Tensor, Tensor]],
+    masks: Sequence[Tensor | None],
 ) -> Tensor:
     """Of ``measure`` at each scale, halved from one to the next."""
     each = [
-        measure(disparity, weights) / 2**scale
-        for scale, disparity, weights in zip(scales, disparities, edges, strict=True)
+        measure(disparity, weights, valid=valid) / 2**scale
+        for scale, disparity, weights, valid in zip(scales, disparities, edges, masks, strict=True)
     ]
     return torch.stack(each).mean()
 
 
-def _cross_entropy_to_one(mask: Tensor) -> Tensor:
-    return -mask.clamp(min=1e-7).log().mean()
+def _cross_entropy_to_one(mask: Tensor, valid: Tensor | None) -> Tensor:
+    counted = None if valid is None else shrunk(valid, image_size(mask)).expand_as(mask)
+    return -masked_mean(mask.clamp(min=1e-7).log(), counted)
 
 
 def _resized(images: Tensor, K: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -68,6 +68,6 @@ class FrameRectifier:
         if self._camera is None or values != self._info_values:
             camera = camera_from_info(info, height, width, self._rectified)
             self._rectifier = Rectifier(camera) if camera.distorted else None
-            self._camera = camera.undistorted()
+            self._camera = self._rectifier.camera if self._rectifier else camera.undistorted()
             self._info_values = values
         return self._camera

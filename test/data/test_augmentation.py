@@ -159,6 +159,20 @@ def test_flip_moves_a_projected_point_to_the_mirrored_pixel() -> None:
     torch.testing.assert_close(mv / mz, v / z)
 
 
+def test_a_crop_mixes_nothing_invalid_into_what_counts() -> None:
+    given = batch()
+    given["valid"] = torch.ones_like(given["images"][:, 0, :1], dtype=torch.bool)
+    given["valid"][..., :3, :] = False
+    given["valid"][..., 6, 7] = False
+    other = {**given, "images": torch.where(given["valid"][:, None], given["images"], 0)}
+    augment = Augmentation(flip=0.5, jitter=0, crop=0.5)
+    one, two = (augment(b, torch.Generator().manual_seed(0)) for b in (given, other))
+    assert torch.equal(one["valid"], two["valid"]) and 0.3 < one["valid"].float().mean() < 1
+    seen = one["valid"][:, None].expand_as(one["images"])
+    assert torch.equal(one["images"][seen], two["images"][seen])
+    assert not torch.equal(one["images"], two["images"])
+
+
 def test_flip_keeps_images_depth_and_validity_together() -> None:
     given = batch()
     given["depth"] = given["images"][:, 0, :1].float()

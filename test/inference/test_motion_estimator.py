@@ -1,5 +1,7 @@
 """Motions as the network says them, and aligned to depth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,3 +70,16 @@ def test_a_plain_wall_leaves_the_motion_as_it_is(scene):
 def test_without_a_camera_nothing_can_be_aligned(scene):
     with pytest.raises(UserError, match="camera"):
         motion(scene, True, camera=None)
+
+
+def test_refining_does_not_look_at_what_a_distorted_camera_did_not_see(scene):
+    valid = np.zeros((CAMERA.height, CAMERA.width), bool)
+    valid[3:-2, 4:-6] = True
+    model, *frames = scene
+    refined = []
+    for seed in (1, 2):
+        noise = np.random.default_rng(seed).integers(0, 256, frames[0].shape, dtype=np.uint8)
+        pair = [np.where(valid[..., None], image, noise) for image in frames]
+        refined.append(motion((model, *pair), True, replace(CAMERA, valid=valid)))
+    np.testing.assert_array_equal(refined[0], refined[1])
+    assert angle(refined[0][:3, :3].T @ true_motion()[:3, :3]) < 0.01
