@@ -34,10 +34,10 @@ def resize_valid(valid: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.
 
 
 def _support(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First pixel, and the one behind the last, that each new pixel is mixed from."""
+    """First pixel, and the one behind the last, whose weight in each new pixel is above 0."""
     step = old / new
     reach = max(step, 1.0)
-    centre = (np.arange(new) + 0.5) * step
-    first = np.floor(centre - reach + 0.5).clip(0, old - 1)
-    behind = np.floor(centre + reach + 0.5).clip(1, old)
+    centre = (np.arange(new) + 0.5) * step - 0.5
+    first = np.floor(centre - reach + 1).clip(0, old - 1)
+    behind = np.ceil(centre + reach).clip(1, old)
     return first.astype(np.int64), behind.astype(np.int64)

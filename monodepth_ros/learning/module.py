@@ -269,7 +269,8 @@ class DepthLearning(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Means over all images of all processes; images without valid truth do not count."""
-        self.log_dict(self._validation.means(self.trainer.strategy))
+        for name, mean in self._validation.means(self.trainer.strategy).items():
+            self.log(name, mean)
 
     def plan_record(self) -> dict[str, int]:
         """What a resumed run must have in common with the former one, to see the same batches."""
