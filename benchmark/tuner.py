@@ -156,7 +156,7 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["latency", "kills"])
     parser.add_argument("--bags", type=Path, required=True, help="folder of bags to learn from")
-    parser.add_argument("--prefix", default="monodepth", help="first part of their names")
+    parser.add_argument("--prefix", default="", help="of a recorder; else every bag there")
     parser.add_argument("--seconds", type=float, default=120.0, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=4.0, help="of training")
     parser.add_argument("--kills", type=int, default=20, help="of the tuner and of the training")

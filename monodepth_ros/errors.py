@@ -19,3 +19,8 @@ def printable(text: object) -> str:
     output takes; here they come out as ``\\udce9``.
     """
     return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+def reason_of(error: Exception) -> str:
+    """What to tell of it: a UserError speaks for itself, of others the kind matters too."""
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

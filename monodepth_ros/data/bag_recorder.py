@@ -6,23 +6,27 @@ seconds: a recorder that is killed leaves a bag that reads up to the last of the
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from rosbags.interfaces import Qos
 
 from monodepth_ros.data.bag_writer import BagWriter
-from monodepth_ros.errors import UserError
+from monodepth_ros.data.disk_budget import free_bytes, keep_to_budget
+from monodepth_ros.data.marked_bags import Mark, MarkedBagWriter
+from monodepth_ros.errors import UserError, reason_of
 
 _MEGABYTE = 1_000_000
 _IDLE = 0.2  # seconds between two looks at the clock, when nothing comes
+_ENOUGH = 30.0  # seconds in which a disk takes what waits for it
 
 
 class Recorded(NamedTuple):
@@ -37,14 +41,18 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True)
 class RecorderSettings:
-    """Lengths in seconds, sizes in megabytes of 10^6 bytes; 0 switches a limit off."""
+    """Lengths in seconds, sizes in megabytes of 10^6 bytes; 0 switches a limit off.
+
+    Bags with a mark of this ``recorder`` and this ``prefix`` are the recorder's own.
+    """
 
     folder: Path
     prefix: str = "monodepth"
+    recorder: str = "recorder"
     chunk_seconds: float = 2.0
     split_seconds: float = 0.0
     split_megabytes: float = 4000.0
-    budget_megabytes: float = 0.0  # of all bags of this prefix in the folder
+    budget_megabytes: float = 0.0  # of the recorder's own bags in the folder
     remove_oldest: bool = False  # rather than to stop, when the budget is used up
     spare_megabytes: float = 500.0  # that stay free on the disk
     snapshot_seconds: float = 0.0
@@ -52,12 +60,25 @@ class RecorderSettings:
     queue_megabytes: float = 200.0  # waiting for a slow disk; what comes on top is lost
 
 
+class Failures(NamedTuple):
+    """Messages of one topic that could not be treated as wanted, and why the last could not.
+
+    ``now`` says whether the topic's last message was one of them.
+    """
+
+    messages: int
+    reason: str
+    now: bool
+
+
 @dataclass(frozen=True)
 class RecorderFigures:
     """What became of the messages; ``trouble`` says why recording has stopped by itself.
 
-    ``left_out`` were not selected, ``lost`` came faster than the disk could take them.
-    ``megabytes`` are written in all. ``refused`` are topics that cannot be written, and why.
+    ``left_out`` were not selected, ``lost`` came faster than the disk could take them or were not
+    on the disk yet when it failed, ``failed`` could not be stored: each message counts once.
+    ``megabytes`` are written in all. ``failures`` are those that failed by topic; ``as_they_came``
+    are by topic those that should have been stored in another form, and were stored as they came.
     """
 
     recording: bool
@@ -65,10 +86,12 @@ class RecorderFigures:
     written: int
     left_out: int
     lost: int
+    failed: int
     megabytes: float
     waiting_megabytes: float
     trouble: str
-    refused: Mapping[str, str]
+    failures: Mapping[str, Failures]
+    as_they_came: Mapping[str, Failures]
 
 
 class BagRecorder:
@@ -87,7 +110,7 @@ class BagRecorder:
             settings: where, how much, and how often.
             definition: gives that of a type which is not one of the common ones.
             selected: whether to record a message; a snapshot holds all of them.
-            stored: what is written of a message.
+            stored: what is written of a message; where it raises, the message as it came.
         """
         self.settings = settings
         self._definition, self._selected, self._stored = definition, selected, stored
@@ -97,16 +120,19 @@ class BagRecorder:
         self._waiting = self._kept = 0  # bytes in the queue and in the ring
         self._recording = self._closing = False
         self._writer: BagWriter | None = None
-        self._newest: Path | None = None  # the bag under way, or the last one since the start
+        self._bags: list[Path] = []  # since the start, with the one under way
         self._opened = self._flushed = 0.0
-        self._written = self._left_out = self._lost = self._bytes = self._number = 0
+        self._counts: Counter[str] = Counter()  # of messages: written, left out, lost, failed
+        self._unsafe = 0  # of those written, messages that are not on the disk yet
+        self._bytes = 0
         self._trouble = ""
-        self._refused: dict[str, str] = {}
+        self._failures: dict[str, Failures] = {}
+        self._as_they_came: dict[str, Failures] = {}
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def start(self) -> None:
-        """Record from now on. UserError when the folder cannot be written."""
+    def start(self) -> bool:
+        """Record from now on; False when it did already. UserError: the folder is not writable."""
         try:
             self.settings.folder.mkdir(parents=True, exist_ok=True)
             probe = self.settings.folder / f".{self.settings.prefix}_probe"
@@ -115,25 +141,39 @@ class BagRecorder:
         except OSError as error:
             raise UserError(f"cannot record to {self.settings.folder}: {error.strerror}") from None
         with self._changed:
-            self._recording, self._trouble, self._number = True, "", 0
-            self._newest = None
+            if self._recording:
+                return False
+            self._recording, self._trouble = True, ""
+            self._bags = []
+            return True
 
-    def stop(self) -> Path | None:
-        """Record what has come so far, end the bag, and return it; None if nothing was recorded."""
+    def stop(self) -> list[Path]:
+        """Record what has come so far, end the bag, and return all bags since the start.
+
+        UserError when a slow disk has not taken it all within half a minute; it goes on writing.
+        """
         with self._changed:
             self._recording = False
             self._changed.notify()
-            self._changed.wait_for(lambda: self._writer is None and not self._queue, timeout=30.0)
-            bag, self._newest = self._newest, None
-            return bag
+            ended = self._changed.wait_for(
+                lambda: self._writer is None and not self._queue, timeout=_ENOUGH
+            )
+            if not ended:
+                raise UserError(
+                    f"{self._bags[-1] if self._bags else self.settings.folder}: is still being"
+                    f" written, {self._waiting / _MEGABYTE:.0f} MB wait for the disk"
+                )
+            bags, self._bags = self._bags, []
+            return bags
 
     def close(self) -> None:
         """Stop, and end the thread."""
-        self.stop()
+        with suppress(UserError):
+            self.stop()
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(timeout=30.0)
+        self._thread.join(timeout=_ENOUGH)
 
     def offer(self, message: Recorded) -> None:
         """Keep a message for a snapshot, and record it if that is switched on."""
@@ -143,7 +183,7 @@ class BagRecorder:
             if not self._recording:
                 return
             if self._waiting + len(message.data) > self.settings.queue_megabytes * _MEGABYTE:
-                self._lost += 1
+                self._counts["lost"] += 1
                 return
             self._queue.append(message)
             self._waiting += len(message.data)
@@ -158,19 +198,25 @@ class BagRecorder:
         if not kept:
             raise UserError("nothing has come yet that a snapshot could hold")
         self.settings.folder.mkdir(parents=True, exist_ok=True)
-        if self._free() < self.settings.spare_megabytes * _MEGABYTE + self._kept:
+        if (
+            free_bytes(self.settings.folder)
+            < self.settings.spare_megabytes * _MEGABYTE + self._kept
+        ):
             raise UserError(f"{self.settings.folder}: not enough space for a snapshot")
-        path = self._new_path("snapshot")
-        writer = BagWriter(path)
+        writer = self._new_bag("snapshot")
+        kinds = {message.topic: message.kind for message in kept}  # a bag knows one of a topic
         try:
             for message in kept:
-                self._write(writer, message)
+                if message.kind == kinds[message.topic]:
+                    self._write(writer, self._converted(message))
             writer.flush()
             writer.close()
         except OSError as error:
             writer.abandon()
-            raise UserError(f"{path}: {error.strerror}: the snapshot is not complete") from None
-        return path
+            raise UserError(
+                f"{writer.path}: {error.strerror}: the snapshot is not complete"
+            ) from None
+        return writer.path
 
     def figures(self) -> RecorderFigures:
         """How it stands."""
@@ -178,13 +224,15 @@ class BagRecorder:
             return RecorderFigures(
                 self._recording,
                 None if self._writer is None else self._writer.path,
-                self._written,
-                self._left_out,
-                self._lost,
+                self._counts["written"],
+                self._counts["left_out"],
+                self._counts["lost"],
+                self._counts["failed"],
                 self._bytes / _MEGABYTE,
                 self._waiting / _MEGABYTE,
                 self._trouble,
-                dict(self._refused),
+                dict(self._failures),
+                dict(self._as_they_came),
             )
 
     def _remember(self, message: Recorded) -> None:
@@ -208,54 +256,80 @@ class BagRecorder:
                 ends = not self._recording
             try:
                 for message in batch:
-                    self._taken(message, self._selected(message) and self._record(message))
+                    self._done(message, self._treat(message))
                 self._keep_safe()
                 if ends and self._writer is not None:
                     self._end_bag()
-            except (OSError, UserError) as error:
-                self._give_up(str(error))
             except Exception as error:  # whatever it is, it must not pass unseen
-                self._give_up(f"{type(error).__name__}: {error}")
+                self._give_up(str(error) if isinstance(error, OSError) else reason_of(error))
             with self._changed:
                 self._changed.notify_all()
 
-    def _taken(self, message: Recorded, written: bool) -> None:
+    def _done(self, message: Recorded, outcome: str) -> None:
         with self._changed:
             self._queue.popleft()
             self._waiting -= len(message.data)
-            self._written += written
-            self._left_out += not written
+            self._counts[outcome] += 1
+            self._unsafe += outcome == "written"
 
-    def _record(self, message: Recorded) -> bool:
-        """Whether it is written."""
-        if self._writer is not None and self._full(self._writer):
+    def _treat(self, message: Recorded) -> str:
+        """What became of a message: written, left out or failed."""
+        if not self._is_selected(message):
+            return "left_out"
+        stored = self._converted(message)
+        writer = self._writer
+        if writer is not None and (
+            self._full(writer) or writer.type_of(stored.topic) not in (None, stored.kind)
+        ):
             self._end_bag()
         if self._writer is None:
-            self._check_space()
-            self._number += 1
-            writer = BagWriter(self._new_path(str(self._number)))
+            self._make_room()
+            writer = self._new_bag(str(len(self._bags) + 1))
             self._opened = self._flushed = time.monotonic()
             with self._changed:
-                self._writer, self._newest = writer, writer.path
-        return self._write(self._writer, message)
+                self._writer = writer
+                self._bags.append(writer.path)
+        return "written" if self._write(self._writer, stored) else "failed"
 
-    def _write(self, writer: BagWriter, message: Recorded) -> bool:
-        """Whether it is written: one topic's strange type must not end the recording of others."""
-        if message.topic in self._refused:
-            return False
+    def _is_selected(self, message: Recorded) -> bool:
+        try:
+            return self._selected(message)
+        except Exception:  # whatever is wrong with it: it is recorded
+            return True
+
+    def _converted(self, message: Recorded) -> Recorded:
+        """What is stored of a message."""
         try:
             stored = self._stored(message)
-            if not writer.knows(stored.kind) and self._definition is not None:
-                writer.define(stored.kind, self._definition(stored.kind))
-            writer.write(stored.topic, stored.kind, stored.stamp, stored.data, stored.qos)
+        except Exception as error:  # whatever an image leads to
+            self._note(self._as_they_came, message.topic, reason_of(error))
+            return message
+        self._note(self._as_they_came, message.topic, "")
+        return stored
+
+    def _write(self, writer: BagWriter, message: Recorded) -> bool:
+        """Whether it is written: one strange message must not end the recording of others."""
+        try:
+            if not writer.knows(message.kind) and self._definition is not None:
+                writer.define(message.kind, self._definition(message.kind))
+            writer.write(message.topic, message.kind, message.stamp, message.data, message.qos)
         except OSError:
             raise
-        except Exception as error:  # whatever a definition or an image leads to
-            with self._changed:
-                self._refused[message.topic] = f"{type(error).__name__}: {error}"
+        except Exception as error:  # whatever a definition or a message leads to
+            self._note(self._failures, message.topic, reason_of(error))
             return False
-        self._bytes += len(stored.data)
+        self._note(self._failures, message.topic, "")
+        self._bytes += len(message.data)
         return True
+
+    def _note(self, failures: dict[str, Failures], topic: str, reason: str) -> None:
+        """Count one more failure of a topic, or with an empty reason a success."""
+        before = failures.get(topic)
+        if before is None and not reason:
+            return
+        messages, last = (0, "") if before is None else before[:2]
+        with self._changed:
+            failures[topic] = Failures(messages + bool(reason), reason or last, bool(reason))
 
     def _full(self, writer: BagWriter) -> bool:
         """Whether the bag has reached the length or the size at which the next one begins."""
@@ -270,44 +344,36 @@ class BagRecorder:
         now = time.monotonic()
         if self._writer is not None and now >= self._flushed + self.settings.chunk_seconds:
             self._writer.flush()
-            self._flushed = now
-            self._check_space()
+            self._flushed, self._unsafe = now, 0
+            self._make_room()
 
-    def _check_space(self) -> None:
+    def _make_room(self) -> None:
         """UserError when no more may be written."""
         settings = self.settings
-        if self._free() < settings.spare_megabytes * _MEGABYTE:
+        if free_bytes(settings.folder) < settings.spare_megabytes * _MEGABYTE:
             raise UserError(
                 f"{settings.folder}: less than {settings.spare_megabytes:g} MB are free on the disk"
             )
-        if settings.budget_megabytes <= 0:
-            return
-        bags = sorted(self._own_bags(), key=lambda bag: bag.stat().st_mtime)
-        used = sum(_size(bag) for bag in bags)
-        current = None if self._writer is None else self._writer.path
-        for bag in bags:
-            if used <= settings.budget_megabytes * _MEGABYTE:
-                return
-            if settings.remove_oldest and bag != current:
-                used -= _size(bag)
-                shutil.rmtree(bag)
-        if used > settings.budget_megabytes * _MEGABYTE:
-            raise UserError(
-                f"{settings.folder}: the bags there have used up the budget of"
-                f" {settings.budget_megabytes:g} MB"
+        if settings.budget_megabytes > 0:
+            keep_to_budget(
+                settings.folder,
+                self._is_own,
+                settings.budget_megabytes * _MEGABYTE,
+                settings.remove_oldest,
+                None if self._writer is None else self._writer.path,
             )
 
-    def _own_bags(self) -> list[Path]:
-        """Bags of this prefix but snapshots: nothing else is ever counted or removed."""
-        found = self.settings.folder.glob(f"{self.settings.prefix}_*_*_[0-9]*")
-        return [bag for bag in found if bag.is_dir() and (bag / f"{bag.name}.mcap").is_file()]
+    def _is_own(self, mark: Mark) -> bool:
+        """Whether a bag counts, and may be removed: no snapshot, and nobody else's."""
+        mine = (self.settings.recorder, self.settings.prefix)
+        return (mark.recorder, mark.prefix) == mine and not mark.snapshot
 
     def _end_bag(self) -> None:
         assert self._writer is not None
         self._writer.flush()
         self._writer.close()
         with self._changed:
-            self._writer = None
+            self._writer, self._unsafe = None, 0
 
     def _give_up(self, reason: str) -> None:
         """Stop recording; the bag is ended if that is possible."""
@@ -315,27 +381,26 @@ class BagRecorder:
         if writer is not None:
             try:
                 writer.flush()
+                self._unsafe = 0
                 writer.close()
             except OSError:
                 writer.abandon()
         with self._changed:
-            self._lost += len(self._queue)
+            self._counts["lost"] += len(self._queue) + self._unsafe
+            self._counts["written"] -= self._unsafe
             self._queue.clear()
-            self._waiting = 0
+            self._waiting = self._unsafe = 0
             self._writer, self._recording, self._trouble = None, False, reason
 
-    def _new_path(self, suffix: str) -> Path:
-        """A name that is not there yet, also when the clock has jumped back."""
-        stem = f"{self.settings.prefix}_{datetime.now():%Y%m%d_%H%M%S}_{suffix}"
-        path, again = self.settings.folder / stem, 1
-        while path.exists():
-            again += 1
-            path = self.settings.folder / f"{stem}_{again}"
-        return path
-
-    def _free(self) -> int:
-        return shutil.disk_usage(self.settings.folder).free
-
-
-def _size(bag: Path) -> int:
-    return sum(file.stat().st_size for file in bag.iterdir() if file.is_file())
+    def _new_bag(self, suffix: str) -> MarkedBagWriter:
+        """Under a name that is not there yet, also when the clock has jumped back."""
+        settings = self.settings
+        stem = f"{settings.prefix}_{datetime.now():%Y%m%d_%H%M%S}_{suffix}"
+        for again in count(1):
+            path = settings.folder / (stem if again == 1 else f"{stem}_{again}")
+            try:
+                snapshot = suffix == "snapshot"
+                return MarkedBagWriter(path, settings.recorder, settings.prefix, snapshot)
+            except UserError:  # it is there: of this second, or of another recorder
+                continue
+        raise AssertionError

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from rosbags.interfaces import Qos
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from monodepth_ros.data.lean_mcap import LeanMcapWriter
@@ -36,7 +36,10 @@ class BagWriter:
         self._writer = _LeanWriter(path, version=8, storage_plugin=StoragePlugin.MCAP)
         self._types = get_typestore(Stores.ROS2_HUMBLE)
         self._connections: dict[str, Any] = {}
-        self._writer.open()
+        try:
+            self._writer.open()
+        except WriterError:  # somebody was quicker
+            raise UserError(f"{path}: exists already; a bag is not written over") from None
 
     def __enter__(self) -> BagWriter:
         return self
@@ -68,14 +71,21 @@ class BagWriter:
             }
         )
 
+    def type_of(self, topic: str) -> str | None:
+        """The type of a topic in this bag; None before its first message."""
+        known = self._connections.get(topic)
+        return None if known is None else known.msgtype
+
     def write(
         self, topic: str, kind: str, stamp: int, data: bytes, qos: Sequence[Qos] = ()
     ) -> None:
         """A message of type ``kind`` (``sensor_msgs/msg/Image``), serialised as CDR.
 
         ``stamp`` is when it was recorded, in nanoseconds; ``qos`` what its publishers offer, of
-        which a topic's first message counts.
+        which a topic's first message counts. UserError for a topic that has another type already.
         """
+        if self.type_of(topic) not in (None, kind):
+            raise UserError(f"{topic} is of type {self.type_of(topic)} in this bag, not {kind}")
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection(
                 topic, kind, typestore=self._types, offered_qos_profiles=qos

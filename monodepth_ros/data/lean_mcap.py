@@ -36,15 +36,16 @@ class LeanMcapWriter(McapWriter):
 
     def write(self, connection: Connection, timestamp: int, data: bytes | memoryview) -> None:
         """A message into the chunk under way; ``data`` must not change afterwards."""
+        # First what may fail: a message that cannot be stored must leave no trace in the index.
+        head = struct.pack(
+            "<BQHIQQ", _MESSAGE, 22 + len(data), connection.id, 0, timestamp, timestamp
+        )
         self._take_definitions()
         self.message_start_time = min(timestamp, self.message_start_time)
         self.message_end_time = max(timestamp, self.message_end_time)
         self.channel_stats[connection.id] += 1
         self._first, self._last = min(self._first, timestamp), max(self._last, timestamp)
         self._index[connection.id].append((timestamp, self._bytes))
-        head = struct.pack(
-            "<BQHIQQ", _MESSAGE, 22 + len(data), connection.id, 0, timestamp, timestamp
-        )
         self._add(head)
         self._add(data)
         if self._bytes > _CHUNK_BYTES:

@@ -24,8 +24,8 @@ _TYPES = get_typestore(Stores.ROS2_HUMBLE)
 class ImageRecoding:
     """Raw camera images of 8 bits as JPEG or PNG, under ``TOPIC/compressed``.
 
-    Depth, images of 16 bits, which may be depth or hold more than 8 bits of brightness, and what
-    cannot be decoded are stored as they came.
+    Depth, and images of 16 bits, which may be depth or hold more than 8 bits of brightness, are
+    stored as they came.
     """
 
     def __init__(self, kind: Literal["jpeg", "png"], quality: int = 95) -> None:
@@ -45,19 +45,16 @@ class ImageRecoding:
         )
 
     def __call__(self, message: Recorded) -> Recorded:
-        """What is stored of a message."""
+        """What is stored of a message. UserError for an image that cannot be decoded."""
         if message.kind != IMAGE:
             return message
         image: Any = _TYPES.deserialize_cdr(message.data, IMAGE)
         if not has_eight_bits(image.encoding):
             return message
-        try:
-            rgb = decode_image(image)
-        except UserError:
-            return message
+        rgb = decode_image(image)
         written, encoded = cv2.imencode(self._suffix, rgb[:, :, ::-1], self._options)
         if not written:
-            return message
+            raise UserError(f"it cannot be stored as {self.kind}")
         compressed = _TYPES.types[COMPRESSED](
             header=image.header,
             format=f"rgb8; {self.kind} compressed bgr8",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from functools import partial
+import time
 from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from rosbags.interfaces import (
     Qos,
@@ -27,25 +25,19 @@ from monodepth_ros.data.bag_recorder import (
     RecorderFigures,
     RecorderSettings,
 )
+from monodepth_ros.data.image_message import COMPRESSED, IMAGE
+from monodepth_ros.data.marked_bags import unmarked_bags
 from monodepth_ros.data.recorded_images import ImageRecoding, StandstillFilter
 from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.message_definition import message_class, message_definition
+from monodepth_ros.nodes.message_definition import message_definition
 from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.nodes.spinning import run_node
 from monodepth_ros.nodes.steady_clock import STEADY
+from monodepth_ros.nodes.topic_follower import FollowedTopic, TopicFollower
 
-_LOOK_AGAIN = 0.5  # seconds between two looks for topics that nobody has published yet
-_DEPTH = 30  # messages that may wait for the executor
-
-
-@dataclass
-class _Topic:
-    """A topic that is recorded, once its type is known."""
-
-    kind: str
-    subscription: Any
-    qos: list[Qos]
+_LOOK_AGAIN = 0.5  # seconds between two looks at who publishes what
+_SILENT = 2.0  # seconds without an image, after which a camera that is there counts as silent
 
 
 class RecorderNode(ReportingNode):
@@ -54,21 +46,24 @@ class RecorderNode(ReportingNode):
     def __init__(self, **options: Any) -> None:
         self._recorder: BagRecorder | None = None
         self._standstill: StandstillFilter | None = None
-        self._topics: dict[str, _Topic] = {}
-        self._refused: dict[str, str] = {}
+        self._topics: TopicFollower | None = None
+        self._required: list[str] = []
         self._told = ""
-        self._active = False
         super().__init__("recorder_node", RECORDER_PARAMETERS, **options)
         self.answers("start", self._start)
         self.answers("stop", self._stop)
         self.answers("snapshot", self._snapshot)
-        self.create_timer(_LOOK_AGAIN, self._look_for_topics, clock=STEADY)
+        self.create_timer(_LOOK_AGAIN, self._look, clock=STEADY)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the recorder's thread."""
-        names = list(dict.fromkeys(self.resolve_topic_name(name) for name in self.value("topics")))
+        """Start the recorder's thread; fails with the reason where a parameter cannot be used."""
+        self._required = self._full_names("topics")
+        names = list(dict.fromkeys(self._required + self._full_names("optional_topics")))
         if not names:
-            return self.cannot("parameter topics: nothing to record")
+            raise UserError("parameter topics: nothing to record")
+        if Path(self.value("prefix")).name != self.value("prefix"):
+            raise UserError(f"parameter prefix: {self.value('prefix')!r} is not a file's name")
+        self._topics = TopicFollower(self, names, self._take)
         self._standstill = None
         if self.value("standstill") > 0:
             images = [name for name in names if name.endswith(("image_raw", "compressed"))]
@@ -86,21 +81,22 @@ class RecorderNode(ReportingNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen, and record if that is wanted from the beginning."""
-        assert self._recorder is not None
+        assert self._recorder is not None and self._topics is not None
+        self._tell_unmarked_bags()
         if self.value("record"):
-            try:
-                self._recorder.start()
-            except UserError as error:
-                return self.cannot(str(error))
-        self._active = True
-        self._look_for_topics()
+            self._recorder.start()
+        if not self._clock_stands:
+            self._topics.look()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End the bag."""
         self._fall_silent()
         if self._recorder is not None:
-            self._recorder.stop()
+            try:
+                self._recorder.stop()
+            except UserError as error:
+                self.get_logger().error(str(error))
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -126,74 +122,71 @@ class RecorderNode(ReportingNode):
         return RecorderSettings(
             Path(self.value("folder")).expanduser(),
             self.value("prefix"),
+            self.get_fully_qualified_name(),
             remove_oldest=self.value("remove_oldest"),
             **{name: self.value(name) for name in numbers},
         )
 
+    def _full_names(self, parameter: str) -> list[str]:
+        """The topics of a parameter, remapped and in their namespace."""
+        names = []
+        for name in self.value(parameter):
+            try:
+                names.append(self.resolve_topic_name(name))
+            except Exception as error:  # rclpy has no type of its own for it
+                reason = str(error).partition(", at ")[0].rpartition("name: ")[2]
+                raise UserError(
+                    f"parameter {parameter}: {name!r} is not the name of a topic: {reason}"
+                ) from None
+        return names
+
+    def _tell_unmarked_bags(self) -> None:
+        folder, prefix = Path(self.value("folder")).expanduser(), self.value("prefix")
+        unmarked = unmarked_bags(folder, prefix) if self.value("budget_megabytes") > 0 else []
+        if unmarked:
+            self.get_logger().warning(
+                f"{folder}: {len(unmarked)} bags of the name {prefix}_* hold no mark of a recorder"
+                f" ({unmarked[0].name} is one): they do not count for the budget and are never"
+                " removed"
+            )
+
     def _fall_silent(self) -> None:
-        self._active = False
-        for topic in self._topics.values():
-            self.destroy_subscription(topic.subscription)
-        self._topics = {}
+        if self._topics is not None:
+            self._topics.close()
 
-    def _look_for_topics(self) -> None:
-        """Subscribe to what has a publisher by now, as its publishers offer it."""
-        if not self._active:
-            return
-        for wanted in self.value("topics"):
-            name = self.resolve_topic_name(wanted)
-            if name in self._topics:
-                continue
-            offers = self.get_publishers_info_by_topic(name)
-            kinds = {offer.topic_type for offer in offers}
-            if len(kinds) > 1:
-                self._refuse(name, f"has several types: {', '.join(sorted(kinds))}")
-            elif kinds:
-                self._subscribe(name, kinds.pop(), offers)
+    @property
+    def _clock_stands(self) -> bool:
+        """Whether simulated time is wanted and has not begun: messages would be stamped zero."""
+        return self.get_clock().now().nanoseconds == 0
 
-    def _subscribe(self, name: str, kind: str, offers: list[TopicEndpointInfo]) -> None:
-        try:
-            message = message_class(kind)
-        except (ImportError, AttributeError, ValueError) as error:
-            self._refuse(name, f"its type {kind} is not installed here: {error}")
-            return
-        self._refused.pop(name, None)
-        reliable = all(o.qos_profile.reliability == ReliabilityPolicy.RELIABLE for o in offers)
-        latched = all(o.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers)
-        profile = QoSProfile(
-            depth=_DEPTH,
-            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-        )
-        take = partial(self._take, name)
-        subscription = self.create_subscription(message, name, take, profile, raw=True)
-        self._topics[name] = _Topic(kind, subscription, [_recorded_qos(offer) for offer in offers])
-        self.get_logger().info(f"records {name} ({kind})")
+    def _look(self) -> None:
+        if self.is_active and self._topics is not None and not self._clock_stands:
+            self._topics.look()
 
-    def _refuse(self, name: str, reason: str) -> None:
-        if self._refused.get(name) != reason:
-            self._refused[name] = reason
-            self.get_logger().error(f"{name} cannot be recorded: {reason}")
-
-    def _take(self, name: str, data: bytes) -> None:
-        topic = self._topics.get(name)
-        if topic is not None and self._recorder is not None:
+    def _take(self, topic: FollowedTopic, data: bytes) -> None:
+        if self.is_active and self._recorder is not None:
             stamp = self.get_clock().now().nanoseconds
-            self._recorder.offer(Recorded(name, topic.kind, stamp, data, topic.qos))
+            qos = [_recorded_qos(offer) for offer in topic.offers]
+            self._recorder.offer(Recorded(topic.name, topic.kind, stamp, data, qos))
 
     def _start(self) -> str:
-        self._active_recorder().start()
-        return "recording"
+        if self._active_recorder().start():
+            return "recording"
+        return "recording already: ~/stop ends the bag"
 
     def _stop(self) -> str:
-        bag = self._active_recorder().stop()
-        return "nothing was being recorded" if bag is None else f"recorded {bag}"
+        recorder = self._active_recorder()
+        bags, trouble = recorder.stop(), recorder.figures().trouble
+        told = f"; it had stopped by itself: {trouble}" if trouble else ""
+        if not bags:
+            return f"nothing was being recorded{told}"
+        return f"recorded {', '.join(map(str, bags))}{told}"
 
     def _snapshot(self) -> str:
         return f"recorded {self._active_recorder().snapshot()}"
 
     def _active_recorder(self) -> BagRecorder:
-        if self._recorder is None or not self._active:
+        if self._recorder is None or not self.is_active:
             raise UserError("the node is not active")
         return self._recorder
 
@@ -208,24 +201,65 @@ class RecorderNode(ReportingNode):
         return level, message, self._facts(figures)
 
     def _verdict(self, figures: RecorderFigures | None) -> tuple[bytes, str]:
-        if figures is None or not self._active:
+        if figures is None or not self.is_active:
             return DiagnosticStatus.OK, "not active"
-        if figures.trouble:
-            return DiagnosticStatus.ERROR, f"recording has stopped: {figures.trouble}"
-        refused = {**self._refused, **figures.refused}
-        if refused:
-            name, reason = next(iter(refused.items()))
-            return DiagnosticStatus.ERROR, f"{name} cannot be recorded: {reason}"
-        if figures.lost:
-            return DiagnosticStatus.WARN, f"{figures.lost} messages lost: the disk is too slow"
-        names = [self.resolve_topic_name(topic) for topic in self.value("topics")]
-        missing = [name for name in names if name not in self._topics]
-        if missing:
-            return DiagnosticStatus.WARN, f"nobody publishes {', '.join(missing)}"
+        errors, warnings = self._errors(figures), self._warnings(figures)
+        if errors:
+            return DiagnosticStatus.ERROR, "; ".join(errors)
+        if warnings:
+            return DiagnosticStatus.WARN, "; ".join(warnings)
         return DiagnosticStatus.OK, "recording" if figures.recording else "not recording"
 
+    def _errors(self, figures: RecorderFigures) -> list[str]:
+        assert self._topics is not None
+        refused = self._topics.refused.items()
+        return [
+            *([f"recording has stopped: {figures.trouble}"] if figures.trouble else []),
+            *(f"{n} cannot be recorded: {why}" for n, why in refused if n in self._required),
+            *(
+                f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
+                for name, failed in figures.failures.items()
+                if failed.now
+            ),
+        ]
+
+    def _warnings(self, figures: RecorderFigures) -> list[str]:
+        assert self._topics is not None
+        if self._clock_stands:
+            return ["nothing is recorded: use_sim_time is set, and nothing has come on /clock"]
+        topics, refused = self._topics.topics, self._topics.refused
+        missing = [n for n in self._required if n not in topics or not topics[n].published]
+        now = time.monotonic()
+        return [
+            *([f"{figures.lost} messages lost: the disk is too slow"] if figures.lost else []),
+            *(
+                f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
+                for name, failed in figures.failures.items()
+                if not failed.now
+            ),
+            *(
+                f"{name}: {images.messages} images are stored as they came: {images.reason}"
+                for name, images in figures.as_they_came.items()
+            ),
+            *([f"nobody publishes {', '.join(missing)}"] if missing else []),
+            *(f"{n} cannot be recorded: {why}" for n, why in refused.items()),
+            *(
+                f"{topic.name} is published as {' and as '.join(topic.types)}: recorded is"
+                f" {topic.kind}"
+                for topic in topics.values()
+                if len(topic.types) > 1
+            ),
+            *(
+                f"{topic.name}: no image for {now - topic.latest:.0f} s"
+                for topic in topics.values()
+                if topic.published
+                and topic.kind in (IMAGE, COMPRESSED)
+                and now - topic.latest > _SILENT
+            ),
+        ]
+
     def _facts(self, figures: RecorderFigures | None) -> dict[str, str]:
-        if figures is None:
+        if figures is None or self._topics is None:
             return {}
         return {
             "recording": str(figures.recording).lower(),
@@ -233,9 +267,13 @@ class RecorderNode(ReportingNode):
             "messages written": str(figures.written),
             "messages left out at standstill": str(figures.left_out),
             "messages lost": str(figures.lost),
+            "messages that could not be stored": str(figures.failed),
+            "images stored as they came": str(
+                sum(f.messages for f in figures.as_they_came.values())
+            ),
             "written (MB)": f"{figures.megabytes:.1f}",
             "waiting for the disk (MB)": f"{figures.waiting_megabytes:.1f}",
-            "topics": ", ".join(sorted(self._topics)) or "none yet",
+            "topics": ", ".join(sorted(self._topics.topics)) or "none yet",
         }
 
 

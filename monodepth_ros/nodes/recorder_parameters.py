@@ -8,7 +8,16 @@ _MOST = 1e9
 RECORDER_PARAMETERS = (
     ParameterSpec("autostart", True, "configure and activate without being told to"),
     ParameterSpec("record", True, "record from activation on; else from `~/start` on"),
-    ParameterSpec("topics", ("image_raw", "camera_info"), "what is recorded; remapping counts"),
+    ParameterSpec(
+        "topics",
+        ("image_raw", "camera_info"),
+        "what is recorded, and missed where nobody publishes it; remapping counts",
+    ),
+    ParameterSpec(
+        "optional_topics",
+        ("/tf", "/tf_static", "speed"),
+        "what is recorded as well where somebody publishes it: odometry replays by them",
+    ),
     ParameterSpec("folder", "~/monodepth_bags", "where the bags go"),
     ParameterSpec("prefix", "monodepth", "first part of a bag's name, before date and time"),
     ParameterSpec(
@@ -43,12 +52,12 @@ RECORDER_PARAMETERS = (
     ParameterSpec(
         "budget_megabytes",
         0.0,
-        "that all bags of this prefix may take, snapshots aside; 0: no limit",
+        "that the bags of this node and this prefix may take, snapshots aside; 0: no limit",
         minimum=0.0,
         maximum=_MOST,
     ),
     ParameterSpec(
-        "remove_oldest", False, "remove this prefix's oldest bags, not stop, at the budget's end"
+        "remove_oldest", False, "at the budget's end remove the oldest of these bags, not stop"
     ),
     ParameterSpec(
         "spare_megabytes",

@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, reason_of
 from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
 from monodepth_ros.nodes.steady_clock import STEADY
 
@@ -180,11 +180,6 @@ class ReportingNode(LifecycleNode, ABC):
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
-
-
-def reason_of(error: Exception) -> str:
-    """What to tell of it: a UserError speaks for itself, of others the kind matters too."""
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
 def _where(error: Exception) -> str:

@@ -100,16 +100,17 @@ class TunerNode(ReportingNode):
         if self._job is not None and self._job.running:
             raise UserError(f"{self._job.folder.name} is still at work: {self._job.stage}")
         bags_folder = Path(self.value("bags")).expanduser()
-        bags = finished_bags(bags_folder, self.value("prefix"), self.value("newest_bags"))
+        bags, left_out = finished_bags(bags_folder, self.value("prefix"), self.value("newest_bags"))
+        told = f"; left out: {', '.join(left_out)}" if left_out else ""
         if not bags:
             raise UserError(
-                f"{bags_folder}: no finished bag that begins with {self.value('prefix')}_;"
-                " stop the recorder first"
+                f"{bags_folder}: no finished bag of a recorder with the prefix"
+                f" {self.value('prefix')}; stop the recorder first{told}"
             )
         folder = self._folder / f"{self.value('tuned_model')}_{datetime.now():%Y%m%d_%H%M%S}"
         TuningJob.create(folder, self._arguments(bags, folder))
         self._start(folder)
-        return f"{folder.name} learns from {len(bags)} bags"
+        return f"{folder.name} learns from {len(bags)} bags{told}"
 
     def _arguments(self, bags: list[Path], folder: Path) -> list[str]:
         """Of `monodepth tune`."""

@@ -16,7 +16,11 @@ TUNER_PARAMETERS = (
         "nodes that get the new model, and whose latency counts; remapping does not",
     ),
     ParameterSpec("bags", "~/monodepth_bags", "folder of the recorder's bags"),
-    ParameterSpec("prefix", "monodepth", "first part of their names"),
+    ParameterSpec(
+        "prefix",
+        "monodepth",
+        "the recorder's: bags without its mark are left out; empty: every bag there",
+    ),
     ParameterSpec(
         "newest_bags", 5, "how many of the newest are learnt; 0: all", minimum=0, maximum=1000
     ),

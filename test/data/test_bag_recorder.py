@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 from bag_messages import TYPES, image, picture, stamp_of
+from mcap.reader import SeekingReader
+from rosbags.highlevel import AnyReader
 
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.bag_recorder import BagRecorder, Recorded, RecorderSettings
+from monodepth_ros.data.marked_bags import MARK, marked_bags
 from monodepth_ros.errors import UserError
 
-IMAGE = "sensor_msgs/msg/Image"
+IMAGE, FLOAT = "sensor_msgs/msg/Image", "std_msgs/msg/Float64"
 
 
 def frame(number: int, padding: int = 0) -> Recorded:
@@ -51,9 +55,9 @@ def test_every_message_is_there(tmp_path: Path) -> None:
     recording.start()
     for number in range(1, 50):
         recording.offer(frame(number))
-    bag = recording.stop()
+    (bag,) = recording.stop()
     recording.close()
-    assert bag is not None and (bag / "metadata.yaml").is_file()
+    assert (bag / "metadata.yaml").is_file()
     assert stamps(bag) == [stamp_of(number) for number in range(1, 50)]
     figures = recording.figures()
     assert (figures.written, figures.lost, figures.trouble) == (49, 0, "")
@@ -69,6 +73,8 @@ def test_splits_are_bags_of_their_own(tmp_path: Path) -> None:
     bags = sorted(tmp_path.iterdir(), key=lambda bag: int(bag.name.split("_")[3]))
     assert len(bags) > 2
     assert sum((stamps(bag) for bag in bags), []) == [stamp_of(number) for number in range(30)]
+    assert [bag.mark.number for bag in marked_bags(tmp_path)] == list(range(1, len(bags) + 1))
+    assert [bag.path for bag in marked_bags(tmp_path)] == bags
 
 
 def test_a_snapshot_holds_the_last_seconds(tmp_path: Path) -> None:
@@ -93,7 +99,7 @@ def test_a_snapshot_keeps_to_its_size(tmp_path: Path) -> None:
 
 
 def test_the_budget_ends_recording_or_removes_the_oldest(tmp_path: Path) -> None:
-    (tmp_path / "monodepth_of_somebody_1").mkdir()  # no bag: never touched
+    others = others_bags(tmp_path)
     for remove in (False, True):
         recording = recorder(
             tmp_path,
@@ -111,11 +117,45 @@ def test_the_budget_ends_recording_or_removes_the_oldest(tmp_path: Path) -> None
         recording.close()
         assert figures.recording == remove
         assert ("budget" in figures.trouble) != remove
-        bags = [bag for bag in tmp_path.iterdir() if list(bag.glob("*.mcap"))]
+        bags = [bag for bag in tmp_path.iterdir() if bag not in others]
         assert sum(f.stat().st_size for bag in bags for f in bag.iterdir()) < 1.6e6
         assert all(stamps(bag) for bag in bags)
     assert stamp_of(39) in {stamp for bag in bags for stamp in stamps(bag)}
-    assert (tmp_path / "monodepth_of_somebody_1").is_dir()
+    for bag in others:
+        assert stamps(bag) == [stamp_of(0)]
+
+
+def others_bags(folder: Path) -> list[Path]:
+    """Larger than all budgets, of names like the recorder's own, and each for a reason not its."""
+    made = []
+    for name, settings in {
+        "other prefix": {"prefix": "monodepth_left"},
+        "other node": {"recorder": "/rear/recorder_node"},
+        "snapshot": {"snapshot_seconds": 1.0},
+        "another of that second": {"snapshot_seconds": 1.0},
+        "renamed": {},
+        "copied": {},
+        "older": {},
+    }.items():
+        recording = recorder(folder, **settings)
+        recording.start()
+        recording.offer(frame(0, padding=12_000))
+        if "snapshot_seconds" in settings:
+            made.append(recording.snapshot())
+            (bag,) = recording.stop()
+            shutil.rmtree(bag)
+        else:
+            (bag,) = recording.stop()
+            made.append(bag)
+        recording.close()
+        if name == "renamed":
+            made[-1] = bag.rename(folder / "monodepth_20000101_000000_1")
+        elif name == "copied":
+            made[-1] = shutil.copytree(bag, folder / "monodepth_20000101_000000_2")
+            shutil.rmtree(bag)
+        elif name == "older":  # of a recorder that left no mark
+            (bag / MARK).unlink()
+    return made
 
 
 def test_too_little_space_ends_recording(tmp_path: Path) -> None:
@@ -141,12 +181,100 @@ def test_a_topic_that_cannot_be_written_leaves_the_others_alone(tmp_path: Path) 
     for number in range(20):
         recording.offer(frame(number))
         recording.offer(Recorded("/strange", "no_such_msgs/msg/Thing", stamp_of(number), b"1234"))
-    bag = recording.stop()
+    (bag,) = recording.stop()
     recording.close()
-    assert bag is not None and len(stamps(bag)) == 20
+    assert len(stamps(bag)) == 20
     figures = recording.figures()
-    assert list(figures.refused) == ["/strange"]
-    assert (figures.written, figures.left_out, figures.trouble) == (20, 20, "")
+    assert figures.failures["/strange"].messages == 20 and figures.failures["/strange"].now
+    assert (figures.written, figures.failed, figures.left_out, figures.trouble) == (20, 20, 0, "")
+
+
+def test_one_message_that_cannot_be_stored_does_not_end_its_topic(tmp_path: Path) -> None:
+    recording = recorder(tmp_path)
+    recording.start()
+    for number in range(20):
+        message = frame(number)
+        recording.offer(message._replace(stamp=-1) if number == 7 else message)
+    (bag,) = recording.stop()
+    recording.close()
+    assert stamps(bag) == [stamp_of(number) for number in range(20) if number != 7]
+    with open(bag / f"{bag.name}.mcap", "rb") as file:  # the index knows nothing of it
+        assert sum(1 for _ in SeekingReader(file).iter_messages()) == 19
+    (failure,) = recording.figures().failures.values()
+    assert (failure.messages, failure.now) == (1, False) and "struct.error" not in failure.reason
+    assert (recording.figures().written, recording.figures().failed) == (19, 1)
+
+
+def test_what_cannot_be_converted_or_judged_is_stored_as_it_came(tmp_path: Path) -> None:
+    def fails(message: Recorded) -> Any:
+        raise ValueError("no image")
+
+    recording = BagRecorder(RecorderSettings(tmp_path, spare_megabytes=0.0), None, fails, fails)
+    recording.start()
+    for number in range(3):
+        recording.offer(frame(number))
+    (bag,) = recording.stop()
+    recording.close()
+    assert stamps(bag) == [stamp_of(number) for number in range(3)]
+    figures = recording.figures()
+    assert figures.as_they_came == {"/camera/image_raw": (3, "ValueError: no image", True)}
+    assert (figures.written, figures.failed, figures.left_out) == (3, 0, 0)
+
+
+def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
+    recording = recorder(tmp_path)
+    assert recording.start()
+    recording.offer(frame(0))
+    wait_until(lambda: recording.figures().bag)
+    under_way = recording.figures().bag
+    assert not recording.start()
+    recording.offer(frame(1))
+    assert recording.stop() == [under_way]
+    assert stamps(under_way) == [stamp_of(0), stamp_of(1)]
+    assert recording.stop() == []
+    recording.close()
+
+
+def test_stop_names_all_bags_since_the_start(tmp_path: Path) -> None:
+    recording = recorder(tmp_path, split_megabytes=0.05, chunk_seconds=0.0)
+    recording.start()
+    for number in range(6):
+        recording.offer(frame(number, padding=1000))
+        time.sleep(0.02)
+    bags = recording.stop()
+    recording.close()
+    assert len(bags) > 1 and sorted(bags) == sorted(tmp_path.iterdir())
+
+
+def test_a_topic_that_changes_its_type_goes_on_in_a_new_bag(tmp_path: Path) -> None:
+    recording = recorder(tmp_path, snapshot_seconds=10.0)
+    recording.start()
+    other = bytes(TYPES.serialize_cdr(TYPES.types["std_msgs/msg/Float64"](data=1.0), FLOAT))
+    for number in range(2):
+        recording.offer(frame(number))
+    for number in range(2, 5):
+        recording.offer(Recorded("/camera/image_raw", FLOAT, stamp_of(number), other))
+    first, second = recording.stop()
+    snapshot = recording.snapshot()
+    recording.close()
+    for bag, kind, count in ((first, IMAGE, 2), (second, FLOAT, 3), (snapshot, FLOAT, 3)):
+        with BagFile(bag) as opened:
+            assert opened.topics == {"/camera/image_raw": kind}
+            assert len(list(opened.messages())) == count
+    assert recording.figures().failed == 0
+
+
+def test_a_marked_bag_is_read_by_others(tmp_path: Path) -> None:
+    recording = recorder(tmp_path)
+    recording.start()
+    recording.offer(frame(0))
+    wait_until(lambda: recording.figures().bag)
+    (bag,) = marked_bags(tmp_path)
+    assert bag.in_progress
+    recording.close()
+    assert not bag.in_progress and (bag.path / MARK).is_file()
+    with AnyReader([bag.path]) as reader:
+        assert [stamp for _, stamp, _ in reader.messages()] == [stamp_of(0)]
 
 
 def test_a_snapshot_needs_no_recording_before(tmp_path: Path) -> None:
@@ -213,9 +341,8 @@ def test_a_full_disk_leaves_what_was_written(small_disk: Path) -> None:
     earlier.start()
     for number in range(100):
         earlier.offer(frame(number))
-    bag = earlier.stop()
+    (bag,) = earlier.stop()
     earlier.close()
-    assert bag is not None
     recording = recorder(small_disk, chunk_seconds=0.0)
     recording.start()
     number = 0
@@ -231,6 +358,7 @@ def test_a_full_disk_leaves_what_was_written(small_disk: Path) -> None:
     found = stamps(full)
     assert found == [stamp_of(number) for number in range(len(found))]
     assert len(found) > 500
+    assert figures.written + figures.lost == number and figures.written <= len(found)
 
 
 def test_processor_time_of_a_camera_with_depth_and_cloud(tmp_path: Path) -> None:

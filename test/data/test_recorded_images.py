@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from bag_messages import TYPES, depth_image, image, odometry, picture, stamp_of
+from rosbags.highlevel import AnyReader
 
-from monodepth_ros.data.bag_recorder import Recorded
+from monodepth_ros.data.bag_recorder import BagRecorder, Recorded, RecorderSettings
 from monodepth_ros.data.image_message import decode_compressed
 from monodepth_ros.data.recorded_images import COMPRESSED, ImageRecoding, StandstillFilter
 
@@ -58,11 +61,24 @@ def test_motion_of_a_camera_with_ten_bits_is_seen() -> None:
     assert not moving(of_ten_bits(2, 3))
 
 
-def test_what_cannot_be_decoded_is_stored_as_it_came() -> None:
-    strange = image(0, picture(0))
+def test_what_cannot_be_decoded_is_stored_as_it_came_and_counted(tmp_path: Path) -> None:
+    strange, short = image(0, picture(0)), image(0, picture(0))
     strange.encoding = "16SC4"
-    message = recorded("/image_raw", strange, 0)
-    assert ImageRecoding("jpeg")(message) == message
+    short.height = 1000
+    messages = [recorded("/strange", strange, 0), recorded("/short", short, 1)]
+    recording = BagRecorder(
+        RecorderSettings(tmp_path, spare_megabytes=0.0), stored=ImageRecoding("jpeg")
+    )
+    recording.start()
+    for message in messages:
+        recording.offer(message)
+    (bag,) = recording.stop()
+    recording.close()
+    with AnyReader([bag]) as reader:
+        found = [(c.topic, stamp, bytes(data)) for c, stamp, data in reader.messages()]
+    assert found == [(m.topic, m.stamp, m.data) for m in messages]
+    ((topic, failure),) = recording.figures().as_they_came.items()
+    assert topic == "/short" and failure.messages == 1 and "bytes" in failure.reason
 
 
 def test_standing_still_leaves_out_images_and_what_belongs_to_them() -> None:

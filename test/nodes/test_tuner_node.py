@@ -24,7 +24,7 @@ from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
 from viewer import Viewer
 
-from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.marked_bags import MarkedBagWriter
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.messages import encode_image
@@ -131,7 +131,8 @@ def test_drive_record_learn_and_use_it(
 
 
 def write_bag(folder: Path) -> None:
-    with BagWriter(folder / "monodepth_20260101_000000_0") as bag:
+    path = folder / "monodepth_20260101_000000_0"
+    with MarkedBagWriter(path, "/recorder_node", "monodepth") as bag:
         for index in range(VIDEO):
             stamp = 1_000_000_000 + index * 50_000_000
             header = Header(frame_id="camera")
