@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,41 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from bag_messages import TYPES, image, picture, stamp_of
+from bag_messages import TYPES, stamp_of
 from mcap.reader import SeekingReader
-from rosbags.highlevel import AnyReader
+from recorder_frames import FLOAT, IMAGE, frame, recorder, stamps, wait_until
 
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.bag_recorder import BagRecorder, Recorded, RecorderSettings
-from monodepth_ros.data.marked_bags import MARK, marked_bags
+from monodepth_ros.data.marked_bags import marked_bags
 from monodepth_ros.errors import UserError
-
-IMAGE, FLOAT = "sensor_msgs/msg/Image", "std_msgs/msg/Float64"
-
-
-def frame(number: int, padding: int = 0) -> Recorded:
-    """An image message at 10 Hz, made larger by ``padding`` rows."""
-    rgb = np.concatenate([picture(number % 40), np.zeros((padding, 32, 3), np.uint8)])
-    data = bytes(TYPES.serialize_cdr(image(stamp_of(number), rgb), IMAGE))
-    return Recorded("/camera/image_raw", IMAGE, stamp_of(number), data)
-
-
-def recorder(folder: Path, **settings: Any) -> BagRecorder:
-    return BagRecorder(RecorderSettings(folder, **{"spare_megabytes": 0.0, **settings}))
-
-
-def stamps(bag: Path) -> list[int]:
-    with BagFile(bag) as opened:
-        return [message.stamp for message in opened.messages()]
-
-
-def wait_until(condition: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_every_message_is_there(tmp_path: Path) -> None:
@@ -96,66 +69,6 @@ def test_a_snapshot_keeps_to_its_size(tmp_path: Path) -> None:
         recording.offer(frame(number))
     assert 3 < len(stamps(recording.snapshot())) < 9
     recording.close()
-
-
-def test_the_budget_ends_recording_or_removes_the_oldest(tmp_path: Path) -> None:
-    others = others_bags(tmp_path)
-    for remove in (False, True):
-        recording = recorder(
-            tmp_path,
-            split_megabytes=0.2,
-            budget_megabytes=1.0,
-            chunk_seconds=0.0,
-            remove_oldest=remove,
-        )
-        recording.start()
-        for number in range(40):
-            recording.offer(frame(number, padding=1000))
-            time.sleep(0.01)
-        wait_until(lambda recording=recording: recording.figures().waiting_megabytes == 0)
-        figures = recording.figures()
-        recording.close()
-        assert figures.recording == remove
-        assert ("budget" in figures.trouble) != remove
-        bags = [bag for bag in tmp_path.iterdir() if bag not in others]
-        assert sum(f.stat().st_size for bag in bags for f in bag.iterdir()) < 1.6e6
-        assert all(stamps(bag) for bag in bags)
-    assert stamp_of(39) in {stamp for bag in bags for stamp in stamps(bag)}
-    for bag in others:
-        assert stamps(bag) == [stamp_of(0)]
-
-
-def others_bags(folder: Path) -> list[Path]:
-    """Larger than all budgets, of names like the recorder's own, and each for a reason not its."""
-    made = []
-    for name, settings in {
-        "other prefix": {"prefix": "monodepth_left"},
-        "other node": {"recorder": "/rear/recorder_node"},
-        "snapshot": {"snapshot_seconds": 1.0},
-        "another of that second": {"snapshot_seconds": 1.0},
-        "renamed": {},
-        "copied": {},
-        "older": {},
-    }.items():
-        recording = recorder(folder, **settings)
-        recording.start()
-        recording.offer(frame(0, padding=12_000))
-        if "snapshot_seconds" in settings:
-            made.append(recording.snapshot())
-            (bag,) = recording.stop()
-            shutil.rmtree(bag)
-        else:
-            (bag,) = recording.stop()
-            made.append(bag)
-        recording.close()
-        if name == "renamed":
-            made[-1] = bag.rename(folder / "monodepth_20000101_000000_1")
-        elif name == "copied":
-            made[-1] = shutil.copytree(bag, folder / "monodepth_20000101_000000_2")
-            shutil.rmtree(bag)
-        elif name == "older":  # of a recorder that left no mark
-            (bag / MARK).unlink()
-    return made
 
 
 def test_too_little_space_ends_recording(tmp_path: Path) -> None:
@@ -264,19 +177,6 @@ def test_a_topic_that_changes_its_type_goes_on_in_a_new_bag(tmp_path: Path) -> N
     assert recording.figures().failed == 0
 
 
-def test_a_marked_bag_is_read_by_others(tmp_path: Path) -> None:
-    recording = recorder(tmp_path)
-    recording.start()
-    recording.offer(frame(0))
-    wait_until(lambda: recording.figures().bag)
-    (bag,) = marked_bags(tmp_path)
-    assert bag.in_progress
-    recording.close()
-    assert not bag.in_progress and (bag.path / MARK).is_file()
-    with AnyReader([bag.path]) as reader:
-        assert [stamp for _, stamp, _ in reader.messages()] == [stamp_of(0)]
-
-
 def test_a_snapshot_needs_no_recording_before(tmp_path: Path) -> None:
     recording = recorder(tmp_path / "not_yet_there", snapshot_seconds=5.0)
     recording.offer(frame(0))
@@ -293,7 +193,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 WRITER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from test_bag_recorder import recorder, frame
+from recorder_frames import recorder, frame
 from pathlib import Path
 recording = recorder(Path(sys.argv[2]), chunk_seconds=0.05)
 recording.start()
