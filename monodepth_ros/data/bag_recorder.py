@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from rosbags.interfaces import Qos
 from monodepth_ros.data.bag_writer import BagWriter
 from monodepth_ros.data.disk_budget import free_bytes, keep_to_budget
 from monodepth_ros.data.marked_bags import Mark, MarkedBagWriter
+from monodepth_ros.data.recorder_figures import Failures, RecorderFigures
 from monodepth_ros.errors import UserError, reason_of
 
 _MEGABYTE = 1_000_000
@@ -58,40 +59,6 @@ class RecorderSettings:
     snapshot_seconds: float = 0.0
     snapshot_megabytes: float = 500.0
     queue_megabytes: float = 200.0  # waiting for a slow disk; what comes on top is lost
-
-
-class Failures(NamedTuple):
-    """Messages of one topic that could not be treated as wanted, and why the last could not.
-
-    ``now`` says whether the topic's last message was one of them.
-    """
-
-    messages: int
-    reason: str
-    now: bool
-
-
-@dataclass(frozen=True)
-class RecorderFigures:
-    """What became of the messages; ``trouble`` says why recording has stopped by itself.
-
-    ``left_out`` were not selected, ``lost`` came faster than the disk could take them or were not
-    on the disk yet when it failed, ``failed`` could not be stored: each message counts once.
-    ``megabytes`` are written in all. ``failures`` are those that failed by topic; ``as_they_came``
-    are by topic those that should have been stored in another form, and were stored as they came.
-    """
-
-    recording: bool
-    bag: Path | None
-    written: int
-    left_out: int
-    lost: int
-    failed: int
-    megabytes: float
-    waiting_megabytes: float
-    trouble: str
-    failures: Mapping[str, Failures]
-    as_they_came: Mapping[str, Failures]
 
 
 class BagRecorder:

@@ -22,12 +22,12 @@ from rosbags.interfaces import (
 from monodepth_ros.data.bag_recorder import (
     BagRecorder,
     Recorded,
-    RecorderFigures,
     RecorderSettings,
 )
 from monodepth_ros.data.image_message import COMPRESSED, IMAGE
 from monodepth_ros.data.marked_bags import unmarked_bags
 from monodepth_ros.data.recorded_images import ImageRecoding, StandstillFilter
+from monodepth_ros.data.recorder_figures import RecorderFigures
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.message_definition import message_definition
 from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
