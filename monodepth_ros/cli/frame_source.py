@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from monodepth_ros.data.image_file import read_rgb
+from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.image_file import bits_of_files, read_rgb
+from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.video_file import VIDEO_SUFFIXES, read_video
+from monodepth_ros.data.video_file import frame_count as video_frame_count
 from monodepth_ros.errors import UserError
 
 Rgb = NDArray[np.uint8]
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
-
-_EXIF_ORIENTATION = 0x0112
 
 
 def find_inputs(patterns: list[str]) -> list[Path]:
@@ -28,54 +28,53 @@ def find_inputs(patterns: list[str]) -> list[Path]:
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and _is_media(p))
+            inside = _sorted(p for p in path.iterdir() if p.is_file())
             if not inside:
                 raise UserError(f"{pattern}: the folder holds no images and no videos")
             found.update(dict.fromkeys(inside))
         elif path.is_file():
             found[path] = None
         else:
-            matches = sorted(Path(p) for p in glob.glob(str(path)) if _is_media(Path(p)))
+            matches = _sorted(map(Path, glob.glob(str(path))))
             if not matches:
                 raise UserError(f"{pattern}: no such file, folder or matching image")
             found.update(dict.fromkeys(matches))
     return list(found)
 
 
+def _sorted(paths: Iterable[Path]) -> list[Path]:
+    media = (path for path in paths if _is_media(path))
+    return sorted(media, key=lambda path: (path.parent, natural_order(path.name)))
+
+
 def frame_count(path: Path, every: int = 1) -> int:
     """How many frames :func:`read_frames` will give; for a video, what its header claims."""
-    if not _is_video(path):
-        return 1
-    capture = cv2.VideoCapture(str(path))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    return max(1, -(-count // every))
+    return max(1, -(-video_frame_count(path) // every)) if _is_video(path) else 1
 
 
-def read_frames(path: Path, every: int = 1) -> Iterator[tuple[str, Rgb]]:
-    """(name, uint8 RGB) of an image, or of every ``every``-th frame of a video.
+def read_frames(
+    path: Path, every: int = 1, bits: BitDepth | None = None
+) -> Iterator[tuple[str, Rgb]]:
+    """(name, uint8 RGB, upright) of an image, or of every ``every``-th frame of a video.
 
-    Images are turned upright as their EXIF orientation says. Raises
+    ``bits`` are those in use of an image of 16 bits, as :func:`bit_depths` gives them. Raises
     :class:`~monodepth_ros.data.image_file.CorruptFrame`.
     """
     if _is_video(path):
         for index, rgb in read_video(path, every):
             yield f"{path.stem}_{index:06d}", rgb
     else:
-        yield path.stem, _upright(path, read_rgb(path))
+        yield path.stem, read_rgb(path, bits)
 
 
-def _upright(path: Path, rgb: Rgb) -> Rgb:
-    """Turn an image by its EXIF orientation: 1 is upright, 5 to 8 lie on their side."""
-    with Image.open(path) as image:
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    if orientation in (5, 6, 7, 8):
-        rgb = rgb.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        rgb = rgb[::-1]
-    if orientation in (2, 3, 6, 7):
-        rgb = rgb[:, ::-1]
-    return np.ascontiguousarray(rgb)
+def bit_depths(files: list[Path]) -> dict[Path, BitDepth]:
+    """Of every image: one for all whose names differ in numbers alone, as frames of a recording."""
+    series: dict[tuple[Path, str], list[Path]] = {}
+    for file in files:
+        if not _is_video(file):
+            series.setdefault((file.parent, re.sub(r"\d+", "#", file.name)), []).append(file)
+    found = ((images, bits_of_files(str(images[0]), images)) for images in series.values())
+    return {file: bits for images, bits in found for file in images}
 
 
 def _is_video(path: Path) -> bool:

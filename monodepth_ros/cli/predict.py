@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from monodepth_ros.atomic_file import atomic_path
-from monodepth_ros.cli.frame_source import find_inputs, frame_count, read_frames
+from monodepth_ros.cli.frame_source import bit_depths, find_inputs, frame_count, read_frames
 from monodepth_ros.data.image_file import CorruptFrame
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
 from monodepth_ros.inference.model_card import parse_size
@@ -70,31 +70,31 @@ def predict(
 
     For each frame, NAME_depth.npy holds depth (float32, height x width, NaN invalid) and
     NAME_preview.png shows the input beside its disparity. Files that cannot be read are skipped,
-    named and counted.
+    named and counted, and the exit status is then 1.
     """
     files = find_inputs(inputs)
     estimator = DepthEstimator(model, device, _network_size(size), precision)  # type: ignore[arg-type]
     total = sum(frame_count(file, every) for file in files)
     written: list[WrittenPrediction] = []
     skipped: list[dict[str, str]] = []
-    names = _UniqueNames()
+    names, bits = _UniqueNames(), bit_depths(files)
     with _progress(total) as progress:
         task = progress.add_task("predict", total=total)
         for file in files:
             try:
-                for name, rgb in read_frames(file, every):
+                for name, rgb in read_frames(file, every, bits.get(file)):
                     written.append(
                         _predict_frame(estimator, file, names.take(name), rgb, out, focal)
                     )
                     progress.advance(task)
             except CorruptFrame as error:
-                skipped.append({"input": str(file), "reason": error.reason})
-                _messages.print(f"skipped {file}: {error.reason}", markup=False)
+                skipped.append({"input": printable(file), "reason": error.reason})
+                _messages.print(printable(f"skipped {file}: {error.reason}"), markup=False)
     if as_json:
         print(json.dumps(_summary(estimator, written, skipped), indent=2))
     else:
         _print_summary(estimator, written, skipped, out)
-    if not written:
+    if skipped or not written:
         raise typer.Exit(1)
 
 
@@ -107,8 +107,7 @@ def write_prediction(
         np.save(path, prediction.depth)
     with atomic_path(preview_path) as path:
         picture = side_by_side(rgb, prediction.disparity)
-        if not cv2.imwrite(str(path), picture[:, :, ::-1]):
-            raise OSError(f"{preview_path}: cannot be written")
+        path.write_bytes(cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())
     return depth_path, preview_path
 
 
@@ -126,9 +125,9 @@ def _predict_frame(
     depth_path, preview_path = write_prediction(out, name, rgb, prediction)
     valid = prediction.depth[np.isfinite(prediction.depth)]
     return WrittenPrediction(
-        input=str(source),
-        depth=str(depth_path),
-        preview=str(preview_path),
+        input=printable(source),
+        depth=printable(depth_path),
+        preview=printable(preview_path),
         width=width,
         height=height,
         scale=prediction.scale,
@@ -202,4 +201,4 @@ def _print_summary(
             f" on {estimator.engine.device}, {milliseconds:.1f} ms a frame (median)"
         )
     if skipped:
-        print(f"{len(skipped)} of the inputs could not be read")
+        print(f"{len(skipped)} of the inputs could not be read; the first is {skipped[0]['input']}")

@@ -6,7 +6,6 @@ types by old names. What is whole is read; what is not is told in `BagFile.probl
 
 from __future__ import annotations
 
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -22,6 +21,7 @@ import zstandard
 from monodepth_ros.data.bag_parts import BagPart, Unreadable, open_part
 from monodepth_ros.data.fingerprint import fingerprint_of_files
 from monodepth_ros.data.image_message import nanoseconds
+from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.errors import UserError
 from monodepth_ros.yaml_file import read_mapping
 
@@ -104,7 +104,9 @@ class BagFile:
             raise UserError(f"{self.path}: no such bag")
         if self.path.is_file():
             return [self.path]
-        found = sorted((f for f in self.path.iterdir() if _is_bag_file(f)), key=_by_number)
+        found = sorted(
+            (f for f in self.path.iterdir() if _is_bag_file(f)), key=lambda f: natural_order(f.name)
+        )
         if not found:
             raise UserError(f"{self.path}: holds no bag file ({', '.join(BAG_SUFFIXES)})")
         missing = sorted(_listed(self.path) - {file.name for file in found})
@@ -131,11 +133,6 @@ def is_bag(path: Path) -> bool:
 def _is_bag_file(file: Path) -> bool:
     outer = (".zst", ".zstd", _UNFINISHED)
     return (Path(file.stem).suffix if file.suffix in outer else file.suffix) in BAG_SUFFIXES
-
-
-def _by_number(file: Path) -> list[str | int]:
-    """Splits are numbered without leading zeros."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
 
 
 def _listed(folder: Path) -> set[str]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.bit_depth import BitDepth
 from monodepth_ros.data.capture_settings import Calibration
 from monodepth_ros.data.image_file import (
     CorruptFrame,
     DepthImage,
     RgbImage,
+    bits_of_files,
     image_size,
     read_mask,
     read_rgb,
 )
 from monodepth_ros.data.sequence import Sequence
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
 
 
@@ -51,9 +54,13 @@ class FileSequence(Sequence):
 
     def image(self, index: int) -> RgbImage:
         path = self.image_files[index]
-        image = read_rgb(path)
+        image = read_rgb(path, self._bits)
         self._check_size(image, path, "image")
         return image
+
+    @cached_property
+    def _bits(self) -> BitDepth:
+        return bits_of_files(self.name, self.image_files)
 
     def depth(self, index: int) -> DepthImage | None:
         path = self.depth_files[index] if self.depth_files else None
@@ -80,7 +87,7 @@ class FileSequence(Sequence):
             )
 
     def frame_name(self, index: int) -> str:
-        return self.image_files[index].name
+        return printable(self.image_files[index].name)
 
     def files(self) -> Iterable[Path]:
         for index, image in enumerate(self.image_files):  # in turn: the order says which is whose

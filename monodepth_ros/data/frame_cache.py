@@ -33,7 +33,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_image
 from monodepth_ros.geometry.mask_size import resize_nearest
 
-FORMAT = 2  # raised when the content of the cache changes its meaning
+FORMAT = 3  # raised when the content of the cache changes its meaning
 ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
 
 logger = logging.getLogger(__name__)

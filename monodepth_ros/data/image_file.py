@@ -1,23 +1,24 @@
-"""Decoding of single image, depth and mask files, strict about damage.
-
-Pillow decodes, because it refuses truncated files that OpenCV silently fills with grey.
-"""
+"""Single image, depth and mask files as arrays."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.image_decoding import decode_pixels
 from monodepth_ros.errors import printable
 
 RgbImage = NDArray[np.uint8]
 DepthImage = NDArray[np.float32]
+
+_EXIF_ORIENTATION = 0x0112
+_LOOKED_AT = 64  # images of a recording, to find the bits in use
 
 
 class CorruptFrame(Exception):
@@ -34,84 +35,76 @@ class CorruptFrame(Exception):
 
 def read_array(path: Path) -> NDArray[np.generic]:
     """The pixels as stored: HxW or HxWxC. Raises :class:`CorruptFrame`."""
+    return _decoded(path, _content(path))
+
+
+def _content(path: Path) -> bytes:
     try:
-        return decode_pixels(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError:
         raise CorruptFrame(path, "the file is missing") from None
     except OSError as error:
         raise CorruptFrame(path, f"cannot be read ({error.strerror})") from None
+
+
+def _decoded(path: Path, data: bytes) -> NDArray[np.generic]:
+    try:
+        return decode_pixels(data)
     except ValueError as error:
         raise CorruptFrame(path, f"not a readable image ({error})") from error
 
 
-def decode_pixels(data: bytes, formats: tuple[str, ...] | None = None) -> NDArray[np.generic]:
-    """The pixels of an image file's content: HxW or HxWxC, colours in the order RGB.
-
-    ``formats`` are Pillow's names of those that are tried, all where None. ValueError with the
-    reason where the content is none of them, or damaged.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
-            if image.mode in ("RGB", "RGBA") and _stored_bits(image, data) == 16:
-                image.load()  # refuses what is damaged, but keeps 8 of 16 bits of a colour
-                return _sixteen_bit_colours(data)
-            special = image.mode in ("P", "1", "CMYK", "YCbCr", "LA", "PA")
-            pixels = np.array(image.convert("RGB") if special else image)
-    # Pillow's decoders raise nearly anything on damaged bytes.
-    except Exception as error:
-        raise ValueError(_reason(data, error)) from error
-    wide = pixels.dtype == np.int32 and pixels.min() >= 0 and pixels.max() <= 65535
-    return pixels.astype(np.uint16) if wide or pixels.dtype.str in (">u2", "<u2") else pixels
-
-
-def _stored_bits(image: Image.Image, data: bytes) -> int:
-    """Bits of a channel in a PNG or TIFF file, 8 for all others."""
-    if image.format == "TIFF":
-        return int(image.tag_v2.get(258, (8,))[0])  # type: ignore[attr-defined]
-    return data[24] if image.format == "PNG" else 8
-
-
-def _sixteen_bit_colours(data: bytes) -> NDArray[np.generic]:
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if bgr is None or bgr.ndim != 3 or bgr.dtype != np.uint16:
-        raise ValueError("16-bit colours that OpenCV does not read")
-    return np.ascontiguousarray(bgr[:, :, 2::-1])
-
-
-def _reason(data: bytes, error: Exception) -> str:
-    bits = _jpeg_bits(data)
-    if bits not in (None, 8):
-        return f"a JPEG of {bits} bits; those of 8 bits are read"
-    # Pillow's own text has an address in it, so that no two of them are equal.
-    return "no image that is known" if isinstance(error, UnidentifiedImageError) else str(error)
-
-
-def _jpeg_bits(data: bytes) -> int | None:
-    """Bits of a sample by the frame header; None where it is no JPEG."""
-    at = 2
-    while data[:2] == b"\xff\xd8" and at + 5 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return data[at + 4]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
-
-
 def read_rgb(path: Path, bits: BitDepth | None = None) -> RgbImage:
-    """An image as uint8 HxWx3 RGB; grey becomes three channels, alpha is cut.
+    """An image as uint8 HxWx3 RGB, upright; grey becomes three channels, alpha is cut.
 
     Of 16 bits the upper eight of those in use: by ``bits`` of the recording that the file belongs
     to, or by the file alone.
     """
-    pixels = read_array(path)
+    data = _content(path)
+    pixels = _decoded(path, data)
     if pixels.dtype == np.uint16:
         bits = BitDepth(printable(path)) if bits is None else bits
         pixels = bits.eight_bits(pixels.astype(np.uint16, copy=False))
     if pixels.dtype != np.uint8:
         raise CorruptFrame(path, f"{pixels.dtype} pixels are not a camera image")
     if pixels.ndim == 2:
-        return np.repeat(pixels[:, :, None], 3, axis=2)
-    return np.ascontiguousarray(pixels[:, :, :3])
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    with Image.open(io.BytesIO(data)) as image:
+        upright = _upright(np.asarray(pixels[:, :, :3], np.uint8), _orientation(image))
+    return np.ascontiguousarray(upright)
+
+
+def _orientation(image: Image.Image) -> int:
+    """By EXIF, as phones write it: 1 is upright, 5 to 8 lie on their side."""
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # whatever is wrong with EXIF data, the picture is good
+        return 1
+
+
+def _upright(rgb: RgbImage, orientation: int) -> RgbImage:
+    if orientation in (5, 6, 7, 8):
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        rgb = rgb[::-1]
+    if orientation in (2, 3, 6, 7):
+        rgb = rgb[:, ::-1]
+    return rgb
+
+
+def bits_of_files(name: str, files: Sequence[Path]) -> BitDepth:
+    """The bits in use by the images of one recording, of which up to 64 are looked at first."""
+    bits = BitDepth(printable(name))
+    chosen = files[:: -(-len(files) // _LOOKED_AT)] if len(files) > 1 else []
+    for file in chosen:
+        try:
+            pixels = read_array(file)
+        except CorruptFrame:
+            continue  # it is counted where it is read
+        if pixels.dtype != np.uint16:
+            break
+        bits.look(pixels.astype(np.uint16, copy=False))
+    return bits
 
 
 def read_depth_png(path: Path, depth_scale: float, invalid: tuple[int, ...] = (0,)) -> DepthImage:
@@ -134,9 +127,10 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) from the file's header alone. Raises :class:`CorruptFrame`."""
+    """(height, width) of the upright image, by the file's header. Raises :class:`CorruptFrame`."""
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            size = image.height, image.width
+            return size[::-1] if _orientation(image) >= 5 else size
     except Exception as error:
         raise CorruptFrame(path, f"not a readable image ({error})") from error

@@ -13,6 +13,7 @@ from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import read_depth_png
 from monodepth_ros.data.intrinsics import find_camera
+from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.text_file import read_poses
 from monodepth_ros.errors import UserError
 
@@ -57,11 +58,11 @@ def open_image_folder(path: Path, capture: CaptureSettings) -> list[FileSequence
 
 
 def list_images(folder: Path, pattern: str = "*") -> list[Path]:
-    """Image files in temporal order: by their numbers where names differ in one, else by name."""
+    """Image files in temporal order: by the numbers in their names, and by name."""
     files = [f for f in folder.glob(pattern) if f.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
         raise UserError(f"{folder}: no image (.jpg, .png) in the folder")
-    return sorted(files, key=lambda file: (len(file.stem), file.stem))
+    return sorted(files, key=lambda file: natural_order(file.stem))
 
 
 def frame_numbers(files: list[Path]) -> list[int] | None:

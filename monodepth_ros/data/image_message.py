@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.image_decoding import decode_pixels
 from monodepth_ros.data.image_encoding import (
     COLOUR_ENCODINGS,
     DEPTH_ENCODINGS,
@@ -22,7 +23,6 @@ from monodepth_ros.data.image_encoding import (
     PlanarEncoding,
     planar_to_rgb,
 )
-from monodepth_ros.data.image_file import decode_pixels
 from monodepth_ros.data.rvl import decode_rvl
 from monodepth_ros.errors import UserError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,29 @@ from monodepth_ros.data.image_file import CorruptFrame, RgbImage
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 
+def open_capture(path: Path) -> cv2.VideoCapture:
+    """OpenCV's reader of a video, whose name may be of any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # such a name ends the process in OpenCV
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / f"video{path.suffix}"
+            link.symlink_to(path.absolute())
+            return cv2.VideoCapture(str(link))
+    return cv2.VideoCapture(str(path))
+
+
+def frame_count(path: Path) -> int:
+    """How many frames the header claims; 0 where it does not say."""
+    capture = open_capture(path)
+    count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    capture.release()
+    return count
+
+
 def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
     """(number, uint8 RGB) of every ``every``-th frame. Raises :class:`CorruptFrame`."""
-    capture = cv2.VideoCapture(str(path))
+    capture = open_capture(path)
     try:
         index = 0
         while capture.grab():
@@ -33,7 +54,7 @@ def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
 
 def frame_rate(path: Path) -> float | None:
     """Frames a second, by the file's header; None where it does not say."""
-    capture = cv2.VideoCapture(str(path))
+    capture = open_capture(path)
     rate: float = capture.get(cv2.CAP_PROP_FPS)
     capture.release()
     return rate if rate > 0 else None

@@ -16,9 +16,10 @@ import numpy as np
 from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.image_file import CorruptFrame, RgbImage
 from monodepth_ros.data.intrinsics import find_camera
+from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.sequence import Sequence
-from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate
-from monodepth_ros.errors import UserError
+from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, open_capture
+from monodepth_ros.errors import UserError, printable
 
 _SECOND = 1_000_000_000
 _KEPT_BYTES = 100_000_000  # of decoded frames: threads ask for them not quite in order
@@ -31,7 +32,8 @@ def is_video(path: Path) -> bool:
 
 def videos_in(folder: Path) -> list[Path]:
     """The video files of a folder."""
-    return sorted(file for file in folder.iterdir() if is_video(file))
+    videos = (file for file in folder.iterdir() if is_video(file))
+    return sorted(videos, key=lambda file: natural_order(file.name))
 
 
 def open_video(path: Path, capture: CaptureSettings) -> list[VideoSequence]:
@@ -63,7 +65,7 @@ class VideoSequence(Sequence):
 
     def _look_through(self) -> list[float]:
         """The presentation time in ms of every frame that can be decoded, by decoding them all."""
-        reader = cv2.VideoCapture(str(self._path))
+        reader = open_capture(self._path)
         times = []
         while reader.grab():
             times.append(float(reader.get(cv2.CAP_PROP_POS_MSEC)))
@@ -110,7 +112,7 @@ class VideoSequence(Sequence):
         if not 0 <= index < self._frames:
             raise IndexError(index)
         if self._reader is None or index < self._next:
-            self._reader, self._next = cv2.VideoCapture(str(self._path)), 0
+            self._reader, self._next = open_capture(self._path), 0
         while self._next <= index:
             number, self._next = self._next, self._next + 1
             wanted = index - number < self._most_kept
@@ -129,7 +131,7 @@ class VideoSequence(Sequence):
             self._kept.popitem(last=False)
 
     def frame_name(self, index: int) -> str:
-        return f"{self._path.stem}_{index:06d}"
+        return printable(f"{self._path.stem}_{index:06d}")
 
     def files(self) -> Iterable[Path]:
         yield self._path

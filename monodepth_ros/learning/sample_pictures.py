@@ -37,7 +37,8 @@ class SamplePictures(Callback):
         if due and trainer.is_global_zero:
             picture = draw(pl_module, {name: v[: self.samples] for name, v in batch.items()})
             with atomic_path(self.folder / f"step_{step:07d}.png") as path:
-                cv2.imwrite(str(path), picture[:, :, ::-1])  # OpenCV writes BGR
+                # OpenCV writes BGR; of a name that is not UTF-8 it knows nothing.
+                path.write_bytes(cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())
 
 
 @torch.no_grad()

@@ -1,7 +1,11 @@
 """`monodepth predict` writes depth and pictures, and survives bad files."""
 
 import json
+import os
+import subprocess
+import sys
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -56,7 +60,7 @@ def test_bad_files_are_skipped_named_and_counted(model, tmp_path):
     (tmp_path / "in" / "truncated.png").write_bytes(content[: len(content) // 2])
     (tmp_path / "in" / "empty.jpg").write_bytes(b"")
     result = run(tmp_path / "in", "--out", tmp_path / "out", "--json")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "truncated.png" in result.stderr
     summary = json.loads(result.stdout)
     assert summary["frames"] == 1
@@ -73,6 +77,58 @@ def test_nothing_readable_is_exit_1(model, tmp_path):
     assert result.exit_code == 1
     assert "bad.png" in result.stderr
     assert "1 of the inputs could not be read" in result.stdout
+
+
+def test_names_that_are_not_utf8_are_like_all_others(model, tmp_path):
+    """In a process of its own: such a name ended it, in OpenCV."""
+    folder = tmp_path / "in"
+    write_picture(folder / "a.png")
+    content = (folder / "a.png").read_bytes()
+    for name, data in ((b"caf\xe9.png", content), (b"bad\xe9.png", content[:99])):
+        with open(os.fsencode(folder) + b"/" + name, "wb") as file:
+            file.write(data)
+    video = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    os.rename(video, os.fsencode(folder) + b"/vid\xe9o.avi")
+    with open(os.fsencode(folder) + b"/no_vid\xe9o.mp4", "wb") as file:
+        file.write(b"none")
+    command = [sys.executable, "-m", "monodepth_ros.cli.app", "predict", folder, "--json"]
+    command += ["--model", str(model), "--out", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    summary = json.loads(done.stdout)
+    assert [p["input"].rpartition("/")[2] for p in summary["predictions"]] == [
+        "a.png",
+        "caf\\udce9.png",
+        "vid\\udce9o.avi",
+    ]
+    assert sorted(s["input"].rpartition("/")[2] for s in summary["skipped"]) == [
+        "bad\\udce9.png",
+        "no_vid\\udce9o.mp4",
+    ]
+    assert "skipped" in done.stderr and "bad\\udce9.png" in done.stderr
+    written = sorted(os.listdir(os.fsencode(tmp_path / "out")))
+    assert b"caf\xe9_depth.npy" in written and b"vid\xe9o_000000_preview.png" in written
+
+
+def test_a_series_of_sixteen_bits_has_one_scale_and_other_pictures_their_own(model, tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (30, 50)).astype(np.uint16)
+    grey[0, 0] = 255
+    pictures = {"frame_1.png": grey * 4, "frame_2.png": grey * 16, "full.png": grey * 257}
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(tmp_path / name)
+    Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "eight_bits.png")
+    Image.fromarray((grey // 4).astype(np.uint8)).save(tmp_path / "dark.png")
+    result = run(tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    depth = {
+        p.name.removesuffix("_depth.npy"): np.load(p) for p in (tmp_path / "out").glob("*.npy")
+    }
+    np.testing.assert_array_equal(depth["frame_2"], depth["eight_bits"])
+    np.testing.assert_array_equal(depth["full"], depth["eight_bits"])
+    np.testing.assert_array_equal(depth["frame_1"], depth["dark"])
 
 
 def test_equal_names_do_not_overwrite(model, tmp_path):

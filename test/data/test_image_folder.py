@@ -1,7 +1,10 @@
+import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from recordings import HEIGHT, WIDTH, picture, save, sliding_poses
 
 from monodepth_ros.data.image_file import CorruptFrame
@@ -41,6 +44,61 @@ def test_grey_16_bit_and_palette_images_become_rgb(tmp_path: Path) -> None:
     (sequence,) = open_sequence(path)
     for i in range(2):
         np.testing.assert_array_equal(sequence.image(i), np.repeat(grey[:, :, None], 3, 2))
+
+
+def test_images_of_a_sensor_with_twelve_bits_have_one_scale(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dark first image does not set the scale of the recording, nor a scale of its own."""
+    path = build(tmp_path / "office")
+    grey = picture(5)[:, :, 0]
+    grey[0, 0] = 255
+    for name, wide in (("8", grey // 16), ("9", grey.astype(np.uint16) * 16), ("10", grey)):
+        save(wide.astype(np.uint16), path / f"images/{name}.png")
+    (sequence,) = open_sequence(path)
+    np.testing.assert_array_equal(sequence.image(1)[..., 0], grey)
+    np.testing.assert_array_equal(sequence.image(0)[..., 0], grey // 16 >> 4)
+    np.testing.assert_array_equal(sequence.image(2)[..., 0], grey >> 4)
+    assert capsys.readouterr().err.count("office: 12 of 16 bits are in use") == 1
+
+
+def test_sixteen_bit_colours_keep_all_their_bits(tmp_path: Path) -> None:
+    path = build(tmp_path / "office")
+    colours = picture(5)
+    colours[0, 0] = 255
+    for number in (8, 9, 10):
+        wide = colours[:, :, ::-1].astype(np.uint16) << 2
+        (path / f"images/{number}.png").write_bytes(cv2.imencode(".png", wide)[1].tobytes())
+    (sequence,) = open_sequence(path)
+    np.testing.assert_array_equal(sequence.image(1), colours)
+
+
+def test_a_recordings_photographs_are_upright(tmp_path: Path) -> None:
+    """As phones write them: turned by EXIF, and so is their size."""
+    path = tmp_path / "phone"
+    upright = picture(5)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (path / "images").mkdir(parents=True)
+    for number in range(3):
+        turned = Image.fromarray(np.rot90(upright))
+        turned.save(path / f"images/{number}.png", exif=exif)
+    (path / "K.txt").write_text(K)
+    (sequence,) = open_sequence(path)
+    assert (sequence.camera.width, sequence.camera.height) == (WIDTH, HEIGHT)
+    np.testing.assert_array_equal(sequence.image(1), upright)
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = build(tmp_path / "office", count=1)
+    image = path / "images/8.png"
+    image.rename(os.fsdecode(os.fsencode(path / "images") + b"/caf\xe9_8.png"))
+    (path / "poses.txt").unlink()
+    (sequence,) = open_sequence(path)
+    np.testing.assert_array_equal(sequence.image(0), picture(0))
+    assert sequence.frame_name(0) == "caf\\udce9_8.png"
+    with pytest.raises(CorruptFrame, match=r"caf\\udce9_8.png: the file is missing"):
+        sequence.depth(0)
 
 
 @pytest.mark.parametrize(
