@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monodepth_ros.data.sequence_folder import SequenceWriter
+from monodepth_ros.data.synthetic.mitsuba_backend import (
+    check_backend,
+    is_vectorised,
+    load_mitsuba,
+)
 from monodepth_ros.data.synthetic.render import Renderer
 from monodepth_ros.data.synthetic.worlds import (
     DEPTH_SCALE,
@@ -56,6 +61,9 @@ def generate(request: SequenceRequest, out: Path) -> Iterator[int]:
     Raises UserError for an impossible request and for a folder that holds another sequence.
     """
     request.validate()
+    load_mitsuba()
+    check_backend()
+    by = "" if is_vectorised() else ", scalar variant"
     fps = request.fps or FPS[request.world]
     samples = request.samples or SAMPLES[request.world]
     camera = default_camera(request.world, request.width, request.height)
@@ -65,7 +73,7 @@ def generate(request: SequenceRequest, out: Path) -> Iterator[int]:
         fps,
         depth_scale=DEPTH_SCALE[request.world],
         source=f"synthetic world {request.world}, seed {request.seed}, "
-        f"{request.frames} frames, {samples} samples",
+        f"{request.frames} frames, {samples} samples{by}",
         licence="CC0-1.0",
     ) as writer:
         yield len(writer)

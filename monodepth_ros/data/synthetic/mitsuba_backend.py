@@ -10,6 +10,23 @@ from monodepth_ros.errors import UserError
 
 # LLVM 16 and older abort the process on the minimum and maximum instructions that Dr.Jit emits.
 OLDEST_LLVM = 17
+VARIANT = "MONODEPTH_MITSUBA_VARIANT"
+
+
+def check_backend() -> None:
+    """UserError where frames would be other ones than those of machines with LLVM.
+
+    The light of worlds is baked, which works on arrays of rays. The scalar variant traces a few
+    paths for each pixel instead: noisier frames, and of another brightness. Only who asks for that
+    variant by name gets it.
+    """
+    if os.environ.get(VARIANT) is None and not _llvm_is_usable():
+        raise UserError(
+            f"synthetic worlds need LLVM {OLDEST_LLVM} or newer, {_found_llvm()}:"
+            " `sudo apt install libllvm19` (or another version), or `conda install -c conda-forge"
+            " libllvm19`, or DRJIT_LIBLLVM_PATH=/path/to/libLLVM.so;"
+            f" {VARIANT}=scalar_rgb renders without, but other and noisier frames"
+        )
 
 
 @lru_cache(maxsize=1)
@@ -24,13 +41,11 @@ def load_mitsuba() -> ModuleType:
         raise UserError(
             "synthetic worlds need Mitsuba 3: pip install 'monodepth_ros[synthetic]'"
         ) from error
-    variant = os.environ.get("MONODEPTH_MITSUBA_VARIANT")
+    variant = os.environ.get(VARIANT)
     if variant is None:
         variant = "llvm_ad_rgb" if _llvm_is_usable() else "scalar_rgb"
     if variant not in mitsuba.variants():
-        raise UserError(
-            f"MONODEPTH_MITSUBA_VARIANT={variant}: not one of {', '.join(mitsuba.variants())}"
-        )
+        raise UserError(f"{VARIANT}={variant}: not one of {', '.join(mitsuba.variants())}")
     mitsuba.set_variant(variant)
     mitsuba.set_log_level(mitsuba.LogLevel.Error)
     return mitsuba
@@ -42,11 +57,22 @@ def is_vectorised() -> bool:
 
 
 def _llvm_is_usable() -> bool:
-    import drjit
+    version = llvm_version()
+    return version is not None and version >= OLDEST_LLVM
 
+
+def llvm_version() -> int | None:
+    """The major version of the LLVM that Dr.Jit finds, None where it finds none."""
     try:
+        import drjit
+
         if not drjit.has_backend(drjit.JitBackend.LLVM):
-            return False
-        return drjit.detail.llvm_version()[0] >= OLDEST_LLVM
-    except (AttributeError, RuntimeError):
-        return False
+            return None
+        return int(drjit.detail.llvm_version()[0])
+    except (ImportError, AttributeError, RuntimeError):
+        return None
+
+
+def _found_llvm() -> str:
+    version = llvm_version()
+    return "and none is found here" if version is None else f"and this is LLVM {version}"

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from monodepth_ros.cli.app import app
 from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.data.synthetic import generate as generating
+from monodepth_ros.data.synthetic import mitsuba_backend
 from monodepth_ros.data.synthetic.generate import SequenceRequest, generate
 from monodepth_ros.data.synthetic.mitsuba_backend import load_mitsuba
 from monodepth_ros.data.synthetic.world import World
@@ -91,6 +92,32 @@ def test_command_reports_what_it_rendered(small_street: None, tmp_path: Path) ->
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert json.loads(result.output) == {"out": str(tmp_path / "s"), "frames": 2, "rendered": 2}
+
+
+@pytest.mark.parametrize(("found", "told"), [(15, "this is LLVM 15"), (None, "none is found here")])
+def test_without_llvm_nothing_else_is_rendered(
+    small_street: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: int | None,
+    told: str,
+) -> None:
+    """Frames of the scalar variant are others, so only who names it gets them, and marked."""
+    monkeypatch.setattr(mitsuba_backend, "llvm_version", lambda: found)
+    monkeypatch.delenv(mitsuba_backend.VARIANT, raising=False)
+    with pytest.raises(UserError, match=f"LLVM 17 or newer.*{told}.*apt install libllvm19"):
+        list(generate(REQUEST, tmp_path / "s"))
+    assert not (tmp_path / "s").exists()
+    monkeypatch.setenv(mitsuba_backend.VARIANT, "scalar_rgb")
+    list(generate(REQUEST, tmp_path / "s"))
+    source = FolderSequence(tmp_path / "s").record.source
+    assert ("scalar variant" in source) == (not mitsuba_backend.is_vectorised())
+
+
+def test_llvm_17_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(mitsuba_backend.VARIANT, raising=False)
+    monkeypatch.setattr(mitsuba_backend, "llvm_version", lambda: 17)
+    mitsuba_backend.check_backend()
 
 
 def test_absent_renderer_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
