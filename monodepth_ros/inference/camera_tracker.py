@@ -95,6 +95,7 @@ class CameraTracker:
         self.estimator = estimator
         self.settings = settings or TrackerSettings()
         self.restarts = 0
+        self.passed_over = ""  # why the last frame that gave no pose did not
         self.reset()
 
     def reset(self) -> None:
@@ -150,6 +151,7 @@ class CameraTracker:
         if self._reference is not None or self._continued:
             behind = (self._latest - stamp) / _SECOND
             if 0 <= behind < self.settings.late:
+                self.passed_over = "its stamp is not newer than that of the one before"
                 return None
             if behind >= self.settings.late or not _same_camera(camera, self._camera):
                 self.restarts += 1
@@ -157,6 +159,7 @@ class CameraTracker:
         image = self.estimator.prepared(rgb)
         outline, contrast = _outline(image)
         if contrast < self.settings.least_contrast:
+            self.passed_over = "it has no contrast, as behind a covered lens"
             return None
         current = _Reference(image, outline, stamp)
         if self._reference is None:
@@ -213,7 +216,7 @@ class CameraTracker:
             noise = noise + self._unscaled_noise(current.stamp)
             velocity_noise[:3, :3] = np.eye(3) * settings.fastest**2
         self._move(motion, noise)
-        self._velocity, self._measured = _twist(motion) / duration, current.stamp
+        self._velocity, self._measured = twist_of(motion) / duration, current.stamp
         return _Step("motion", reference.stamp, distance, velocity_noise)
 
     def _unscaled_noise(self, stamp: int) -> Matrix:
@@ -241,7 +244,7 @@ class CameraTracker:
     def _noise(self, step: Matrix) -> Matrix:
         """6x6 covariance of a step, in the frame that it starts from."""
         settings = self.settings
-        moved, turned = np.linalg.norm(step[:3, 3]), np.linalg.norm(_twist(step)[3:])
+        moved, turned = np.linalg.norm(step[:3, 3]), np.linalg.norm(twist_of(step)[3:])
         translation = settings.translation_noise * moved + settings.turning_noise * turned
         translation += settings.translation_floor
         rotation = settings.rotation_noise * turned + settings.rotation_floor
@@ -299,7 +302,7 @@ def _same_camera(one: PinholeCamera, other: PinholeCamera | None) -> bool:
     return bool(np.allclose(one.K, other.K, rtol=_SAME_CAMERA, atol=_SAME_CAMERA * one.width))
 
 
-def _twist(motion: Matrix) -> NDArray[np.float64]:
+def twist_of(motion: Matrix) -> NDArray[np.float64]:
     """Translation and axis-angle of a 4x4 motion."""
     turn = Rotation.from_matrix(motion[:3, :3]).as_rotvec()
     return np.concatenate([motion[:3, 3], turn])

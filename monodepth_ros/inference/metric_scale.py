@@ -17,6 +17,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.ground_plane import GroundPlaneSettings, ground_height
 
 _SECOND = 1_000_000_000  # nanoseconds
+_GROUNDS = 3  # images with ground that make a factor
 
 
 class LatestMedian:
@@ -30,6 +31,10 @@ class LatestMedian:
         """Take a value in; what is not finite and positive is none."""
         if np.isfinite(value) and value > 0:
             self._values.append(value)
+
+    def __len__(self) -> int:
+        """How many values are held."""
+        return len(self._values)
 
     @property
     def value(self) -> float | None:
@@ -61,11 +66,25 @@ class SpeedScale:
         self._speeds: deque[tuple[int, float]] = deque(maxlen=2000)
         self._waiting: deque[tuple[int, int, float]] = deque(maxlen=200)
         self._driven = self._seen = 0.0
+        self._motions = 0
 
     @property
     def factor(self) -> float | None:
         """Metres per unit of the model; None until enough has been driven."""
         return self._ratio.value
+
+    @property
+    def lacks(self) -> str:
+        """What is missing for a factor, in words."""
+        settings = self._settings
+        if self._motions == 0:
+            return "no motion is seen in the images"
+        stamps = np.array([stamp for stamp, _ in self._speeds])
+        apart = float(np.median(np.diff(stamps))) / _SECOND if len(stamps) > 1 else np.inf
+        if apart > settings.longest_silence:
+            return f"speeds come {apart:.1f} s apart, and {settings.longest_silence} s is the most"
+        driven = len(self._ratio) * settings.stretch + self._driven
+        return f"{driven:.1f} of {settings.needed * settings.stretch:.1f} m are driven"
 
     def add_speed(self, stamp: int, speed: float) -> None:
         """The robot's speed (m/s, of either sign) at a time in nanoseconds."""
@@ -81,6 +100,7 @@ class SpeedScale:
 
     def add_motion(self, start: int, end: int, distance: float) -> None:
         """A camera motion of ``distance`` in the model's unit, between two times in nanoseconds."""
+        self._motions += 1
         if self._waiting and start < self._waiting[-1][0]:
             self._waiting.clear()  # the clock has jumped back
         if self._speeds and end <= self._speeds[-1][0]:
@@ -127,15 +147,24 @@ class CameraHeightScale:
     def __init__(self, height: float, settings: GroundPlaneSettings | None = None) -> None:
         self._height = height
         self._settings = settings or GroundPlaneSettings()
-        self._ratio = LatestMedian(15, 3)
+        self._ratio = LatestMedian(15, _GROUNDS)
+        self._looked = 0
 
     @property
     def factor(self) -> float | None:
         """Metres per unit of the model; None until ground has been seen a few times."""
         return self._ratio.value
 
+    @property
+    def lacks(self) -> str:
+        """What is missing for a factor, in words."""
+        if len(self._ratio):
+            return f"ground was seen in {len(self._ratio)} images, and {_GROUNDS} are needed"
+        return f"no flat ground below the camera is seen in {self._looked} images"
+
     def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
         """Look for the ground in a depth image HxW of the model's unit, seen by ``camera``."""
+        self._looked += 1
         seen = ground_height(depth, camera, self._settings)
         if seen is not None:
             self._ratio.add(self._height / seen)

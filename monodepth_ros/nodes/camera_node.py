@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import cv2
+import torch
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleState, Publisher, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -17,45 +22,26 @@ from monodepth_ros.data.camera_message import is_rectified_topic
 from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.torch_engine import TorchEngine
-from monodepth_ros.nodes.diagnostics import frame_status
-from monodepth_ros.nodes.engine_facts import engine_facts
+from monodepth_ros.nodes.camera_parameters import CAMERA_PARAMETERS
+from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
+from monodepth_ros.nodes.engine_facts import engine_facts, identity
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
 from monodepth_ros.nodes.latched_topic import LatchedOrLive
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.recent_camera_infos import RecentCameraInfos
 from monodepth_ros.nodes.rectified_frames import FrameRectifier, RectifiedFrame
-from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status, reason_of
-from monodepth_ros.nodes.scale_source import SCALE_PARAMETERS, ScaleSource
-
-CAMERA_PARAMETERS = (
-    ParameterSpec("autostart", True, "configure and activate without being told to"),
-    ParameterSpec(
-        "model",
-        "demo",
-        "name or folder of the model; a new one is taken up by `~/reload`",
-        read_only=False,
-    ),
-    ParameterSpec("device", "auto", "of the networks: auto, cpu, cuda or cuda:N"),
-    ParameterSpec(
-        "engine", "auto", "what runs the networks; auto is the fastest", choices=("auto", "torch")
-    ),
-    ParameterSpec("precision", "fp32", "of the networks", choices=("fp32", "fp16", "bf16")),
-    ParameterSpec("image_transport", "raw", "what the camera sends", choices=("raw", "compressed")),
-    ParameterSpec(
-        "rectified",
-        "auto",
-        "images have no distortion, P of camera_info is their camera; auto: those of a topic whose"
-        " name ends in `image_rect*`, after remapping",
-        choices=("auto", "true", "false"),
-    ),
-    ParameterSpec(
-        "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
-    ),
-    *SCALE_PARAMETERS,
+from monodepth_ros.nodes.reporting_node import (
+    LOG_PERIOD,
+    SUCCESS,
+    ReportingNode,
+    Status,
+    reason_of,
 )
+from monodepth_ros.nodes.scale_source import ScaleSource
+from monodepth_ros.nodes.speed_topic import publishers_of
+
 _STOP_WITHIN = 1.5  # seconds that the frame under way has to end
-_LOG_AGAIN = 1.0  # seconds between two lines in the log
 
 
 class Loaded(Protocol):
@@ -66,16 +52,24 @@ class Loaded(Protocol):
         """What runs the model's networks."""
 
 
+@dataclass(frozen=True)
+class InUse:
+    """What works on a frame. One under way keeps both to its end, whatever is loaded meanwhile."""
+
+    loaded: Any  # what `load` gave, of the node's own type
+    scale: ScaleSource
+
+
 class CameraNode(ReportingNode):
     """Hands the newest image to a worker of its own, so that the executor never waits for it.
 
     A node of a camera says what it loads and publishes, when there is work, and what is done with a
-    frame: `load`, `open`, `wanted`, `process`, and where they are needed `close` and `facts`.
+    frame: `load`, `open`, `wanted`, `process`, and where they are needed `close`, `facts` and
+    `notices`.
     """
 
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
-        self.loaded: Any = None  # what `load` gave, of the node's own type; None while unconfigured
-        self.scale: ScaleSource | None = None
+        self.in_use: InUse | None = None  # while the node is configured
         self._frames: FrameRectifier | None = None
         self._statistics = FrameStatistics()
         self._recent_infos = RecentCameraInfos()
@@ -83,9 +77,10 @@ class CameraNode(ReportingNode):
         self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
         self._dropped = 0  # by workers of earlier activities
         self._asked = object()  # of the newest call for a model, so that an outdated one is let go
-        self._of_activity: list[Any] = []  # subscriptions that only an active node has
+        self._images: Any = None  # the subscription, while the node is active
         self._results: dict[str, Publisher] = {}
-        self._logged = -_LOG_AGAIN
+        self._logged = -LOG_PERIOD
+        self._warned_of = ""
         super().__init__(name, (*CAMERA_PARAMETERS, *parameters), **options)
         self.answers("reload", self._load_anew, self._take_up)
 
@@ -107,12 +102,16 @@ class CameraNode(ReportingNode):
         """Whether there is any work to do for the next image."""
 
     @abstractmethod
-    def process(self, frame: RectifiedFrame) -> bool:
-        """Publish what follows from one image; whether anything did. On the worker's thread."""
+    def process(self, loaded: Any, scale: ScaleSource, frame: RectifiedFrame) -> str:
+        """Publish what follows from one image; else why nothing does. On the worker's thread."""
 
     def facts(self) -> dict[str, str]:
         """What diagnostics say besides rates, latencies, the model and the scale."""
         return {}
+
+    def notices(self) -> list[str]:
+        """What diagnostics warn of while all goes well otherwise."""
+        return []
 
     def publishes(self, kind: type, topic: str) -> None:
         """Publish ``topic`` while the node is active, reliably, which serves every subscriber."""
@@ -132,23 +131,11 @@ class CameraNode(ReportingNode):
         """Whether anybody subscribes to one of this node's topics."""
         return bool(self._results[topic].get_subscription_count() > 0)
 
-    def listens(self, kind: type, topic: str, callback: Any) -> None:
-        """Subscribe to the newest of a sensor's ``topic``, until the node is deactivated."""
-        self._of_activity.append(
-            self.create_subscription(
-                kind,
-                topic,
-                callback,
-                QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-        )
-
     def trouble(self, reason: str) -> None:
         """Count a frame that came to nothing; log why, at most once a second."""
         now = time.monotonic()
         self._statistics.failed(now, reason)
-        if now >= self._logged + _LOG_AGAIN:
+        if now >= self._logged + LOG_PERIOD:
             self._logged = now
             self.get_logger().error(reason)
 
@@ -157,8 +144,11 @@ class CameraNode(ReportingNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; fails with the reason where it cannot be."""
         self._asked = object()
-        self._use(self.load())
-        self.scale = ScaleSource(self)
+        if self.value("threads"):
+            torch.set_num_threads(self.value("threads"))
+            cv2.setNumThreads(self.value("threads"))
+        loaded = self.load()
+        self._use(InUse(loaded, ScaleSource(self)))
         self.open()
         return SUCCESS
 
@@ -169,10 +159,15 @@ class CameraNode(ReportingNode):
                 "cannot activate: the last frame of the former activity is not finished"
             )
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
-        compressed = self.value("image_transport") == "compressed"
-        topic = "image_raw/compressed" if compressed else "image_raw"
+        topic = "image_raw" if self._image_type is Image else "image_raw/compressed"
         self._frames = self._rectifier_of(self.resolve_topic_name(topic))
-        self.listens(CompressedImage if compressed else Image, topic, self._on_image)
+        self._images = self.create_subscription(
+            self._image_type,
+            topic,
+            self._on_image,
+            QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
         self._infos = LatchedOrLive(self, CameraInfo, "camera_info", self._recent_infos.add)
         return super().on_activate(state)
 
@@ -193,9 +188,9 @@ class CameraNode(ReportingNode):
         super().destroy_node()
 
     def _stop(self) -> None:
-        for subscription in self._of_activity:
-            self.destroy_subscription(subscription)
-        self._of_activity = []
+        if self._images is not None:
+            self.destroy_subscription(self._images)
+            self._images = None
         if self._infos is not None:
             self._infos.close()
             self._infos = None
@@ -208,36 +203,57 @@ class CameraNode(ReportingNode):
 
     def _give_back(self) -> None:
         self._asked = object()
-        self.close()
-        for publisher in self._results.values():
-            self.destroy_lifecycle_publisher(publisher)
-        if self.scale is not None:
-            self.scale.close()
-        self._recent_infos.clear()
-        self._results, self.scale, self.loaded = {}, None, None
+        try:
+            self.close()
+        finally:
+            for publisher in self._results.values():
+                self.destroy_lifecycle_publisher(publisher)
+            if self.in_use is not None:
+                self.in_use.scale.close()
+            self._recent_infos.clear()
+            self._results, self.in_use = {}, None
 
-    def _use(self, loaded: Loaded) -> None:
-        """Work with ``loaded`` from now on. What was measured of the scale was another model's."""
-        self.loaded = loaded
-        if self.scale is not None:
-            self.scale.restart()
-        card = loaded.engine.card
-        device = loaded.engine.device
-        self.get_logger().info(f"model {card.name} ({card.architecture}, {card.scale}) on {device}")
+    def _use(self, new: InUse) -> None:
+        """Work with ``new`` from the next frame on."""
+        former, self.in_use = self.in_use, new
+        if former is not None and former.scale is not new.scale:
+            former.scale.close()
+        engine = new.loaded.engine
+        card = engine.card
+        self.get_logger().info(
+            f"model {card.name} ({card.architecture}, {card.scale}) on {engine.device}"
+        )
+
+    # Another model in mid-stream.
 
     def _load_anew(self) -> tuple[object, Loaded]:
         """What the parameter names now; the former model works until it is there."""
-        if not self._results:
+        if not self._results or self.in_use is None:
             raise UserError("the node is not configured: configuring it loads the model")
         asked = self._asked = object()
-        return asked, self.load()
+        former, loaded = identity(self.in_use.loaded.engine), self.load()
+        if self.value("scale_source") == "fixed" and identity(loaded.engine) != former:
+            raise UserError(
+                f"scale_factor is of the model {former}, and not of {identity(loaded.engine)}:"
+                " set both, and configure the node anew"
+            )
+        return asked, loaded
 
     def _take_up(self, found: tuple[object, Loaded]) -> str:
         asked, loaded = found
-        if asked is not self._asked:
+        if asked is not self._asked or self.in_use is None:
             raise UserError("the node was configured anew, cleaned up or reloaded meanwhile")
-        self._use(loaded)
+        former = self.in_use
+        same = identity(former.loaded.engine) == identity(loaded.engine)
+        scale = former.scale if same else ScaleSource(self, first=False)
+        self._use(InUse(loaded, scale))
         return f"model {self.value('model')} is in use"
+
+    # Frame after frame.
+
+    @property
+    def _image_type(self) -> type:
+        return CompressedImage if self.value("image_transport") == "compressed" else Image
 
     def _rectifier_of(self, topic: str) -> FrameRectifier:
         asked = str(self.value("rectified")).lower()
@@ -252,30 +268,65 @@ class CameraNode(ReportingNode):
         self.get_logger().warning(text)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        self._statistics.arrived(time.monotonic())
-        if self._worker is not None and self.wanted():
-            self._statistics.offered(time.monotonic())
+        if self.in_use is not None:
+            self.in_use.scale.note_image(nanoseconds(message.header.stamp))
+        wanted = self._worker is not None and self.wanted()
+        self._statistics.arrived(time.monotonic(), wanted)
+        if wanted and self._worker is not None:
             self._worker.offer(message)
 
     def _work_on(self, message: Image | CompressedImage) -> None:
         """On the worker's thread."""
-        assert self._frames is not None
+        in_use, frames = self.in_use, self._frames
+        if in_use is None or frames is None:
+            return
         info = self._recent_infos.of(nanoseconds(message.header.stamp))
-        if self.process(self._frames.frame(message, info)):
-            taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
-            latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
-            self._statistics.published(time.monotonic(), latency)
+        if info is None:
+            whence = self._whence(self._infos, CameraInfo)
+            self._statistics.withheld(f"no camera_info has come yet{whence}")
+            return
+        frame = frames.frame(message, info)
+        withheld = self.process(in_use.loaded, in_use.scale, frame)
+        if withheld:
+            self._statistics.withheld(withheld)
+            return
+        taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
+        latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
+        self._statistics.published(time.monotonic(), latency)
 
     def _on_error(self, error: Exception) -> None:
         self.trouble(reason_of(error))
+
+    # Diagnostics.
 
     def status(self) -> Status:
         """Rates and latencies, the model and its scale."""
         dropped = self._dropped + (0 if self._worker is None else self._worker.dropped)
         figures = self._statistics.figures(time.monotonic(), dropped)
-        if self.loaded is None or self.scale is None:
-            return frame_status(figures, {})
-        engine = self.loaded.engine
-        scale = self.scale.facts(engine.card.scale)
-        facts = {**engine_facts(engine), **scale, **self.facts()}
-        return frame_status(figures, facts, self.scale.waits_for)
+        facts, waits_for = {}, ""
+        if self.in_use is not None:
+            engine, scale = self.in_use.loaded.engine, self.in_use.scale
+            facts = {**engine_facts(engine), **scale.facts(engine.card.scale), **self.facts()}
+            waits_for = scale.waits_for
+        awaited = self._whence(self._images, self._image_type)
+        level, message, values = frame_status(figures, facts, waits_for, self.notices(), awaited)
+        if not self.is_active:
+            return DiagnosticStatus.OK, "not active", values
+        if level == DiagnosticStatus.OK and not any(map(self.listened, self._results)):
+            message = message if message == NO_SUBSCRIBER else f"{message}, {NO_SUBSCRIBER}"
+        self._warn_once(message if level == DiagnosticStatus.WARN else "")
+        return level, message, values
+
+    def _whence(self, subscription: Any, kind: type) -> str:
+        """Where what is missing should come from, and whether somebody publishes there."""
+        if subscription is None:
+            return ""
+        topic = subscription.topic_name
+        return f" on {topic}{publishers_of(self, topic, kind)}"
+
+    def _warn_once(self, message: str) -> None:
+        """Say in the log what diagnostics warn of, once for as long as it lasts."""
+        kind = re.sub(r"[\d.]+", "", message)
+        if kind and kind != self._warned_of:
+            self.get_logger().warning(message)
+        self._warned_of = kind

@@ -14,6 +14,7 @@ from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.camera_node import CameraNode
 from monodepth_ros.nodes.depth_pipeline import DepthMessages, DepthPipeline, OutputSettings, Wanted
+from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.scale_source import ScaleSource
@@ -82,27 +83,32 @@ class DepthNode(CameraNode):
         """Whether anybody listens, or the scale wants to see."""
         return self._wanted().anything or self._scale_sees()
 
-    def process(self, frame: RectifiedFrame) -> bool:
+    def process(self, loaded: _Loaded, scale: ScaleSource, frame: RectifiedFrame) -> str:
         """Publish what is listened to; nothing as long as metres were asked for in vain."""
-        loaded, scale, wanted = self.loaded, self.scale, self._wanted()
-        assert loaded is not None and scale is not None
+        wanted = self._wanted()
         if loaded.tracker is not None:
             self._measure_motion(loaded.tracker, scale, frame)
         if not (wanted.anything or scale.needs_depth):
-            return False
+            return NO_SUBSCRIBER
         seen = loaded.pipeline.estimator.estimate(frame.rgb, frame.camera, wanted.confidence)
+        assert seen.camera is not None
         scale.add_depth(seen.depth, seen.camera)
         factor = scale.factor
-        if factor is None or not wanted.anything:
-            return False
+        if not wanted.anything:
+            return NO_SUBSCRIBER
+        if factor is None:
+            return scale.waits_for
         settings = OutputSettings(
             self.value("depth_encoding"), self.value("points_stride"), self.value("points_colour")
         )
         self._publish(loaded.pipeline.messages(frame, seen, factor, wanted, settings))
-        return True
+        return ""
 
     def _scale_sees(self) -> bool:
-        return self.scale is not None and (self.scale.needs_depth or self.scale.needs_motion)
+        if self.in_use is None:
+            return False
+        scale = self.in_use.scale
+        return scale.needs_depth or scale.needs_motion
 
     def _wanted(self) -> Wanted:
         return Wanted(

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from monodepth_ros.nodes.frame_statistics import Figures
+from monodepth_ros.nodes.frame_statistics import SILENCE, Figures
 
-SILENCE = 2.0  # seconds without an image after which a node warns
+NO_SUBSCRIBER = "no subscriber"
+_OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 def frame_status(
-    figures: Figures, facts: Mapping[str, str], waits_for: str = ""
+    figures: Figures,
+    facts: Mapping[str, str],
+    waits_for: str = "",
+    notices: Sequence[str] = (),
+    awaited: str = "",
 ) -> tuple[bytes, str, dict[str, str]]:
     """Level, message and values: the figures, and ``facts`` of the whole run, such as the model.
 
-    ERROR while there is work and none of it succeeds; WARN when no images come, when some have
-    failed lately, when results are kept back because the node ``waits_for`` something, or when
-    clocks differ; otherwise OK.
+    ERROR while there is work and all of it fails. WARN when no images come (``awaited`` says of
+    whom), when nothing is published for another reason than that nobody subscribes, when some
+    images have failed lately, when clocks differ, when the node ``waits_for`` something, and for
+    each of ``notices``. Otherwise OK.
     """
-    level, message = _verdict(figures, waits_for)
+    level, message = _verdict(figures, waits_for, notices, awaited)
     values = {
         "input rate (Hz)": f"{figures.input_rate:.1f}",
         "output rate (Hz)": f"{figures.output_rate:.1f}",
@@ -36,20 +42,34 @@ def frame_status(
     return level, message, values
 
 
-def _verdict(figures: Figures, waits_for: str) -> tuple[bytes, str]:
+def _verdict(
+    figures: Figures, waits_for: str, notices: Sequence[str], awaited: str
+) -> tuple[bytes, str]:
     if figures.received == 0:
-        return DiagnosticStatus.WARN, "no image has come yet"
+        return _WARN, f"no image has come yet{awaited}"
     if figures.silence > SILENCE:
-        return DiagnosticStatus.WARN, f"no image for {figures.silence:.0f} s"
-    if figures.offered and figures.lately_failed and figures.output_rate == 0:
-        return DiagnosticStatus.ERROR, f"no image gives a result: {figures.last_error}"
+        return _WARN, f"no image for {figures.silence:.0f} s{awaited}"
+    if figures.idle or figures.withheld == NO_SUBSCRIBER:
+        return (_WARN, waits_for) if waits_for else (_OK, NO_SUBSCRIBER)
+    if figures.output_rate == 0 or figures.quiet > SILENCE:
+        return _verdict_of_quiet(figures)
     if figures.lately_failed:
-        return DiagnosticStatus.WARN, f"some images fail: {figures.last_error}"
-    if waits_for and figures.output_rate == 0:
-        return DiagnosticStatus.WARN, f"nothing is published: {waits_for}"
+        return _WARN, f"some images fail: {figures.last_error}"
     if figures.latency_median < 0:
-        return DiagnosticStatus.WARN, "image stamps are ahead of this machine's clock"
-    return DiagnosticStatus.OK, f"{figures.output_rate:.1f} Hz"
+        return _WARN, "image stamps are ahead of this machine's clock"
+    if notices:
+        return _WARN, "; ".join(notices)
+    return _OK, f"{figures.output_rate:.1f} Hz"
+
+
+def _verdict_of_quiet(figures: Figures) -> tuple[bytes, str]:
+    if figures.failing:
+        return _ERROR, f"no image gives a result: {figures.last_error}"
+    if figures.withheld:
+        return _WARN, f"nothing is published: {figures.withheld}"
+    if figures.quiet > SILENCE:
+        return _WARN, f"nothing is published: one image takes more than {figures.quiet:.0f} s"
+    return _OK, "the first image is being worked on"
 
 
 def _milliseconds(seconds: float) -> str:

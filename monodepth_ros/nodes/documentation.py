@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monodepth_ros.nodes.camera_node import CAMERA_PARAMETERS
+from monodepth_ros.nodes.camera_parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.depth_node import DEPTH_PARAMETERS
 from monodepth_ros.nodes.odometry_node import ODOMETRY_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec

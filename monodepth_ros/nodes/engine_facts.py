@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import torch
+
 from monodepth_ros.inference.torch_engine import TorchEngine
 
 
 def engine_facts(engine: TorchEngine) -> dict[str, str]:
     """The model with the first digits of its weights' hash, and what runs it."""
-    card = engine.card
     return {
-        "model": card.name,
-        "model hash": next(iter(card.files.values()), "")[:12],
+        "model": engine.card.name,
+        "model hash": _digits(engine),
         "engine": "torch",
         "device": str(engine.device),
         "precision": engine.precision,
+        "threads": str(torch.get_num_threads()),
     }
+
+
+def identity(engine: TorchEngine) -> str:
+    """Name and hash: another one is another model, with a unit of its own."""
+    return f"{engine.card.name} ({_digits(engine)})"
+
+
+def _digits(engine: TorchEngine) -> str:
+    return "+".join(sha256[:12] for sha256 in engine.card.files.values())

@@ -38,6 +38,7 @@ class LatchedOrLive:
             _LIVE,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        self.topic_name = self._live.topic_name
         self._latched: Subscription[Any] | None = None
         self._timer = node.create_timer(_LOOK_AGAIN, self._follow, clock=STEADY)
 
@@ -48,15 +49,14 @@ class LatchedOrLive:
         self._drop_latched()
 
     def _follow(self) -> None:
-        topic = self._live.topic_name
         latched = any(
             offer.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
             and offer.qos_profile.reliability == ReliabilityPolicy.RELIABLE
-            for offer in self._node.get_publishers_info_by_topic(topic)
+            for offer in self._node.get_publishers_info_by_topic(self.topic_name)
         )
         if latched and self._latched is None:
             self._latched = self._node.create_subscription(
-                self._kind, topic, self._callback, LATCHED
+                self._kind, self.topic_name, self._callback, LATCHED
             )
         elif not latched:
             self._drop_latched()

@@ -24,7 +24,6 @@ TUNED = "tuned"  # what the tuner calls its newest version, unless it is told ot
 # Parameters that are arguments as well, with their types. Without a value the parameter file holds.
 _PARAMETERS: dict[str, tuple[type, str]] = {
     "model": (str, "name or folder of the model"),
-    "engine": (str, "what runs the networks: auto, torch"),
     "device": (str, "auto, cpu, cuda or cuda:N"),
     "precision": (str, "of the networks: fp32, fp16 or bf16"),
     "image_transport": (str, "raw, or compressed for the image topic's /compressed"),

@@ -9,7 +9,7 @@ from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from monodepth_ros.inference.camera_tracker import TrackedPose, carried_covariance
+from monodepth_ros.inference.camera_tracker import TrackedPose, carried_covariance, twist_of
 
 Matrix = NDArray[np.float64]
 
@@ -17,17 +17,35 @@ Matrix = NDArray[np.float64]
 class BaseOdometry:
     """Expresses the poses of a camera as those of its robot's base, from where the base began.
 
-    With the base in its ``odom`` frame at first, ``T_odom_base = T_bc T_world_camera T_bc^-1``.
+    The base is in its ``odom`` frame when the camera is at its world's origin, so ``T_odom_base =
+    T_bc(then) T_world_camera T_bc(now)^-1``: the camera may move on the robot.
     """
 
-    def __init__(self, T_base_camera: Matrix, odom_frame: str, base_frame: str) -> None:
-        self.T_base_camera = T_base_camera
+    def __init__(self, odom_frame: str, base_frame: str) -> None:
         self.odom_frame, self.base_frame = odom_frame, base_frame
+        self._T_start: Matrix | None = None
+        self._latest: tuple[Matrix, int] | None = None
+        self.T_base_camera = np.eye(4)
+        self._turning = np.zeros(6)  # of the camera on the robot, in the camera's frame, per second
+
+    def mount(self, T_base_camera: Matrix, tracked: TrackedPose) -> None:
+        """Note where the camera sits on the robot at the time of a pose, before its `message`."""
+        if self._T_start is None or np.array_equal(tracked.T_world_camera, np.eye(4)):
+            self._T_start = T_base_camera
+        self._turning = np.zeros(6)
+        if self._latest is not None and not np.array_equal(self._latest[0], T_base_camera):
+            before, stamp = self._latest
+            seconds = (tracked.stamp - stamp) * 1e-9
+            if seconds > 0:
+                self._turning = twist_of(np.linalg.inv(before) @ T_base_camera) / seconds
+        self.T_base_camera = T_base_camera
+        self._latest = T_base_camera, tracked.stamp
 
     def pose(self, tracked: TrackedPose) -> Matrix:
         """``T_odom_base``, 4x4."""
+        assert self._T_start is not None
         inverse = np.linalg.inv(self.T_base_camera)
-        return np.asarray(self.T_base_camera @ tracked.T_world_camera @ inverse)
+        return np.asarray(self._T_start @ tracked.T_world_camera @ inverse)
 
     def message(self, tracked: TrackedPose, stamp: Time) -> Odometry:
         """Pose in the odom frame, velocity in the base frame, both with their covariance.
@@ -35,6 +53,7 @@ class BaseOdometry:
         Errors of the camera's heading move a base that is not at the camera; both covariances are
         carried over to first order.
         """
+        assert self._T_start is not None
         R_bc = self.T_base_camera[:3, :3]
         T_odom_base = self.pose(tracked)
         message = Odometry()
@@ -45,10 +64,11 @@ class BaseOdometry:
         # In the odom frame, from the camera to the base.
         arm = -T_odom_base[:3, :3] @ self.T_base_camera[:3, 3]
         message.pose.covariance = (
-            carried_covariance(tracked.covariance, R_bc, arm).flatten().tolist()
+            carried_covariance(tracked.covariance, self._T_start[:3, :3], arm).flatten().tolist()
         )
 
-        linear, angular = R_bc @ tracked.velocity[:3], R_bc @ tracked.velocity[3:]
+        velocity = tracked.velocity - self._turning
+        linear, angular = R_bc @ velocity[:3], R_bc @ velocity[3:]
         to_base = -self.T_base_camera[:3, 3]
         linear = linear + np.cross(angular, to_base)
         twist = message.twist.twist

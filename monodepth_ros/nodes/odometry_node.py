@@ -116,6 +116,7 @@ class OdometryNode(CameraNode):
         self._events: dict[str, int] = {}
         self._looked = 0
         self._optical_frame = ""
+        self._tracker: CameraTracker | None = None  # that has worked on the last image
         self._path_due = 0.0
         super().__init__("odometry_node", ODOMETRY_PARAMETERS, **options)
         self._path: deque[PoseStamped] = deque(maxlen=self.value("path_length"))
@@ -147,58 +148,67 @@ class OdometryNode(CameraNode):
         """Undo `open`."""
         if self._mounting is not None:
             self._mounting.close()
-        self._mounting = self._base = self._broadcaster = None
+        if self._broadcaster is not None:
+            self.destroy_publisher(self._broadcaster.pub_tf)  # it does not do so itself
+        self._mounting = self._base = self._broadcaster = self._tracker = None
 
     def wanted(self) -> bool:
         """Always: a motion that nobody looked at is lost for good."""
         return True
 
-    def process(self, frame: RectifiedFrame) -> bool:
+    def process(self, loaded: _Loaded, scale: ScaleSource, frame: RectifiedFrame) -> str:
         """Track one image and publish where the base is now."""
-        loaded, scale = self.loaded, self.scale
-        assert loaded is not None and scale is not None
+        mounting = self._mounting
+        assert mounting is not None
+        T_base_camera = mounting.T_base_camera(frame.header)
+        if T_base_camera is None:
+            return mounting.waits_for
         base = self._base_of(frame.header.frame_id)
         self._look_at_ground(loaded, scale, frame)
         factor = scale.factor
         tracked = self._track(loaded.tracker, frame, factor)
         if tracked is None:
             self._count("passed over")
-            return False
+            return f"every image is passed over: {loaded.tracker.passed_over}"
         self._note(tracked)
         if tracked.event == "motion":
             scale.add_motion(tracked.since, tracked.stamp, tracked.distance)
+        base.mount(T_base_camera, tracked)
         if factor is None:
-            return False
+            return scale.waits_for
         self._publish(base.message(tracked, frame.header.stamp))
-        return True
+        return ""
 
     def facts(self) -> dict[str, str]:
         """Where the mounting comes from, and what became of the images."""
         events = {f"frames: {name}": str(count) for name, count in sorted(self._events.items())}
-        return {
-            "mounting": "unknown" if self._mounting is None else self._mounting.source,
-            "restarts": str(self.loaded.tracker.restarts),
-            **events,
-        }
+        mounting, tracker = self._mounting, self._tracker
+        facts = {"mounting": "unknown" if mounting is None else mounting.source}
+        if mounting is not None and mounting.late:
+            facts["images before their mounting's TF"] = str(mounting.late)
+        return {**facts, "restarts": str(0 if tracker is None else tracker.restarts), **events}
+
+    def notices(self) -> list[str]:
+        """A mounting that was fallen back to."""
+        return [self._mounting.notice] if self._mounting and self._mounting.notice else []
 
     def _track(
         self, tracker: CameraTracker, frame: RectifiedFrame, factor: float | None
     ) -> TrackedPose | None:
         """Odometry begins where metres are known: what came before could not be corrected later."""
+        if self._tracker is not None and tracker is not self._tracker:
+            tracker.continue_from(self._tracker)  # another model: odom does not jump
+        self._tracker = tracker
         if self._restart:
             self._restart = False
             tracker.reset()
         return tracker.add(frame.rgb, frame.camera, frame.stamp, factor)
 
     def _base_of(self, optical_frame: str) -> BaseOdometry:
-        """How the base follows from the camera: looked up once for each frame of a camera."""
-        assert self._mounting is not None
+        """One for each frame of a camera."""
         if self._base is None or optical_frame != self._optical_frame:
-            self._restart = self._base is not None  # another camera
-            T_base_camera = self._mounting.T_base_camera(optical_frame)
-            self._base = BaseOdometry(
-                T_base_camera, self.value("odom_frame"), self.value("base_frame")
-            )
+            self._restart = self._restart or self._base is not None  # another camera
+            self._base = BaseOdometry(self.value("odom_frame"), self.value("base_frame"))
             self._optical_frame = optical_frame
         return self._base
 
@@ -239,7 +249,7 @@ class OdometryNode(CameraNode):
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Make the next image the new start."""
-        if self.loaded is None:
+        if self.in_use is None:
             response.success, response.message = False, "no model is loaded"
             return response
         self._restart = True

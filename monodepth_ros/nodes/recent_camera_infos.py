@@ -9,7 +9,6 @@ from sensor_msgs.msg import CameraInfo
 
 from monodepth_ros.data.camera_message import is_calibrated
 from monodepth_ros.data.image_message import nanoseconds
-from monodepth_ros.errors import UserError
 
 _KEPT = 64  # messages: two seconds of a fast camera
 
@@ -37,13 +36,10 @@ class RecentCameraInfos:
                 while len(self._by_stamp) > _KEPT:
                     self._by_stamp.popitem(last=False)
 
-    def of(self, stamp: int) -> CameraInfo:
-        """The message of an image, by its stamp in nanoseconds. UserError before the first one."""
+    def of(self, stamp: int) -> CameraInfo | None:
+        """The message of an image, by its stamp in nanoseconds. None before the first one."""
         with self._lock:
-            found = self._by_stamp.get(stamp, self._newest)
-        if found is None:
-            raise UserError("no camera_info has come yet")
-        return found
+            return self._by_stamp.get(stamp, self._newest)
 
     def clear(self) -> None:
         """Forget all."""

@@ -7,20 +7,16 @@ import threading
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Twist, TwistStamped
-from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Float64
 
-from monodepth_ros.data.image_message import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.metric_scale import CameraHeightScale, SpeedScale
 from monodepth_ros.nodes.latched_topic import LATCHED, LatchedOrLive
 from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.speed_topic import SPEED_TYPES, SpeedTopic, publishers_of
 
 SCALE_PARAMETERS = (
     ParameterSpec(
@@ -34,7 +30,7 @@ SCALE_PARAMETERS = (
         "scale_factor",
         0.0,
         "metres per unit of the model: the factor of `scale_source: fixed`, for others the one to"
-        " begin with; 0 is unknown",
+        " begin with, until another model is loaded; 0 is unknown",
         read_only=False,
         minimum=0.0,
         maximum=1e6,
@@ -43,7 +39,7 @@ SCALE_PARAMETERS = (
         "speed_type",
         "Odometry",
         "message type of the topic `speed`",
-        choices=("Odometry", "TwistStamped", "Twist"),
+        choices=tuple(SPEED_TYPES),
     ),
     ParameterSpec(
         "camera_height",
@@ -53,65 +49,64 @@ SCALE_PARAMETERS = (
         maximum=100.0,
     ),
 )
-_SPEED_TYPES = {"Odometry": Odometry, "TwistStamped": TwistStamped, "Twist": Twist}
 
 
 class ScaleSource:
-    """One factor for depth and odometry; a node that estimates it publishes it on ``scale``.
+    """One factor for depth and odometry of one model.
 
+    A node that estimates it publishes it on ``scale``. Another model has another unit, and gets a
+    source of its own: what a frame under way still measures of the former model stays with that.
     UserError for a source that lacks its parameter.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, first: bool = True) -> None:
+        """``first``: for the model that the node was configured with, whose `scale_factor` is."""
         self._node = node
         self.name: str = node.get_parameter("scale_source").value
+        self._first = first
         self._speed: SpeedScale | None = None
         self._height: CameraHeightScale | None = None
+        self._speed_topic: SpeedTopic | None = None
+        self._followed_topic: LatchedOrLive | None = None
+        self._publisher: Any = None
         self._followed: float | None = None
         self._published: float | None = None
-        self._subscription: Any = None
-        self._followed_topic: LatchedOrLive | None = None
+        self._refused: float | None = None  # what was no factor
+        self._image_stamp = 0
         self._lock = threading.Lock()  # speeds come on the executor, motions on the worker
-        begin = node.get_parameter("scale_factor").value
-        if self.name == "fixed" and begin <= 0:
+        height = node.get_parameter("camera_height").value
+        if self.name == "fixed" and node.get_parameter("scale_factor").value <= 0:
             raise UserError("scale_source fixed needs a scale_factor above 0")
-        if self.name == "camera_height" and node.get_parameter("camera_height").value <= 0:
+        if self.name == "camera_height" and height <= 0:
             raise UserError("scale_source camera_height needs a camera_height above 0")
-        self.restart()
         if self.name == "speed":
-            kind = _SPEED_TYPES[node.get_parameter("speed_type").value]
-            self._subscription = node.create_subscription(
-                kind, "speed", self._on_speed, qos_profile_sensor_data
-            )
+            self._speed = SpeedScale()
+            kind = node.get_parameter("speed_type").value
+            self._speed_topic = SpeedTopic(node, kind, self._add_speed)
+        if self.name == "camera_height":
+            self._height = CameraHeightScale(height)
         if self.name == "topic":
             self._followed_topic = LatchedOrLive(node, Float64, "scale", self._on_scale)
-        self._publisher = None
         if self.name in ("speed", "camera_height"):
             self._publisher = node.create_publisher(Float64, "scale", LATCHED)
 
-    def restart(self) -> None:
-        """Begin to measure, and forget what was: another model has another unit."""
+    def close(self) -> None:
+        """Stop listening and publishing."""
+        for topic in (self._speed_topic, self._followed_topic):
+            if topic is not None:
+                topic.close()
+        self._speed_topic = self._followed_topic = None
         with self._lock:
-            self._followed = self._published = None
-            if self.name == "speed":
-                self._speed = SpeedScale()
-            if self.name == "camera_height":
-                self._height = CameraHeightScale(self._node.get_parameter("camera_height").value)
+            if self._publisher is not None:
+                self._node.destroy_publisher(self._publisher)
+            self._publisher = None
 
     @property
     def waits_for(self) -> str:
         """Why metres are not known; empty where they are, or nobody asked."""
-        return "" if self.factor is not None else f"metres are not known yet ({self.name})"
-
-    def close(self) -> None:
-        """Stop listening and publishing."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-        if self._followed_topic is not None:
-            self._followed_topic.close()
-        if self._publisher is not None:
-            self._node.destroy_publisher(self._publisher)
-        self._subscription = self._followed_topic = self._publisher = None
+        if self.factor is not None:
+            return ""
+        return f"metres are not known yet ({self.name}): {self._lacks()}"
 
     @property
     def needs_motion(self) -> bool:
@@ -132,7 +127,11 @@ class ScaleSource:
         if estimate is not None:
             return estimate
         begin: float = self._node.get_parameter("scale_factor").value
-        return begin if begin > 0 else None
+        return begin if begin > 0 and self._first else None
+
+    def note_image(self, stamp: int) -> None:
+        """The newest image's stamp in nanoseconds: those of speeds have to be near it."""
+        self._image_stamp = stamp
 
     def add_motion(self, start: int, end: int, distance: float) -> None:
         """A camera motion in the model's unit between two times in nanoseconds."""
@@ -157,6 +156,20 @@ class ScaleSource:
         label = "unknown" if factor is None else "metric"
         return {"scale": label, "scale source": self.name, "scale factor": known}
 
+    def _lacks(self) -> str:
+        """What is missing for a factor."""
+        if self.name == "fixed":
+            return "scale_factor is 0"
+        if self._followed_topic is not None:
+            topic = self._followed_topic.topic_name
+            if self._refused is not None:
+                return f"{topic} says {self._refused}, which is no factor"
+            return f"no message on {topic}{publishers_of(self._node, topic, Float64)}"
+        with self._lock:
+            if self._speed is not None and self._speed_topic is not None:
+                return self._speed_topic.trouble(self._image_stamp) or self._speed.lacks
+            return "" if self._height is None else self._height.lacks
+
     def _estimate(self) -> float | None:
         with self._lock:
             if self._speed is not None:
@@ -168,26 +181,20 @@ class ScaleSource:
     def _publish(self) -> None:
         """Tell others, when it has changed by more than a thousandth."""
         factor = self._estimate()
-        if factor is None or self._publisher is None:
-            return
-        if self._published is None or abs(math.log(factor / self._published)) > 1e-3:
-            self._published = factor
-            self._publisher.publish(Float64(data=factor))
+        with self._lock:
+            if factor is None or self._publisher is None:
+                return
+            if self._published is None or abs(math.log(factor / self._published)) > 1e-3:
+                self._published = factor
+                self._publisher.publish(Float64(data=factor))
 
-    def _on_speed(self, message: Odometry | TwistStamped | Twist) -> None:
-        if isinstance(message, Odometry):
-            linear, stamp = message.twist.twist.linear, message.header.stamp
-        elif isinstance(message, TwistStamped):
-            linear, stamp = message.twist.linear, message.header.stamp
-        else:
-            linear, stamp = message.linear, Time()
-        # Without a stamp, by its type or by its driver, its arrival is the best that is known.
-        taken = nanoseconds(stamp) or self._node.get_clock().now().nanoseconds
-        speed = math.sqrt(linear.x**2 + linear.y**2 + linear.z**2)
+    def _add_speed(self, stamp: int, speed: float) -> None:
         with self._lock:
             if self._speed is not None:
-                self._speed.add_speed(taken, speed)
+                self._speed.add_speed(stamp, speed)
 
     def _on_scale(self, message: Float64) -> None:
         if math.isfinite(message.data) and message.data > 0:
-            self._followed = message.data
+            self._followed, self._refused = message.data, None
+        else:
+            self._refused = message.data

@@ -47,7 +47,8 @@ def test_every_result_of_an_image(viewer: Viewer, depth_node: Any) -> None:
 
     info = results["depth/camera_info"]
     assert (info.height, info.width) == depth.shape == estimator.size
-    scale = np.diag([info.width / 320, info.height / 240, 1.0])
+    sx, sy = info.width / 320, info.height / 240
+    scale = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])  # half pixels
     np.testing.assert_allclose(np.reshape(info.k, (3, 3)), scale @ CAMERA.K)
     np.testing.assert_allclose(np.reshape(info.p, (3, 4))[:, :3], scale @ CAMERA.K)
 

@@ -8,10 +8,20 @@ pytest.importorskip("diagnostic_msgs", reason="no ROS 2 messages: install the ex
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from monodepth_ros.nodes.diagnostics import frame_status
+from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
 from monodepth_ros.nodes.frame_statistics import Figures
 
-WELL = Figures(30.0, 14.8, 0.0412, 0.0631, 150, 0, 300, 148, 152, 0, 0.03, "")
+WELL = Figures(
+    input_rate=30.0,
+    output_rate=14.8,
+    latency_median=0.0412,
+    latency_p95=0.0631,
+    received=300,
+    published=148,
+    dropped=152,
+    silence=0.03,
+    quiet=0.05,
+)
 
 
 def test_the_figures_of_a_node_that_is_well() -> None:
@@ -34,10 +44,21 @@ def test_the_figures_of_a_node_that_is_well() -> None:
             "some images fail: too dark",
         ),
         (
-            replace(WELL, output_rate=0.0, lately_failed=9, last_error="no K"),
+            replace(WELL, output_rate=0.0, failing=True, lately_failed=9, last_error="no K"),
             "ERROR",
             "no image gives a result: no K",
         ),
+        (
+            replace(WELL, quiet=2.1, failing=True, lately_failed=9, last_error="no K"),
+            "ERROR",
+            "no image gives a result: no K",
+        ),
+        (
+            replace(WELL, quiet=2.1, withheld="covered lens"),
+            "WARN",
+            "nothing is published: covered lens",
+        ),
+        (replace(WELL, quiet=7.2), "WARN", "nothing is published: one image takes more than 7 s"),
         (replace(WELL, latency_median=-0.5), "WARN", "ahead of this machine's clock"),
     ],
 )
@@ -59,12 +80,32 @@ def test_a_failure_of_long_ago_is_counted_and_no_trouble_any_more() -> None:
     assert values["images failed"] == "3"
 
 
-def test_nobody_listening_is_no_trouble() -> None:
-    idle = replace(WELL, output_rate=0.0, offered=0, failed=3, last_error="no camera_info")
-    assert frame_status(idle, {})[0] == DiagnosticStatus.OK
+def test_nobody_subscribing_is_no_trouble() -> None:
+    idle = replace(WELL, output_rate=0.0, quiet=90.0, idle=True, failed=3, last_error="no K")
+    assert frame_status(idle, {})[:2] == (DiagnosticStatus.OK, NO_SUBSCRIBER)
+    measures_scale = replace(WELL, output_rate=0.0, quiet=90.0, withheld=NO_SUBSCRIBER)
+    assert frame_status(measures_scale, {})[:2] == (DiagnosticStatus.OK, NO_SUBSCRIBER)
+    level, message, _ = frame_status(idle, {}, waits_for="metres are not known")
+    assert (level, message) == (DiagnosticStatus.WARN, "metres are not known")
 
 
 def test_what_keeps_results_back_is_said() -> None:
-    waiting = replace(WELL, output_rate=0.0)
-    level, message, _ = frame_status(waiting, {}, waits_for="metres are not known")
+    waiting = replace(WELL, output_rate=0.0, withheld="metres are not known")
+    level, message, _ = frame_status(waiting, {})
     assert (level, message) == (DiagnosticStatus.WARN, "nothing is published: metres are not known")
+
+
+def test_the_first_image_may_take_its_time() -> None:
+    working = replace(WELL, output_rate=0.0, published=0, quiet=1.5)
+    assert frame_status(working, {})[0] == DiagnosticStatus.OK
+
+
+def test_what_is_to_be_noticed_is_said_of_a_node_that_publishes() -> None:
+    level, message, _ = frame_status(WELL, {}, notices=["by parameters", "TF is old"])
+    assert (level, message) == (DiagnosticStatus.WARN, "by parameters; TF is old")
+
+
+def test_whoever_should_send_images_is_named() -> None:
+    silent = replace(WELL, received=0, silence=float("inf"))
+    _, message, _ = frame_status(silent, {}, awaited=" on /image_raw, which nobody publishes")
+    assert message == "no image has come yet on /image_raw, which nobody publishes"

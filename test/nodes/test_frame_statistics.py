@@ -26,12 +26,10 @@ def test_a_stream_that_ends_comes_to_rest() -> None:
     statistics = FrameStatistics()
     statistics.arrived(1.0)
     statistics.published(1.1, 0.1)
-    statistics.offered(1.0)
     statistics.failed(1.2, "bad image")
-    lately = statistics.figures(2.0)
-    assert (lately.offered, lately.lately_failed) == (1, 1)
+    assert statistics.figures(2.0).lately_failed == 1
     figures = statistics.figures(60.0)
-    assert (figures.offered, figures.lately_failed) == (0, 0)
+    assert figures.lately_failed == 0
     assert figures.input_rate == figures.output_rate == 0
     assert math.isnan(figures.latency_median) and figures.silence == 59
     assert (figures.failed, figures.last_error) == (1, "bad image")
@@ -40,3 +38,30 @@ def test_a_stream_that_ends_comes_to_rest() -> None:
 def test_before_the_first_image() -> None:
     figures = FrameStatistics().figures(5.0)
     assert math.isinf(figures.silence) and figures.received == 0 and figures.last_error == ""
+
+
+def test_how_long_there_has_been_work_and_no_result() -> None:
+    statistics = FrameStatistics()
+    statistics.arrived(1.0, wanted=False)
+    assert statistics.figures(1.5).idle
+    statistics.arrived(50.0)
+    statistics.arrived(51.0)
+    working = statistics.figures(51.5)
+    assert working.quiet == 1.5 and not working.idle
+    statistics.published(52.0, 0.1)
+    statistics.arrived(52.5)
+    assert statistics.figures(53.0).quiet == 1.0
+    statistics.arrived(90.0)  # somebody subscribes again
+    assert statistics.figures(90.2).quiet == pytest.approx(0.2)
+
+
+def test_the_last_outcome_counts() -> None:
+    statistics = FrameStatistics()
+    statistics.withheld("covered lens")
+    assert statistics.figures(1.0).withheld == "covered lens"
+    statistics.failed(1.0, "no K")
+    failing = statistics.figures(1.0)
+    assert failing.failing and not failing.withheld
+    statistics.published(1.0, 0.1)
+    well = statistics.figures(1.0)
+    assert not well.failing and not well.withheld
