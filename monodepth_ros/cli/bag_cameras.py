@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from monodepth_ros.cli.progress import frame_progress
+from monodepth_ros.cli.progress import frames_told
 from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence, ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.extraction_record import own_folder
+from monodepth_ros.heartbeat import Heartbeat
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,16 @@ def extract_cameras(
     """
     outcomes = []
     with BagFile(bag) as opened:
-        extraction = BagExtraction(opened, request)
+        with nullcontext() if console.quiet else Heartbeat(lambda: f"reading {bag}"):
+            extraction = BagExtraction(opened, request)
         for topic in extraction.images:
             folder = own_folder(out / f"{prefix}{_file_name(topic)}", opened, topic)
             sequence = ExtractedSequence(topic, folder)
-            hidden = console.quiet or not console.is_terminal
-            with frame_progress(console, disable=hidden) as progress:
-                task = progress.add_task(topic, total=len(extraction.times.recorded(topic)))
+            total = len(extraction.times.recorded(topic))
+            with frames_told(console, topic, total) as advance:
                 for done in extraction.extract(topic, folder):
                     sequence = done
-                    progress.advance(task)
+                    advance()
             outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
             tell_outcome(sequence, bag, console)
         for problem in dict.fromkeys(opened.problems):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monodepth_ros.heartbeat import Heartbeat
 
 
 def frame_progress(console: Console | None = None, disable: bool = False) -> Progress:
@@ -15,3 +20,23 @@ def frame_progress(console: Console | None = None, disable: bool = False) -> Pro
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=console, disable=disable)
+
+
+@contextmanager
+def frames_told(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar, or a line now and then where ``console`` is no terminal; call it for each frame."""
+    if console.quiet:
+        yield lambda: None
+    elif console.is_terminal:
+        with frame_progress(console) as progress:
+            task = progress.add_task(what, total=total)
+            yield lambda: progress.advance(task)
+    else:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+
+        with Heartbeat(lambda: f"{what}: {done} of {total} frames"):
+            yield advance

@@ -18,6 +18,7 @@ from monodepth_ros.cli.bag_cameras import extract_cameras
 from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_file import is_bag
+from monodepth_ros.data.extraction_record import by_option, request_values
 from monodepth_ros.data.open_sequence import SLICE
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
@@ -92,7 +93,8 @@ def tune(
     """Tune a model to recordings, without truth, and judge it on frames held back.
 
     The verdict is in verdict.json of --out, the tuned model beside it. Interrupted at any moment,
-    the same command goes on. No node is told: the tuner_node does that.
+    the same command goes on; another one is refused in the same folder. No node is told: the
+    tuner_node does that.
     """
     if owner is not None:
         _stay_in_the_background(owner)
@@ -106,6 +108,12 @@ def tune(
         only_one,
         read_verdict,
         settings_of_model,
+    )
+    from monodepth_ros.learning.tuning_request import (
+        claim,
+        model_request,
+        recipe_request,
+        recordings_request,
     )
 
     out = out.resolve()
@@ -128,14 +136,34 @@ def tune(
         motion=motion,
         image_format="jpg",
     )
+    _tell_size(load_recipe(recipe, set_ or []), plan)
+    former = resolve(base or model)
+    named = [(text, _bags(text)[0]) for text in recordings]
+    known_scenes = [(folder, ()) for folder in (*replay, *check)]
+    judging = {
+        "--min-gain": min_gain, "--max-forgetting": max_forgetting, "--keep": keep,
+        "--licence": licence, "--fps": fps,
+    }  # fmt: skip
     with only_one(out):
+        claim(
+            out,
+            {
+                **recordings_request("RECORDINGS", named, capture),
+                **model_request("--model", start),
+                **model_request("--base", former),
+                **recordings_request("--known", known_scenes),
+                **by_option(request_values(request)),
+                **recipe_request(plan),
+                **judging,
+            },
+        )
         if (out / VERDICT).is_file():
             verdict = read_verdict(out)
         else:
             sources = _sequences(recordings, out / "sequences", request)
             _limit_gpu(gpu_share)
             tuning = Tuning(
-                start, resolve(base or model), plan, sources, replay, check,
+                start, former, plan, sources, replay, check,
                 min_gain, max_forgetting, keep, licence, capture,
             )  # fmt: skip
             verdict = _run(tuning, out)
@@ -148,6 +176,18 @@ def tune(
         typer.echo(f"{verdict['model']} is {better} {model}: {verdict['reason']}")
     if verdict.get("calibration") == "guessed":
         typer.echo("WARNING: learnt with guessed intrinsics; calibrate the camera", err=True)
+
+
+def _tell_size(asked: Any, plan: Any) -> None:
+    """Say that the images of a tuning are as large as the model's, whatever its recipe asks for."""
+    if "size" not in asked.data.model_fields_set or asked.data.size == plan.data.size:
+        return
+    (height, width), (rows, columns) = plan.data.size, asked.data.size
+    print(
+        f"learning at the model's image size {width}x{height}, not at the recipe's data.size"
+        f" {columns}x{rows}: --set data.size={columns}x{rows} asks for that",
+        file=sys.stderr,
+    )
 
 
 def _run(tuning: Any, out: Path) -> dict[str, Any]:

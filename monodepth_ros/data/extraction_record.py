@@ -41,11 +41,7 @@ def origin_of(bag: Source, topic: str, request: Any) -> ExtractionOrigin:
     Values that are defaults are left out, so that a request of an older version, without an option
     that is new, stays the same request.
     """
-    values = {
-        field.name: value
-        for field in fields(request)
-        if (value := _plain(getattr(request, field.name))) != _plain(field.default)
-    }
+    values = request_values(request)
     values.pop("images", None)
     return ExtractionOrigin(
         format=FORMAT,
@@ -54,6 +50,22 @@ def origin_of(bag: Source, topic: str, request: Any) -> ExtractionOrigin:
         topic=topic,
         request=values,
     )
+
+
+def request_values(request: Any) -> dict[str, Any]:
+    """The values of a request that are not the default, as JSON holds them."""
+    return {
+        field.name: value
+        for field in fields(request)
+        if (value := _plain(getattr(request, field.name))) != _plain(field.default)
+    }
+
+
+def by_option(request: dict[str, Any]) -> dict[str, Any]:
+    """The same by the options of commands."""
+    return {
+        _OPTIONS.get(key, f"--{key.replace('_', '-')}"): value for key, value in request.items()
+    }
 
 
 def own_folder(folder: Path, bag: Source, topic: str) -> Path:
@@ -88,14 +100,8 @@ def _difference(former: ExtractionOrigin, now: ExtractionOrigin) -> str:
         return f"it is of {former.topic} of {former.bag}"
     if former.fingerprint != now.fingerprint:
         return f"{now.bag} has changed since"
-    changed = difference(_by_option(former.request), _by_option(now.request))
+    changed = difference(by_option(former.request), by_option(now.request))
     return changed or "it was made by another version of this program"
-
-
-def _by_option(request: dict[str, Any]) -> dict[str, Any]:
-    return {
-        _OPTIONS.get(key, f"--{key.replace('_', '-')}"): value for key, value in request.items()
-    }
 
 
 def write_outcome(folder: Path, outcome: dict[str, Any]) -> None:

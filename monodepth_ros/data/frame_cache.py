@@ -32,6 +32,7 @@ from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_image
 from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.heartbeat import Heartbeat
 
 FORMAT = 3  # raised when the content of the cache changes its meaning
 ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
@@ -214,15 +215,17 @@ def _build(
 
 
 def _progress(steps: Iterator[None], name: str, total: int) -> Iterator[None]:
-    console = Console(stderr=True)
-    yield from track(
-        steps,
-        description=f"caching {name}",
-        total=total,
-        console=console,
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
+    if sys.stderr.isatty():
+        console = Console(stderr=True)
+        yield from track(
+            steps, description=f"caching {name}", total=total, console=console, transient=True
+        )
+        return
+    done = 0
+    with Heartbeat(lambda: f"caching {name}: {done} of {total} frames"):
+        for step in steps:
+            done += 1
+            yield step
 
 
 def _check_space(root: Path, needed: int) -> None:

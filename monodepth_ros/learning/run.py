@@ -110,7 +110,7 @@ def train(
         budget,
         signals,
         SamplePictures(folder / "pictures", recipe.trainer.pictures_every),
-        ProgressReport(),
+        ProgressReport(budget),
         Checkpoints(folder, recipe.trainer.checkpoint_minutes, monitor),  # last: sees who stops
     ]
     if recipe.trainer.nan_guard:

@@ -13,6 +13,7 @@ from typing import Any
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.errors import UserError
+from monodepth_ros.heartbeat import Heartbeat
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import CARD_FILE, load_card
 from monodepth_ros.learning.batches import build_datasets, build_replay
@@ -62,11 +63,10 @@ class Tuning:
                 scale=load_card(self.model).scale,
                 kept=(self.model, self.keep),
             )
-        verdict = {
-            "model": str(candidate),
-            **self._compare(candidate).as_dict(),
-            "calibration": load_card(candidate).provenance.calibration,
-        }
+        with Heartbeat(lambda: f"judging {folder.name} on the frames held back"):
+            figures = self._compare(candidate).as_dict()
+        calibration = load_card(candidate).provenance.calibration
+        verdict = {"model": str(candidate), **figures, "calibration": calibration}
         with atomic_path(folder / VERDICT) as temporary:
             temporary.write_text(json.dumps(verdict, indent=1) + "\n")
         return verdict

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +26,7 @@ from monodepth_ros.share_directory import share_directory
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 
 from bag_messages import HEIGHT, SECOND, TYPES, WIDTH, camera_info, image, write_camera
+from recordings import write_folder
 
 
 def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:
@@ -60,6 +64,70 @@ def test_a_bag_without_a_usable_image_is_left_out(
     assert "odd: no image of /image_raw can be used" in told and "left out: " in told
     with pytest.raises(UserError, match="odd: no image of it can be used"):
         _sequences(bags[:1], tmp_path / "out", ExtractionRequest())
+
+
+RECIPE = """
+data: {size: 192x128}
+networks: {freeze_statistics: true}
+schedule: {epochs: 1000}
+trainer: {max_steps: 2, batch_size: 2, log_every: 1, pictures_every: 0, threads: 1}
+"""
+
+
+@pytest.fixture
+def tune(model: Path, tmp_path: Path) -> Any:
+    """`monodepth tune` of a small model on two short walks, by a short recipe."""
+    for name in ("walk", "other"):
+        write_folder(tmp_path / name, count=12, depth=False)
+    (tmp_path / "short.yaml").write_text(RECIPE)
+
+    def run(*arguments: str, recording: str = "walk") -> Any:
+        options = ["--recipe", str(tmp_path / "short.yaml"), "--known", "none"]
+        out = str(tmp_path / "tuned")
+        command = ["tune", str(tmp_path / recording), "--out", out, *options, *arguments]
+        return CliRunner().invoke(app, command)
+
+    return run
+
+
+def test_the_same_command_goes_on_and_no_other(tune: Any, model: Path, tmp_path: Path) -> None:
+    first = tune("--minutes", "9")
+    assert first.exit_code == 0, first.stderr
+    told = first.stderr
+    assert "at the model's image size 96x64, not at the recipe's data.size 192x128" in told
+    assert re.search(r"^step 1/2  loss .* images/s  [0-9.]+ min left$", told, re.MULTILINE)
+    again = tune("--minutes", "9")
+    assert (again.exit_code, again.stdout) == (0, first.stdout)
+    assert tune("--minutes", "9", "--threads", "2").stdout == first.stdout
+    shutil.copytree(model, model.parent / "twin")
+    for arguments, recording, reason in (
+        (["--minutes", "8"], "walk", "trainer.max_minutes was 9.0 and is 8.0 now"),
+        (["--minutes", "9"], "other", r"RECORDINGS was \S+/walk and is \S+/other now"),
+        (["--minutes", "9", "--model", "twin"], "walk", r"--model was \S+ and is \S+/twin now"),
+        (["--minutes", "9", "--base", "twin"], "walk", r"--base was \S+ and is \S+/twin now"),
+        (["--minutes", "9", "--keep", "0.5"], "walk", "--keep was 0.25 and is 0.5 now"),
+        (["--minutes", "9", "--depth", "/d"], "walk", "--depth was not given and is /d now"),
+        (
+            ["--minutes", "9", "--set", "refinement.iterations=7"],
+            "walk",
+            "refinement.iterations was 4 and is 7 now",
+        ),
+    ):
+        done = tune(*arguments, recording=recording)
+        assert done.exit_code == 2
+        assert re.search(f"tuned: holds another tuning: {reason}; choose", done.stderr)
+    write_folder(tmp_path / "walk", count=13, depth=False)  # the recording has grown
+    done = tune("--minutes", "9")
+    assert done.exit_code == 2 and "the content of" in done.stderr
+
+
+def test_a_folder_of_something_else_is_left_alone(tune: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "tuned" / "sequences" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    done = tune()
+    assert done.exit_code == 2 and "holds sequences, and is no tuning's" in done.stderr
+    assert mine.read_text() == "precious"
 
 
 def test_known_scenes_come_with_the_package(tmp_path: Path) -> None:
