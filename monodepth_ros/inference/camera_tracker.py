@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,10 +17,14 @@ from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import check_frame
+from monodepth_ros.stamps import CONFIRMED, JUMP, SECOND
 
-Event = Literal["start", "motion", "standstill", "bridge", "gap"]
+Event = Literal["start", "motion", "standstill", "bridge", "gap", "restart"]
 Matrix = NDArray[np.float64]
-_SECOND = 1_000_000_000  # nanoseconds
+_SHORTEST = 1e-3  # seconds between two frames; stamps that are closer tell no velocity
+_REMEMBERED = 300  # standing frames
+_MANY = 10  # standing frames that tell how much noise alone seems to move the image
+_EVENLY = 0.5  # of what an even motion has done halfway: with less, the camera stood at first
 _SAME_CAMERA = 0.01  # of its focal length and its size
 
 
@@ -36,7 +41,8 @@ class TrackerSettings:
     longest_step: float = 0.5  # seconds; the network has not learnt motions over longer gaps
     longest_bridge: float = 2.0  # seconds that a velocity is believed after it was measured
     least_contrast: float = 0.01  # standard deviation of [0, 1] below which an image tells nothing
-    late: float = 1.0  # seconds: an older stamp is a late frame, one older still another clock
+    longest_gap: float = 60.0  # seconds that a gap counts for in the covariance, at most
+    clock_gap: float = 2.0  # seconds that may have passed where the clock was set
     translation_noise: float = 0.3  # of the translation
     rotation_noise: float = 0.25  # of the rotation
     turning_noise: float = 0.5  # metres for each radian turned
@@ -88,7 +94,9 @@ class CameraTracker:
     """``T_world_camera`` of frame after frame, whatever the camera does; the first is the world.
 
     Frames may come late, twice or never. A pair of frames further apart than the network has learnt
-    is bridged by the last velocity or declared a gap, with a covariance that says so.
+    is bridged by the last velocity or declared a gap, with a covariance that says so. Where the
+    clock was set, or the camera is another one, the pose goes on from where it was (``restart``):
+    the motion meanwhile is unknown, as in a gap.
     """
 
     def __init__(self, estimator: MotionEstimator, settings: TrackerSettings | None = None) -> None:
@@ -102,7 +110,11 @@ class CameraTracker:
         """Start anew: the next frame is the new world."""
         self._reference: _Reference | None = None
         self._camera: PinholeCamera | None = None
-        self._latest = 0
+        self._latest = self._stretch = 0
+        self._behind: list[int] = []  # stamps that came after later ones
+        self._before_jump: dict[str, Any] | None = None  # all of this, before a jump ahead
+        # Stamps, and shifts since the reference, of images that count as standing.
+        self._standing: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)
         self._measured = 0  # when the velocity was last measured
         self._velocity = np.zeros(6)
         self._scaled = False  # whether metres were ever known
@@ -123,8 +135,9 @@ class CameraTracker:
         """
         if former._reference is None and not former._continued:
             return
-        for name in ("_camera", "_latest", "_measured", "_velocity", "_scaled", "_unscaled_since"):
+        for name in ("_camera", "_latest", "_stretch", "_measured", "_velocity"):
             setattr(self, name, getattr(former, name))
+        self._scaled, self._unscaled_since = former._scaled, former._unscaled_since
         self._T, self._covariance = former._T.copy(), former._covariance.copy()
         self.restarts = former.restarts
         here, there = self.estimator, former.estimator
@@ -138,33 +151,37 @@ class CameraTracker:
         camera: PinholeCamera,
         stamp: int,
         factor: float | None = 1.0,
+        stretch: int | None = None,
     ) -> TrackedPose | None:
         """The pose after the frame ``rgb`` (uint8 HxWx3), taken at ``stamp`` nanoseconds.
 
         ``factor`` makes metres of the model's unit; with None they are not known. The world is the
         first camera at which they are. Later the camera turns in place then, with a covariance that
-        grows by how far it can have come. None is returned for a frame that came late or twice, and
-        for one without contrast, as of a covered lens: it is as if it had not come. A stamp far
-        back, or another camera, starts anew.
+        grows by how far it can have come. ``stretch`` says of which clock the stamp is, as a
+        `StampJudge` does; without it the tracker tells by the stamps alone. None is returned for a
+        frame that came late or twice, or may be a mistake, and for one without contrast, as of a
+        covered lens: it is as if it had not come.
         """
         check_frame(rgb, camera)
-        if self._reference is not None or self._continued:
-            behind = (self._latest - stamp) / _SECOND
-            if 0 <= behind < self.settings.late:
-                self.passed_over = "its stamp is not newer than that of the one before"
-                return None
-            if behind >= self.settings.late or not _same_camera(camera, self._camera):
-                self.restarts += 1
-                self.reset()
+        if stretch is None:
+            stretch = self._stretch_of(stamp)
+        elif stretch == self._stretch and self._begun and stamp <= self._latest:
+            stretch = None
+        if stretch is None:
+            self.passed_over = "its stamp is not newer than that of the one before"
+            return None
         image = self.estimator.prepared(rgb)
         outline, contrast = _outline(image)
         if contrast < self.settings.least_contrast:
             self.passed_over = "it has no contrast, as behind a covered lens"
             return None
         current = _Reference(image, outline, stamp)
-        if self._reference is None:
-            self._camera, self._reference, self._measured = camera, current, stamp
-            step = self._first_step(stamp)
+        jumped = self._begun and stretch == self._stretch and stamp - self._latest > JUMP
+        self._before_jump = self._as_it_is() if jumped else None
+        known = stretch == self._stretch and _same_camera(camera, self._camera)
+        if self._reference is None or not known:
+            step = self._first_step(current, stretch, known)
+            self._camera, self._reference, self._stretch = camera, current, stretch
         else:
             step = self._step(self._reference, current, factor)
         if factor is not None:
@@ -183,47 +200,99 @@ class CameraTracker:
             step.distance,
         )
 
-    def _first_step(self, stamp: int) -> _Step:
-        """How fast it goes will be known after the next image."""
-        possible = np.eye(6) * self.settings.fastest**2
-        if not self._continued:
-            return _Step("start", stamp, velocity_covariance=possible)
-        elapsed = (stamp - self._latest) / _SECOND
+    @property
+    def _begun(self) -> bool:
+        return self._reference is not None or self._continued
+
+    def _as_it_is(self) -> dict[str, Any]:
+        return {**self.__dict__, "_before_jump": None, "_standing": self._standing.copy()}
+
+    def _stretch_of(self, stamp: int) -> int | None:
+        """Of a stamp that nobody has judged; None while it may be a mistake.
+
+        A jump ahead is undone when the next stamp is from before it. Stamps from behind are a clock
+        that was set when some in a row grow.
+        """
+        if not self._begun or stamp > self._latest:
+            self._behind = []
+            return self._stretch
+        if self._before_jump is not None and stamp > self._before_jump["_latest"]:
+            self.__dict__.update(self._before_jump)
+            return self._stretch
+        grows = bool(self._behind) and stamp > self._behind[-1]
+        self._behind = [*self._behind, stamp] if grows else [stamp]
+        return None if len(self._behind) < CONFIRMED else self._stretch + 1
+
+    def _first_step(self, current: _Reference, stretch: int, known: bool) -> _Step:
+        """Onto a frame that no motion can be measured to; the next tells how fast it goes."""
+        latest, possible = self._latest, np.eye(6) * self.settings.fastest**2
+        self._measured, self._behind = current.stamp, []
+        self._standing.clear()
+        if not self._begun:
+            return _Step("start", current.stamp, velocity_covariance=possible)
+        elapsed = (current.stamp - latest) / SECOND
+        if stretch != self._stretch:
+            elapsed = self.settings.clock_gap
+            if self._unscaled_since is not None:
+                self._unscaled_since += current.stamp - latest
+            latest = current.stamp
+        self.restarts += not known
         self._velocity = np.zeros(6)
-        self._move(np.eye(4), possible * elapsed**2)
-        return _Step("gap", self._latest, velocity_covariance=possible)
+        self._move(np.eye(4), self._possible(elapsed))
+        return _Step("gap" if known else "restart", latest, velocity_covariance=possible)
 
     def _step(self, reference: _Reference, current: _Reference, factor: float | None) -> _Step:
         settings = self.settings
-        elapsed = (current.stamp - self._latest) / _SECOND
-        if _shift(reference.outline, current.outline) < settings.standstill:
+        elapsed = (current.stamp - self._latest) / SECOND
+        shift = _shift(reference.outline, current.outline)
+        if shift < settings.standstill:
+            self._standing.append((current.stamp, shift))
             self._velocity, self._measured = np.zeros(6), current.stamp
-            noise = self._noise(np.eye(4)) / elapsed**2
+            noise = self._noise(np.eye(4)) / max(elapsed, _SHORTEST) ** 2
             return _Step("standstill", self._latest, velocity_covariance=noise)
         if elapsed > settings.longest_step:
             self._reference = current
-            return self._over_a_gap(elapsed, (current.stamp - self._measured) / _SECOND)
+            self._standing.clear()
+            return self._over_a_gap(elapsed, (current.stamp - self._measured) / SECOND)
         motion = self.estimator.motion(reference.image, current.image, self._camera)
         distance = float(np.linalg.norm(motion[:3, 3]))
         motion[:3, 3] *= 0.0 if factor is None else factor
-        # A creeping camera moves on from an older frame; one that stood has only just begun to.
-        creeping = (current.stamp - reference.stamp) / _SECOND
-        duration = creeping if creeping <= settings.longest_step else elapsed
+        share, since = self._latest_part(shift, reference)
+        rate = share / max((current.stamp - since) / SECOND, _SHORTEST)
         self._reference = current
+        self._standing.clear()
         noise = self._noise(motion)
-        velocity_noise = noise / duration**2
+        velocity_noise = noise * rate**2
         if factor is None:
             noise = noise + self._unscaled_noise(current.stamp)
             velocity_noise[:3, :3] = np.eye(3) * settings.fastest**2
         self._move(motion, noise)
-        self._velocity, self._measured = twist_of(motion) / duration, current.stamp
+        self._velocity, self._measured = twist_of(motion) * rate, current.stamp
         return _Step("motion", reference.stamp, distance, velocity_noise)
+
+    def _latest_part(self, shift: float, reference: _Reference) -> tuple[float, int]:
+        """Which share of a motion came in its latest part, and the stamp that this began at.
+
+        A creeping camera has moved evenly since its reference, some images ago. One that stood has
+        just begun to: its latest part is that in which the latter half of the shift came.
+        """
+        if not self._standing:
+            return 1.0, reference.stamp
+        stamps = np.array([reference.stamp, *(stamp for stamp, _ in self._standing)], np.int64)
+        shifts = np.array([0.0, *(so_far for _, so_far in self._standing)])
+        noise = shifts[1:].min() if len(shifts) > _MANY else 0.0
+        moved = np.sqrt(np.maximum(shifts**2 - noise**2, 0.0)) / np.sqrt(shift**2 - noise**2)
+        halfway = (stamps[0] + self._latest) // 2
+        if moved[stamps >= halfway][0] > _EVENLY / 2:
+            return 1.0, reference.stamp
+        before = int(np.flatnonzero(moved <= 0.5)[-1])
+        return float(1 - moved[before]), int(stamps[before])
 
     def _unscaled_noise(self, stamp: int) -> Matrix:
         """What a step adds while metres are not known: all of them may have gone one way."""
         if self._unscaled_since is None:
             self._unscaled_since = self._latest
-        before, now = ((at - self._unscaled_since) / _SECOND for at in (self._latest, stamp))
+        before, now = ((at - self._unscaled_since) / SECOND for at in (self._latest, stamp))
         carried = self.settings.fastest**2 * (now**2 - before**2)
         return np.diag([carried] * 3 + [0.0] * 3)
 
@@ -235,11 +304,16 @@ class CameraTracker:
         possible = np.eye(6) * self.settings.fastest**2
         if since_measured <= self.settings.longest_bridge:
             motion = _motion(self._velocity * elapsed)
-            self._move(motion, self._noise(motion) + possible * (elapsed / 2) ** 2)
+            self._move(motion, self._noise(motion) + self._possible(elapsed / 2))
             return _Step("bridge", self._latest, velocity_covariance=possible / 4)
         self._velocity = np.zeros(6)
-        self._move(np.eye(4), possible * elapsed**2)
+        self._move(np.eye(4), self._possible(elapsed))
         return _Step("gap", self._latest, velocity_covariance=possible)
+
+    def _possible(self, elapsed: float) -> Matrix:
+        """6x6 covariance of where it can have come in some seconds without an image."""
+        reach = self.settings.fastest * min(elapsed, self.settings.longest_gap)
+        return np.diag([reach**2] * 3 + [min(reach, np.pi) ** 2] * 3)
 
     def _noise(self, step: Matrix) -> Matrix:
         """6x6 covariance of a step, in the frame that it starts from."""

@@ -2,9 +2,12 @@
 
 from copy import copy
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -112,23 +115,75 @@ def test_a_frame_that_comes_twice_or_late_is_passed_over(tracker):
     assert tracker.restarts == 0
 
 
-def test_a_clock_that_jumps_back_starts_anew(tracker):
-    events(tracker, [10_000 * MS, 10_100 * MS])
-    pose = events(tracker, [50 * MS])[0]
-    assert pose.event == "start" and tracker.restarts == 1
-    np.testing.assert_array_equal(pose.T_world_camera, np.eye(4))
+def test_a_wild_stamp_leaves_no_trace(tracker):
+    """Nobody has judged these stamps: what comes after the wild one is as if it had not come."""
+    stamps = [100_000 * MS + k * STEP for k in range(12)]
+    images = [texture() for _ in stamps]
+    expected = events(tracker, stamps, images)[-1]
+    for wild in (0, 3_700_000 * MS, 50 * MS, stamps[5], 2**62):
+        tracker.reset()
+        events(tracker, stamps[:6], images[:6])
+        tracker.add(texture(), CAMERA, wild)
+        last = events(tracker, stamps[6:], images[6:])[-1]
+        assert tracker.restarts == 0
+        np.testing.assert_array_equal(last.T_world_camera, expected.T_world_camera)
+        np.testing.assert_array_equal(last.covariance, expected.covariance)
+        np.testing.assert_array_equal(last.velocity, expected.velocity)
 
 
-def test_another_camera_starts_anew(tracker):
-    events(tracker, [0, STEP])
+def test_a_clock_that_was_set_back_goes_on_from_the_same_pose(tracker):
+    before = events(tracker, [10_000 * MS, 10_100 * MS])[1]
+    pose = events(tracker, [50 * MS, 150 * MS, 250 * MS])
+    assert pose[:2] == [None, None]
+    assert pose[2].event == "restart" and tracker.restarts == 1
+    np.testing.assert_array_equal(pose[2].T_world_camera, before.T_world_camera)
+    # Two seconds at 2 m/s may have been lost; of the heading, half a turn.
+    grown = np.diag(pose[2].covariance - before.covariance)
+    np.testing.assert_allclose(grown, [16.0] * 3 + [np.pi**2] * 3)
+    after = events(tracker, [350 * MS])[0]
+    assert after.event == "motion" and (after.since, after.stamp) == (250 * MS, 350 * MS)
+
+
+def test_judged_stamps_say_at_once_that_the_clock_was_set(tracker):
+    before = [tracker.add(texture(), CAMERA, 10_000 * MS + k * STEP, stretch=0) for k in range(2)]
+    pose = tracker.add(texture(), CAMERA, 50 * MS, stretch=1)
+    assert pose.event == "restart" and tracker.restarts == 1
+    np.testing.assert_array_equal(pose.T_world_camera, before[1].T_world_camera)
+    assert tracker.add(texture(), CAMERA, 50 * MS, stretch=1) is None
+    assert tracker.add(texture(), CAMERA, 150 * MS, stretch=1).event == "motion"
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=6))
+@settings(
+    deadline=None,
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_whatever_the_stamps_the_covariance_stays_bounded(tracker, wild):
+    """Each message may cost a gap of a minute at 2 m/s, and that twice over."""
+    tracker.reset()
+    stamps = [10_000 * MS + k * STEP for k in range(4)]
+    events(tracker, stamps)
+    for stamp in wild:
+        pose = tracker.add(texture(), CAMERA, stamp)
+        if pose is not None:
+            assert np.isfinite(pose.covariance).all() and np.isfinite(pose.velocity).all()
+            assert np.diag(pose.covariance).max() <= 2 * 120.0**2 * (len(wild) + 4)
+            np.testing.assert_allclose(pose.T_world_camera[3], [0, 0, 0, 1])
+
+
+def test_another_camera_goes_on_from_the_same_pose(tracker):
+    before = events(tracker, [0, STEP])[1]
     focused = PinholeCamera.from_focal_length(96, 64, 80.3, 80.3, 48.1, 32.0)
     assert tracker.add(texture(), focused, 2 * STEP).event == "motion"
     other = PinholeCamera.from_focal_length(96, 64, 90.0, 90.0, 48.0, 32.0)
-    assert tracker.add(texture(), other, 2 * STEP + 1).event == "start"
+    changed = tracker.add(texture(), other, 2 * STEP + 1)
+    assert changed.event == "restart"
+    assert np.linalg.norm(changed.T_world_camera[:3, 3]) > before.distance
     larger = PinholeCamera.from_focal_length(192, 128, 160.0, 160.0, 96.0, 64.0)
     assert tracker.add(
         np.kron(texture(), np.ones((2, 2, 1), np.uint8)), larger, 3 * STEP
-    ).event == ("start")
+    ).event == ("restart")
     assert tracker.restarts == 2
 
 
@@ -235,3 +290,66 @@ def test_a_tracker_that_has_seen_nothing_hands_nothing_over(tracker):
     other = CameraTracker(tracker.estimator)
     other.continue_from(tracker)
     assert other.add(texture(), CAMERA, STEP).event == "start"
+
+
+PIXEL = 0.0045  # metres that the scripted camera goes while the image moves by one pixel
+
+
+@pytest.fixture
+def seen_from(tracker, monkeypatch):
+    """Plays images of a wall from places (in pixels, along x); the motions are the true ones."""
+    wide = GENERATOR.integers(0, 256, (16, 60, 3)).astype(np.float32)
+    wide = cv2.resize(wide, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    places = {}
+
+    def play(place, stamp, noise=0.0):
+        rgb = cv2.warpAffine(wide, np.array([[1.0, 0, -place], [0, 1, 0]]), (96, 64))
+        rgb = np.clip(rgb + GENERATOR.normal(0, noise, rgb.shape), 0, 255).astype(np.uint8)
+        prepared = tracker.estimator.prepared(rgb)
+        monkeypatch.setattr(tracker.estimator, "prepared", lambda rgb: prepared)
+        places[id(prepared)] = place, prepared
+        pose = tracker.add(rgb, CAMERA, stamp)
+        monkeypatch.undo()
+        return pose
+
+    def motion(earlier, later, camera=None):
+        step = np.eye(4)
+        step[0, 3] = PIXEL * (places[id(later)][0] - places[id(earlier)][0])
+        return step
+
+    tracker.estimator.motion = motion
+    return play
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_a_creeping_camera_goes_at_its_speed(seen_from, noise):
+    """0.067 pixels a frame at 10 Hz are 3 mm/s; within 40 %, as a fraction of a pixel is told."""
+    poses = [seen_from(k / 15, k * STEP, noise) for k in range(1, 150)]
+    moving = [pose.velocity[0] for pose in poses if pose.event == "motion"]
+    assert {pose.event for pose in poses} == {"start", "standstill", "motion"}
+    assert len(moving) > 10 and np.median(moving) == pytest.approx(0.003, rel=0.1)
+    assert 0.0018 < min(moving) and max(moving) < 0.0042
+    travelled = poses[-1].T_world_camera[0, 3]
+    assert travelled == pytest.approx(0.003 * 14.8, rel=0.1)
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+@pytest.mark.parametrize("stood", [1, 5, 80])
+def test_a_camera_that_stood_starts_at_its_speed(seen_from, stood, noise):
+    """A pixel a frame at 10 Hz: 45 mm/s, from the first frame that moves."""
+    for k in range(stood + 1):
+        assert seen_from(0, k * STEP, noise).event in ("start", "standstill")
+    moved = [seen_from(k, (stood + k) * STEP, noise) for k in range(1, 4)]
+    for pose in moved:
+        assert pose.event == "motion" and pose.velocity[0] == pytest.approx(0.045, rel=0.1)
+
+
+def test_a_gap_after_creeping_is_bridged_at_the_creeping_speed(seen_from):
+    for k in range(1, 60):
+        pose = seen_from(k / 15, k * STEP)
+        if pose.event == "motion" and k > 40:
+            break
+    bridged = seen_from(30, (k + 15) * STEP)
+    assert bridged.event == "bridge"
+    step = bridged.T_world_camera[0, 3] - pose.T_world_camera[0, 3]
+    assert step == pytest.approx(1.5 * 0.003, rel=0.2)
