@@ -216,14 +216,21 @@ def judge_all(stamps: Sequence[int], arrivals: Sequence[int]) -> list[Judged[int
     return sorted(decided + judge.finish(), key=lambda judged: judged.item)
 
 
-def elapsed(times: Sequence[int], stretches: Sequence[int]) -> list[int]:
-    """Nanoseconds since the first, where a clock that was set counts as one usual step."""
-    usual = int(median([b - a for a, b in zip(times, times[1:], strict=False) if b > a] or [0]))
-    total, since = 0, [0] * bool(times)
-    for i in range(1, len(times)):
-        total += times[i] - times[i - 1] if stretches[i] == stretches[i - 1] else usual
-        since.append(total)
-    return since
+class ElapsedTime:
+    """Nanoseconds since the first message, where a clock that was set counts as one usual step."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int] | None = None
+        self._step = self._since = 0
+
+    def at(self, time: int, stretch: int) -> int:
+        """Of the next message, by its time and the stretch that it is of."""
+        if self._last is not None:
+            if stretch == self._last[1]:
+                self._step = time - self._last[0]
+            self._since += self._step
+        self._last = time, stretch
+        return self._since
 
 
 def _is_plausible(message: _Message[Item]) -> bool:

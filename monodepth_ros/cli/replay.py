@@ -28,6 +28,7 @@ from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.replay_report import write_comparison, write_replay_report
+from monodepth_ros.stamps import SECOND, ElapsedTime
 
 if TYPE_CHECKING:
     from monodepth_ros.inference.camera_tracker import TrackerSettings
@@ -183,6 +184,7 @@ class _Run:
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
         self._kept: list[tuple[int, NDArray[np.uint8]]] = []
+        self._elapsed = ElapsedTime()
         self._every = 1  # of the frames whose picture is kept; doubled as they become many
         out.mkdir(parents=True, exist_ok=True)
         self._rerun = RerunRecording(out / "replay.rrd") if rerun_is_installed() else None
@@ -191,17 +193,19 @@ class _Run:
         """One frame, as both nodes take it."""
         began = time.perf_counter()
         seen = self.depth.estimate(frame.rgb, frame.camera)
-        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp)
+        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp, stretch=frame.stretch)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         pose = None if tracked is None else tracked.T_world_camera
         event = "none" if tracked is None else tracked.event
         number = len(self.record.frames)
-        self.record.add(frame.stamp, seen.depth, frame.depth, pose, event, frame.pose)
+        self.record.add(
+            frame.stamp, seen.depth, frame.depth, pose, event, frame.pose, frame.stretch
+        )
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             self._keep(number, _panels(frame, seen.depth, seen.disparity, ratio))
         if self._rerun is not None:
-            seconds = (frame.stamp - self.record.frames[0].stamp) / 1e9
+            seconds = self._elapsed.at(frame.stamp, frame.stretch) / SECOND
             if pose is not None:
                 self._rerun.add_pose(seconds, pose)
             if seen.camera is not None:

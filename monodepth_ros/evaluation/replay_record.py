@@ -26,6 +26,7 @@ from monodepth_ros.evaluation.scale_consistency import (
     pose_scales,
     sequence_scale_std,
 )
+from monodepth_ros.stamps import SECOND, ElapsedTime
 
 DEPTH_RANGE = (1e-3, 80.0)  # metres of truth that count, as of the protocol `plain`
 _NO_METRICS: dict[str, float] = {}
@@ -36,7 +37,8 @@ class ReplayedFrame:
     """One frame: its metrics against true depth where there is some, and where the camera is.
 
     ``ratio`` is the median of truth over that of the prediction. ``pose`` and ``true_pose`` are
-    ``T_world_camera``, None where unknown. ``event`` is the tracker's.
+    ``T_world_camera``, None where unknown. ``event`` is the tracker's. ``stretch`` counts how often
+    the clock has been set before: stamps grow within one.
     """
 
     stamp: int
@@ -45,6 +47,7 @@ class ReplayedFrame:
     event: str
     pose: NDArray[np.float64] | None
     true_pose: NDArray[np.float64] | None
+    stretch: int = 0
 
 
 @dataclass
@@ -65,6 +68,7 @@ class ReplayRecord:
         pose: NDArray[np.float64] | None,
         event: str,
         true_pose: NDArray[np.float64] | None,
+        stretch: int = 0,
     ) -> None:
         """A frame; ``depth`` HxW of the network's size, ``truth`` HxW of any."""
         metrics, ratio = _NO_METRICS, np.nan
@@ -78,7 +82,7 @@ class ReplayRecord:
                 metrics = dict(found)
                 ratio = median_ratio(prediction[valid], truth[valid])
                 self._add_errors(depth, truth, ratio)
-        self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose))
+        self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose, stretch))
 
     def figures(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
@@ -115,8 +119,9 @@ class ReplayRecord:
 
     def seconds(self) -> NDArray[np.float64]:
         """Of each frame, since the first."""
-        stamps = np.array([frame.stamp for frame in self.frames], np.int64)
-        return (stamps - stamps[:1]) / 1e9
+        elapsed = ElapsedTime()
+        since = [elapsed.at(frame.stamp, frame.stretch) for frame in self.frames]
+        return np.array(since, np.int64) / SECOND
 
     def scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Truth over estimate of the length of each step, and of depth in the frame before it."""

@@ -18,6 +18,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.report_files import save_figure, to_json, write_csv, write_text
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
+from monodepth_ros.stamps import SECOND
 
 METRICS, FRAMES = "metrics.json", "frames.csv"
 _STYLE = (
@@ -58,7 +59,7 @@ def write_replay_report(
     figures = record.figures()
     write_text(folder / METRICS, to_json(figures) + "\n")
     _write_frames(folder / FRAMES, record)
-    _write_trajectory(folder / "odometry.tum", record)
+    _write_trajectories(folder, record)
     plots = {**_plots(folder, record), "timing.png": "time to compute a frame"}
     _over_time(folder / "timing.png", record, {"computing": milliseconds}, "ms")
     median, p95 = np.percentile(milliseconds, (50, 95)) if len(milliseconds) else (np.nan, np.nan)
@@ -138,12 +139,22 @@ def _write_frames(path: Path, record: ReplayRecord) -> None:
     )
 
 
-def _write_trajectory(path: Path, record: ReplayRecord) -> None:
-    tracked = {frame.stamp: frame.pose for frame in record.frames if frame.pose is not None}
-    if tracked:
-        keys = np.array(sorted(tracked))
-        poses = np.stack([tracked[key] for key in keys])
-        write_trajectory(Trajectory(keys / 1e9, poses), path, "tum")
+def _write_trajectories(folder: Path, record: ReplayRecord) -> None:
+    """odometry.tum; of a recording whose clock was set, odometry_2.tum and so on as well."""
+    tracked = [frame for frame in record.frames if frame.pose is not None]
+    for number, stretch in enumerate(sorted({frame.stretch for frame in tracked}), start=1):
+        of_stretch = [frame for frame in tracked if frame.stretch == stretch]
+        name = "odometry.tum" if number == 1 else f"odometry_{number}.tum"
+        keys = _growing(np.array([frame.stamp for frame in of_stretch]) / SECOND)
+        poses = np.stack([frame.pose for frame in of_stretch if frame.pose is not None])
+        write_trajectory(Trajectory(keys, poses), folder / name, "tum")
+
+
+def _growing(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Stamps a few nanoseconds apart are one number in seconds: each is made the next number."""
+    for k in range(1, len(seconds)):
+        seconds[k] = max(seconds[k], np.nextafter(seconds[k - 1], np.inf))
+    return seconds
 
 
 def _plots(folder: Path, record: ReplayRecord) -> dict[str, str]:

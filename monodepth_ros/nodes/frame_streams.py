@@ -29,7 +29,7 @@ from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import elapsed
+from monodepth_ros.stamps import ElapsedTime
 
 _GUESS = 62.0  # degrees, as phones have: of a camera of which nothing is known
 
@@ -158,19 +158,17 @@ def _bag(path: Path, capture: CaptureSettings, left_out: Counter[str]) -> Iterat
         decode = decode_image if bag.topics[image] == IMAGE else decode_compressed
         camera: PinholeCamera | None = None
         info: Any = None
-        judged = times_of(bag, image).judged(image)
-        taken = [known for known in judged if not known.reason]
-        times = iter(elapsed([k.time for k in taken], [k.stretch for k in taken]))
-        known = iter(judged)
+        known, elapsed = iter(times_of(bag, image).judged(image)), ElapsedTime()
         first: int | None = None
         for message in bag.messages({image} if info_name is None else {image, info_name}):
             if message.topic != image:
                 info = message.content
                 continue
-            if reason := next(known).reason:
-                left_out[reason] += 1
+            judged = next(known)
+            if judged.reason:
+                left_out[judged.reason] += 1
                 continue
-            since = next(times)
+            since = elapsed.at(judged.time, judged.stretch)
             rgb = decode(message.content)
             height, width = rgb.shape[:2]
             if camera is None or (camera.height, camera.width) != (height, width):
