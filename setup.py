@@ -84,11 +84,11 @@ setup(
     ],
     entry_points={
         "console_scripts": [
-            "monodepth = monodepth_ros.cli.app:main",
-            "depth_node = monodepth_ros.nodes.depth_node:main",
-            "odometry_node = monodepth_ros.nodes.odometry_node:main",
-            "recorder_node = monodepth_ros.nodes.recorder_node:main",
-            "tuner_node = monodepth_ros.nodes.tuner_node:main",
+            "monodepth = monodepth_ros.cli.program:monodepth",
+            "depth_node = monodepth_ros.nodes.programs:depth_node",
+            "odometry_node = monodepth_ros.nodes.programs:odometry_node",
+            "recorder_node = monodepth_ros.nodes.programs:recorder_node",
+            "tuner_node = monodepth_ros.nodes.programs:tuner_node",
         ]
     },
     zip_safe=False,

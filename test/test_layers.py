@@ -12,6 +12,7 @@ PACKAGE = "monodepth_ros"
 # Modules at the root of the package, which every layer may import.
 FOUNDATION = {
     "errors",
+    "interruption",
     "atomic_file",
     "share_directory",
     "dds_environment",

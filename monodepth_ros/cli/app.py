@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.interruption import ended_by_signals
 
 # Sub-command -> where it lives (a function, or a typer app with commands of its own), and its
 # line in the help. Only the one that runs is imported: torch alone takes seconds to load.
@@ -27,13 +28,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("monodepth_ros.cli.models", "models", "List, inspect, import and check models."),
 }
 
-SUCCESS, FAILED, WRONG_USE = 0, 1, 2
+SUCCESS, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
 def load_command(name: str) -> Any:
     """The command called ``name``, its module imported now."""
     module, attribute, _ = COMMANDS[name]
-    target = getattr(importlib.import_module(module), attribute)
+    with ended_by_signals():
+        target = getattr(importlib.import_module(module), attribute)
     if not isinstance(target, typer.Typer):
         function = target
         target = typer.Typer(add_completion=False)
@@ -59,7 +61,11 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Remember ``--debug`` for :meth:`main`, which has no context, then run."""
         self.debug = ctx.params["debug"]
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("monodepth: interrupted", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run; an error becomes one line and a status: 2 for a :class:`UserError`, else 1."""

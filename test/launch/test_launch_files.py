@@ -54,7 +54,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         program = tmp_path / "lib/monodepth_ros" / node
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(
-            f"#!{sys.executable}\nfrom monodepth_ros.nodes.{node} import main\nmain()\n"
+            f"#!{sys.executable}\nfrom monodepth_ros.nodes.programs import {node}\n{node}()\n"
         )
         program.chmod(program.stat().st_mode | stat.S_IEXEC)
     known = os.environ.get("AMENT_PREFIX_PATH", "")

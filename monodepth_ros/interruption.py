@@ -1,0 +1,32 @@
+"""Signals while heavy modules are imported: the process ends at once, and without a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_by_signals() -> None:
+    """From now on SIGINT and SIGTERM end the process with 128 and their number, as in a shell."""
+    for number in SIGNALS:
+        signal.signal(number, _end)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """As `end_by_signals`, until the block ends."""
+    former = {number: signal.getsignal(number) for number in SIGNALS}
+    end_by_signals()
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, *_: object) -> None:
+    os._exit(128 + number)  # an exception would go through modules that are half imported
