@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,13 @@ from pathlib import Path
 from rich.console import Console
 
 from monodepth_ros.cli.progress import frames_told
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence, ExtractionRequest
+from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.bag_frames import UnusableCamera
+from monodepth_ros.data.coverage import found_nowhere
 from monodepth_ros.data.extraction_record import own_folder
+from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat
 
 
@@ -37,6 +42,8 @@ class CameraOutcome:
             "out": str(self.sequence.folder),
             "frames": self.frames,
             "left_out": dict(self.sequence.left_out),
+            "coverage": [coverage.as_json() for coverage in self.sequence.coverage.values()],
+            "failure": self.sequence.failure,
             "problems": self.problems,
         }
 
@@ -58,22 +65,40 @@ def extract_cameras(
             sequence = ExtractedSequence(topic, folder)
             total = len(extraction.times.recorded(topic))
             with frames_told(console, topic, total) as advance:
-                for done in extraction.extract(topic, folder):
-                    sequence = done
-                    advance()
+                try:
+                    for done in extraction.extract(topic, folder):
+                        sequence = done
+                        advance()
+                except UnusableCamera as error:  # the others may be good
+                    sequence = ExtractedSequence(topic, folder, failure=str(error))
             outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
             tell_outcome(sequence, bag, console)
         for problem in dict.fromkeys(opened.problems):
             console.print(f"{bag.name}: {problem}", highlight=False, soft_wrap=True)
+    if outcomes and all(outcome.sequence.failure for outcome in outcomes):
+        raise UserError("; ".join(outcome.sequence.failure for outcome in outcomes))
     return outcomes
+
+
+def failures(outcomes: Iterable[CameraOutcome], request: ExtractionRequest) -> list[str]:
+    """A line for each thing that was asked for by name of one bag, and of which it has nothing."""
+    found = list(outcomes)
+    missing = found_nowhere(c for outcome in found for c in outcome.sequence.coverage.values())
+    named = [outcome for outcome in found if request.images and not outcome.frames]
+    return [
+        *(f"{outcome.sequence.topic}: no image could be taken" for outcome in named),
+        *missing,
+    ]
 
 
 def tell_outcome(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
     """Say how many frames were written where, and what was left out."""
-    told = f"{bag.name}: no image of {sequence.topic} can be used"
+    told = sequence.failure or f"{bag.name}: no image of {sequence.topic} can be used"
     if sequence.frames:
         told = f"{sequence.frames} frames of {sequence.topic} of {bag} in {sequence.folder}"
     console.print(told, highlight=False, soft_wrap=True)
+    for coverage in sequence.coverage.values():
+        console.print(f"  {coverage}", highlight=False, soft_wrap=True)
     for reason, count in sequence.left_out.items():
         console.print(f"  {count} left out: {reason}", highlight=False, soft_wrap=True)
 

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import CameraOutcome, tell_outcome
 from monodepth_ros.cli.progress import frame_progress
-from monodepth_ros.data.bag_extraction import ExtractedSequence, ExtractionRequest
+from monodepth_ros.data.bag_extraction import ExtractedSequence
 from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.extraction_record import own_folder
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence_extraction import SequenceFiles, extract_sequence
 

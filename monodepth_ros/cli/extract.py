@@ -10,11 +10,12 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from monodepth_ros.cli.bag_cameras import extract_cameras
+from monodepth_ros.cli.bag_cameras import CameraOutcome, extract_cameras, failures
 from monodepth_ros.cli.capture_options import FieldOfView, Fps, capture_settings
 from monodepth_ros.cli.copied_recordings import copy_recordings
-from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile, is_bag
+from monodepth_ros.data.bag_topics import ImageTopic, image_topics
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.robot_frames import base_from_camera
 
@@ -38,7 +39,8 @@ def extract(
         Path | None, typer.Option(help="Calibration file of ROS, for images without camera_info.")
     ] = None,
     depth: Annotated[
-        str | None, typer.Option(help="Topic of true depth, registered to the images.")
+        str | None,
+        typer.Option(help="Topic of true depth; of another camera, by its camera_info and TF."),
     ] = None,
     poses: Annotated[
         str | None,
@@ -101,33 +103,50 @@ def extract(
         licence=licence,
     )
     console = Console(stderr=True, quiet=as_json)
-    outcomes = [
-        outcome
-        for path in bags
-        for outcome in (
-            extract_cameras(path, out, f"{path.stem}_", request, console)
-            if is_bag(path)
-            else copy_recordings(path, out, request, capture, console)
-        )
-    ]
+    outcomes: list[CameraOutcome] = []
+    failed: list[str] = []
+    for path in bags:
+        try:
+            if is_bag(path):
+                own = extract_cameras(path, out, f"{path.stem}_", request, console)
+                failed += [f"{path}: {line}" for line in failures(own, request)]
+            else:
+                own = copy_recordings(path, out, request, capture, console)
+            outcomes += own
+        except UserError as error:
+            if len(bags) == 1:
+                raise
+            failed.append(str(error))  # the others may be good
     if as_json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
+    for line in failed:
+        typer.echo(f"monodepth: {line}", err=True)
     if not any(outcome.frames for outcome in outcomes):
         raise UserError("no frame could be taken")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _list_topics(bags: list[Path], as_json: bool) -> None:
     found = {}
     for bag in bags:
         with BagFile(bag) as opened:
+            images = {topic.name: topic for topic in image_topics(opened)}
             found[str(bag)] = opened.topics
             if not as_json:
                 for name, kind in sorted(opened.topics.items()):
-                    typer.echo(f"{bag.name}  {name}  {kind}")
+                    told = _told(images[name]) if name in images else ""
+                    typer.echo(f"{bag.name}  {name}  {kind}{told}")
                 for problem in opened.problems:
                     typer.echo(problem, err=True)
     if as_json:
         print(json.dumps(found, indent=1))
+
+
+def _told(topic: ImageTopic) -> str:
+    """What a topic of images is taken for."""
+    encoding = f" ({topic.encoding})" if topic.encoding else ""
+    return f"  {topic.role}{encoding}, {topic.count} messages"
 
 
 def _mounting(text: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -17,9 +16,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from monodepth_ros.cli.capture_options import FieldOfView, Fps, capture_settings
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile, is_bag
+from monodepth_ros.data.bag_frames import BagFrames
 from monodepth_ros.data.capture_settings import Calibration, CaptureSettings
+from monodepth_ros.data.coverage import found_nowhere
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.recorded_frames import RecordedFrame, frames_of_bag, frames_of_sequence
@@ -98,7 +99,7 @@ def replay(
     )
     with ExitStack() as opened:
         record = ReplayRecord()
-        source = _Source(sources[0], request, capture, record.left_out, opened)
+        source = _Source(sources[0], request, capture, record, opened)
         tracking, note = settings_for_step(source.step)
         if note is not None:
             typer.echo(note, err=True)
@@ -110,11 +111,18 @@ def replay(
                 if recorded is not None:
                     run.take(recorded)
                 progress.advance(task)
-        record.problems += source.problems
+        record.problems += dict.fromkeys(source.problems)
         calibration = source.calibration
     if not record.frames:
         raise UserError(f"{sources[0]}: no frame could be replayed: {dict(record.left_out)}")
-    _show(run.finish(sources[0], source.description, calibration), as_json)
+    figures = run.finish(sources[0], source.description, calibration)
+    _show({**figures, **_account(record)} if as_json else figures, as_json)
+    if not as_json:
+        for line in record.account():
+            typer.echo(line, err=True)
+    if in_vain := found_nowhere(record.coverage.values()):
+        typer.echo(f"monodepth: {sources[0]}: {'; '.join(in_vain)}", err=True)
+        raise typer.Exit(1)
 
 
 class _Source:
@@ -125,7 +133,7 @@ class _Source:
         path: str,
         request: ExtractionRequest,
         capture: CaptureSettings,
-        left_out: Counter[str],
+        record: ReplayRecord,
         opened: ExitStack,
     ) -> None:
         self.problems: list[str] = []
@@ -134,18 +142,19 @@ class _Source:
             sequence = _only_one(open_sequence(path, capture=capture), path)
             self.total = len(range(0, len(sequence), request.every))
             self.description = sequence.name
-            self.frames = frames_of_sequence(sequence, left_out, request.every)
+            self.frames = frames_of_sequence(
+                sequence, record.left_out, record.coverage, request.every
+            )
             self.step = median_step(frame_times(sequence)[:: request.every])
             self._calibration: Callable[[], Calibration] = lambda: sequence.calibration
             return
         bag = opened.enter_context(BagFile(path))
-        extraction = BagExtraction(bag, request)
-        topic = extraction.images[0]
-        extraction.check_poses(topic)
+        extraction = BagFrames(bag, request)
+        topic = extraction.usable_camera()
         self.problems = bag.problems
         stamps = extraction.times.recorded(topic)
         self.total, self.description = len(stamps), topic
-        self.frames = frames_of_bag(extraction, topic, left_out)
+        self.frames = frames_of_bag(extraction, topic, record.left_out, record.coverage)
         self.step = median_step(sorted(stamps)[:: request.every])
         self._calibration = lambda: "guessed" if topic in extraction.guessed else "measured"
 
@@ -153,6 +162,15 @@ class _Source:
     def calibration(self) -> Calibration:
         """How the camera is known, once there was an image."""
         return self._calibration()
+
+
+def _account(record: ReplayRecord) -> dict[str, Any]:
+    """What was left out and what was found, for JSON."""
+    return {
+        "left_out": dict(record.left_out),
+        "coverage": [coverage.as_json() for coverage in record.coverage.values()],
+        "problems": record.problems,
+    }
 
 
 def _only_one(sequences: list[Sequence], path: str) -> Sequence:
@@ -271,7 +289,7 @@ def _write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
         Image.fromarray(rgb).save(temporary, format="PNG")
 
 
-def _show(figures: dict[str, float], as_json: bool) -> None:
+def _show(figures: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(figures, indent=1))
         return

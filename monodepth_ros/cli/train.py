@@ -18,7 +18,7 @@ def train(
         list[str],
         typer.Option(
             help="Recording, bag, video, folder of images or of recordings; or a part of it,"
-            " PATH@start:stop:step. Repeatable."
+            " PATH@start:stop:step; of a bag one camera, BAG@/image/topic. Repeatable."
         ),
     ],
     out: Annotated[

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,10 @@ from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import extract_cameras
 from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
-from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_file import is_bag
+from monodepth_ros.data.coverage import Coverage, found_nowhere
 from monodepth_ros.data.extraction_record import by_option, request_values
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.open_sequence import SLICE
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
@@ -30,7 +32,8 @@ def tune(
     recordings: Annotated[
         list[str],
         typer.Argument(
-            help="Bags, recordings, videos, folders of images; or a part, PATH@start:stop:step."
+            help="Bags, recordings, videos, folders of images; or a part, PATH@start:stop:step;"
+            " of a bag one camera, BAG@/image/topic."
         ),
     ],
     out: Annotated[
@@ -220,45 +223,65 @@ def _known_scenes(folder: str | None) -> tuple[list[str], list[str]]:
 def _sequences(recordings: list[str], folder: Path, request: ExtractionRequest) -> list[str]:
     """What to learn from: bags as they are extracted, all else as it is.
 
-    A bag that cannot be used is told and left out, unless there is nothing else.
+    A bag that cannot be used is told and left out, unless there is nothing else. Ends with status 1
+    where no frame of any bag has the true depth that was asked for.
     """
     sources: list[str] = []
     problems: list[str] = []
+    coverages: list[Coverage] = []
     for text in recordings:
-        bags, part = _bags(text)
+        bags, topic, part = _bags(text)
         if not bags:
             sources.append(text)
         for bag in bags:
+            own = request if topic is None else replace(request, images=(topic,))
             out = folder / f"{len(sources) + len(problems):03d}_{bag.stem}"
             try:
-                sources += [f"{sequence}{part}" for sequence in _extracted(bag, out, request)]
+                sources += [
+                    f"{sequence}{part}" for sequence in _extracted(bag, out, own, coverages)
+                ]
             except UserError as error:
                 problems.append(str(error))
                 print(f"left out: {error}", file=sys.stderr)
     if not sources:
         raise UserError(problems[0])
+    if lines := found_nowhere(coverages):
+        typer.echo(f"monodepth: {'; '.join(lines)}", err=True)
+        raise typer.Exit(1)
     return sources
 
 
-def _bags(text: str) -> tuple[list[Path], str]:
-    """The bags that a recording is or holds, none where it is of another kind, and its slice."""
+def _bags(text: str) -> tuple[list[Path], str | None, str]:
+    """The bags that a recording is or holds, the topic of `BAG@/topic`, and the slice behind.
+
+    No bags where it is of another kind.
+    """
     name, _, part = text.rpartition("@")
     sliced = bool(name) and SLICE.fullmatch(part) is not None
-    path = Path(name if sliced else text)
+    text = name if sliced else text
+    name, _, end = text.rpartition("@")
+    topic = end if name and end.startswith("/") and not Path(text).exists() else None
+    path = Path(text if topic is None else name)
     if is_bag(path) and (path.is_file() or (path / "metadata.yaml").exists()):
         bags = [path]
     else:
         bags = sorted(p for p in path.iterdir() if is_bag(p)) if path.is_dir() else []
         bags = bags or ([path] if is_bag(path) else [])
-    return bags, f"@{part}" if sliced else ""
+    return bags, topic, f"@{part}" if sliced else ""
 
 
-def _extracted(bag: Path, folder: Path, request: ExtractionRequest) -> list[Path]:
-    """The sequences of a bag's cameras, extracted unless they are there already."""
+def _extracted(
+    bag: Path, folder: Path, request: ExtractionRequest, coverages: list[Coverage]
+) -> list[Path]:
+    """The sequences of a bag's cameras, extracted unless they are there already.
+
+    ``coverages`` gets how many of their frames have what was asked for.
+    """
     outcomes = extract_cameras(bag, folder, "", request, Console(stderr=True))
     found = [outcome.sequence.folder for outcome in outcomes if outcome.frames]
     if not found:
         raise UserError(f"{bag}: no image of it can be used")
+    coverages += (c for outcome in outcomes for c in outcome.sequence.coverage.values())
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
@@ -98,6 +99,18 @@ class BagFile:
                     failed.add(message.topic)
                     continue
                 yield BagMessage(message.topic, message.stamp, content)
+
+    def sample(self, topics: Collection[str]) -> tuple[Counter[str], dict[str, Any]]:
+        """How many messages each of some topics has, and the first that can be decoded."""
+        counts: Counter[str] = Counter()
+        first: dict[str, Any] = {}
+        for part in self._parts:
+            for message in part.messages(set(topics), self.problems):
+                counts[message.topic] += 1
+                if message.topic not in first:
+                    with suppress(Exception):  # whatever a decoder raises on damaged bytes
+                        first[message.topic] = message.decode()
+        return counts, first
 
     def _files(self) -> list[Path]:
         if not self.path.exists():

@@ -10,62 +10,91 @@ from pathlib import Path
 from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence, ExtractionRequest
+from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.bag_frames import UnusableCamera
 from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.extraction_record import origin_of, read_outcome
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_cache import default_cache, locked
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
 
-_CAMERAS = "cameras.json"  # which topics were extracted, into folders by their numbers
+_CAMERAS = "cameras.json"
 
 
-def open_bag(path: Path, capture: CaptureSettings = NOTHING_STATED) -> list[Sequence]:
+def open_bag(
+    path: Path, capture: CaptureSettings = NOTHING_STATED, topic: str | None = None
+) -> list[Sequence]:
     """The cameras of a bag, without truth: `monodepth extract` takes that from topics by name.
 
-    Frames are written to the user's cache, as PNG so that nothing is lost, and found there the next
-    time. A bag that has changed since is extracted anew. UserError as of `monodepth extract`.
+    ``topic`` is that of one camera's images; all cameras where it is None, of which those that
+    cannot be used are told. Frames are written to the user's cache, as PNG so that nothing is
+    lost, and found there the next time. A bag that has changed since is extracted anew. UserError
+    as of `monodepth extract`.
     """
     request = ExtractionRequest(
-        camera=capture.camera, field_of_view=capture.field_of_view, image_format="png"
+        images=None if topic is None else (topic,),
+        camera=capture.camera,
+        field_of_view=capture.field_of_view,
+        image_format="png",
     )
     with BagFile(path) as bag:
-        key = hashlib.sha256(origin_of(bag, "", request).model_dump_json().encode()).hexdigest()
+        key = hashlib.sha256(
+            origin_of(bag, topic or "", request).model_dump_json().encode()
+        ).hexdigest()
         folder = default_cache().parent / "bags" / f"{path.stem}_{key[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "lock"):  # another process may want the same bag
             if not _complete(folder):
                 _extract_all(BagExtraction(bag, request), folder)
     sequences: list[Sequence] = []
-    for number, topic in enumerate(_topics(folder)):
+    for line in _cameras(folder)["unusable"]:
+        print(f"{path.name}: {line}", file=sys.stderr)
+    for number, name in enumerate(_cameras(folder)["topics"]):
         sequence = FolderSequence(folder / str(number))
-        sequence.name = f"{path.stem}{topic}"
+        sequence.name = f"{path.stem}{name}"
         sequences.append(sequence)
-        _tell(path.name, topic, read_outcome(folder / str(number)) or {})
+        _tell(path.name, name, read_outcome(folder / str(number)) or {})
     return sequences
 
 
 def _extract_all(extraction: BagExtraction, folder: Path) -> None:
     path = extraction.bag.path
-    for number, topic in enumerate(extraction.images):
-        out = folder / str(number)
+    topics: list[str] = []
+    unusable: list[str] = []
+    for topic in extraction.images:
+        out = folder / str(len(topics))
         print(f"{path.name}: extracting {topic} to {out}", file=sys.stderr)
-        last = [ExtractedSequence(topic, out), *extraction.extract(topic, out)][-1]
-        if last.frames == 0:
-            raise UserError(f"{path}: no image of {topic} can be used: {dict(last.left_out)}")
+        last = ExtractedSequence(topic, out)
+        try:
+            for done in extraction.extract(topic, out):
+                last = done
+        except UnusableCamera as error:
+            unusable.append(str(error))
+            continue
+        if last.frames:
+            topics.append(topic)
+        else:
+            unusable.append(f"no image of {topic} can be used: {dict(last.left_out)}")
+    if not topics:
+        raise UserError(f"{path}: {'; '.join(unusable)}")
     with atomic_path(folder / _CAMERAS) as temporary:
-        temporary.write_text(json.dumps(extraction.images))
+        temporary.write_text(json.dumps({"topics": topics, "unusable": unusable}))
 
 
-def _topics(folder: Path) -> list[str]:
+def _cameras(folder: Path) -> dict[str, list[str]]:
+    """The topics that were extracted, into folders by their numbers, and why others were not."""
     file = folder / _CAMERAS
-    return list(json.loads(file.read_text())) if file.is_file() else []
+    found: dict[str, list[str]] = {"topics": [], "unusable": []}
+    return {**found, **json.loads(file.read_text())} if file.is_file() else found
 
 
 def _complete(folder: Path) -> bool:
-    outcomes = [read_outcome(folder / str(number)) for number in range(len(_topics(folder)))]
+    outcomes = [
+        read_outcome(folder / str(number)) for number in range(len(_cameras(folder)["topics"]))
+    ]
     return bool(outcomes) and None not in outcomes
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from monodepth_ros.data.transform_tree import Matrix, TransformTree, matrix_of_pose
+from monodepth_ros.data.known_pose import Matrix
+from monodepth_ros.data.transform_tree import PoseTrack, TransformTree, Unknown, matrix_of_pose
 from monodepth_ros.errors import UserError
 
 TF = "tf2_msgs/msg/TFMessage"
@@ -25,6 +27,8 @@ POSES: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     "geometry_msgs/msg/TransformStamped": lambda m: (m.transform.translation, m.transform.rotation),
 }
 _CAMERA = "camera whose pose is published"  # no frame of TF has spaces
+MOVED = 0.1  # metres of poses' spread: a twist of zeros beside them is not filled in
+SPEED_TOLERANCE = 200_000_000  # nanoseconds between a frame and the odometry that states its speed
 
 
 @dataclass
@@ -40,73 +44,100 @@ class CameraTruth:
     topic: str | None = None
     frame: str | None = None
     mounting: Matrix | None = None
+    kind: str | None = None  # of the topic
     tree: TransformTree = field(default_factory=TransformTree)
-    bodies: set[str] = field(default_factory=set)  # that the topic says the pose of
-    speeds: list[tuple[int, float]] = field(default_factory=list)  # in their order
+    tracks: dict[str, PoseTrack] = field(default_factory=dict)  # of the topic, by whose pose it is
+    states_speed: bool = False
+    _speeds: list[tuple[int, float]] = field(default_factory=list)  # in their order
 
     def take_transform(self, transform: Any, stamp: int, static: bool) -> None:
         """Learn of a transform of TF, at a time in nanoseconds."""
         T = matrix_of_pose(transform.transform.translation, transform.transform.rotation)
-        if T is not None:
-            self.tree.add(transform.header.frame_id, transform.child_frame_id, stamp, T, static)
+        self.tree.add(transform.header.frame_id, transform.child_frame_id, stamp, T, static)
 
     def take_pose(self, content: Any, kind: str, stamp: int) -> None:
         """Learn of a message of the topic, at a time in nanoseconds: its pose, and its speed."""
         if kind == ODOMETRY:
+            self.states_speed = True
             v = content.twist.twist.linear
-            insort(self.speeds, (stamp, float(np.linalg.norm([v.x, v.y, v.z]))))
-        T = matrix_of_pose(*POSES[kind](content))
-        if T is not None:
-            body = getattr(content, "child_frame_id", "").lstrip("/") or _CAMERA
-            # A name of its own: TF may state the pose of the same frame as well.
-            self.bodies.add(body)
-            self.tree.add(f"{self.topic} of", f"{self.topic} {body}", stamp, T)
+            speed = float(np.linalg.norm([v.x, v.y, v.z]))
+            if np.isfinite(speed):
+                insort(self._speeds, (stamp, speed))
+        body = getattr(content, "child_frame_id", "").lstrip("/") or _CAMERA
+        track = self.tracks.setdefault(body, PoseTrack(f"{self.topic}"))
+        track.add(stamp, matrix_of_pose(*POSES[kind](content)))
 
-    def pose(self, camera_frame: str, stamp: int) -> Matrix | None:
-        """``T_world_camera`` of the optical frame; None where it is not known at that time."""
-        if self.topic is None:
-            return None
-        if not self.bodies:
+    def pose(self, camera_frame: str, stamp: int) -> Matrix | Unknown:
+        """``T_world_camera`` of the optical frame, or why it is not known at that time."""
+        reason = self.never(camera_frame)
+        if reason is not None:
+            return Unknown(reason)
+        if not self.tracks:
             root = self.frame or self.tree.ancestors(camera_frame)[-1]
             return self.tree.lookup(root, camera_frame, stamp)
-        for body in sorted(self.bodies):
-            T = self.tree.lookup(f"{self.topic} of", f"{self.topic} {body}", stamp)
+        found: Matrix | Unknown = Unknown(f"no message of {self.topic}")
+        for body in sorted(self.tracks):
             mounted = self._on(body, camera_frame, stamp)
-            if T is not None and mounted is not None:
-                return T @ mounted
-        return None
+            found = self.tracks[body].at(stamp)
+            if not isinstance(mounted, Unknown) and not isinstance(found, Unknown):
+                return found @ mounted
+            found = found if isinstance(found, Unknown) else mounted
+        return found
 
-    def _on(self, body: str, camera_frame: str, stamp: int) -> Matrix | None:
+    def _on(self, body: str, camera_frame: str, stamp: int) -> Matrix | Unknown:
         if body in (_CAMERA, camera_frame.lstrip("/")):
             return np.eye(4)
         if self.mounting is not None:
             return self.mounting
-        return self.tree.lookup(body, camera_frame, stamp)
+        return self.tree.lookup(body, camera_frame, stamp, mounting=True)
 
-    def check(self, camera_frame: str) -> None:
-        """UserError where no pose of this camera can ever be had from what the bag holds."""
-        if self.topic is None:
-            return
+    def never(self, camera_frame: str) -> str | None:
+        """Why no pose of this camera can ever be had from what the bag holds; None if it can."""
         chain = self.tree.ancestors(camera_frame)
-        if not self.bodies:
+        if self.topic is None:
+            return "no topic of poses is named"
+        if self.tracks:
+            bodies = set(self.tracks)
+            if self.mounting is None and not bodies & {_CAMERA, *chain}:
+                return (
+                    f"{self.topic} is the pose of {', '.join(sorted(bodies))}, and no TF says"
+                    f" where the camera's frame {camera_frame!r} is on it: give --mounting"
+                )
+        elif self.kind == TF:
             if len(chain) == 1 or (self.frame is not None and self.frame not in chain):
                 known = " <- ".join(reversed(chain))
-                raise UserError(
+                return (
                     f"{self.topic}: TF has no way from {self.frame or 'any frame'} to the camera's"
                     f" frame {camera_frame!r}; it knows {known}"
                 )
-        elif self.mounting is None and not self.bodies & {_CAMERA, *chain}:
-            raise UserError(
-                f"{self.topic} is the pose of {', '.join(sorted(self.bodies))}, and no TF says"
-                f" where the camera's frame {camera_frame!r} is on it: give --mounting"
-            )
+        else:
+            return f"no message of {self.topic}"
+        return None
 
-    def speed(self, stamp: int, tolerance: int = 200_000_000) -> float | None:
-        """The robot's speed in m/s by the odometry nearest in time."""
-        place = bisect_left(self.speeds, (stamp, 0.0))
-        beside = self.speeds[max(place - 1, 0) : place + 1]
-        at, speed = min(beside, key=lambda known: abs(known[0] - stamp), default=(0, None))
-        return speed if abs(at - stamp) <= tolerance else None
+    def speed(self, stamp: int) -> float | Unknown:
+        """The robot's speed in m/s by the odometry nearest in time, or why it is not known."""
+        if self._unfilled is not None:
+            return self._unfilled
+        place = bisect_left(self._speeds, (stamp, 0.0))
+        beside = self._speeds[max(place - 1, 0) : place + 1]
+        if not beside:
+            return Unknown(f"no message of {self.topic} states a speed")
+        at, speed = min(beside, key=lambda known: abs(known[0] - stamp))
+        if abs(at - stamp) > SPEED_TOLERANCE:
+            tolerance = f"(tolerance {SPEED_TOLERANCE / 1e6:g} ms)"
+            return Unknown(f"nearest stamp {{apart}} away {tolerance}", abs(at - stamp))
+        return speed
+
+    @cached_property
+    def _unfilled(self) -> Unknown | None:
+        """The twist of all messages is zero while the poses move: nobody has filled it in."""
+        extent = max((track.extent for track in self.tracks.values()), default=0.0)
+        if extent <= MOVED or any(speed for _, speed in self._speeds):
+            return None
+        return Unknown(
+            f"the twist of {self.topic} is all zero while its poses move {extent:.2g} m: it is not"
+            " filled in"
+        )
 
 
 def pose_topic(topics: Mapping[str, str], wanted: str | None) -> str | None:

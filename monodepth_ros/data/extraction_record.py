@@ -20,7 +20,7 @@ from monodepth_ros.data.difference import difference
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, is_sequence_folder, read_record
 from monodepth_ros.errors import UserError
 
-FORMAT = 1  # raised when the same bag and the same request give other frames or other truth
+FORMAT = 2  # raised when the same bag and the same request give other frames or other truth
 OUTCOME = "extraction.json"
 _OPTIONS = {"image_format": "--format"}  # of `monodepth extract`, where the name is another
 

@@ -74,9 +74,9 @@ def open_sequence(
     ``PATH@start:stop:step`` takes these frames of each recording, ``PATH@SPLIT`` the part that the
     layout defines: the file of an Eigen split for KITTI raw, ``train`` or ``test`` of NYU,
     ``train``, ``val`` or ``test`` of Cityscapes, ``unregistered`` of 7-Scenes; and
-    ``PATH@SPLIT@start:stop:step`` a slice of that. ``kitti_truth`` is the depth that KITTI raw is
-    opened with, ``capture`` what the user states of recordings that do not state it. Raises a
-    UserError when there is nothing.
+    ``PATH@SPLIT@start:stop:step`` a slice of that. ``BAG@/camera/image_raw`` is one camera of a
+    bag. ``kitti_truth`` is the depth that KITTI raw is opened with, ``capture`` what the user
+    states of recordings that do not state it. Raises a UserError when there is nothing.
     """
     sequences = _open(str(path), kitti_truth, capture)
     for note in filter(None, map(unknown_poses, sequences)):
@@ -96,6 +96,8 @@ def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Seque
         return found
     if SLICE.fullmatch(part):
         return _sliced(_open(folder, kitti_truth, capture), part, text)
+    if part.startswith("/") and (bags := _bags(Path(folder))):
+        return [sequence for bag in bags for sequence in open_bag(bag, capture, part)]
     return _open_split(Path(folder), part, layouts)
 
 
@@ -108,6 +110,14 @@ def _open_path(path: Path, layouts: tuple[Layout, ...], capture: CaptureSettings
     if is_bag(path) and (path / "metadata.yaml").is_file():
         return open_bag(path, capture)
     return _open_children(path, layouts, capture)
+
+
+def _bags(path: Path) -> list[Path]:
+    """The bag that a path is, or those that lie in a folder."""
+    if path.is_file() or (path / "metadata.yaml").is_file():
+        return [path] if is_bag(path) else []
+    children = sorted(path.iterdir()) if path.is_dir() else []
+    return [child for child in children if is_bag(child)]
 
 
 def _open_file(path: Path, capture: CaptureSettings) -> list[Sequence]:

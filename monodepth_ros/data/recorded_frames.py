@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bag_extraction import BagExtraction
+from monodepth_ros.data.bag_frames import BagFrames
+from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.transform_tree import Unknown
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import Judged, judge_all
@@ -22,7 +24,7 @@ from monodepth_ros.stamps import Judged, judge_all
 class RecordedFrame:
     """uint8 HxWx3 RGB as the rectified ``camera`` sees it, at ``stamp`` nanoseconds.
 
-    ``depth`` is the truth in metres, HxW of its own size, NaN unknown; ``pose`` ``T_world_camera``.
+    ``depth`` is the truth in metres, HxW, NaN unknown; ``pose`` ``T_world_camera``.
     ``stretch`` counts how often the clock has been set before: stamps grow within one.
     """
 
@@ -35,34 +37,42 @@ class RecordedFrame:
 
 
 def frames_of_bag(
-    extraction: BagExtraction, topic: str, left_out: Counter[str]
+    extraction: BagFrames,
+    topic: str,
+    left_out: Counter[str],
+    coverage: dict[str, Coverage],
 ) -> Iterator[RecordedFrame | None]:
     """One camera's images; None for each that is left out, which is counted with the reason."""
     rectifier: Rectifier | None = None
-    for rgb, image, depth in extraction.frames(topic, left_out):
-        if rgb is None:
+    for frame in extraction.frames(topic, left_out, coverage):
+        if frame is None:
             yield None
             continue
-        camera = extraction.camera(topic, rgb)
+        camera, rgb, depth = extraction.camera(topic, frame.rgb), frame.rgb, frame.depth
         if camera.distorted:
             rectifier = rectifier or Rectifier(camera)
             rgb = rectifier.image(rgb)
-            fits = depth is not None and depth.shape == rgb.shape[:2]
-            depth = rectifier.depth(depth) if fits and depth is not None else None
-        pose = extraction.pose(topic, image.time)
+            depth = None if depth is None else rectifier.depth(depth)
         seen_by = rectifier.camera if rectifier else camera.undistorted()
-        yield RecordedFrame(image.time, rgb, seen_by, depth, pose, image.stretch)
+        yield RecordedFrame(frame.time, rgb, seen_by, depth, frame.pose, frame.stretch)
 
 
 def frames_of_sequence(
-    sequence: Sequence, left_out: Counter[str], every: int = 1
+    sequence: Sequence,
+    left_out: Counter[str],
+    coverage: dict[str, Coverage],
+    every: int = 1,
 ) -> Iterator[RecordedFrame | None]:
     """Every n-th of a recording's images; None for each that is left out, which is counted.
 
+    ``coverage`` gets how many of the others have the truth that the recording states.
     UserError where no frame has a stamp.
     """
     rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
     camera = rectifier.camera if rectifier else sequence.camera.undistorted()
+    stated = {"depth": sequence.has_depth, "poses": sequence.states_poses}
+    for what in (what for what, is_stated in stated.items() if is_stated):
+        coverage[what] = Coverage(what, sequence.name, asked=False)
     for judged in _times(sequence, range(0, len(sequence), every)):
         index = judged.item
         if judged.reason:
@@ -78,7 +88,11 @@ def frames_of_sequence(
         if rectifier is not None:
             rgb = rectifier.image(rgb)
             depth = None if depth is None else rectifier.depth(depth)
-        yield RecordedFrame(judged.time, rgb, camera, depth, sequence.pose(index), judged.stretch)
+        pose = sequence.pose(index)
+        for what, known in (("depth", depth), ("poses", pose)):
+            if what in coverage:
+                coverage[what].add(Unknown("not in the recording") if known is None else known)
+        yield RecordedFrame(judged.time, rgb, camera, depth, pose, judged.stretch)
 
 
 def _times(sequence: Sequence, indices: range) -> list[Judged[int]]:

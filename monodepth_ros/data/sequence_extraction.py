@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from monodepth_ros.data.bag_extraction import (
-    ExtractedSequence,
-    ExtractionRequest,
-    moved_since,
-    thumbnail,
-)
+from monodepth_ros.data.bag_extraction import ExtractedSequence
 from monodepth_ros.data.extraction_record import (
     check_origin,
     origin_of,
     read_outcome,
     write_outcome,
 )
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_sequence
+from monodepth_ros.data.frame_spacing import moved_since, thumbnail
 from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.image_file import RgbImage
 from monodepth_ros.data.sequence import CorruptFrame, Sequence

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monodepth_ros.data.depth_registration import register_depth
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
@@ -61,11 +60,12 @@ def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence
     camera = PinholeCamera(width, height, K_depth).validate(str(camera_file))
     poses = [read_pose(path / f"{stem}.pose.txt") for stem in stems]
     read_depth = _read_depth
+    depth_camera = camera
     if split is None:
         camera = PinholeCamera(width, height, intrinsics_matrix(COLOUR_CAMERA))
         T_depth_colour = np.linalg.inv(T_COLOUR_DEPTH)
         poses = [None if pose is None else pose @ T_depth_colour for pose in poses]
-        read_depth = partial(_read_registered_depth, K_depth=K_depth, colour=camera)
+        read_depth = partial(_read_registered_depth, camera=depth_camera, colour=camera)
     has_depth = next(path.glob("frame-*.depth.png"), None) is not None
     return [
         FileSequence(
@@ -85,11 +85,8 @@ def _read_depth(path: Path) -> DepthImage:
     return read_depth_png(path, depth_scale=1000.0, invalid=(0, 65535))
 
 
-def _read_registered_depth(
-    path: Path, K_depth: NDArray[np.float64], colour: PinholeCamera
-) -> DepthImage:
-    size = (colour.height, colour.width)
-    return register_depth(_read_depth(path), K_depth, colour.K, T_COLOUR_DEPTH, size)
+def _read_registered_depth(path: Path, camera: PinholeCamera, colour: PinholeCamera) -> DepthImage:
+    return register_depth(_read_depth(path), camera, colour, T_COLOUR_DEPTH)
 
 
 def _number(path: Path) -> int:

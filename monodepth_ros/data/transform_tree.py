@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from monodepth_ros.data.known_pose import UNKNOWN, Matrix, pose_of_quaternion
+
+# Transforms that differ by less than this over the whole bag do not change: a mounting.
+SAME_METRES, SAME_RADIANS = 1e-4, 1e-4
+LONGEST_GAP = 500_000_000  # nanoseconds: between poses further apart nothing is made up
+
+
+class Unknown(NamedTuple):
+    """Why something is not known at a time.
+
+    ``{apart}`` in the reason stands for ``apart``: how far what comes nearest is, in nanoseconds.
+    """
+
+    reason: str
+    apart: int | None = None
 
 
 def matrix_of(translation: Any, rotation: Any) -> Matrix:
@@ -30,17 +46,24 @@ def matrix_of_pose(translation: Any, rotation: Any) -> Matrix | None:
 
 
 @dataclass
-class _Link:
-    """``T_parent_child`` over time; of a static one, a single value that always holds."""
+class PoseTrack:
+    """4x4 poses over time, and when a message stated that it is not known: nanoseconds.
 
-    parent: str
+    Of a ``static`` one a pose holds until the next is stated.
+    """
+
+    name: str
     stamps: list[int] = field(default_factory=list)
     poses: list[Matrix] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     static: bool = False
 
-    def add(self, stamp: int, T: Matrix, static: bool) -> None:
-        if static:
-            self.static, self.stamps, self.poses = True, [stamp], [T]
+    def add(self, stamp: int, T: Matrix | None, static: bool = False) -> None:
+        """Learn a pose, or that it is not known."""
+        self.__dict__.pop("constant", None)
+        self.static |= static
+        if T is None:
+            insort(self.lost, stamp)
             return
         place = bisect_left(self.stamps, stamp)
         if place < len(self.stamps) and self.stamps[place] == stamp:
@@ -49,18 +72,45 @@ class _Link:
             self.stamps.insert(place, stamp)
             self.poses.insert(place, T)
 
-    def at(self, stamp: int, longest: int) -> Matrix | None:
-        """Between its neighbours in time; None outside them, or where they are too far apart."""
-        if self.static:
+    @cached_property
+    def constant(self) -> bool:
+        """Whether it never changes."""
+        if not self.poses:
+            return False
+        apart = np.linalg.inv(self.poses[0]) @ np.stack(self.poses)
+        turned = Rotation.from_matrix(apart[:, :3, :3]).magnitude()
+        moved = np.linalg.norm(apart[:, :3, 3], axis=1)
+        return bool((moved <= SAME_METRES).all() and (turned <= SAME_RADIANS).all())
+
+    @property
+    def extent(self) -> float:
+        """How far the positions spread, in metres."""
+        if not self.poses:
+            return 0.0
+        return float(np.linalg.norm(np.ptp(np.stack(self.poses)[:, :3, 3], axis=0)))
+
+    def at(self, stamp: int, longest: int = LONGEST_GAP, held: bool = False) -> Matrix | Unknown:
+        """Between its neighbours in time; of a constant one that is ``held``, always."""
+        if not self.stamps:
+            return Unknown(f"no message of {self.name} states a pose: {UNKNOWN}")
+        within = self.stamps[0] <= stamp <= self.stamps[-1]
+        if self.constant and (held or self.static or (within and not self.lost)):
             return self.poses[0]
+        if self.static:
+            return self.poses[max(0, bisect_right(self.stamps, stamp) - 1)]
         after = bisect_left(self.stamps, stamp)
         if after < len(self.stamps) and self.stamps[after] == stamp:
             return self.poses[after]
-        if after == 0 or after == len(self.stamps):
-            return None
+        if not within:
+            nearest = self.stamps[0] if after == 0 else self.stamps[-1]
+            where = "before the first" if after == 0 else "after the last"
+            return Unknown(f"{{apart}} {where} of {self.name}", abs(stamp - nearest))
         begin, end = self.stamps[after - 1], self.stamps[after]
+        if bisect_left(self.lost, begin) < bisect_left(self.lost, end):
+            return Unknown(f"{self.name} states no pose then: {UNKNOWN}")
         if end - begin > longest:
-            return None
+            limit = f"(at most {longest / 1e9:g} s)"
+            return Unknown(f"{self.name} pauses for {{apart}} {limit}", end - begin)
         return _between(self.poses[after - 1], self.poses[after], (stamp - begin) / (end - begin))
 
 
@@ -73,38 +123,79 @@ def _between(first: Matrix, second: Matrix, share: float) -> Matrix:
 
 
 class TransformTree:
-    """Every frame has at most one parent, as in TF; leading slashes of ROS 1 do not count."""
+    """Every frame has at most one parent, as in TF; leading slashes of ROS 1 do not count.
 
-    def __init__(self, longest_gap: int = 500_000_000) -> None:
-        """``longest_gap`` in nanoseconds: between poses further apart nothing is made up."""
-        self.longest_gap = longest_gap
-        self._links: dict[str, _Link] = {}
+    Of a frame that is stated below several parents, the one that most transforms state counts.
+    """
 
-    def add(self, parent: str, child: str, stamp: int, T: Matrix, static: bool = False) -> None:
-        """``T_parent_child`` at ``stamp`` nanoseconds; a new parent makes a frame start anew."""
+    def __init__(self) -> None:
+        self._links: dict[tuple[str, str], PoseTrack] = {}
+        self._parents: dict[str, Counter[str]] = {}
+
+    def add(
+        self, parent: str, child: str, stamp: int, T: Matrix | None, static: bool = False
+    ) -> None:
+        """``T_parent_child`` at ``stamp`` nanoseconds; None where it is stated as unknown."""
         parent, child = parent.lstrip("/"), child.lstrip("/")
-        link = self._links.get(child)
-        if link is None or link.parent != parent:
-            link = self._links[child] = _Link(parent)
-        link.add(stamp, T, static)
+        if (parent, child) not in self._links:
+            self._links[parent, child] = PoseTrack(f"{parent} -> {child}")
+        self._parents.setdefault(child, Counter())[parent] += 1
+        self._links[parent, child].add(stamp, T, static)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is contradictory: frames that are stated below several parents."""
+        return [
+            f"TF: the frame {child} has several parents"
+            f" ({', '.join(f'{parent}: {n} messages' for parent, n in parents.most_common())});"
+            f" {parents.most_common(1)[0][0]} is used"
+            for child, parents in self._parents.items()
+            if len(parents) > 1
+        ]
 
     def ancestors(self, frame: str) -> list[str]:
         """The frame itself, its parent, and so on up to the root."""
         chain = [frame.lstrip("/")]
-        while chain[-1] in self._links and self._links[chain[-1]].parent not in chain:
-            chain.append(self._links[chain[-1]].parent)
+        while chain[-1] in self._parents:
+            parent = self._parents[chain[-1]].most_common(1)[0][0]
+            if parent in chain:
+                break
+            chain.append(parent)
         return chain
 
-    def lookup(self, ancestor: str, frame: str, stamp: int) -> Matrix | None:
-        """``T_ancestor_frame`` at a time; None where the chain between them is not known then."""
+    def lookup(
+        self, ancestor: str, frame: str, stamp: int, mounting: bool = False
+    ) -> Matrix | Unknown:
+        """``T_ancestor_frame`` at a time, or why the chain between them is not known then.
+
+        A transform that does not change holds for the whole bag, whatever its rate, where the
+        chain is a ``mounting`` or another of its transforms moves and so bounds the time.
+        """
         chain = self.ancestors(frame)
         ancestor = ancestor.lstrip("/")
         if ancestor not in chain:
-            return None
+            return Unknown(f"TF has no way from {ancestor} to {frame}")
+        length = chain.index(ancestor)
+        links = [self._links[chain[i + 1], chain[i]] for i in range(length)]
+        held = mounting or not all(link.constant for link in links)
         T = np.eye(4)
-        for child in chain[: chain.index(ancestor)]:
-            step = self._links[child].at(stamp, self.longest_gap)
-            if step is None:
-                return None
+        for link in links:
+            step = link.at(stamp, held=held)
+            if isinstance(step, Unknown):
+                return step
             T = step @ T
         return T
+
+    def relation(self, frame: str, other: str, stamp: int) -> Matrix | Unknown:
+        """``T_other_frame`` of two frames of one robot, by their common ancestor."""
+        chain, others = self.ancestors(frame), self.ancestors(other)
+        common = next((name for name in chain if name in others), None)
+        if common is None:
+            return Unknown(f"TF has no way from {frame} to {other}")
+        T_common_frame = self.lookup(common, frame, stamp, mounting=True)
+        T_common_other = self.lookup(common, other, stamp, mounting=True)
+        if isinstance(T_common_frame, Unknown):
+            return T_common_frame
+        if isinstance(T_common_other, Unknown):
+            return T_common_other
+        return np.linalg.inv(T_common_other) @ T_common_frame

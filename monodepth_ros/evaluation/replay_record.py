@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import Similarity, align
 from monodepth_ros.evaluation.depth_metrics import (
@@ -52,10 +53,11 @@ class ReplayedFrame:
 
 @dataclass
 class ReplayRecord:
-    """All frames in their order, where depth errs in the image, and what was left out."""
+    """All frames in their order, where depth errs in the image, and what was left out and found."""
 
     frames: list[ReplayedFrame] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    coverage: dict[str, Coverage] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     _error_sum: NDArray[np.float64] | None = None
     _error_count: NDArray[np.int64] | None = None
@@ -110,6 +112,11 @@ class ReplayRecord:
                 if np.isfinite(value):
                     figures[f"pose_depth_log_ratio_{name}"] = value
         return figures
+
+    def account(self) -> list[str]:
+        """What was left out and what was found, a line for each."""
+        left_out = [f"{count} left out: {why}" for why, count in sorted(self.left_out.items())]
+        return [*map(str, self.coverage.values()), *left_out, *self.problems]
 
     def series(self, name: str) -> NDArray[np.float64]:
         """A value of each frame, NaN where there is none: ``ratio`` or a metric's name."""

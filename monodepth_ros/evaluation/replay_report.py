@@ -66,11 +66,10 @@ def write_replay_report(
     timing = {"median_ms": float(median), "p95_ms": float(p95)}
     write_text(folder / "timing.json", to_json(timing) + "\n")
     rows = [(name, figures[name], _MEANINGS[name]) for name in _MEANINGS if name in figures]
-    left_out = [f"{count} left out: {reason}" for reason, count in sorted(record.left_out.items())]
     body = [
         _table(("", ""), facts.items()),
         _table(("figure", "value", ""), ((n, f"{v:.4g}", meaning) for n, v, meaning in rows)),
-        "".join(f"<p>{html.escape(line)}</p>" for line in (*left_out, *record.problems)),
+        "".join(f"<p>{html.escape(line)}</p>" for line in record.account()),
         *(_image(file, caption) for file, caption in plots.items()),
         *(_image(file, "image, depth, true depth, error (red: 50 %)") for file in pictures),
     ]

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bag_extraction import image_topics, info_topic
 from monodepth_ros.data.bag_file import BAG_SUFFIXES, BagFile, is_bag
 from monodepth_ros.data.bag_times import times_of
+from monodepth_ros.data.bag_topics import cameras, image_topics, info_topic
 from monodepth_ros.data.camera_message import camera_from_info
 from monodepth_ros.data.capture_settings import (
     NOTHING_STATED,
@@ -138,7 +138,7 @@ def _webcam(index: int, given: CaptureSettings) -> Iterator[StreamedFrame]:
 
 def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
     with BagFile(path) as bag:
-        images = image_topics(bag.topics)
+        images = cameras(image_topics(bag))
         known = bool(images) and info_topic(images[0], bag.topics) is not None
     told = f"bag {path.name}" + ("" if known else f", {_camera_told(capture)}")
     left_out: Counter[str] = Counter()
@@ -150,9 +150,9 @@ def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
 def _bag(path: Path, capture: CaptureSettings, left_out: Counter[str]) -> Iterator[StreamedFrame]:
     """The first camera of a bag with the camera_info beside it."""
     with BagFile(path) as bag:
-        images = image_topics(bag.topics)
+        images = cameras(image_topics(bag))
         if not images:
-            raise UserError(f"{path}: holds no images")
+            raise UserError(f"{path}: holds no camera's images")
         image = images[0]
         info_name = info_topic(image, bag.topics)
         decode = decode_image if bag.topics[image] == IMAGE else decode_compressed

@@ -63,7 +63,9 @@ def test_two_runs_give_the_same_bytes(drive: Path, replayed: Path, tmp_path: Pat
 
 def test_without_truth_there_are_depth_and_a_way_all_the_same(drive: Path, tmp_path: Path) -> None:
     figures = json.loads(run(str(drive), "--out", str(tmp_path / "out"), "--every", "2", "--json"))
-    assert figures == {"frames": FRAMES / 2}
+    left_out = {"between every n-th image": FRAMES // 2}
+    account = {"left_out": left_out, "coverage": [], "problems": []}
+    assert figures == {"frames": FRAMES / 2, **account}
     assert (tmp_path / "out/trajectory.png").is_file()
 
 

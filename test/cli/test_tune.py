@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
 from monodepth_ros.cli.tune import _known_scenes, _sequences
-from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
@@ -61,8 +61,8 @@ def test_a_bag_without_a_usable_image_is_left_out(
     found = _sequences(bags, tmp_path / "out", ExtractionRequest())
     assert found == [str(tmp_path / "out" / "001_good" / "image_raw")]
     told = capsys.readouterr().err.replace("\n", "")
-    assert "odd: no image of /image_raw can be used" in told and "left out: " in told
-    with pytest.raises(UserError, match="odd: no image of it can be used"):
+    assert "/image_raw: encoding 'unheard_of' is not known" in told and "left out: " in told
+    with pytest.raises(UserError, match="odd: holds no camera.s images"):
         _sequences(bags[:1], tmp_path / "out", ExtractionRequest())
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from bag_messages import FRAMES, OFFSET, picture, stamp_of, write_drive
 
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest, image_topics
+from monodepth_ros.data.bag_extraction import BagExtraction
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -99,24 +100,11 @@ def test_a_camera_by_file(drive: Path, tmp_path: Path) -> None:
         ({"depth": "/depth"}, "no topic '/depth'"),
         ({"poses": "/pose"}, "no topic '/pose'"),
         ({"poses": "/front/image_raw"}, "states no pose"),
-        ({"poses": "/tf_static", "frame": "map"}, "no way from map"),
     ],
 )
 def test_what_the_bag_lacks(drive: Path, tmp_path: Path, request_: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         extracted(drive, tmp_path / "out", **request_)
-
-
-def test_raw_images_go_before_compressed_ones_and_depth_is_no_camera() -> None:
-    image, compressed = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-    topics = {
-        "/a/image_raw": image,
-        "/a/image_raw/compressed": compressed,
-        "/b/image_raw/compressed": compressed,
-        "/b/depth/image": image,
-        "/odom": "nav_msgs/msg/Odometry",
-    }
-    assert image_topics(topics) == ["/a/image_raw", "/b/image_raw/compressed"]
 
 
 def test_a_real_bag_of_ros_1(real_data: Path, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from bag_messages import FRAMES, TYPES, image, odometry, picture, stamp_of, write_images
 
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence, ExtractionRequest
+from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_spacing import segments
 from monodepth_ros.data.sequence_folder import FolderSequence
+from monodepth_ros.data.transform_tree import Unknown
 from monodepth_ros.stamps import AHEAD, REPEATED, SECOND, UNSTAMPED
 
 COUNT = 30
@@ -95,5 +97,5 @@ def test_truth_has_a_clock_of_its_own(tmp_path: Path) -> None:
         extraction = BagExtraction(opened, ExtractionRequest(poses="/odom"))
         assert f"/odom: 1 left out: {UNSTAMPED}" in opened.problems
         for i in range(FRAMES):
-            pose = extraction.pose(TOPIC, stamp_of(i))
-            assert pose is not None and pose[0, 3] == pytest.approx(0.1 * i)
+            pose = extraction.truth.pose("base_link", stamp_of(i))
+            assert not isinstance(pose, Unknown) and pose[0, 3] == pytest.approx(0.1 * i)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from recordings import picture, save
 
+from monodepth_ros.data.depth_registration import DepthResampler
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.scannet import align_depth
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
@@ -45,11 +45,11 @@ def test_depth_comes_to_the_pixel_that_sees_the_same_ray() -> None:
     K_depth = matrix(30, 15, 12.5)[:3, :3]
     row, column = np.mgrid[0:24, 0:32].astype(np.float32)
     for index, of_pixel in enumerate((column, row)):
-        aligned = align_depth(of_pixel, K_depth, camera)
+        aligned = DepthResampler(PinholeCamera(32, 24, K_depth), camera)(of_pixel)
         for u, v in [(41, 28), (20, 40), (60, 10)]:
             ray = np.linalg.inv(camera.K) @ [u, v, 1]
             assert aligned[v, u] == pytest.approx((K_depth @ ray)[index], abs=0.5)
-    assert np.isnan(align_depth(row, K_depth, camera)[:, 0]).all()  # left of the depth image
+    assert np.isnan(aligned[:, 0]).all()  # left of the depth image
 
 
 def test_incomplete_scenes_are_named(tmp_path: Path) -> None:

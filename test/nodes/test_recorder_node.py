@@ -18,8 +18,9 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from viewer import Viewer, of_status
 
-from monodepth_ros.data.bag_extraction import BagExtraction, ExtractionRequest
+from monodepth_ros.data.bag_extraction import BagExtraction
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.nodes.message_definition import message_definition
 

@@ -1,0 +1,334 @@
+"""The frames of a bag's cameras, with what the bag knows of them: cameras, depth, poses, speed.
+
+Twice through the bag: first its small messages (camera_info, TF, odometry) and when the images were
+taken, then the images and depths themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.bag_depth import DepthRegistration, nearest_depths, with_depths
+from monodepth_ros.data.bag_file import BagFile, BagMessage
+from monodepth_ros.data.bag_times import BagTimes
+from monodepth_ros.data.bag_topics import (
+    CAMERA_INFO,
+    cameras,
+    image_topics,
+    info_topic,
+    unusable,
+)
+from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
+from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.capture_settings import camera_of_field_of_view
+from monodepth_ros.data.coverage import Coverage
+from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.data.frame_spacing import moved_since, thumbnail
+from monodepth_ros.data.image_message import (
+    COMPRESSED,
+    IMAGE,
+    decode_compressed,
+    decode_compressed_depth,
+    decode_depth,
+    decode_image,
+    nanoseconds,
+)
+from monodepth_ros.data.intrinsics import warn_of_guess
+from monodepth_ros.data.transform_tree import Unknown
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.stamps import Judged
+
+
+class UnusableCamera(UserError):
+    """One camera of a bag cannot be used; the others may be."""
+
+
+@dataclass(frozen=True)
+class BagFrame:
+    """One image of a camera, uint8 HxWx3 RGB, and what the bag knows of it, None where nothing.
+
+    ``time`` is in nanoseconds, see :class:`Judged` for its ``stretch``. ``depth`` is in metres, of
+    the size of the image; ``pose`` is ``T_world_camera``, ``speed`` in m/s.
+    """
+
+    rgb: NDArray[np.uint8]
+    time: int
+    stretch: int
+    depth: NDArray[np.float32] | None = None
+    pose: NDArray[np.float64] | None = None
+    speed: float | None = None
+
+
+class BagFrames:
+    """One bag and one request: the cameras that it has, and the frames of each."""
+
+    def __init__(self, bag: BagFile, request: ExtractionRequest) -> None:
+        self.bag, self.request = bag, request
+        self.images = list(request.images or self._found_cameras())
+        topics = (*self.images, request.camera_info, request.depth)
+        absent = [topic for topic in topics if topic is not None and topic not in bag.topics]
+        if absent:
+            raise UserError(f"{bag.path}: no topic {absent[0]!r}; its topics are {_table(bag)}")
+        poses = pose_topic(bag.topics, request.poses)
+        kind = None if poses is None else bag.topics[poses]
+        self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
+        self.times = BagTimes()
+        self.infos: dict[str, Any] = {}
+        self.frame_ids: dict[str, str] = {}
+        self.guessed: set[str] = set()  # image topics whose camera is a guess
+        self._cameras: dict[str, PinholeCamera] = {}
+        self._registrations: dict[str, DepthRegistration] = {}
+        self._look_around()
+
+    def _found_cameras(self) -> list[str]:
+        """All that the bag has; why other topics of images are none of them is told."""
+        topics = image_topics(self.bag)
+        self.bag.problems += unusable(topics)
+        found = cameras(topics)
+        if not found:
+            why = "".join(f"; {line}" for line in unusable(topics))
+            raise UserError(
+                f"{self.bag.path}: holds no camera's images; its topics are {_table(self.bag)}{why}"
+            )
+        return found
+
+    def _look_around(self) -> None:
+        """The first pass: cameras, transforms, poses, speeds, and how many images there are.
+
+        Of odometry only the topic that was named: others may be an estimate of ours.
+        """
+        kinds = self.bag.topics
+        small = {n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO)}
+        small |= {topic for topic in (self.truth.topic, self.request.depth) if topic is not None}
+        for message in self.bag.messages({*small, *self.images}):
+            topic, kind = message.topic, kinds[message.topic]
+            if kind == CAMERA_INFO:
+                self.infos.setdefault(topic, message.content)
+            elif kind == TF:
+                self._take_transforms(message)
+            else:
+                pose = message.content if topic == self.truth.topic else None
+                self.times.add(topic, message.header_stamp, message.stamp, pose)
+            if kind in (IMAGE, COMPRESSED):
+                self.frame_ids.setdefault(topic, message.content.header.frame_id)
+        for stream in self.times.streams:
+            self._take_truth(stream)
+        self.bag.problems += self.times.notes
+        if self.request.poses or self.request.depth:
+            self.bag.problems += self.truth.tree.notes
+
+    def _take_transforms(self, message: BagMessage) -> None:
+        static = message.topic.endswith("tf_static")
+        for transform in message.content.transforms:
+            stamp = nanoseconds(transform.header.stamp)
+            if static:
+                self.truth.take_transform(transform, stamp, static)
+            else:
+                stream = f"{message.topic} ({transform.child_frame_id})"
+                self.times.add(stream, stamp, message.stamp, transform)
+
+    def _take_truth(self, stream: str) -> None:
+        """Poses and transforms at the times of their streams; of those left out, how many."""
+        left_out: Counter[str] = Counter()
+        for judged in self.times.judged(stream):
+            if judged.reason:
+                left_out[judged.reason] += 1
+            elif stream == self.truth.topic:
+                self.truth.take_pose(judged.item, self.bag.topics[stream], judged.time)
+            elif judged.item is not None:
+                self.truth.take_transform(judged.item, judged.time, False)
+        if stream not in self.images:  # those of images are counted with them
+            self.bag.problems += [f"{stream}: {n} left out: {why}" for why, n in left_out.items()]
+
+    def camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+        """Of the first image of this size; the same for all that follow.
+
+        UnusableCamera where nothing says what it is.
+        """
+        if topic not in self._cameras:
+            try:
+                self._cameras[topic] = self._found_camera(topic, rgb)
+            except UserError as error:
+                raise UnusableCamera(f"{self.bag.path}: {topic}: {error}") from None
+        return self._cameras[topic]
+
+    def _found_camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+        height, width = rgb.shape[:2]
+        if self.request.camera is not None:
+            camera = self.request.camera
+            if (camera.height, camera.width) != (height, width):
+                raise UserError(
+                    f"--camera is of {camera.width}x{camera.height} images, but these are"
+                    f" {width}x{height}"
+                )
+            return camera
+        stated = self._stated_camera(topic, height, width)
+        if stated is None:
+            if self.request.field_of_view is not None:
+                self.guessed.add(topic)
+                warn_of_guess(f"{self.bag.path.name} {topic}")
+                return camera_of_field_of_view(height, width, self.request.field_of_view)
+            raise UserError(
+                "there is no camera_info for it: give --camera-info TOPIC, or --camera FILE with"
+                " the calibration, or guess with --field-of-view DEGREES"
+            )
+        return stated
+
+    def _stated_camera(self, topic: str, height: int, width: int) -> PinholeCamera | None:
+        """By its camera_info, None where there is none."""
+        name = self.request.camera_info or info_topic(topic, self.bag.topics)
+        if name is None or name not in self.infos:
+            return None
+        return camera_from_info(self.infos[name], height, width)
+
+    def usable_camera(self) -> str:
+        """The first camera of which there is an image; the others are told in the problems.
+
+        UserError where there is none.
+        """
+        others = []
+        for topic in self.images:
+            try:
+                if any(frame is not None for frame in self.frames(topic, Counter(), {})):
+                    others += [f"{other}: not replayed" for other in self.images if other > topic]
+                    self.bag.problems += others
+                    return topic
+                others.append(f"{topic}: no image can be used")
+            except UnusableCamera as error:
+                others.append(str(error))
+        raise UserError("; ".join(others))
+
+    def frames(
+        self, topic: str, left_out: Counter[str], coverage: dict[str, Coverage]
+    ) -> Iterator[BagFrame | None]:
+        """Every image message once; None for what is not taken, of which ``left_out`` counts why.
+
+        ``coverage`` gets how many of the frames have what was asked for: depth, poses, speed.
+        UnusableCamera with the first image.
+        """
+        coverage.update(self._asked_for())
+        last: NDArray[np.uint8] | None = None
+        number = 0
+        for image, near in self._with_depth(topic):
+            rgb = None
+            if image.reason:
+                left_out[image.reason] += 1
+            elif number % self.request.every:
+                left_out["between every n-th image"] += 1
+            else:
+                try:
+                    rgb = self._decoded(image.item)
+                except UserError as error:
+                    left_out[str(error)] += 1
+            number += not image.reason
+            if rgb is not None and self.request.motion > 0:
+                small = thumbnail(rgb)
+                if last is None or moved_since(last, small) >= self.request.motion:
+                    last = small
+                else:
+                    left_out["without motion"] += 1
+                    rgb = None
+            if rgb is not None and not self._fits(topic, rgb):
+                left_out["images of another size"] += 1
+                rgb = None
+            yield None if rgb is None else self._frame(topic, rgb, image, near, coverage)
+
+    def _asked_for(self) -> dict[str, Coverage]:
+        asked = {"depth": self.request.depth, "poses": self.truth.topic}
+        coverage = {what: Coverage(what, topic) for what, topic in asked.items() if topic}
+        if self.truth.states_speed:
+            coverage["speed"] = Coverage("speed", self.truth.topic or "", asked=False)
+        return coverage
+
+    def _frame(
+        self,
+        topic: str,
+        rgb: NDArray[np.uint8],
+        image: Judged[BagMessage],
+        near: BagMessage | Unknown,
+        coverage: Mapping[str, Coverage],
+    ) -> BagFrame:
+        known: dict[str, Any] = {}
+        if "depth" in coverage:
+            known["depth"] = self._depth(topic, rgb, near, image.time)
+        if "poses" in coverage:
+            known["poses"] = self.truth.pose(self.frame_ids[topic], image.time)
+        if "speed" in coverage:
+            known["speed"] = self.truth.speed(image.time)
+        for what, value in known.items():
+            coverage[what].add(value)
+        depth, pose, speed = (
+            None if isinstance(value := known.get(what), Unknown) else value
+            for what in ("depth", "poses", "speed")
+        )
+        return BagFrame(rgb, image.time, image.stretch, depth, pose, speed)
+
+    def _depth(
+        self, topic: str, rgb: NDArray[np.uint8], near: BagMessage | Unknown, time: int
+    ) -> NDArray[np.float32] | Unknown:
+        if isinstance(near, Unknown):
+            return near
+        try:
+            depth = self._decoded_depth(near)
+        except UserError as error:
+            return Unknown(str(error))
+        registration = self._registration(topic, self.camera(topic, rgb))
+        return registration(depth, near.content.header.frame_id, time)
+
+    def _registration(self, topic: str, camera: PinholeCamera) -> DepthRegistration:
+        if topic not in self._registrations:
+            depth = self.request.depth or ""
+            info = self.infos.get(info_topic(depth, self.bag.topics) or "")
+            try:
+                stated = self._stated_camera(topic, camera.height, camera.width)
+            except UserError:
+                stated = None
+            self._registrations[topic] = DepthRegistration(
+                depth, info, self.truth.tree, self.frame_ids[topic], camera, stated
+            )
+        return self._registrations[topic]
+
+    def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
+        camera = self.camera(topic, rgb)
+        return (camera.height, camera.width) == rgb.shape[:2]
+
+    def _with_depth(self, topic: str) -> Iterator[tuple[Judged[BagMessage], BagMessage | Unknown]]:
+        """Every image with the depth nearest in time, if one is near enough."""
+        depth = self.request.depth
+        if depth is None:
+            return ((image, Unknown("not asked for")) for image in self._judged({topic}))
+        nearest = nearest_depths(
+            self.times.judged(topic), self.times.judged(depth),
+            self.times.recorded(topic), self.times.recorded(depth), self.request.tolerance,
+        )  # fmt: skip
+        return with_depths(self._judged({topic, depth}), topic, nearest)
+
+    def _judged(self, topics: Set[str]) -> Iterator[Judged[BagMessage]]:
+        """The messages of some topics, each with what its stream's clock says of it."""
+        judged = {topic: iter(self.times.judged(topic)) for topic in topics}
+        for message in self.bag.messages(topics):
+            known = next(judged[message.topic], None)
+            if known is None:
+                raise UserError(f"{self.bag.path}: grows while it is read: let its recording end")
+            yield replace(known, item=message)
+
+    def _decoded(self, message: BagMessage) -> NDArray[np.uint8]:
+        if self.bag.topics[message.topic] == COMPRESSED:
+            return decode_compressed(message.content)
+        return decode_image(message.content)
+
+    def _decoded_depth(self, message: BagMessage) -> NDArray[np.float32]:
+        if self.bag.topics[message.topic] == COMPRESSED:
+            return decode_compressed_depth(message.content)
+        return decode_depth(message.content)
+
+
+def _table(bag: BagFile) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in sorted(bag.topics.items())) or "none"

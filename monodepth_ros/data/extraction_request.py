@@ -1,0 +1,38 @@
+"""What to take of a recording when it is extracted or replayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.geometry.camera import PinholeCamera
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """What to take of a bag; topics that are None are found by what they hold.
+
+    ``tolerance`` is seconds between an image and its depth. ``motion`` is how far the image must
+    have moved since the last frame taken, as a share of its width: 0 takes every frame. ``camera``
+    is for images without a usable camera_info, and so is ``field_of_view`` (degrees), a guess;
+    ``fps`` is for recordings without stamps, which a bag never is;
+    ``mounting`` is ``T_base_camera`` as in :class:`CameraTruth`.
+    """
+
+    images: tuple[str, ...] | None = None
+    camera_info: str | None = None
+    camera: PinholeCamera | None = None
+    field_of_view: float | None = None
+    fps: float | None = None
+    depth: str | None = None
+    poses: str | None = None
+    frame: str | None = None
+    mounting: NDArray[np.float64] | None = None
+    tolerance: float = 0.02
+    motion: float = 0.0
+    every: int = 1
+    image_format: Literal["jpg", "png"] = "jpg"
+    licence: str = ""
