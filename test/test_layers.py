@@ -45,6 +45,7 @@ ALLOWED = {
         "data",
         "evaluation.alignment",
         "evaluation.depth_metrics",
+        "evaluation.depth_protocol",
         "evaluation.odometry_metrics",
     },
     "cli": {"geometry", "networks", "inference", "data", "evaluation", "learning"},

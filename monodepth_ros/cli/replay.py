@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -29,6 +30,7 @@ from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.replay_report import write_comparison, write_replay_report
+from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.stamps import SECOND, ElapsedTime
 
 if TYPE_CHECKING:
@@ -115,8 +117,7 @@ def replay(
         calibration = source.calibration
     if not record.frames:
         raise UserError(f"{sources[0]}: no frame could be replayed: {dict(record.left_out)}")
-    figures = run.finish(sources[0], source.description, calibration)
-    _show({**figures, **_account(record)} if as_json else figures, as_json)
+    _show(run.finish(sources[0], source.description, calibration), as_json)
     if not as_json:
         for line in record.account():
             typer.echo(line, err=True)
@@ -164,20 +165,20 @@ class _Source:
         return self._calibration()
 
 
-def _account(record: ReplayRecord) -> dict[str, Any]:
-    """What was left out and what was found, for JSON."""
-    return {
-        "left_out": dict(record.left_out),
-        "coverage": [coverage.as_json() for coverage in record.coverage.values()],
-        "problems": record.problems,
-    }
-
-
 def _only_one(sequences: list[Sequence], path: str) -> Sequence:
     """The recording to replay; the others are named."""
     for other in sequences[1:]:
         typer.echo(f"{path}: not replayed: {other.name}", err=True)
     return sequences[0]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """Of the frame with that number; what it shows, from left to right."""
+
+    number: int
+    rgb: NDArray[np.uint8]
+    caption: str
 
 
 class _Run:
@@ -201,7 +202,7 @@ class _Run:
         self.tracker = CameraTracker(motion, tracking)
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
-        self._kept: list[tuple[int, NDArray[np.uint8]]] = []
+        self._kept: list[_Picture] = []
         self._elapsed = ElapsedTime()
         self._every = 1  # of the frames whose picture is kept; doubled as they become many
         out.mkdir(parents=True, exist_ok=True)
@@ -215,13 +216,14 @@ class _Run:
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         pose = None if tracked is None else tracked.T_world_camera
         event = "none" if tracked is None else tracked.event
+        self.record.metric = seen.scale == "metric"
         number = len(self.record.frames)
         self.record.add(
             frame.stamp, seen.depth, frame.depth, pose, event, frame.pose, frame.stretch
         )
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
-            self._keep(number, _panels(frame, seen.depth, seen.disparity, ratio))
+            self._keep(_Picture(number, *_panels(frame, seen.depth, seen.disparity, ratio)))
         if self._rerun is not None:
             seconds = self._elapsed.at(frame.stamp, frame.stretch) / SECOND
             if pose is not None:
@@ -229,14 +231,15 @@ class _Run:
             if seen.camera is not None:
                 self._rerun.add_depth(seconds, frame.rgb, seen.depth, seen.camera)
 
-    def finish(self, source: str, what: str, calibration: Calibration) -> dict[str, float]:
-        """Write the report; the figures."""
+    def finish(self, source: str, what: str, calibration: Calibration) -> dict[str, object]:
+        """Write the report; what its metrics.json holds."""
         if self._rerun is not None:
             self._rerun.close()
-        pictures = []
-        for number, picture in self._kept:
-            pictures.append(f"frame_{number:06d}.png")
-            _write_picture(self.out / pictures[-1], picture)
+        pictures = {}
+        for kept in self._kept:
+            name = f"frame_{kept.number:06d}.png"
+            pictures[name] = f"frame {kept.number}: {kept.caption}"
+            _write_picture(self.out / name, kept.rgb)
         engine = self.depth.engine
         facts = {
             "source": Path(source).name,
@@ -250,25 +253,25 @@ class _Run:
         times = np.array(self.milliseconds)
         return write_replay_report(self.out, title, facts, self.record, pictures, times)
 
-    def _keep(self, number: int, picture: NDArray[np.uint8]) -> None:
+    def _keep(self, picture: _Picture) -> None:
         """Evenly spread over a recording whose length is not known yet."""
-        self._kept.append((number, picture))
+        self._kept.append(picture)
         if len(self._kept) > 2 * _PICTURES:
             self._every *= 2
-            self._kept = [kept for kept in self._kept if kept[0] % self._every == 0]
+            self._kept = [kept for kept in self._kept if kept.number % self._every == 0]
 
 
 def _panels(
     frame: RecordedFrame, depth: NDArray[np.float32], disparity: NDArray[np.float32], ratio: float
-) -> NDArray[np.uint8]:
-    """Image, disparity, and with truth that and the error, all of the network's size."""
+) -> tuple[NDArray[np.uint8], str]:
+    """Image, disparity, and with truth that and the error, all of the network's size; a caption."""
     import cv2
 
     from monodepth_ros.inference.preview import colourise
 
     height, width = depth.shape
     image = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA)
-    parts = [image, colourise(disparity)]
+    parts, caption = [image, colourise(disparity)], "image, inverse depth (near is bright)"
     if frame.depth is not None and np.isfinite(ratio):
         truth = cv2.resize(frame.depth, (width, height), interpolation=cv2.INTER_NEAREST)
         known = np.isfinite(truth) & (truth > 0)
@@ -277,7 +280,8 @@ def _panels(
         bytes_ = (255 * np.nan_to_num(error).clip(0, 1)).astype(np.uint8)
         coloured = cv2.applyColorMap(bytes_, cv2.COLORMAP_JET)[:, :, ::-1]
         parts.append(np.where(known[..., None], coloured, 0).astype(np.uint8))
-    return np.concatenate(parts, axis=1)
+        caption += ", ground truth, relative error after median scaling (red: 50 % and more)"
+    return np.concatenate(parts, axis=1), caption
 
 
 def _write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
@@ -289,9 +293,11 @@ def _write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
         Image.fromarray(rgb).save(temporary, format="PNG")
 
 
-def _show(figures: Mapping[str, Any], as_json: bool) -> None:
+def _show(figures: Mapping[str, object], as_json: bool) -> None:
+    """What metrics.json holds, for a program or for people."""
     if as_json:
-        print(json.dumps(figures, indent=1))
+        print(to_json(figures))
         return
     for name, value in figures.items():
-        typer.echo(f"{name:30s} {value:.4g}")
+        if isinstance(value, (int, float)):
+            typer.echo(f"{name:30s} {value:.4g}")

@@ -13,6 +13,11 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import depth_metrics, median_ratio
 
 SCALINGS = ("median", "none", "stereo")
+_SCALED = {
+    "median": "scaled by the median of each image",
+    "none": "not scaled",
+    "stereo": "scaled by 5.4",
+}
 STEREO_FACTOR = 5.4  # KITTI's 0.54 m baseline over Monodepth2's training baseline of 0.1
 
 Depth = NDArray[np.floating]
@@ -67,6 +72,37 @@ class DepthProtocol:
                 f"depth range {self.min_depth:g} to {self.max_depth:g} m is empty: "
                 "the minimum must be at least 0 and below the maximum"
             )
+
+    @property
+    def clamps(self) -> bool:
+        """Whether predictions are clamped after scaling."""
+        return self.clamp != (0.0, np.inf)
+
+    @property
+    def crops(self) -> bool:
+        """Whether a part of the image counts alone."""
+        return self.crop is not None or self.kept_rows < 1
+
+    def as_dict(self) -> dict[str, object]:
+        """What is compared, for a JSON file; None where nothing limits it."""
+        return {
+            "name": self.name,
+            "scaling": self.scaling,
+            "truth_above_m": self.min_depth,
+            "truth_below_m": None if np.isinf(self.max_depth) else self.max_depth,
+            "clamp_m": list(self.clamp) if self.clamps else None,
+            "cropped": self.crops,
+        }
+
+    def describe(self) -> str:
+        """One line for people."""
+        below = "" if np.isinf(self.max_depth) else f" and below {self.max_depth:g} m"
+        clamped = "clamped to {:g} to {:g} m".format(*self.clamp) if self.clamps else "not clamped"
+        return (
+            f"protocol {self.name}: ground truth above {self.min_depth:g} m{below},"
+            f" {'cropped' if self.crops else 'the whole image'},"
+            f" prediction {_SCALED[self.scaling]}, {clamped}"
+        )
 
     def rows(self, height: int) -> int:
         """Number of rows, from the top, of an image or truth of `height` that are used."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import align
 from monodepth_ros.evaluation.trajectory import Trajectory, match_by_frame, match_by_stamp
+from monodepth_ros.geometry.rotation_angle import rotation_angle
 
 SEGMENT_LENGTHS_M = (100, 200, 300, 400, 500, 600, 700, 800)
 SEGMENT_START_STEP = 10
@@ -124,7 +125,7 @@ def segment_errors(estimate: Poses, truth: Poses) -> tuple[float, float]:
         first, last = first[both], last[both]
         error = np.linalg.inv(_motion(estimate, first, last)) @ _motion(truth, first, last)
         translation.append(np.linalg.norm(error[:, :3, 3], axis=1) / length)
-        rotation.append(_angle(error) / length)
+        rotation.append(rotation_angle(error[:, :3, :3]) / length)
     t, r = np.concatenate(translation), np.concatenate(rotation)
     return (float(t.mean()), float(r.mean())) if len(t) else (np.nan, np.nan)
 
@@ -140,7 +141,7 @@ def relative_pose_errors(
     """Translation (m) and rotation (rad) error of each motion between consecutive rows."""
     first, last = np.arange(len(truth) - 1), np.arange(1, len(truth))
     error = np.linalg.inv(_motion(truth, first, last)) @ _motion(estimate, first, last)
-    return np.linalg.norm(error[:, :3, 3], axis=1), _angle(error)
+    return np.linalg.norm(error[:, :3, 3], axis=1), rotation_angle(error[:, :3, :3])
 
 
 def snippet_errors(estimate: Poses, truth: Poses) -> NDArray[np.float64]:
@@ -166,11 +167,6 @@ def snippet_errors(estimate: Poses, truth: Poses) -> NDArray[np.float64]:
 def _motion(poses: Poses, first: NDArray[np.intp], last: NDArray[np.intp]) -> Poses:
     """Pose of rows `last` seen from rows `first`."""
     return np.linalg.inv(poses[first]) @ poses[last]
-
-
-def _angle(transforms: Poses) -> NDArray[np.float64]:
-    trace = np.trace(transforms[:, :3, :3], axis1=1, axis2=2)
-    return np.arccos(np.clip((trace - 1) / 2, -1, 1))
 
 
 def _chained(motions: Poses) -> NDArray[np.float64]:

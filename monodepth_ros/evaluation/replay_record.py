@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import Similarity, align
-from monodepth_ros.evaluation.depth_metrics import (
-    mean_metrics,
-    median_ratio,
-    median_scaled_metrics,
-    valid_pixels,
+from monodepth_ros.evaluation.depth_metrics import mean_metrics
+from monodepth_ros.evaluation.depth_protocol import (
+    PROTOCOLS,
+    DepthProtocol,
+    depth_from_disparity,
+    evaluate_image,
 )
 from monodepth_ros.evaluation.odometry_metrics import (
     absolute_trajectory_error,
@@ -29,7 +30,6 @@ from monodepth_ros.evaluation.scale_consistency import (
 )
 from monodepth_ros.stamps import SECOND, ElapsedTime
 
-DEPTH_RANGE = (1e-3, 80.0)  # metres of truth that count, as of the protocol `plain`
 _NO_METRICS: dict[str, float] = {}
 
 
@@ -38,8 +38,8 @@ class ReplayedFrame:
     """One frame: its metrics against true depth where there is some, and where the camera is.
 
     ``ratio`` is the median of truth over that of the prediction. ``pose`` and ``true_pose`` are
-    ``T_world_camera``, None where unknown. ``event`` is the tracker's. ``stretch`` counts how often
-    the clock has been set before: stamps grow within one.
+    ``T_world_camera``, None where unknown. ``event`` is the tracker's, ``none`` for a frame that it
+    did not take. ``stretch`` counts how often the clock was set before: stamps grow within one.
     """
 
     stamp: int
@@ -53,12 +53,21 @@ class ReplayedFrame:
 
 @dataclass
 class ReplayRecord:
-    """All frames in their order, where depth errs in the image, and what was left out and found."""
+    """All frames in their order, where depth errs in the image, and what was left out and found.
+
+    Depth is measured by ``protocol``. ``metric`` tells whether depth and poses are in metres, or
+    in a unit of the model's own.
+    """
 
     frames: list[ReplayedFrame] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    protocol: DepthProtocol = PROTOCOLS["plain"]
+    metric: bool = False
+    true_depths: int = 0  # frames that came with true depth, whether it could be compared or not
+    _nearest: float = np.inf
+    _farthest: float = 0.0
     _error_sum: NDArray[np.float64] | None = None
     _error_count: NDArray[np.int64] | None = None
 
@@ -75,20 +84,21 @@ class ReplayRecord:
         """A frame; ``depth`` HxW of the network's size, ``truth`` HxW of any."""
         metrics, ratio = _NO_METRICS, np.nan
         if truth is not None:
-            height, width = truth.shape
-            disparity = cv2.resize(np.reciprocal(depth), (width, height))
-            prediction = 1 / np.asarray(disparity)
-            found = median_scaled_metrics(prediction, truth, *DEPTH_RANGE)
-            valid = valid_pixels(prediction, truth, *DEPTH_RANGE)
+            self.true_depths += 1
+            found = evaluate_image(depth_from_disparity(depth), truth, self.protocol)
             if found is not None:
-                metrics = dict(found)
-                ratio = median_ratio(prediction[valid], truth[valid])
+                metrics, ratio = found.metrics, found.ratio
                 self._add_errors(depth, truth, ratio)
+                counted = truth[self.protocol.mask(truth)]
+                self._nearest = min(self._nearest, float(counted.min()))
+                self._farthest = max(self._farthest, float(counted.max()))
         self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose, stretch))
 
     def figures(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
         figures: dict[str, float] = {"frames": float(len(self.frames))}
+        figures |= {f"frames_{event}": float(n) for event, n in sorted(self.events().items())}
+        figures["frames_left_out"] = float(self.left_out.total())
         measured = [frame.metrics for frame in self.frames if frame.metrics]
         if measured:
             figures |= mean_metrics(measured)
@@ -117,6 +127,32 @@ class ReplayRecord:
         """What was left out and what was found, a line for each."""
         left_out = [f"{count} left out: {why}" for why, count in sorted(self.left_out.items())]
         return [*map(str, self.coverage.values()), *left_out, *self.problems]
+
+    def events(self) -> Counter[str]:
+        """How many frames the tracker took for what; ``none`` are those that it did not take."""
+        counts = Counter(dict.fromkeys(("motion", "standstill", "bridge", "gap", "none"), 0))
+        counts.update(frame.event for frame in self.frames)
+        return counts
+
+    def truth(self) -> dict[str, float]:
+        """How many frames have true depth and a true pose, and the range of depth that counts."""
+        poses = sum(frame.true_pose is not None for frame in self.frames)
+        known = {"frames_with_depth": float(self.true_depths), "frames_with_pose": float(poses)}
+        if self._farthest > 0:
+            known |= {"nearest_m": self._nearest, "farthest_m": self._farthest}
+        return known
+
+    def summary(self) -> dict[str, object]:
+        """The figures, how they were measured, and all that was left out, for a JSON file."""
+        return {
+            **self.figures(),
+            "scale_of_model": "metric" if self.metric else "relative",
+            "truth": self.truth(),
+            "protocol": self.protocol.as_dict(),
+            "left_out": dict(self.left_out),
+            "coverage": [coverage.as_json() for coverage in self.coverage.values()],
+            "problems": list(self.problems),
+        }
 
     def series(self, name: str) -> NDArray[np.float64]:
         """A value of each frame, NaN where there is none: ``ratio`` or a metric's name."""
@@ -170,9 +206,8 @@ class ReplayRecord:
         self, depth: NDArray[np.float32], truth: NDArray[np.float32], ratio: float
     ) -> None:
         height, width = depth.shape
-        small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST)
-        known = np.isfinite(small) & (small > DEPTH_RANGE[0]) & (small < DEPTH_RANGE[1])
-        known &= np.isfinite(depth)
+        small = np.asarray(cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST))
+        known = self.protocol.mask(small.astype(np.float32)) & np.isfinite(depth)
         if self._error_sum is None or self._error_count is None:
             self._error_sum = np.zeros(depth.shape)
             self._error_count = np.zeros(depth.shape, np.int64)

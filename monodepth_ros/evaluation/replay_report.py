@@ -20,6 +20,7 @@ from monodepth_ros.evaluation.report_files import save_figure, to_json, write_cs
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.stamps import SECOND
 
+_ERROR_OVER_TIME = "relative error of depth over time, median-scaled"
 METRICS, FRAMES = "metrics.json", "frames.csv"
 _STYLE = (
     "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
@@ -27,19 +28,30 @@ _STYLE = (
     "td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f2f2f2}"
     "img{max-width:100%}"
 )
-# What each figure is, in the order of the page.
+# What each figure is, in the order of the page. Those in metres are of what was brought to the
+# ground truth's scale, so they are metres for relative models too.
 _MEANINGS = {
     "frames": "frames replayed",
+    "frames_left_out": "frames left out, see below",
+    "frames_start": "first images, and first ones of another camera",
+    "frames_restart": "images from which odometry began anew",
+    "frames_motion": "images with motion",
+    "frames_standstill": "images without motion: the pose is kept",
+    "frames_bridge": "images after a short pause: the last velocity was assumed to go on",
+    "frames_gap": "images after a long pause: the pose is kept, its uncertainty grows",
+    "frames_none": "images not tracked: late, repeated or without contrast",
     "abs_rel": "mean relative error of depth, median-scaled",
-    "rmse": "root mean square error of depth, m",
+    "rmse": "root mean square error of depth, median-scaled, m",
     "a1": "share of pixels within 25 %",
     "depth_seq_scale_std": "spread of depth's scale over the bag, relative",
-    "ate_m": "trajectory error after 7-DoF alignment, m",
-    "length_m": "length of the true way, m",
-    "rpe_m": "error of a step, m",
-    "rpe_deg": "error of a turn, degrees",
-    "scale": "metres per unit of odometry",
+    "ate_m": "trajectory error (ATE) after 7-DoF alignment, m",
+    "length_m": "length of the ground-truth trajectory, m",
+    "rpe_m": "translation error of a step after that alignment, m",
+    "rpe_deg": "rotation error of a step, degrees",
+    "scale": "factor by which the alignment scaled odometry, m per unit of the model",
     "pose_depth_log_ratio_median": "|log| of odometry's scale over depth's, median",
+    "pose_depth_log_ratio_std": "spread of log of odometry's scale over depth's",
+    "pose_depth_log_ratio_offset": "log of odometry's scale over depth's, median",
 }
 
 
@@ -48,16 +60,16 @@ def write_replay_report(
     title: str,
     facts: Mapping[str, str],
     record: ReplayRecord,
-    pictures: Sequence[str],
+    pictures: Mapping[str, str],
     milliseconds: NDArray[np.float64],
-) -> dict[str, float]:
-    """Write all files; the figures.
+) -> dict[str, object]:
+    """Write all files; what metrics.json holds.
 
-    ``facts`` say what was replayed by what; ``pictures`` are files in the folder already;
-    ``milliseconds`` of computing, a value for each frame.
+    ``facts`` say what was replayed by what; ``pictures`` are files in the folder already and their
+    captions; ``milliseconds`` of computing, a value for each frame.
     """
-    figures = record.figures()
-    write_text(folder / METRICS, to_json(figures) + "\n")
+    figures, summary = record.figures(), record.summary()
+    write_text(folder / METRICS, to_json(summary) + "\n")
     _write_frames(folder / FRAMES, record)
     _write_trajectories(folder, record)
     plots = {**_plots(folder, record), "timing.png": "time to compute a frame"}
@@ -67,14 +79,28 @@ def write_replay_report(
     write_text(folder / "timing.json", to_json(timing) + "\n")
     rows = [(name, figures[name], _MEANINGS[name]) for name in _MEANINGS if name in figures]
     body = [
-        _table(("", ""), facts.items()),
+        _table(("", ""), {**facts, **_scale_and_truth(record)}.items()),
         _table(("figure", "value", ""), ((n, f"{v:.4g}", meaning) for n, v, meaning in rows)),
         "".join(f"<p>{html.escape(line)}</p>" for line in record.account()),
-        *(_image(file, caption) for file, caption in plots.items()),
-        *(_image(file, "image, depth, true depth, error (red: 50 %)") for file in pictures),
+        *(_image(file, caption) for file, caption in {**plots, **pictures}.items()),
     ]
     write_text(folder / "report.html", _page(title, body))
-    return figures
+    return summary
+
+
+def _scale_and_truth(record: ReplayRecord) -> dict[str, str]:
+    """The unit of what the model says, and what it is measured against."""
+    known = record.truth()
+    unit = "metres" if record.metric else "relative: that of the model, unknown in metres"
+    depths, poses = (int(known[f"frames_with_{name}"]) for name in ("depth", "pose"))
+    told = f"depth of {depths}, pose of {poses} of {len(record.frames)} frames"
+    rows = {"unit": unit, "ground truth": told if depths or poses else "none: no errors are known"}
+    if depths:
+        rows["depth is compared by"] = record.protocol.describe()
+    if "nearest_m" in known:
+        range_ = f"{known['nearest_m']:.3g} to {known['farthest_m']:.3g} m"
+        rows["range of that ground truth"] = range_
+    return rows
 
 
 def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[str, float]]:
@@ -91,13 +117,17 @@ def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[st
         if stamps is not None and own != stamps:
             raise UserError(f"{replay}: not a replay of the same frames as {replays[0]}")
         stamps, series[name] = own, errors
-    _lines(folder / "compared_error.png", seconds, series, "abs_rel")
     known = [name for name in _MEANINGS if any(name in found for found in figures.values())]
     rows = [
         (name, *(f"{found[name]:.4g}" if name in found else "" for found in figures.values()))
         for name in known
     ]
-    body = [_table(("figure", *figures), rows), _image("compared_error.png", "error over time")]
+    body = [_table(("figure", *figures), rows)]
+    if any(np.isfinite(errors).any() for errors in series.values()):
+        _lines(folder / "compared_error.png", seconds, series, "abs_rel")
+        body.append(
+            _image("compared_error.png", "relative error of depth over time, median-scaled")
+        )
     write_text(folder / "compare.html", _page("Replays compared", body))
     write_text(folder / "compare.json", json.dumps(figures, indent=2) + "\n")
     return figures
@@ -114,7 +144,7 @@ def _read_replay(
         rows = [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
         seconds = np.array([float(row["seconds"]) for row in rows])
         errors = np.array([float(row["abs_rel"] or "nan") for row in rows])
-        known = {key: value for key, value in figures.items() if value is not None}
+        known = {key: value for key, value in figures.items() if isinstance(value, (int, float))}
         return known, seconds, errors, [row["stamp_ns"] for row in rows]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise UserError(f"{folder}: not the folder of a replay: {error}") from None
@@ -162,16 +192,18 @@ def _plots(folder: Path, record: ReplayRecord) -> dict[str, str]:
     errors = record.series("abs_rel")
     if np.isfinite(errors).any():
         _over_time(folder / "error_over_time.png", record, {"abs_rel": errors}, "abs_rel")
-        plots["error_over_time.png"] = "relative error of depth over time"
+        plots["error_over_time.png"] = _ERROR_OVER_TIME
         errors_at = record.error_map()
         if errors_at is not None:
             _error_map(folder / "error_map.png", errors_at)
             plots["error_map.png"] = "where in the image depth errs: mean relative error"
-        _over_time(folder / "scale_over_time.png", record, {"depth": record.series("ratio")}, "")
-        plots["scale_over_time.png"] = "scale of depth: median of truth over median of estimate"
+        label = "m per m" if record.metric else "m per unit of the model"
+        _over_time(folder / "scale_over_time.png", record, {"depth": record.series("ratio")}, label)
+        plots["scale_over_time.png"] = (
+            "scale of depth: median of the ground truth over median of the estimate"
+        )
     if any(frame.pose is not None for frame in record.frames):
-        _from_above(folder / "trajectory.png", record)
-        plots["trajectory.png"] = "the way from above the first camera"
+        plots["trajectory.png"] = _from_above(folder / "trajectory.png", record)
     return plots
 
 
@@ -205,24 +237,32 @@ def _error_map(path: Path, errors: NDArray[np.float64]) -> None:
     save_figure(path, figure)
 
 
-def _from_above(path: Path, record: ReplayRecord) -> None:
-    """x to the right and z forward of the first camera; the estimate brought to the truth."""
+def _from_above(path: Path, record: ReplayRecord) -> str:
+    """x to the right and z forward of the first camera; the estimate brought to the truth, if any.
+
+    Returns the caption.
+    """
     figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.add_subplot(xlabel="x [m]", ylabel="z [m]", aspect="equal")
     estimate, truth, alignment = record.aligned()
+    unit = "m" if record.metric or alignment is not None else "unit of the model"
+    axes = figure.add_subplot(xlabel=f"x [{unit}]", ylabel=f"z [{unit}]", aspect="equal")
     if alignment is None:
         poses = np.stack([f.pose for f in record.frames if f.pose is not None])
         axes.plot(*poses[:, [0, 2], 3].T, label="estimate", color="tab:red")
     else:
         first = np.linalg.inv(truth[0])
         for poses, name, colour in (
-            (truth, "truth", "black"),
-            (alignment.apply_to_poses(estimate), "estimate", "tab:red"),
+            (truth, "ground truth", "black"),
+            (alignment.apply_to_poses(estimate), "estimate, aligned", "tab:red"),
         ):
             axes.plot(*(first @ poses)[:, [0, 2], 3].T, label=name, color=colour)
     axes.set_adjustable("datalim")
     axes.legend()
     save_figure(path, figure)
+    aligned = ", aligned to the ground truth (7 DoF)" if alignment is not None else ""
+    return (
+        f"trajectory from above the first camera{aligned}, in {unit if unit != 'm' else 'metres'}"
+    )
 
 
 def _table(head: Sequence[str], rows: object) -> str:

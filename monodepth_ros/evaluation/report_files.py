@@ -18,10 +18,16 @@ from monodepth_ros.atomic_file import atomic_path
 Figures = Mapping[str, float]
 
 
-def to_json(figures: Figures) -> str:
+def to_json(figures: Mapping[str, object]) -> str:
     """Figures as a JSON object; NaN, a figure that the data cannot give, becomes null."""
-    finite = {key: value if math.isfinite(value) else None for key, value in figures.items()}
-    return json.dumps(finite, indent=2)
+    return json.dumps(finite(figures), indent=2)
+
+
+def finite(value: object) -> object:
+    """What JSON can hold: None for numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def save_histogram(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import Similarity, align
-from monodepth_ros.evaluation.depth_metrics import mean_metrics, median_scaled_metrics
+from monodepth_ros.evaluation.depth_metrics import mean_metrics
+from monodepth_ros.evaluation.depth_protocol import (
+    PROTOCOLS,
+    depth_from_disparity,
+    evaluate_image,
+)
 from monodepth_ros.evaluation.odometry_metrics import absolute_trajectory_error
 
 _SECOND = 1_000_000_000
-_DEPTH_RANGE = (1e-3, 80.0)  # metres, as of the evaluation protocol `plain`
 
 
 @dataclass
@@ -73,11 +76,9 @@ class DemoFigures:
         self.depth.add(now, stamp)
         if truth is None:
             return
-        height, width = truth.shape
-        disparity = cv2.resize(np.reciprocal(depth), (width, height))
-        error = median_scaled_metrics(1 / np.asarray(disparity), truth, *_DEPTH_RANGE)
-        if error is not None:  # a frame without a valid pixel says nothing
-            self._depth_errors.append(error)
+        compared = evaluate_image(depth_from_disparity(depth), truth, PROTOCOLS["plain"])
+        if compared is not None:  # a frame without a valid pixel says nothing
+            self._depth_errors.append(compared.metrics)
 
     def add_odometry(self, now: int, stamp: int, T_world_camera: NDArray[np.float64]) -> None:
         """Where the camera is by odometry."""

@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
@@ -40,7 +42,7 @@ from monodepth_ros.inference.demo_picture import demo_picture
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.demo_figures import DemoFigures
 from monodepth_ros.nodes.frame_streams import FrameStream, StreamedFrame, open_stream
-from monodepth_ros.nodes.messages import encode_image
+from monodepth_ros.nodes.messages import encode_depth, encode_image
 
 NAMESPACE = "/camera"
 RESULTS = {
@@ -50,6 +52,8 @@ RESULTS = {
     "depth/points": PointCloud2,
     "odom": Odometry,
 }
+# In the bag alone, where the input has them: `monodepth replay BAG --depth ... --poses ...`.
+TRUE_DEPTH, TRUE_POSE = "ground_truth/depth", "ground_truth/pose"
 _SECOND = 1_000_000_000
 _START = 120.0  # seconds that the nodes have to come up
 _SETTLE = 1.5  # seconds without a result after which nothing more is awaited
@@ -178,8 +182,9 @@ class DemoSession:
         self._held[stamp] = _Held(frame)
         while len(self._held) > _HELD:
             del self._held[next(iter(self._held))]
-        self._record("camera_info", info, serialize_message(info))
-        self._record("image_raw", image, serialize_message(image))
+        recorded = {"camera_info": info, "image_raw": image, **ground_truth(frame, header)}
+        for topic, message in recorded.items():
+            self._record(topic, message, serialize_message(message))
 
     def _record(self, topic: str, message: Any, data: bytes) -> None:
         package = type(message).__module__.partition(".")[0]
@@ -263,6 +268,24 @@ def _read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
         if isinstance(item, BaseException):
             raise item
         yield item
+
+
+def ground_truth(frame: StreamedFrame, header: Header) -> dict[str, Any]:
+    """Messages of what the input knows of a frame, for the bag alone: no node is told.
+
+    Depth as the camera sees it, distortion included, and the pose of the camera's optical frame.
+    """
+    messages: dict[str, Any] = {}
+    if frame.depth is not None:
+        messages[TRUE_DEPTH] = encode_depth(frame.depth, "32FC1", header)
+    if frame.pose is not None:
+        pose = PoseStamped(header=Header(stamp=header.stamp, frame_id="world"))
+        x, y, z = frame.pose[:3, 3].tolist()
+        qx, qy, qz, qw = Rotation.from_matrix(frame.pose[:3, :3]).as_quat().tolist()
+        pose.pose.position = Point(x=x, y=y, z=z)
+        pose.pose.orientation = Quaternion(x=qx, y=qy, z=qz, w=qw)
+        messages[TRUE_POSE] = pose
+    return messages
 
 
 def _camera_pose(odometry: Odometry) -> NDArray[np.float64]:

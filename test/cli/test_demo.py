@@ -40,6 +40,9 @@ def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros
     assert counts["/camera/image_raw"] == figures["images"]["count"]
     assert counts["/camera/depth/image_rect"] == figures["depth"]["count"]
     assert counts["/camera/odom"] == figures["odometry"]["count"]
+    # The walk knows its pose at each image, and depth at every third.
+    assert counts["/camera/ground_truth/pose"] == counts["/camera/image_raw"]
+    assert counts["/camera/ground_truth/depth"] == -(-counts["/camera/image_raw"] // 3)
     assert counts["/diagnostics"] > 0 and counts["/camera/depth/points"] > 0
     pictures = sorted((out / "pictures").glob("*.png"))
     assert len(pictures) == 6
@@ -47,6 +50,15 @@ def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros
     assert find_spec("rerun") is None or (out / "demo.rrd").stat().st_size > 10_000
     for log in ("depth_node.log", "odometry_node.log"):
         assert "Traceback" not in (out / log).read_text()
+
+    truth = ["--depth", "/camera/ground_truth/depth", "--poses", "/camera/ground_truth/pose"]
+    replay = ["replay", str(out / "bag"), "--out", str(tmp_path / "replayed"), *truth, "--json"]
+    replayed = CliRunner().invoke(app, [*replay, "--device", "cpu", "--refine"])
+    assert replayed.exit_code == 0, replayed.output
+    measured = json.loads(replayed.stdout)
+    assert measured["abs_rel"] == pytest.approx(figures["depth"]["abs_rel"], rel=0.5)
+    assert measured["length_m"] == pytest.approx(figures["odometry"]["length_m"], rel=0.1)
+    assert measured["ate_m"] < 0.2
 
     again = tmp_path / "again"
     result = run("--input", out / "bag", "--out", again, "--device", "cpu", "--seconds", "1")

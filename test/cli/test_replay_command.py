@@ -15,8 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
 from bag_messages import FRAMES, write_drive
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.trajectory import read_trajectory
+from monodepth_ros.geometry.camera import PinholeCamera
 
 TRUTH = ["--depth", "/front/depth/image", "--poses", "/odom"]
 
@@ -51,6 +53,46 @@ def test_the_report_and_its_figures(replayed: Path) -> None:
     assert len((replayed / "frames.csv").read_text().splitlines()) == FRAMES + 1
 
 
+def test_the_page_says_what_was_done(replayed: Path) -> None:
+    """Protocol `plain` as `evaluate` has it: the whole image, nothing clamped, no limit at 80 m."""
+    summary = json.loads((replayed / "metrics.json").read_text())
+    assert summary["protocol"] == {
+        "name": "plain",
+        "scaling": "median",
+        "truth_above_m": 0.0,
+        "truth_below_m": None,
+        "clamp_m": None,
+        "cropped": False,
+    }
+    assert summary["truth"]["frames_with_depth"] == summary["truth"]["frames_with_pose"] == FRAMES
+    assert 0 < summary["truth"]["nearest_m"] <= summary["truth"]["farthest_m"]
+    page = (replayed / "report.html").read_text()
+    assert "protocol plain: ground truth above 0 m, the whole image" in page
+    assert "not clamped" in page and "aligned to the ground truth (7 DoF), in m" in page
+    assert f"depth of {FRAMES}, pose of {FRAMES} of {FRAMES} frames" in page
+    assert "images with motion" in page and "true way" not in page
+
+
+def test_replay_and_evaluation_measure_the_same(tmp_path: Path) -> None:
+    """Truth from 0.5 m to 300 m: neither clamps, and both see the same network input."""
+    camera = PinholeCamera.from_focal_length(160, 120, 130.0, 130.0, 79.5, 59.5)
+    rng = np.random.default_rng(0)
+    depth = np.geomspace(0.5, 300, 160, dtype=np.float32)[None].repeat(120, 0)
+    with SequenceWriter(tmp_path / "walk", camera, fps=10, image_format="png") as writer:
+        for _ in range(3):
+            writer.add(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8), depth, np.eye(4))
+    replayed = json.loads(
+        run(str(tmp_path / "walk"), "--out", str(tmp_path / "out"), "--device", "cpu", "--json")
+    )
+    evaluation = ["evaluate", "depth", "--model", "demo", "--data", str(tmp_path / "walk")]
+    result = CliRunner().invoke(app, [*evaluation, "--device", "cpu", "--json"])
+    assert result.exit_code == 0, result.output
+    evaluated = json.loads(result.stdout)
+    for name in ("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3"):
+        assert replayed[name] == pytest.approx(evaluated[name], rel=1e-5)
+    assert replayed["truth"]["farthest_m"] > 65  # 16-bit files hold no more millimetres
+
+
 def test_two_runs_give_the_same_bytes(drive: Path, replayed: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     run(str(drive), "--out", str(again), "--device", "cpu", *TRUTH)
@@ -63,10 +105,32 @@ def test_two_runs_give_the_same_bytes(drive: Path, replayed: Path, tmp_path: Pat
 
 def test_without_truth_there_are_depth_and_a_way_all_the_same(drive: Path, tmp_path: Path) -> None:
     figures = json.loads(run(str(drive), "--out", str(tmp_path / "out"), "--every", "2", "--json"))
-    left_out = {"between every n-th image": FRAMES // 2}
-    account = {"left_out": left_out, "coverage": [], "problems": []}
-    assert figures == {"frames": FRAMES / 2, **account}
+    assert figures["frames"] == FRAMES / 2 and figures["frames_start"] == 1
+    assert figures["frames_motion"] + figures["frames_standstill"] == FRAMES / 2 - 1
+    assert figures["truth"] == {"frames_with_depth": 0, "frames_with_pose": 0}
+    assert figures["scale_of_model"] == "relative" and figures["frames_left_out"] == FRAMES / 2
+    assert "abs_rel" not in figures and "ate_m" not in figures
+    page = (tmp_path / "out/report.html").read_text()
+    assert "none: no errors are known" in page and "in unit of the model" in page
+    assert "ground truth," not in page and "[m]" not in page and "true" not in page
+    assert figures["left_out"] == {"between every n-th image": FRAMES // 2}
+    assert figures["coverage"] == figures["problems"] == []
     assert (tmp_path / "out/trajectory.png").is_file()
+
+
+def test_pauses_and_left_out_frames_are_counted() -> None:
+    record = ReplayRecord(metric=True)
+    events = ["start", "motion", "motion", "standstill", "bridge", "gap", "gap", "none"]
+    for number, event in enumerate(events):
+        record.add(number, np.ones((4, 6), np.float32), None, None, event, None)
+    record.left_out["stamp is 0"] += 3
+    summary = record.summary()
+    counted = {k: v for k, v in summary.items() if k.startswith("frames_")}
+    assert counted == {
+        "frames_start": 1, "frames_motion": 2, "frames_standstill": 1, "frames_bridge": 1,
+        "frames_gap": 2, "frames_none": 1, "frames_left_out": 3,
+    }  # fmt: skip
+    assert summary["left_out"] == {"stamp is 0": 3} and summary["scale_of_model"] == "metric"
 
 
 def test_replays_beside_each_other(replayed: Path, tmp_path: Path) -> None:
