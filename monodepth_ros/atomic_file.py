@@ -1,9 +1,9 @@
 """Files that are either complete or absent: written under a temporary name, then renamed."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -17,14 +17,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix
-    )
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = _new_file_beside(target)
     try:
         yield temporary
-        _apply_umask(temporary)
         flush(temporary)
         os.replace(temporary, target)
         flush(target.parent)  # the rename itself
@@ -32,11 +27,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _apply_umask(path: Path) -> None:
-    """Give ``path`` the permissions of an ordinary new file; mkstemp makes it private."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
+def _new_file_beside(target: Path) -> Path:
+    """An empty hidden file of the permissions that the system gives to any new file."""
+    while True:
+        name = f".{target.stem[:100]}.{secrets.token_hex(4)}{target.suffix}"
+        with suppress(FileExistsError):
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+            os.close(os.open(target.with_name(name), flags, 0o666))
+            return target.with_name(name)
 
 
 def flush(path: Path) -> None:

@@ -36,6 +36,27 @@ def test_others_may_read_it_as_any_new_file(tmp_path: Path) -> None:
     assert mode(tmp_path / "atomic") == mode(plain)
 
 
+def test_the_umask_of_the_process_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is that of all threads: another one's file would be made with a umask of zero."""
+    former = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", None)  # would fail if called
+            with atomic_path(tmp_path / "atomic"):
+                pass
+        assert mode(tmp_path / "atomic") == 0o640
+    finally:
+        os.umask(former)
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / ("n" * 250 + ".json")) as temporary:
+        temporary.write_text("{}")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [255]
+
+
 def test_a_writer_may_replace_the_temporary_file(tmp_path: Path) -> None:
     target = tmp_path / "array.npy"
     with atomic_path(target) as temporary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +24,11 @@ from monodepth_ros.inference import zoo
 from monodepth_ros.share_directory import share_directory
 
 _STOP_WITHIN = 5.0  # seconds
+# All that a demo writes into its folder: nothing else is ever removed from it.
+_WRITTEN = re.compile(
+    r"(depth|odometry)_node\.log|figures\.json|demo\.rrd|log/[^/]+\.log"
+    r"|bag/(metadata\.yaml|bag\.mcap)|pictures/[0-9.]+s\.png"
+)
 
 
 def demo(
@@ -92,12 +97,23 @@ def _run_to_its_end(command: list[str], environment: dict[str, str]) -> int:
 
 
 def _claim(out: Path) -> None:
-    """An empty folder; only what an earlier demo has left there is replaced."""
-    if out.exists() and any(out.iterdir()):
-        if not (out / "depth_node.log").exists():
-            raise UserError(f"{out}: holds something that is not a demo's; take another --out")
-        shutil.rmtree(out)
+    """An empty folder; what an earlier demo has left there is removed, and nothing else."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; take another --out")
     out.mkdir(parents=True, exist_ok=True)
+    found = sorted(out.rglob("*"))
+    files = [path for path in found if path.is_symlink() or not path.is_dir()]
+    others = [file for file in files if not _WRITTEN.fullmatch(str(file.relative_to(out)))]
+    if files and not (out / "depth_node.log").is_file():
+        others = files
+    if others:
+        raise UserError(
+            f"{out}: holds {others[0].relative_to(out)}, not a demo's; take another --out"
+        )
+    for file in files:
+        file.unlink()
+    for folder in reversed([path for path in found if path not in files]):
+        folder.rmdir()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How hot a machine is, and how much power it draws, as Linux tells it."""
+"""How hot a machine is, what power it draws, and what memory a program takes, by Linux."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 _ZONES = Path("/sys/class/thermal")
+_PROCESSES = Path("/proc")
 _SENSORS = Path("/sys/class/hwmon")
 
 
@@ -34,6 +35,35 @@ def power(sensor: str = "", sensors: Path = _SENSORS) -> float:
         measured = [value for value in watts if not math.isnan(value)]
         total, known = total + sum(measured), known or bool(measured)
     return total if known else math.nan
+
+
+def own_megabytes(session: int, processes: Path = _PROCESSES) -> float:
+    """Memory that the processes of a session have for themselves, in 10^6 bytes.
+
+    Of the memory that is resident or in the swap, what is anonymous: pages of files, such as a
+    memory-mapped cache, are given back when somebody else needs the memory.
+    """
+    kilobytes = 0.0
+    for folder in processes.glob("[0-9]*"):
+        if _session(folder) == session:
+            kilobytes += _anonymous_kilobytes(folder)
+    return kilobytes * 1024 / 1e6
+
+
+def _session(process: Path) -> int:
+    try:  # behind the name, which may hold anything: state, parent, group, session
+        return int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[3])
+    except (OSError, ValueError, IndexError):  # it has ended
+        return -1
+
+
+def _anonymous_kilobytes(process: Path) -> float:
+    try:
+        lines = (process / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return 0.0
+    sizes = (line.split() for line in lines if line.startswith(("RssAnon:", "VmSwap:")))
+    return sum(float(words[1]) for words in sizes)
 
 
 def _number(file: Path) -> float:

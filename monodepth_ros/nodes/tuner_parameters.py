@@ -41,7 +41,7 @@ TUNER_PARAMETERS = (
     ParameterSpec(
         "memory_megabytes",
         4000.0,
-        "of memory, at which a tuning is given up; 0: no limit",
+        "of memory besides mapped files, at which a tuning is given up; 0: no limit",
         minimum=0.0,
         maximum=_MOST,
     ),

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from monodepth_ros.nodes.machine_state import own_megabytes
+
 _LAST_BYTES = 2000
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class TuningProcess:
@@ -38,12 +39,8 @@ class TuningProcess:
 
     @property
     def megabytes(self) -> float:
-        """Of memory, those that are resident."""
-        try:
-            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
-        except (OSError, IndexError):
-            return 0.0
-        return int(pages) * _PAGE / 1e6
+        """Of memory that it and its children have for themselves."""
+        return own_megabytes(self._process.pid)
 
     def pause(self) -> None:
         """Take the CPU away from it."""

@@ -13,6 +13,8 @@ from rosbags.highlevel import AnyReader
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.cli.demo import _claim
+from monodepth_ros.errors import UserError
 
 needs_ros = pytest.mark.skipif(
     "not __import__('importlib').util.find_spec('rclpy')",
@@ -80,6 +82,43 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path):
     assert result.exit_code == 2
     assert "not a demo's" in result.stderr or "no ROS 2" in result.stderr
     assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+WRITTEN = (
+    "depth_node.log", "odometry_node.log", "figures.json", "demo.rrd", "log/python3_7_8.log",
+    "bag/metadata.yaml", "bag/bag.mcap", "pictures/000.00s.png", "pictures/012.34s.png",
+)  # fmt: skip
+
+
+def write(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def test_what_an_earlier_demo_wrote_is_removed(tmp_path):
+    _claim(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    write(tmp_path / "new", *WRITTEN)
+    _claim(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "mine", ["notes.txt", "pictures/mine.png", "bag/other.mcap", "bag/deep/bag.mcap", "log/a/b.log"]
+)
+def test_what_lies_beside_it_is_not(tmp_path, mine):
+    write(tmp_path, *WRITTEN, mine)
+    with pytest.raises(UserError, match=f"holds {mine}, not a demo's"):
+        _claim(tmp_path)
+    assert all((tmp_path / name).read_text() == name for name in (*WRITTEN, mine))
+
+
+def test_a_bag_of_the_users_is_no_demos(tmp_path):
+    write(tmp_path, "bag/metadata.yaml", "bag/bag.mcap")
+    with pytest.raises(UserError, match="not a demo's"):
+        _claim(tmp_path)
+    assert (tmp_path / "bag/bag.mcap").exists()
 
 
 @pytest.mark.slow

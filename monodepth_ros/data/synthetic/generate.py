@@ -23,6 +23,7 @@ from monodepth_ros.data.synthetic.worlds import (
 from monodepth_ros.errors import UserError
 
 SMALLEST_SIDE = 16
+VERSION = 1  # raised when the same request renders other frames: none goes on with those of others
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def generate(request: SequenceRequest, out: Path) -> Iterator[int]:
         fps,
         depth_scale=DEPTH_SCALE[request.world],
         source=f"synthetic world {request.world}, seed {request.seed}, "
-        f"{request.frames} frames, {samples} samples{by}",
+        f"{request.frames} frames, {samples} samples{by}, version {VERSION}",
         licence="CC0-1.0",
     ) as writer:
         yield len(writer)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,12 +60,27 @@ def test_interrupted_run_goes_on_to_the_same_bytes(small_street: None, tmp_path:
     assert list(generate(REQUEST, tmp_path / "whole")) == [4]  # nothing left to do
 
 
-def test_folder_of_another_seed_is_refused(small_street: None, tmp_path: Path) -> None:
-    list(generate(REQUEST, tmp_path))
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"seed": 4}, "source was .* seed 3.* and is .* seed 4"),
+        ({"world": "rooms"}, "source was .* street.* and is .* rooms|camera"),
+        ({"frames": 5}, "source was .* 4 frames.* and is .* 5 frames"),
+        ({"samples": 5}, "source was .* 4 samples.* and is .* 5 samples"),
+        ({"width": 80}, "camera.width was 64 and is 80 now"),
+        ({"fps": 7.0}, "fps was 10.0 and is 7.0 now"),
+    ],
+)
+def test_folder_of_another_request_is_refused(
+    other: dict[str, Any], told: str, small_street: None, tmp_path: Path
+) -> None:
+    broken = generate(REQUEST, tmp_path)
+    for _ in range(3):
+        next(broken)
+    broken.close()
     before = content(tmp_path)
-    other = SequenceRequest("street", seed=4, frames=4, width=64, height=40, samples=4)
-    with pytest.raises(UserError, match="another sequence"):
-        list(generate(other, tmp_path))
+    with pytest.raises(UserError, match=f"holds another sequence: .*({told})"):
+        list(generate(replace(REQUEST, **other), tmp_path))
     assert content(tmp_path) == before
 
 
