@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,15 @@ def _quaternion(xyzw: Any) -> Any:
 def stamp_of(number: int) -> int:
     """Of a frame, at 10 Hz."""
     return 100 * SECOND + number * SECOND // 10
+
+
+def write_messages(path: Path, messages: Iterable[tuple[str, Any, int]]) -> Path:
+    """A bag of (topic, message, when it was recorded)."""
+    with BagWriter(path) as bag:
+        for topic, message, at in sorted(messages, key=lambda each: each[2]):
+            kind = message.__msgtype__
+            bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
+    return path
 
 
 def write_drive(path: Path, frames: int = FRAMES) -> Path:
