@@ -191,19 +191,22 @@ class BagFrames:
     def usable_camera(self) -> str:
         """The first camera of which there is an image; the others are told in the problems.
 
-        UserError where there is none.
+        The only one in any case. UserError where several cameras have none.
         """
-        others = []
+        if len(self.images) == 1:
+            return self.images[0]
+        told = []
         for topic in self.images:
+            left_out: Counter[str] = Counter()
             try:
-                if any(frame is not None for frame in self.frames(topic, Counter(), {})):
-                    others += [f"{other}: not replayed" for other in self.images if other > topic]
-                    self.bag.problems += others
+                if any(frame is not None for frame in self.frames(topic, left_out, {})):
+                    told += [f"{other}: not replayed" for other in self.images if other > topic]
+                    self.bag.problems += told
                     return topic
-                others.append(f"{topic}: no image can be used")
+                told.append(f"{topic}: no image can be used: {dict(left_out)}")
             except UnusableCamera as error:
-                others.append(str(error))
-        raise UserError("; ".join(others))
+                told.append(str(error))
+        raise UserError("; ".join(told))
 
     def frames(
         self, topic: str, left_out: Counter[str], coverage: dict[str, Coverage]

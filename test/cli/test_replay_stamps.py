@@ -19,9 +19,9 @@ from bag_messages import SECOND, write_drive, write_images
 
 from monodepth_ros.cli.app import app
 from monodepth_ros.cli.replay import _Run, _Source
-from monodepth_ros.data.bag_extraction import ExtractionRequest
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.capture_settings import CaptureSettings
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.trajectory import read_trajectory
@@ -93,7 +93,7 @@ class Replay:
                 images = [m for m in file.messages() if m.topic == TOPIC]
                 if "/odom" not in file.topics:
                     request = ExtractionRequest(images=(TOPIC,))
-            source = _Source(str(bag), request, CaptureSettings(), record.left_out, opened)
+            source = _Source(str(bag), request, CaptureSettings(), record, opened)
             for frame in source.frames:
                 if frame is not None:
                     self._run.take(frame)
