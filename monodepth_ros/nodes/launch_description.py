@@ -1,66 +1,83 @@
-"""What the launch files share: the arguments of a camera's nodes, and the nodes with them.
+"""What the launch files share: the nodes, and the arguments that are made of their parameters.
 
 Imported by launch files alone: it needs the ROS package launch_ros, and nothing else here does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
-from launch.substitutions import EnvironmentVariable, LaunchConfiguration
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
-from monodepth_ros.dds_environment import PROFILE_VARIABLES, profile_path
+from monodepth_ros.dds_environment import profile_environment, profile_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.zoo import resolve
+from monodepth_ros.nodes.camera_parameters import CAMERA_PARAMETERS
+from monodepth_ros.nodes.odometry_parameters import ROBOT_PARAMETERS
+from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
+from monodepth_ros.nodes.replay_launch import bag_arguments, played_bag
+from monodepth_ros.nodes.tuner_parameters import TUNER_PARAMETERS
 from monodepth_ros.share_directory import share_directory
 
 TUNED = "tuned"  # what the tuner calls its newest version, unless it is told otherwise
-# Parameters that are arguments as well, with their types. Without a value the parameter file holds.
-_PARAMETERS: dict[str, tuple[type, str]] = {
-    "model": (str, "name or folder of the model"),
-    "device": (str, "auto, cpu, cuda or cuda:N"),
-    "precision": (str, "of the networks: fp32, fp16 or bf16"),
-    "image_transport": (str, "raw, or compressed for the image topic's /compressed"),
-    "scale_source": (str, "where metres come from: none, fixed, speed, camera_height or topic"),
-    "scale_factor": (float, "metres per unit of the model, for scale_source fixed"),
-    "camera_height": (float, "metres above ground, for scale_source camera_height"),
-    "speed_type": (str, "of the speed topic: Odometry, TwistStamped or Twist"),
+_BOOLEAN = ("true", "false")
+_NO_PROFILE = "none"
+
+
+def _chosen(specs: Sequence[ParameterSpec], *names: str) -> tuple[ParameterSpec, ...]:
+    by_name = {spec.name: spec for spec in specs}
+    return tuple(by_name[name] for name in names)
+
+
+# Parameters that are arguments as well, by executable; all others are set in a parameter file.
+_CAMERA = _chosen(
+    CAMERA_PARAMETERS,
+    *("model", "device", "precision", "image_transport", "rectified"),
+    *("scale_source", "scale_factor", "camera_height", "speed_type"),
+)
+PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {
+    "depth_node": _CAMERA,
+    "odometry_node": _CAMERA
+    + _chosen(ROBOT_PARAMETERS, "refine", "mounting", "base_frame", "odom_frame", "publish_tf"),
+    "recorder_node": _chosen(RECORDER_PARAMETERS, "prefix", "images", "record", "standstill"),
+    "tuner_node": _chosen(TUNER_PARAMETERS, "prefix", "minutes"),
 }
-_OTHERS = {
-    "namespace": ("camera", "namespace of the camera's topics and of all that is published"),
-    "image_raw": (
-        "image_raw",
-        "the camera's image topic; image_rect* counts as rectified",
+# Arguments that are no parameters: default, description and choices.
+_ALL_NODES = {
+    "namespace": ("camera", "namespace of the camera's topics and of the nodes", ()),
+    "params_file": ("", "parameter file of all nodes, with a section for each", ()),
+    "use_sim_time": ("false", "take the time from /clock, as when a bag is played", _BOOLEAN),
+    "log_level": ("info", "of the nodes", ("debug", "info", "warn", "error", "fatal")),
+    "respawn": ("false", "start a node anew when it ends", _BOOLEAN),
+    "dds_profile": (
+        profile_path(),
+        f"profile that lets Fast DDS carry large images; {_NO_PROFILE}: as it is",
+        (),
     ),
-    "camera_info": ("camera_info", "the camera's camera_info topic"),
-    "speed": ("speed", "the robot's speed, for scale_source speed, such as /odom"),
-    "use_sim_time": ("false", "take the time from /clock, as when a bag is played"),
-    "rviz": ("false", "open RViz"),
 }
+_TOPICS = {
+    "image_raw": ("image_raw", "the camera's image topic", ()),
+    "camera_info": ("camera_info", "the camera's camera_info topic", ()),
+    "speed": ("speed", "the robot's speed, for scale_source speed, such as /odom", ()),
+}
+_RVIZ = {"rviz": ("false", "open RViz", _BOOLEAN)}
+_FOLDER = {"folder": ("~/monodepth_bags", "folder of the recorder's bags", ())}
+_MORE = {"more": ("", "further topics to record where they are published, with commas", ())}
+_Arguments = Mapping[str, tuple[str, str, tuple[str, ...]]]
 
 
-def camera_arguments() -> list[DeclareLaunchArgument]:
-    """The arguments of every launch file of a camera."""
-    return _declared(_OTHERS) + [
-        DeclareLaunchArgument(
-            name, default_value="", description=f"{text}; without it the parameter file counts"
-        )
-        for name, (_, text) in _PARAMETERS.items()
-    ]
-
-
-def params_file_argument(executable: str) -> DeclareLaunchArgument:
-    """Which parameter file a node reads."""
-    return DeclareLaunchArgument(
-        f"{executable}_params",
-        default_value=str(share_directory() / "config" / f"{executable}.yaml"),
-        description=f"parameter file of {executable}",
+def camera_launch(executables: Sequence[str], *more: object) -> LaunchDescription:
+    """The arguments of a camera's nodes, and what is started."""
+    return LaunchDescription(
+        [*_declared({**_ALL_NODES, **_TOPICS, **_RVIZ}), *_parameters(executables), *more]
     )
 
 
@@ -73,49 +90,82 @@ def camera_node(
     the model that the tuner has left, where there is one and no other is asked for.
     """
 
-    def create(context: LaunchContext) -> list[Node]:
-        values: dict[str, Any] = {}
-        for name, (kind, _) in _PARAMETERS.items():
-            value = LaunchConfiguration(name).perform(context)
-            if value:
-                # A text that looks like a number stays a text; "2" is a length of 2.0.
-                typed = kind(value)
-                values[name] = ParameterValue(typed, value_type=str) if kind is str else typed
-                if name == "scale_source":
-                    values[name] = (scale_sources or {}).get(value, value)
-        if tuned and "model" not in values and _is_there(TUNED):
-            values["model"] = TUNED
-        values["use_sim_time"] = ParameterValue(
-            LaunchConfiguration("use_sim_time"), value_type=bool
-        )
-        image, info = LaunchConfiguration("image_raw"), LaunchConfiguration("camera_info")
-        return [
-            Node(
-                package="monodepth_ros",
-                executable=executable,
-                name=executable,
-                namespace=LaunchConfiguration("namespace"),
-                parameters=[LaunchConfiguration(f"{executable}_params"), values],
-                remappings=[
-                    ("image_raw", image),
-                    # The plugin of a compressed topic is a suffix of the image's name.
-                    ("image_raw/compressed", [image, "/compressed"]),
-                    ("camera_info", info),
-                    ("speed", LaunchConfiguration("speed")),
-                ],
-                output="screen",
-            )
+    def values(context: LaunchContext) -> dict[str, Any]:
+        given = _given(context, executable)
+        if "scale_source" in given:
+            asked = given["scale_source"]
+            given["scale_source"] = (scale_sources or {}).get(asked, asked)
+        if tuned and "model" not in given and _is_there(TUNED):
+            given["model"] = TUNED
+        return given
+
+    return _node(executable, values)
+
+
+def replay_launch(*more: object) -> LaunchDescription:
+    """A bag that is played with its own clock, the nodes' arguments, and what is started."""
+    sim_time = {"use_sim_time": ("true", *_ALL_NODES["use_sim_time"][1:])}
+    arguments = _declared({**_ALL_NODES, **sim_time, **_TOPICS, **_RVIZ})
+    nodes = _parameters(["depth_node", "odometry_node"])
+    return LaunchDescription([*bag_arguments(), *arguments, *nodes, *more, played_bag()])
+
+
+def recorder_launch() -> LaunchDescription:
+    """The recorder of a camera and of what its nodes publish; results that nobody asks for are not
+    computed for it.
+    """
+    transport = _chosen(CAMERA_PARAMETERS, "image_transport")
+    arguments = _declared({**_ALL_NODES, **_TOPICS, **_FOLDER, **_MORE})
+    return LaunchDescription(
+        [*arguments, *_of_specs(transport), *_parameters(["recorder_node"]), recorder()]
+    )
+
+
+def recorder() -> OpaqueFunction:
+    """The recorder node."""
+
+    def values(context: LaunchContext) -> dict[str, Any]:
+        given = _given(context, "recorder_node")
+        given["folder"] = _text(context, "folder")
+        if _text(context, "image_transport") == "compressed":
+            given["topics"] = ["image_raw/compressed", "camera_info"]
+        more = [name.strip() for name in _text(context, "more").split(",") if name.strip()]
+        if more:
+            (optional,) = _chosen(RECORDER_PARAMETERS, "optional_topics")
+            assert isinstance(optional.default, tuple)
+            given["optional_topics"] = [*optional.default, *more]
+        return given
+
+    return _node("recorder_node", values)
+
+
+def tuner_launch() -> LaunchDescription:
+    """The tuner alone, beside nodes that run already."""
+    arguments = _declared({**_ALL_NODES, **_FOLDER})
+    return LaunchDescription([*arguments, *_parameters(["tuner_node"]), tuner()])
+
+
+def tuner() -> OpaqueFunction:
+    """The tuner node."""
+    return _node(
+        "tuner_node",
+        lambda context: {**_given(context, "tuner_node"), "bags": _text(context, "folder")},
+    )
+
+
+def loop_launch() -> LaunchDescription:
+    """Depth, odometry, the recorder and the tuner of one camera."""
+    return LaunchDescription(
+        [
+            *_declared({**_ALL_NODES, **_TOPICS, **_RVIZ, **_FOLDER, **_MORE}),
+            *_parameters(["depth_node", "odometry_node", "recorder_node", "tuner_node"]),
+            camera_node("depth_node", {"speed": "topic"}, tuned=True),
+            camera_node("odometry_node", {"camera_height": "topic"}, tuned=True),
+            recorder(),
+            tuner(),
+            rviz("odometry.rviz"),
         ]
-
-    return OpaqueFunction(function=create)
-
-
-def _is_there(model: str) -> bool:
-    try:
-        resolve(model)
-    except UserError:
-        return False
-    return True
+    )
 
 
 def rviz(config: str) -> Node:
@@ -132,107 +182,118 @@ def rviz(config: str) -> Node:
     )
 
 
-def camera_launch(executables: list[str], *more: object) -> LaunchDescription:
-    """The arguments, the DDS profile for large images unless the user has one, and the rest."""
-    return LaunchDescription(
-        [
-            *camera_arguments(),
-            *(params_file_argument(executable) for executable in executables),
-            *(
-                SetEnvironmentVariable(
-                    name, EnvironmentVariable(name, default_value=profile_path())
-                )
-                for name in PROFILE_VARIABLES
-            ),
-            *more,
-        ]
-    )
-
-
-_RECORDER = {
-    "folder": ("~/monodepth_bags", "where the bags go"),
-    "more": ("odom, scale", "further topics to record, with commas between them"),
-}
-
-
-def recorder_launch() -> LaunchDescription:
-    """The recorder of a camera and of what its nodes publish; results that nobody asks for are not
-    computed for it.
-    """
-    camera = {name: _OTHERS[name] for name in ("namespace", "image_raw", "camera_info")}
-    return LaunchDescription([*_declared({**_RECORDER, **camera}), *recorder()])
-
-
-def recorder() -> list[Any]:
-    """The recorder node, its parameter file's argument before it."""
-    namespace = LaunchConfiguration("namespace")
+def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) -> OpaqueFunction:
+    """A node of the package, with parameters that are computed when it is started."""
 
     def create(context: LaunchContext) -> list[Node]:
-        more = LaunchConfiguration("more").perform(context).split(",")
-        topics = ["image_raw", "camera_info", *(name.strip() for name in more if name.strip())]
+        typed = {
+            # A text that looks like a number stays a text.
+            name: ParameterValue(value, value_type=str) if isinstance(value, str) else value
+            for name, value in values(context).items()
+        }
+        typed["use_sim_time"] = _text(context, "use_sim_time") == "true"
+        remapped = [(name, _text(context, name)) for name in _TOPICS if _is_set(context, name)]
+        # The plugin of a compressed topic is a suffix of the image's name.
+        compressed = [(f"{a}/compressed", f"{b}/compressed") for a, b in remapped[:1]]
         return [
             Node(
                 package="monodepth_ros",
-                executable="recorder_node",
-                name="recorder_node",
-                namespace=namespace,
-                parameters=[
-                    LaunchConfiguration("recorder_node_params"),
-                    {
-                        "folder": ParameterValue(LaunchConfiguration("folder"), value_type=str),
-                        "topics": topics,
-                    },
-                ],
-                remappings=[
-                    (name, LaunchConfiguration(name)) for name in ("image_raw", "camera_info")
-                ],
+                executable=executable,
+                name=executable,
+                namespace=_text(context, "namespace"),
+                parameters=[*_parameter_file(context), typed],
+                remappings=remapped + compressed,
+                additional_env=_profile(context),
+                ros_arguments=["--log-level", _text(context, "log_level")],
+                respawn=_text(context, "respawn") == "true",
+                respawn_delay=2.0,
                 output="screen",
             )
         ]
 
-    return [params_file_argument("recorder_node"), OpaqueFunction(function=create)]
+    return OpaqueFunction(function=create)
 
 
-def tuner_launch() -> LaunchDescription:
-    """The tuner alone, beside nodes that run already."""
-    arguments = {
-        "namespace": _OTHERS["namespace"],
-        "folder": ("~/monodepth_bags", "where the recorder's bags are"),
-    }
-    return LaunchDescription([*_declared(arguments), *tuner()])
+def _parameter_file(context: LaunchContext) -> list[str]:
+    """The user's; launch passes over one that is missing."""
+    given = _text(context, "params_file")
+    if given and not Path(given).expanduser().is_file():
+        raise UserError(f"launch argument params_file: {given}: no such file")
+    return [str(Path(given).expanduser())] if given else []
 
 
-def tuner() -> list[Any]:
-    """The tuner node, its parameter file's argument before it."""
-    node = Node(
-        package="monodepth_ros",
-        executable="tuner_node",
-        name="tuner_node",
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[
-            LaunchConfiguration("tuner_node_params"),
-            {"bags": ParameterValue(LaunchConfiguration("folder"), value_type=str)},
-        ],
-        output="screen",
+def _profile(context: LaunchContext) -> dict[str, str]:
+    profile = _text(context, "dds_profile")
+    return {} if profile == _NO_PROFILE else profile_environment(profile)
+
+
+def _given(context: LaunchContext, executable: str) -> dict[str, Any]:
+    """The parameters that are given as launch arguments; the parameter file has the others."""
+    texts = {spec: _text(context, spec.name) for spec in PARAMETER_ARGUMENTS[executable]}
+    return {spec.name: _value(spec, text) for spec, text in texts.items() if text}
+
+
+def _value(spec: ParameterSpec, text: str) -> bool | int | float | str:
+    if isinstance(spec.default, bool):
+        return text == "true"
+    if isinstance(spec.default, str):
+        return text
+    kind = int if isinstance(spec.default, int) else float
+    try:
+        return kind(text)
+    except ValueError:
+        raise UserError(f"launch argument {spec.name}: {text!r} is not a number") from None
+
+
+def _parameters(executables: Sequence[str]) -> list[DeclareLaunchArgument]:
+    """The arguments that are parameters of these nodes, each once."""
+    specs = [spec for executable in executables for spec in PARAMETER_ARGUMENTS[executable]]
+    return _of_specs(list({spec.name: spec for spec in specs}.values()))
+
+
+def _of_specs(specs: Sequence[ParameterSpec]) -> list[DeclareLaunchArgument]:
+    return _declared(
+        {
+            spec.name: (
+                "",
+                f"{spec.description}; empty: as in params_file, or else {_shown(spec.default)}",
+                _choices(spec),
+            )
+            for spec in specs
+        }
     )
-    return [params_file_argument("tuner_node"), node]
 
 
-def loop_launch() -> LaunchDescription:
-    """Depth, odometry, the recorder and the tuner of one camera."""
-    return camera_launch(
-        ["depth_node", "odometry_node"],
-        camera_node("depth_node", {"speed": "topic"}, tuned=True),
-        camera_node("odometry_node", {"camera_height": "topic"}, tuned=True),
-        *_declared(_RECORDER),
-        *recorder(),
-        *tuner(),
-        rviz("odometry.rviz"),
-    )
+def _choices(spec: ParameterSpec) -> tuple[str, ...]:
+    choices = _BOOLEAN if isinstance(spec.default, bool) else spec.choices
+    return ("", *choices) if choices else ()
 
 
-def _declared(arguments: Mapping[str, tuple[str, str]]) -> list[DeclareLaunchArgument]:
+def _shown(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _declared(arguments: _Arguments) -> list[DeclareLaunchArgument]:
     return [
-        DeclareLaunchArgument(name, default_value=default, description=described)
-        for name, (default, described) in arguments.items()
+        DeclareLaunchArgument(
+            name, default_value=default, description=described, choices=choices or None
+        )
+        for name, (default, described, choices) in arguments.items()
     ]
+
+
+def _is_set(context: LaunchContext, name: str) -> bool:
+    return name in context.launch_configurations
+
+
+def _text(context: LaunchContext, name: str) -> str:
+    """The value of an argument; empty for one that this launch file does not have."""
+    return LaunchConfiguration(name, default="").perform(context)
+
+
+def _is_there(model: str) -> bool:
+    try:
+        resolve(model)
+    except UserError:
+        return False
+    return True

@@ -18,8 +18,9 @@ from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.camera_node import CameraNode
-from monodepth_ros.nodes.mounting import MOUNTING_PARAMETERS, Mounting
+from monodepth_ros.nodes.mounting import Mounting
 from monodepth_ros.nodes.odometry_messages import BaseOdometry, stamped_pose, transform_message
+from monodepth_ros.nodes.odometry_parameters import ROBOT_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.scale_source import ScaleSource
@@ -78,14 +79,7 @@ TRACKER_PARAMETERS = (
     ),
 )
 ODOMETRY_PARAMETERS = (
-    ParameterSpec(
-        "refine",
-        False,
-        "align each motion to the depth of its image, which also has to be estimated: far better",
-    ),
-    ParameterSpec("odom_frame", "odom", "frame of the poses: where the base was at first"),
-    *MOUNTING_PARAMETERS,
-    ParameterSpec("publish_tf", False, "odom -> base on TF as well; needs tf2_ros"),
+    *ROBOT_PARAMETERS,
     ParameterSpec("path_length", 2000, "poses that the path keeps", minimum=1, maximum=100000),
     *TRACKER_PARAMETERS,
 )

@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.parameter_sources import shared_names
 
 # What ROS itself may set on any node.
 _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
@@ -67,14 +68,22 @@ def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
     """Declare all, and check those that change while the node runs.
 
     UserError for a value that is not allowed, or for one of a name that no parameter has: a
-    misspelt line of a parameter file must not be passed over.
+    misspelt line of a parameter file must not be passed over. What a file sets for all nodes may be
+    meant for another one, and is a warning.
     """
     by_name = {spec.name: spec for spec in specs}
     given = [name for name in node._parameter_overrides if not name.startswith(_OF_ROS)]
-    unknown = sorted(set(given) - set(by_name))
-    if unknown:
+    unknown = set(given) - set(by_name)
+    foreign = sorted(unknown & shared_names(node.get_name())) if unknown else []
+    if foreign:
+        node.get_logger().warning(
+            f"a parameter file sets {', '.join(foreign)} for all nodes: {node.get_name()} has no"
+            " such parameter, and passes over it"
+        )
+    misspelt = sorted(unknown - set(foreign))
+    if misspelt:
         raise UserError(
-            f"unknown parameter {', '.join(unknown)}; {node.get_name()} has {', '.join(by_name)}"
+            f"unknown parameter {', '.join(misspelt)}; {node.get_name()} has {', '.join(by_name)}"
         )
     for spec in specs:
         try:

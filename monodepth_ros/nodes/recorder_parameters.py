@@ -15,7 +15,7 @@ RECORDER_PARAMETERS = (
     ),
     ParameterSpec(
         "optional_topics",
-        ("/tf", "/tf_static", "speed"),
+        ("/tf", "/tf_static", "speed", "odom", "scale"),
         "what is recorded as well where somebody publishes it: odometry replays by them",
     ),
     ParameterSpec("folder", "~/monodepth_bags", "where the bags go"),

@@ -1,9 +1,13 @@
 """A bag is read back by another reader of the format."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 from mcap.reader import SeekingReader
 from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.typesys import Stores, get_typestore
 
 from monodepth_ros.data.bag_writer import BagWriter
@@ -55,3 +59,36 @@ def test_another_library_finds_messages_by_the_index(tmp_path):
         found = list(reader.iter_messages(topics=["/a"], starting_at=20000, ending_before=20050))
     assert [message.log_time for _, _, message in found] == [20000, 20010, 20020, 20030, 20040]
     assert found[0][0].name == KIND and found[0][2].data == number(2000.0)
+
+
+def test_the_librarys_own_writer_would_have_written_the_same(tmp_path):
+    """LeanMcapWriter uses internals of rosbags: a version that changes them must fail here."""
+    told = f"rosbags {version('rosbags')} is not what data/lean_mcap.py was written for (0.11)"
+    assert version("rosbags").startswith("0.11."), told
+    internal = McapWriter.__dict__.keys() & {"write", "close_chunk", "add_msgtype", "close"}
+    assert len(internal) == 4 and Writer.STORAGE_PLUGINS[StoragePlugin.MCAP] is McapWriter, told
+
+    summaries, messages = [], []
+    with (
+        BagWriter(tmp_path / "lean") as lean,
+        Writer(tmp_path / "own", version=8, storage_plugin=StoragePlugin.MCAP) as own,
+    ):
+        known = {t: own.add_connection(t, KIND, typestore=TYPES) for t in ("/a", "/b")}
+        for k in range(3):
+            for topic, connection in known.items():
+                lean.write(topic, KIND, 10 * k, number(float(k)))
+                own.write(connection, 10 * k, number(float(k)))
+    for name in ("lean", "own"):
+        with open(tmp_path / name / f"{name}.mcap", "rb") as file:
+            reader = SeekingReader(file, validate_crcs=True)
+            summaries.append(reader.get_summary())
+            messages.append(
+                [
+                    (s, c, m.log_time, m.data)
+                    for s, c, m in reader.iter_messages(log_time_order=True)
+                ]
+            )
+    first, second = summaries
+    assert first.statistics == second.statistics, told
+    assert (first.schemas, first.channels) == (second.schemas, second.channels), told
+    assert messages[0] == messages[1] and len(messages[0]) == 6, told

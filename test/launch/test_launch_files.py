@@ -138,7 +138,7 @@ def test_a_camera_is_recorded(viewer: Viewer, launch: Any, tmp_path: Path) -> No
     process = launch(
         "record.launch.py",
         f"folder:={tmp_path / 'bags'}",
-        f"recorder_node_params:={parameters}",
+        f"params_file:={parameters}",
         "namespace:=front",
         "image_raw:=colour/image_raw",
     )

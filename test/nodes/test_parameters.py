@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.parameter_sources import shared_names
 from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
 
 SPECS = (
@@ -77,3 +80,61 @@ def test_changes_take_effect_or_are_refused_with_the_reason() -> None:
     assert "not one of 32FC1" in none_of_them.reason and not none_of_them.successful
     assert "out of range" in too_large.reason and "read-only" in fixed.reason
     assert node.get_parameter("encoding").value == "32FC1"
+
+
+def sections(folder: Path, text: str) -> list[str]:
+    file = folder / "parameters.yaml"
+    file.write_text(text)
+    return ["node", "--ros-args", "-r", "__ns:=/front", "--params-file", str(file)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("/**: {ros__parameters: {frame: map, tf: {rate: 2}}}", {"frame", "tf.rate"}),
+        ("/front/*: {ros__parameters: {frame: map}}", {"frame"}),
+        ("front: {'*': {ros__parameters: {frame: map}}}", {"frame"}),
+        ("/**/node: {ros__parameters: {frame: map}}", set()),
+        ("front: {node: {ros__parameters: {frame: map}}}", set()),
+        ("/**: {ros__parameters: {frame: a}}\nnode: {ros__parameters: {frame: b}}", set()),
+        ("/**: {ros__parameters: {frame: a}}\nother: {ros__parameters: {frame: b}}", {"frame"}),
+        ("/**: {ros__parameters: {names: !!python/tuple [a, b]}}", {"names"}),  # as launch writes
+        ("/**: [", set()),
+        ("7", set()),
+    ],
+)
+def test_sections_for_all_nodes_are_told_from_the_nodes_own(
+    tmp_path: Path, text: str, shared: set[str]
+) -> None:
+    assert shared_names("node", sections(tmp_path, text)) == shared
+
+
+def test_only_ros_arguments_count(tmp_path: Path) -> None:
+    arguments = sections(tmp_path, "/**: {ros__parameters: {frame: map}}")
+    assert shared_names("node", [a for a in arguments if a != "--ros-args"]) == set()
+    assert shared_names("node", [*arguments[:2], "--", *arguments[2:]]) == set()
+    assert shared_names("node", ["node", "--ros-args", "--params-file"]) == set()
+    assert shared_names("node", ["node", "--ros-args", "--params-file", "/none"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "ends"), [("/**", False), ("/front/*", False), ("/**/recorder_node", True)]
+)
+def test_foreign_parameters_for_all_nodes_are_passed_over_and_told(
+    start_node: Any, tmp_path: Path, section: str, ends: bool
+) -> None:
+    """A shared file does not end a node; a misspelt line of its own section does."""
+    text = (
+        f"{section}: {{ros__parameters: {{robot_radius: 0.3, prefix: mine, folder: {tmp_path}}}}}"
+    )
+    node = start_node("recorder_node", arguments=sections(tmp_path, text)[2:])
+    told = ""
+    while "robot_radius" not in told:
+        line = node.stdout.readline()
+        assert line, told
+        told += line
+    if ends:
+        assert node.wait(20.0) == 2 and "unknown parameter robot_radius" in told
+    else:
+        assert "sets robot_radius for all nodes: recorder_node has no such parameter" in told
+        assert node.poll() is None

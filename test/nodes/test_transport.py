@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,8 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
 from viewer import Viewer, of_status
 
-PROFILE = Path(__file__).resolve().parents[2] / "config" / "fastdds.xml"
+from monodepth_ros.dds_environment import profile_environment
+
 SECONDS, RATE = 20, 30
 # As a camera driver does: best effort, and from a process of its own.
 CAMERA = f"""
@@ -46,7 +46,7 @@ def test_no_large_image_is_lost_on_its_way(
     viewer: Viewer, start_node: Any, ros_environment: dict[str, str]
 ) -> None:
     start_node("depth_node", "device:=cpu", "diagnostics_period:=0.2")
-    environment = {**ros_environment, "FASTDDS_DEFAULT_PROFILES_FILE": str(PROFILE)}
+    environment = ros_environment | profile_environment()
     camera = subprocess.Popen(
         [sys.executable, "-c", CAMERA], env=environment, stdout=subprocess.PIPE, text=True
     )

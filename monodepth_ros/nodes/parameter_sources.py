@@ -1,0 +1,74 @@
+"""Where a node's parameters come from: sections of parameter files that mean it, or any node.
+
+ROS merges all sections that match a node before the node sees them. A file that several nodes share
+may set under ``/**`` what only others know.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_PARAMETERS = "ros__parameters"
+
+
+def shared_names(node: str, arguments: Sequence[str] | None = None) -> set[str]:
+    """Parameters that files set for all nodes, and in no section that names ``node``.
+
+    A section names a node when its last part is not a wildcard: ``/**/depth_node`` and
+    ``/front/depth_node`` do, ``/**`` and ``/front/*`` do not. ``arguments`` are those of the
+    process, by default its own; a file that cannot be read says nothing here.
+    """
+    shared: set[str] = set()
+    own: set[str] = set()
+    for file in _parameter_files(sys.argv if arguments is None else arguments):
+        for section, names in _sections(_content(file)):
+            last = section.rpartition("/")[2]
+            if "*" in last:
+                shared.update(names)
+            elif last == node:
+                own.update(names)
+    return shared - own
+
+
+def _parameter_files(arguments: Sequence[str]) -> Iterator[Path]:
+    of_ros = False
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--ros-args":
+            of_ros = True
+        elif argument == "--":
+            of_ros = False
+        elif of_ros and argument == "--params-file":
+            yield Path(following)
+
+
+def _content(file: Path) -> Any:
+    try:
+        return yaml.load(file.read_text(), yaml.BaseLoader)  # launch writes tags of Python
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+
+
+def _sections(content: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Every section with the names of its parameters; namespaces may be nested."""
+    if not isinstance(content, Mapping):
+        return
+    for key, value in content.items():
+        if key == _PARAMETERS:
+            yield path, set(_names(value))
+        else:
+            yield from _sections(value, f"{path}/{key}".replace("//", "/"))
+
+
+def _names(parameters: Any, prefix: str = "") -> Iterator[str]:
+    if not isinstance(parameters, Mapping):
+        return
+    for key, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from _names(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
