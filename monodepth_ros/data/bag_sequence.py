@@ -20,6 +20,7 @@ from monodepth_ros.data.frame_cache import default_cache, locked
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
+from monodepth_ros.heartbeat import Heartbeat
 
 _CAMERAS = "cameras.json"
 
@@ -48,7 +49,9 @@ def open_bag(
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "lock"):  # another process may want the same bag
             if not _complete(folder):
-                _extract_all(BagExtraction(bag, request), folder)
+                with Heartbeat(lambda: f"reading {path}"):
+                    extraction = BagExtraction(bag, request)
+                _extract_all(extraction, folder)
     sequences: list[Sequence] = []
     for line in _cameras(folder)["unusable"]:
         print(f"{path.name}: {line}", file=sys.stderr)
@@ -67,10 +70,8 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
     for topic in extraction.images:
         out = folder / str(len(topics))
         print(f"{path.name}: extracting {topic} to {out}", file=sys.stderr)
-        last = ExtractedSequence(topic, out)
         try:
-            for done in extraction.extract(topic, out):
-                last = done
+            last = _extract(extraction, topic, out)
         except UnusableCamera as error:
             unusable.append(str(error))
             continue
@@ -82,6 +83,14 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
         raise UserError(f"{path}: {'; '.join(unusable)}")
     with atomic_path(folder / _CAMERAS) as temporary:
         temporary.write_text(json.dumps({"topics": topics, "unusable": unusable}))
+
+
+def _extract(extraction: BagExtraction, topic: str, out: Path) -> ExtractedSequence:
+    done = ExtractedSequence(topic, out)
+    with Heartbeat(lambda: f"{extraction.bag.path.name}: {topic}: {done.frames} frames so far"):
+        for step in extraction.extract(topic, out):
+            done = step
+    return done
 
 
 def _cameras(folder: Path) -> dict[str, list[str]]:

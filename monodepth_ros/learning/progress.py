@@ -90,6 +90,12 @@ class ProgressReport(Callback):
             self._heartbeat.__exit__(None, None, None)
             self._heartbeat = None
 
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException
+    ) -> None:
+        """As a run that ends well does."""
+        self.teardown(trainer, pl_module, "fit")
+
     def _report(self, trainer: lightning.Trainer, pl_module: Any, step: int) -> None:
         first, at = self._since
         seconds = time.monotonic() - at
