@@ -14,6 +14,14 @@ Camera = Annotated[
     Path | None,
     typer.Option(help="Calibration file of ROS, for images and videos without intrinsics."),
 ]
+Rectified = Annotated[
+    bool | None,
+    typer.Option(
+        "--rectified/--not-rectified",
+        help="Of a bag: the images have no distortion, P of camera_info is their camera. By default"
+        " those of a topic called image_rect*.",
+    ),
+]
 FieldOfView = Annotated[
     float | None,
     typer.Option(

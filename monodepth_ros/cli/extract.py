@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import CameraOutcome, extract_cameras, failures
-from monodepth_ros.cli.capture_options import FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.capture_options import FieldOfView, Fps, Rectified, capture_settings
 from monodepth_ros.cli.copied_recordings import copy_recordings
 from monodepth_ros.data.bag_file import BagFile, is_bag
 from monodepth_ros.data.bag_topics import ImageTopic, image_topics
@@ -38,6 +38,7 @@ def extract(
     camera: Annotated[
         Path | None, typer.Option(help="Calibration file of ROS, for images without camera_info.")
     ] = None,
+    rectified: Rectified = None,
     depth: Annotated[
         str | None,
         typer.Option(help="Topic of true depth; of another camera, by its camera_info and TF."),
@@ -90,6 +91,7 @@ def extract(
         images=tuple(images) if images else None,
         camera_info=camera_info,
         camera=capture.camera,
+        rectified=rectified,
         field_of_view=capture.field_of_view,
         fps=capture.fps,
         depth=depth,

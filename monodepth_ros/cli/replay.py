@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from monodepth_ros.cli.capture_options import FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.capture_options import FieldOfView, Fps, Rectified, capture_settings
 from monodepth_ros.data.bag_file import BagFile, is_bag
 from monodepth_ros.data.bag_frames import BagFrames
 from monodepth_ros.data.capture_settings import Calibration, CaptureSettings
@@ -51,6 +51,7 @@ def replay(
     images: Annotated[str | None, typer.Option(help="Image topic; the first by default.")] = None,
     camera_info: Annotated[str | None, typer.Option(help="Its camera_info topic.")] = None,
     camera: Annotated[Path | None, typer.Option(help="Or a calibration file of ROS.")] = None,
+    rectified: Rectified = None,
     depth: Annotated[str | None, typer.Option(help="Topic of true depth.")] = None,
     poses: Annotated[
         str | None, typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF.")
@@ -93,6 +94,7 @@ def replay(
         images=None if images is None else (images,),
         camera_info=camera_info,
         camera=capture.camera,
+        rectified=rectified,
         field_of_view=field_of_view,
         depth=depth,
         poses=poses,

@@ -77,6 +77,10 @@ class BagFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
         self._opened.close()
 
     @cached_property

@@ -25,7 +25,8 @@ from monodepth_ros.data.bag_topics import (
     unusable,
 )
 from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
-from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.bit_depth import BitDepth
+from monodepth_ros.data.camera_message import camera_from_info, is_rectified_topic
 from monodepth_ros.data.capture_settings import camera_of_field_of_view
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction_request import ExtractionRequest
@@ -38,8 +39,10 @@ from monodepth_ros.data.image_message import (
     decode_depth,
     decode_image,
     nanoseconds,
+    sixteen_bits,
 )
 from monodepth_ros.data.intrinsics import warn_of_guess
+from monodepth_ros.data.recorded_camera_infos import RecordedCameraInfos
 from monodepth_ros.data.transform_tree import Unknown
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -80,7 +83,8 @@ class BagFrames:
         kind = None if poses is None else bag.topics[poses]
         self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
         self.times = BagTimes()
-        self.infos: dict[str, Any] = {}
+        self.infos: dict[str, RecordedCameraInfos] = {}
+        self._bits: dict[str, BitDepth] = {}
         self.frame_ids: dict[str, str] = {}
         self.guessed: set[str] = set()  # image topics whose camera is a guess
         self._cameras: dict[str, PinholeCamera] = {}
@@ -110,7 +114,7 @@ class BagFrames:
         for message in self.bag.messages({*small, *self.images}):
             topic, kind = message.topic, kinds[message.topic]
             if kind == CAMERA_INFO:
-                self.infos.setdefault(topic, message.content)
+                self.infos.setdefault(topic, RecordedCameraInfos()).add(message)
             elif kind == TF:
                 self._take_transforms(message)
             else:
@@ -118,11 +122,25 @@ class BagFrames:
                 self.times.add(topic, message.header_stamp, message.stamp, pose)
             if kind in (IMAGE, COMPRESSED):
                 self.frame_ids.setdefault(topic, message.content.header.frame_id)
+            if topic in self.images:
+                self._look_at_bits(message)
         for stream in self.times.streams:
             self._take_truth(stream)
         self.bag.problems += self.times.notes
+        for name, infos in self.infos.items():
+            if any(self._infos_of(image) is infos for image in self.images):
+                self.bag.problems += infos.notes(name)
         if self.request.poses or self.request.depth:
             self.bag.problems += self.truth.tree.notes
+
+    def _look_at_bits(self, message: BagMessage) -> None:
+        """One scale for the whole recording, so that it is the same wherever reading begins."""
+        pixels = sixteen_bits(message.content)
+        bits = self._bits.setdefault(
+            message.topic, BitDepth(message.topic, self.bag.problems.append)
+        )
+        if pixels is not None:
+            bits.look(pixels)
 
     def _take_transforms(self, message: BagMessage) -> None:
         static = message.topic.endswith("tf_static")
@@ -163,6 +181,11 @@ class BagFrames:
         height, width = rgb.shape[:2]
         if self.request.camera is not None:
             camera = self.request.camera
+            if camera.distorted and self._rectified(topic):
+                raise UserError(
+                    "--camera has a distortion, which rectified images have not: give the"
+                    " calibration of the rectified image, or --not-rectified"
+                )
             if (camera.height, camera.width) != (height, width):
                 raise UserError(
                     f"--camera is of {camera.width}x{camera.height} images, but these are"
@@ -183,10 +206,18 @@ class BagFrames:
 
     def _stated_camera(self, topic: str, height: int, width: int) -> PinholeCamera | None:
         """By its camera_info, None where there is none."""
-        name = self.request.camera_info or info_topic(topic, self.bag.topics)
-        if name is None or name not in self.infos:
+        infos = self._infos_of(topic)
+        if infos is None:
             return None
-        return camera_from_info(self.infos[name], height, width)
+        return camera_from_info(infos.info, height, width, self._rectified(topic))
+
+    def _infos_of(self, topic: str) -> RecordedCameraInfos | None:
+        name = self.request.camera_info or info_topic(topic, self.bag.topics)
+        return None if name is None else self.infos.get(name)
+
+    def _rectified(self, topic: str) -> bool:
+        asked = self.request.rectified
+        return is_rectified_topic(topic) if asked is None else asked
 
     def usable_camera(self) -> str:
         """The first camera of which there is an image; the others are told in the problems.
@@ -225,6 +256,8 @@ class BagFrames:
                 left_out[image.reason] += 1
             elif number % self.request.every:
                 left_out["between every n-th image"] += 1
+            elif not self._is_of_the_camera(topic, image.item):
+                left_out["of another calibration than most: camera_info has changed"] += 1
             else:
                 try:
                     rgb = self._decoded(image.item)
@@ -288,7 +321,8 @@ class BagFrames:
     def _registration(self, topic: str, camera: PinholeCamera) -> DepthRegistration:
         if topic not in self._registrations:
             depth = self.request.depth or ""
-            info = self.infos.get(info_topic(depth, self.bag.topics) or "")
+            infos = self.infos.get(info_topic(depth, self.bag.topics) or "")
+            info = None if infos is None else infos.info
             try:
                 stated = self._stated_camera(topic, camera.height, camera.width)
             except UserError:
@@ -297,6 +331,10 @@ class BagFrames:
                 depth, info, self.truth.tree, self.frame_ids[topic], camera, stated
             )
         return self._registrations[topic]
+
+    def _is_of_the_camera(self, topic: str, image: BagMessage) -> bool:
+        infos = self._infos_of(topic)
+        return self.request.camera is not None or infos is None or infos.describes(image)
 
     def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
         camera = self.camera(topic, rgb)
@@ -323,9 +361,9 @@ class BagFrames:
             yield replace(known, item=message)
 
     def _decoded(self, message: BagMessage) -> NDArray[np.uint8]:
-        if self.bag.topics[message.topic] == COMPRESSED:
-            return decode_compressed(message.content)
-        return decode_image(message.content)
+        compressed = self.bag.topics[message.topic] == COMPRESSED
+        decode = decode_compressed if compressed else decode_image
+        return decode(message.content, self._bits[message.topic])
 
     def _decoded_depth(self, message: BagMessage) -> NDArray[np.float32]:
         if self.bag.topics[message.topic] == COMPRESSED:

@@ -5,16 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.stamps import SECOND, Judged, clock_of, judge_all
-
-
-def times_of(bag: BagFile, topic: str) -> BagTimes:
-    """Of one topic whose messages have headers."""
-    times = BagTimes()
-    for message in bag.messages({topic}):
-        times.add(topic, message.header_stamp, message.stamp)
-    return times
 
 
 class BagTimes:

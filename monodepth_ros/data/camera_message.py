@@ -10,6 +10,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
 _SOURCE = "camera_info"
+_SAME = 0.005  # of the focal length; and of coefficients of distortion
 
 
 def camera_from_info(info: Any, height: int, width: int, rectified: bool = False) -> PinholeCamera:
@@ -60,11 +61,25 @@ def is_calibrated(info: Any) -> bool:
 
 def calibration_of(info: Any) -> tuple[object, ...]:
     """All values of a message that :func:`camera_from_info` reads, to compare two messages by."""
-    roi = info.roi
     numbers = (float(x) for name in ("k", "d", "p") for x in _field(info, name))
+    return (*_form(info), *numbers)
+
+
+def is_same_calibration(one: Any, other: Any) -> bool:
+    """Whether two messages describe one camera, but for what a lens that focuses changes."""
+    if _form(one) != _form(other):
+        return False
+    reach = _SAME * max(_field(one, "k")[0], _field(one, "p")[0])
+    pixels = all(np.allclose(_field(one, n), _field(other, n), 0, reach) for n in ("k", "p"))
+    return pixels and np.allclose(_field(one, "d"), _field(other, "d"), 0, _SAME)
+
+
+def _form(info: Any) -> tuple[object, ...]:
+    """The model, the sizes and the window: what does not change by a little."""
+    roi = info.roi
     window = (roi.x_offset, roi.y_offset, roi.width, roi.height)
     size = (info.height, info.width, info.binning_x, info.binning_y)
-    return (info.distortion_model, len(_field(info, "d")), *numbers, *size, *window)
+    return (info.distortion_model, len(_field(info, "d")), *size, *window)
 
 
 def _calibration(info: Any) -> tuple[np.ndarray[Any, Any], str, tuple[float, ...]]:

@@ -19,12 +19,14 @@ class ExtractionRequest:
     have moved since the last frame taken, as a share of its width: 0 takes every frame. ``camera``
     is for images without a usable camera_info, and so is ``field_of_view`` (degrees), a guess;
     ``fps`` is for recordings without stamps, which a bag never is;
+    images are ``rectified`` by their topic's name where it is None;
     ``mounting`` is ``T_base_camera`` as in :class:`CameraTruth`.
     """
 
     images: tuple[str, ...] | None = None
     camera_info: str | None = None
     camera: PinholeCamera | None = None
+    rectified: bool | None = None
     field_of_view: float | None = None
     fps: float | None = None
     depth: str | None = None

@@ -6,6 +6,7 @@ Pillow decodes, because it refuses truncated files that OpenCV silently fills wi
 from __future__ import annotations
 
 import io
+import re
 
 import cv2
 import numpy as np
@@ -51,8 +52,10 @@ def _reason(data: bytes, error: Exception) -> str:
     bits = _jpeg_bits(data)
     if bits not in (None, 8):
         return f"a JPEG of {bits} bits; those of 8 bits are read"
-    # Pillow's own text has an address in it, so that no two of them are equal.
-    return "no image that is known" if isinstance(error, UnidentifiedImageError) else str(error)
+    # Pillow's own texts have an address or a count in them: images are to be counted by the reason.
+    if isinstance(error, UnidentifiedImageError):
+        return "no image that is known"
+    return re.sub(r" \(\d+ bytes not processed\)", "", str(error))
 
 
 def _jpeg_bits(data: bytes) -> int | None:

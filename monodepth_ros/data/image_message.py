@@ -28,6 +28,7 @@ from monodepth_ros.errors import UserError
 
 # The types of camera images.
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+_PNG, _PNG_BITS = b"\x89PNG\r\n\x1a\n", 24  # how a PNG begins, and where its bits are
 _DEPTH_HEADER = 12  # bytes, of compressed_depth_image_transport
 _MOST_PIXELS = 1 << 26  # that a size in damaged data may ask for
 
@@ -103,6 +104,22 @@ def decode_compressed(message: Any, bits: BitDepth | None = None) -> NDArray[np.
     mosaic = stored.startswith("bayer_") and stored.rstrip("0123456789") + "8" in COLOUR_ENCODINGS
     name = stored.rstrip("0123456789") + "8" if mosaic else "mono8"
     return np.require(COLOUR_ENCODINGS[name].to_rgb(pixels), np.uint8, ("C", "W"))
+
+
+def sixteen_bits(message: Any) -> NDArray[np.uint16] | None:
+    """The values of a camera image, raw or compressed, of 16 bits; None of all others."""
+    try:
+        if holds_depth(message):
+            return None
+        if not hasattr(message, "encoding"):
+            wide = bytes(message.data[:8]) == _PNG and message.data[_PNG_BITS] == 16
+            return _picture(message).astype(np.uint16, copy=False) if wide else None
+        encoding = COLOUR_ENCODINGS.get(message.encoding)
+        if encoding is None or encoding.dtype != "u2":
+            return None
+        return _stored(message, encoding.dtype, encoding.channels)
+    except (UserError, IndexError):
+        return None  # it is counted where it is read
 
 
 def _picture(message: Any) -> Pixels:

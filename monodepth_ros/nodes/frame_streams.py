@@ -7,24 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_file import BAG_SUFFIXES, BagFile, is_bag
-from monodepth_ros.data.bag_times import times_of
-from monodepth_ros.data.bag_topics import cameras, image_topics, info_topic
-from monodepth_ros.data.camera_message import camera_from_info
+from monodepth_ros.data.bag_frames import BagFrames
 from monodepth_ros.data.capture_settings import (
     NOTHING_STATED,
     CaptureSettings,
     camera_of_field_of_view,
 )
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.image_file import CorruptFrame
-from monodepth_ros.data.image_message import IMAGE, decode_compressed, decode_image
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
@@ -137,48 +134,27 @@ def _webcam(index: int, given: CaptureSettings) -> Iterator[StreamedFrame]:
 
 
 def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
-    with BagFile(path) as bag:
-        images = cameras(image_topics(bag))
-        known = bool(images) and info_topic(images[0], bag.topics) is not None
-    told = f"bag {path.name}" + ("" if known else f", {_camera_told(capture)}")
+    """The first camera of a bag that can be used, as extraction and replay take it."""
+    degrees = capture.field_of_view or _GUESS
+    bag = BagFile(path)
+    try:
+        found = BagFrames(bag, ExtractionRequest(camera=capture.camera, field_of_view=degrees))
+        topic = found.usable_camera()
+    except BaseException:
+        bag.close()
+        raise
+    guessed = topic in found.guessed
+    told = f"bag {path.name}" + (f", {_camera_told(capture)}" if guessed else "")
     left_out: Counter[str] = Counter()
-    guessed = not known and capture.camera is None
-    frames = _bag(path, capture, left_out)
-    return FrameStream(told, frames, left_out=left_out, guessed=guessed)
+    return FrameStream(told, _bag(found, topic, left_out), left_out=left_out, guessed=guessed)
 
 
-def _bag(path: Path, capture: CaptureSettings, left_out: Counter[str]) -> Iterator[StreamedFrame]:
-    """The first camera of a bag with the camera_info beside it."""
-    with BagFile(path) as bag:
-        images = cameras(image_topics(bag))
-        if not images:
-            raise UserError(f"{path}: holds no camera's images")
-        image = images[0]
-        info_name = info_topic(image, bag.topics)
-        decode = decode_image if bag.topics[image] == IMAGE else decode_compressed
-        camera: PinholeCamera | None = None
-        info: Any = None
-        known, elapsed = iter(times_of(bag, image).judged(image)), ElapsedTime()
-        first: int | None = None
-        for message in bag.messages({image} if info_name is None else {image, info_name}):
-            if message.topic != image:
-                info = message.content
-                continue
-            judged = next(known)
-            if judged.reason:
-                left_out[judged.reason] += 1
-                continue
-            since = elapsed.at(judged.time, judged.stretch)
-            rgb = decode(message.content)
-            height, width = rgb.shape[:2]
-            if camera is None or (camera.height, camera.width) != (height, width):
-                if info_name is not None and info is None:
-                    left_out["before the first camera_info"] += 1
-                    continue
-                camera = (
-                    stated_camera(height, width, capture)
-                    if info is None
-                    else camera_from_info(info, height, width)
-                )
-            first = since if first is None else first
-            yield StreamedFrame(since - first, rgb, camera)
+def _bag(found: BagFrames, topic: str, left_out: Counter[str]) -> Iterator[StreamedFrame]:
+    elapsed = ElapsedTime()
+    try:
+        for frame in found.frames(topic, left_out, {}):
+            if frame is not None:
+                since = elapsed.at(frame.time, frame.stretch)
+                yield StreamedFrame(since, frame.rgb, found.camera(topic, frame.rgb))
+    finally:
+        found.bag.close()

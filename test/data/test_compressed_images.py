@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rvl_encoder import encode_rvl
 
 from monodepth_ros.data.bit_depth import BitDepth
@@ -135,6 +137,26 @@ def test_quantised_inverse_depth(codec: str) -> None:
     depth = decode_compressed_depth(sent(f"32FC1; compressedDepth {codec}", header + data))
     assert np.isnan(depth[:10]).all()
     np.testing.assert_allclose(depth[10:], a / (DEPTH[10:] - b), rtol=1e-6)
+
+
+FORMATS = st.sampled_from(
+    [
+        "jpeg",
+        "png",
+        "mono16; png compressed ",
+        "16UC1; compressedDepth rvl",
+        "32FC1; compressedDepth",
+    ]
+)
+
+
+@given(FORMATS, st.binary(max_size=200), st.sampled_from([b"", HEADER, HEADER + b"\x89PNG"]))
+def test_noise_is_refused(text: str, noise: bytes, begin: bytes) -> None:
+    for decode in (decode_compressed, decode_compressed_depth):
+        try:
+            assert decode(sent(text, begin + noise)).dtype in (np.uint8, np.float32)
+        except UserError as error:
+            assert str(error)
 
 
 def twelve_bit_jpeg() -> bytes:

@@ -107,7 +107,7 @@ def test_a_real_bag_of_ros_1(real_data: Path) -> None:
 
 
 def test_a_real_bag_without_images_is_refused(real_data: Path) -> None:
-    with pytest.raises(UserError, match="holds no images"):
+    with pytest.raises(UserError, match="holds no camera.s images"):
         next(open_stream(str(real_data / "rosbags/nav2_turtlebot.mcap")).frames)
 
 
