@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
@@ -21,11 +22,16 @@ from launch.actions import DeclareLaunchArgument
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image
-from viewer import Viewer, of_status
+from test_odometry_node import SECOND, Drive, stamp_of
+from viewer import CAMERA, Viewer, of_status
 
 from launch import LaunchContext
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.image_message import decode_depth
+from monodepth_ros.inference.camera_tracker import CameraTracker
+from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.model_versions import ModelVersions
+from monodepth_ros.inference.motion_estimator import MotionEstimator
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
@@ -107,14 +113,39 @@ def test_depth_in_the_cameras_namespace(viewer: Viewer, launch: Any) -> None:
 
 
 def test_depth_and_odometry_in_one_scale(viewer: Viewer, launch: Any) -> None:
+    """Twice the model's unit, in depth and in the steps of odometry alike."""
     viewer.listen(Odometry, "camera/odom")
     viewer.listen(Image, "camera/depth/image_rect")
-    launch("depth_and_odometry.launch.py", "device:=cpu", "scale_source:=fixed", "scale_factor:=2")
-    camera = viewer.in_namespace("camera")
+    launch(
+        "depth_and_odometry.launch.py",
+        "device:=cpu",
+        "scale_source:=fixed",
+        "scale_factor:=2",
+        "image_raw:=/image_raw",
+        "camera_info:=/camera_info",
+    )
+    drive = Drive(viewer)
+    drive.play()
     viewer.until(
         lambda: viewer.heard["camera/odom"] and viewer.heard["camera/depth/image_rect"],
-        play=camera,
+        play=drive.resend,
     )
+    depth = decode_depth(viewer.heard["camera/depth/image_rect"][0])
+    estimator = DepthEstimator("demo", "cpu", output_size="network")
+    seen = estimator.estimate(drive.images[0], CAMERA)
+    np.testing.assert_allclose(depth, 2 * seen.depth, rtol=1e-3)
+
+    tracker = CameraTracker(MotionEstimator("demo", "cpu"))
+    for k in range(4):
+        if k > 0:
+            drive.play()
+            viewer.until(lambda: stamp_of(viewer.heard["camera/odom"][-1]) == drive.now)
+        tracked = tracker.add(drive.images[k], CAMERA, k * SECOND // 10, 2.0)
+        assert tracked is not None
+        point = viewer.heard["camera/odom"][-1].pose.pose.position
+        # The camera's axes on a robot that looks forward: z is x, x is -y, y is -z.
+        x, y, z = tracked.T_world_camera[:3, 3]
+        np.testing.assert_allclose([point.x, point.y, point.z], [z, -x, -y], atol=1e-4)
 
 
 def test_a_speed_is_measured_by_odometry_and_followed_by_depth(viewer: Viewer, launch: Any) -> None:

@@ -160,9 +160,15 @@ def test_a_frame_under_way_stays_with_its_model(
         return estimate(*arguments)
 
     monkeypatch.setattr(estimator, "estimate", replaced_meanwhile)
-    header = Header(frame_id="camera")
-    node._recent_infos.add(info_of_camera(CAMERA, header))
-    node._work_on(encode_image(RGB, "rgb8", header))
+    node._recent_infos.add(info_of_camera(CAMERA, Header(frame_id="camera")))
+    assert node._worker is not None
+    for k in range(50):  # images may wait for those that follow, whose stamps prove theirs right
+        header = Header(frame_id="camera")
+        header.stamp.sec, header.stamp.nanosec = divmod(1000 * SECOND + k * SECOND // 10, SECOND)
+        node._on_image(encode_image(RGB, "rgb8", header))
+        assert node._worker.wait_until_idle(30.0)
+        if node.in_use is not former:
+            break
     assert node.in_use is not None and node.in_use.loaded is found[1]
     looked = [in_use.scale._height._looked for in_use in (former, node.in_use)]
     assert looked == [1, 0]
