@@ -177,6 +177,8 @@ def tune(
     else:
         better = "better than" if verdict["better"] else "not better than"
         typer.echo(f"{verdict['model']} is {better} {model}: {verdict['reason']}")
+    for line in verdict.get("doubtful_cameras", ()):
+        typer.echo(f"WARNING: {line}", err=True)
     if verdict.get("calibration") == "guessed":
         typer.echo("WARNING: learnt with guessed intrinsics; calibrate the camera", err=True)
 

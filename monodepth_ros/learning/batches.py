@@ -25,10 +25,19 @@ REPLAYED = "replay_"  # what the entries of a replayed sample begin with
 
 
 def open_sequences(
-    paths: Iterable[str | Path], capture: CaptureSettings = NOTHING_STATED
+    data: Iterable[str | Path | Sequence], capture: CaptureSettings = NOTHING_STATED
 ) -> list[Sequence]:
-    """All sequences at the given paths; UserError for a path that holds none."""
-    return [sequence for path in paths for sequence in open_sequence(path, capture=capture)]
+    """All sequences at the given paths, and those that are open already.
+
+    UserError for a path that holds none.
+    """
+    return [
+        sequence
+        for item in data
+        for sequence in (
+            [item] if isinstance(item, Sequence) else open_sequence(item, capture=capture)
+        )
+    ]
 
 
 def hold_back(
@@ -61,7 +70,7 @@ def hold_back(
 
 def build_datasets(
     recipe: Recipe,
-    data: Iterable[str | Path],
+    data: Iterable[str | Path | Sequence],
     held_back: Iterable[str | Path],
     capture: CaptureSettings = NOTHING_STATED,
 ) -> tuple[CachedDataset, Dataset[Sample] | None]:

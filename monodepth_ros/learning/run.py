@@ -17,6 +17,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.focal_check import focal_warnings
+from monodepth_ros.data.sequence import Sequence as Recording
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import (
     Batches,
@@ -24,6 +26,7 @@ from monodepth_ros.learning.batches import (
     build_replay,
     fingerprints,
     focal_length,
+    open_sequences,
 )
 from monodepth_ros.learning.checkpoints import LAST, Checkpoints, read_checkpoint
 from monodepth_ros.learning.initial_weights import load_initial_weights
@@ -80,7 +83,8 @@ def train(
     checkpoint = _prepare_folder(folder, resume)
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
-    training, validation = build_datasets(recipe, data, held_back, capture)
+    opened = open_sequences(data, capture)
+    training, validation = build_datasets(recipe, opened, held_back, capture)
     if replay and recipe.networks.freeze_depth:
         raise UserError(
             "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
@@ -101,6 +105,7 @@ def train(
         start = _check_checkpoint(checkpoint, module, plan)
     else:
         load_initial_weights(module, recipe.networks)
+    doubts = [] if checkpoint is not None else _doubts(recipe, opened)
     if start >= plan.total_steps:
         return folder  # complete already: nothing is left to do
     module.compile_networks()
@@ -125,6 +130,7 @@ def train(
             "training_samples": plan.samples,
             "focal_length": focal_length(training),
             "guessed_cameras": training.guessed_cameras,
+            "doubtful_cameras": doubts,
         }
         write_run_record(folder, recipe, sources, start)
     trainer.fit(
@@ -139,6 +145,16 @@ def train(
             f" {plan.total_steps}; --resume --out {folder} goes on"
         )
     return folder
+
+
+def _doubts(recipe: Recipe, recordings: list[Recording]) -> list[str]:
+    """Say which cameras do not fit the motion of their images, where that is learnt from."""
+    if recipe.objective.self_supervised.weight == 0 or process_rank() != 0:
+        return []
+    doubts = focal_warnings(recordings)
+    for line in doubts:
+        print(f"WARNING: {line}", file=sys.stderr)
+    return doubts
 
 
 def _prepare_folder(folder: Path, resume: bool) -> Path | None:

@@ -21,6 +21,7 @@ from monodepth_ros.learning.comparison import Verdict, judge, model_figures
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.recipe import Recipe
 from monodepth_ros.learning.run import train
+from monodepth_ros.learning.run_record import first_session
 
 VERDICT = "verdict.json"
 _HELD_BACK = {"validation_fraction": 0.15, "validation_part": "middle"}  # unless the recipe says
@@ -65,8 +66,13 @@ class Tuning:
             )
         with Heartbeat(lambda: f"judging {folder.name} on the frames held back"):
             figures = self._compare(candidate).as_dict()
-        calibration = load_card(candidate).provenance.calibration
-        verdict = {"model": str(candidate), **figures, "calibration": calibration}
+        doubts = first_session(folder / "run")["data"].get("doubtful_cameras", [])
+        verdict = {
+            "model": str(candidate),
+            **figures,
+            "calibration": load_card(candidate).provenance.calibration,
+            "doubtful_cameras": doubts,
+        }
         with atomic_path(folder / VERDICT) as temporary:
             temporary.write_text(json.dumps(verdict, indent=1) + "\n")
         return verdict

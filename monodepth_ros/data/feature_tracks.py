@@ -1,0 +1,88 @@
+"""Points followed from one frame to a later one that sees them elsewhere."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.geometry.camera import PinholeCamera
+
+_WIDTH = 480  # pixels of the images that points are followed in
+_POINTS, _FEWEST = 300, 40
+_FARTHEST = 30  # frames
+_MOTION = 0.08  # share of the width that the median point must have moved
+_WINDOW, _LEVELS = (15, 15), 3
+_AGREE = 0.5  # pixels, forth and back
+
+Points = NDArray[np.float64]
+
+
+class TrackedPoints(NamedTuple):
+    """Pixels (N, 2) of the undistorted camera, of the same points in two frames."""
+
+    first: Points
+    second: Points
+
+
+def track_from(sequence: Sequence, start: int) -> TrackedPoints | None:
+    """Points of frame ``start`` in the next frame in which they have moved far enough.
+
+    None where nothing moves, or too few points can be followed.
+    """
+    try:
+        grey, scale = _small_grey(sequence, start)
+        found = cv2.goodFeaturesToTrack(grey, _POINTS, 0.01, 8)
+        if found is None or len(found) < _FEWEST:
+            return None
+        first = last = np.asarray(found.reshape(-1, 2), np.float32)
+        for index in range(start + 1, min(start + 1 + _FARTHEST, len(sequence))):
+            following, _ = _small_grey(sequence, index)
+            now, kept = _follow(grey, following, last)
+            first, last, grey = first[kept], now[kept], following
+            if len(last) < _FEWEST:
+                return None
+            if np.median(np.linalg.norm(last - first, axis=1)) >= _MOTION * grey.shape[1]:
+                camera = sequence.camera
+                return TrackedPoints(*(_undistorted(p, scale, camera) for p in (first, last)))
+    except CorruptFrame:
+        return None
+    return None
+
+
+def _small_grey(sequence: Sequence, index: int) -> tuple[NDArray[np.uint8], float]:
+    grey = cv2.cvtColor(sequence.image(index), cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, _WIDTH / grey.shape[1])
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), scale
+
+
+def _follow(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], points: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Where points are in the next image, and for which the way back agrees."""
+    none = np.empty_like(points)
+    now, found, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, points, none, winSize=_WINDOW, maxLevel=_LEVELS
+    )
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(
+        after, before, now, none.copy(), winSize=_WINDOW, maxLevel=_LEVELS
+    )
+    agree = np.linalg.norm(back - points, axis=1) < _AGREE
+    return np.asarray(now), (found[:, 0] == 1) & (found_back[:, 0] == 1) & agree
+
+
+def _undistorted(points: NDArray[np.float32], scale: float, camera: PinholeCamera) -> Points:
+    pixels = (points.astype(np.float64) + 0.5) / scale - 0.5
+    if not camera.distorted:
+        return pixels
+    D = np.array(camera.D, np.float64)
+    undistort = (
+        cv2.fisheye.undistortPoints
+        if camera.distortion_model == "equidistant"
+        else cv2.undistortPoints
+    )
+    return np.asarray(undistort(pixels[:, None], camera.K, D, P=camera.K), np.float64)[:, 0]

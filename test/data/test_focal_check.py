@@ -1,0 +1,115 @@
+"""Focal lengths that do not fit the motion of the images are noticed; right ones are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.data import focal_check
+from monodepth_ros.data.focal_check import FocalCheck, check_focal_length, focal_warnings
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.sequence import Sequence
+from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.geometry.camera import PinholeCamera
+
+CAMERA = PinholeCamera.from_focal_length(320, 240, 260.0, 260.0, 159.5, 119.5)
+HALF = np.array([2.0, 1.5, 4.0])  # metres from the middle of a room to its walls
+
+
+def render(rotation: np.ndarray, position: np.ndarray, texture: np.ndarray) -> np.ndarray:
+    """A room with a texture on its walls, uint8 HxWx3, by rays."""
+    v, u = np.mgrid[0:240, 0:320].astype(np.float64)
+    rays = np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(CAMERA.K).T @ rotation.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = (np.sign(rays) * HALF - position) / rays
+    wall = np.argmin(np.where(reach > 0, reach, np.inf), -1)
+    hit = position + rays * np.take_along_axis(reach, wall[..., None], -1)
+    side = 2 * wall + (np.take_along_axis(rays, wall[..., None], -1)[..., 0] > 0)
+    first = np.where(wall == 0, hit[..., 1], hit[..., 0])
+    second = np.where(wall == 2, hit[..., 1], hit[..., 2])
+    x, y = ((c * 60 + 97 * side).astype(np.float32) % 500 for c in (first, second))
+    return cv2.remap(texture, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+
+
+def film(path: Path, turning: bool, frames: int = 48) -> FolderSequence:
+    """A camera that sways and turns through the room, or goes straight ahead."""
+    rough = np.random.default_rng(1).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    texture = cv2.resize(rough, (512, 512), interpolation=cv2.INTER_CUBIC)
+    with SequenceWriter(path, CAMERA, 15.0, image_format="png") as writer:
+        for k in range(frames):
+            t = k / frames * 2 * np.pi
+            yaw, pitch = (0.5 * np.sin(2 * t), 0.25 * np.sin(3 * t)) if turning else (0.0, 0.0)
+            place = [0.8 * np.sin(t), 0.4 * np.sin(2 * t), 1.5 * np.cos(t)]
+            position = np.array(place) if turning else np.array([0.0, 0.0, -3.0 + 0.06 * k])
+            rotation = Rotation.from_euler("yx", [yaw, pitch]).as_matrix()
+            writer.add(render(rotation, position, texture))
+    return FolderSequence(path)
+
+
+@pytest.fixture(autouse=True)
+def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(focal_check, "_PAIRS", 12)
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> FolderSequence:
+    return film(tmp_path_factory.mktemp("walk") / "walk", turning=True)
+
+
+def seen_by(sequence: Sequence, scale: float) -> Sequence:
+    """The recording with another focal length stated."""
+    K = sequence.camera.K.copy()
+    K[0, 0] *= scale
+    K[1, 1] *= scale
+    sequence.camera = replace(sequence.camera, K=K)
+    return sequence
+
+
+def checked(sequence: Sequence, scale: float) -> FocalCheck:
+    was = sequence.camera
+    check = check_focal_length([seen_by(sequence, scale)])
+    sequence.camera = was
+    assert check is not None
+    return check
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.0, 1.25])
+def test_a_turning_camera_tells_its_focal_length(walk: FolderSequence, scale: float) -> None:
+    check = checked(walk, scale)
+    assert check.scale * scale == pytest.approx(1.0, abs=0.05)
+    assert check.low <= check.scale <= check.high
+    assert check.is_off == (scale != 1.0)
+
+
+def test_the_warning_says_what_would_fit(walk: FolderSequence) -> None:
+    was = walk.camera
+    assert focal_warnings([walk]) == []
+    (line,) = focal_warnings([seen_by(walk, 0.75)])
+    walk.camera = was
+    assert line.startswith("walk: a focal length of 195 pixels does not fit the motion")
+    told = float(line.partition("about ")[2].split()[0])
+    assert told == pytest.approx(260, rel=0.05)
+
+
+def test_straight_ahead_nothing_is_said(tmp_path: Path) -> None:
+    drive = film(tmp_path / "drive", turning=False)
+    assert focal_warnings([drive]) == []
+    assert focal_warnings([seen_by(drive, 0.75)]) == []
+
+
+def test_what_stands_still_tells_nothing(tmp_path: Path) -> None:
+    with SequenceWriter(tmp_path / "still", CAMERA, 15.0) as writer:
+        for _ in range(5):
+            writer.add(np.full((240, 320, 3), 90, np.uint8))
+    assert check_focal_length([FolderSequence(tmp_path / "still")]) is None
+
+
+@pytest.mark.parametrize(("scale", "off"), [(1.0, False), (0.75, True)])
+def test_a_real_office(real_data: Path, scale: float, off: bool) -> None:
+    (office,) = open_sequence(f"{real_data}/hololens_office@120:240")
+    assert checked(office, scale).is_off == off
