@@ -21,7 +21,8 @@ from monodepth_ros.geometry.focal_profile import focal_profile
 
 SCALES = 2.0 ** (np.arange(-6, 7) / 8)  # of the focal length as stated: 0.59 to 1.68
 _STARTS = (0.8, 1.25)  # scales under which motions are sought first
-_PAIRS, _FEWEST_PAIRS = 24, 8
+_PAIRS, _FEWEST_PAIRS = 24, 12
+_FEWEST_POINTS = 40
 _TURNS = 3  # a third of all pairs first
 _CAMERAS = 3  # at most, of different cameras
 _DRAWS = 200  # of the bootstrap
@@ -113,7 +114,7 @@ def _profile(points: TrackedPoints, K: NDArray[np.float64]) -> NDArray[np.float6
     """The error under each of SCALES, of the points that agree on an epipolar geometry."""
     first, second = points
     _, agree = cv2.findFundamentalMat(first, second, cv2.USAC_MAGSAC, 1.0, 0.999, 2000)
-    if agree is None or agree.sum() < _FEWEST_PAIRS * 5:
+    if agree is None or agree.sum() < _FEWEST_POINTS:
         return None
     first, second = (pixels[agree[:, 0] > 0] for pixels in (first, second))
     in_first, in_second = torch.from_numpy(first), torch.from_numpy(second)
