@@ -30,6 +30,23 @@ def test_setup_and_package_xml_agree() -> None:
     assert version.group(1) == package_version()
 
 
+def test_package_xml_names_what_the_nodes_and_launch_files_need() -> None:
+    """Python's tf2_ros comes with the package tf2_ros_py; programs come by the names of theirs."""
+    root = ElementTree.parse(ROOT / "package.xml").getroot()
+    named = {depend.text for depend in root.findall("exec_depend")}
+    imported = set()
+    for path in (*(ROOT / "monodepth_ros/nodes").glob("*.py"), *(ROOT / "launch").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+            elif isinstance(node, ast.Import):
+                imported.update(alias.name.split(".")[0] for alias in node.names)
+    elsewhere = {"monodepth_ros", "cv2", "numpy", "rosbags", "torch", "yaml"}
+    of_ros = {"tf2_ros_py" if name == "tf2_ros" else name for name in imported}
+    assert of_ros - set(sys.stdlib_module_names) - elsewhere <= named
+    assert {"rviz2", "ros2launch", "ros2bag"} <= named and "tf2_ros" not in named
+
+
 def test_changelog_tells_of_this_version() -> None:
     """The first section is of this version: released on a day, or forthcoming."""
     text = (ROOT / "CHANGELOG.rst").read_text()
