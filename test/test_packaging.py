@@ -41,9 +41,9 @@ def test_package_xml_names_what_the_nodes_and_launch_files_need() -> None:
                 imported.add(node.module.split(".")[0])
             elif isinstance(node, ast.Import):
                 imported.update(alias.name.split(".")[0] for alias in node.names)
-    elsewhere = {"monodepth_ros", "cv2", "numpy", "rosbags", "torch", "yaml"}
+    of_pip = {"monodepth_ros", "PIL", "cv2", "numpy", "rosbags", "scipy", "torch", "yaml"}
     of_ros = {"tf2_ros_py" if name == "tf2_ros" else name for name in imported}
-    assert of_ros - set(sys.stdlib_module_names) - elsewhere <= named
+    assert of_ros - set(sys.stdlib_module_names) - of_pip <= named
     assert {"rviz2", "ros2launch", "ros2bag"} <= named and "tf2_ros" not in named
 
 
