@@ -47,6 +47,10 @@ def extract(
         str | None,
         typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF."),
     ] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option(help="Topic of true speed, odometry or a twist; by default --poses' own."),
+    ] = None,
     frame: Annotated[
         str | None, typer.Option(help="Of poses by TF: the fixed frame; by default TF's root.")
     ] = None,
@@ -96,6 +100,7 @@ def extract(
         fps=capture.fps,
         depth=depth,
         poses=poses,
+        speed=speed,
         frame=frame,
         mounting=None if mounting is None else _mounting(mounting),
         tolerance=tolerance,

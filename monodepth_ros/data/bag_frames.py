@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_depth import DepthRegistration, nearest_depths, with_depths
 from monodepth_ros.data.bag_file import BagFile, BagMessage
+from monodepth_ros.data.bag_speed import RobotSpeed, speed_topic
 from monodepth_ros.data.bag_times import BagTimes
 from monodepth_ros.data.bag_topics import (
     CAMERA_INFO,
@@ -82,6 +83,8 @@ class BagFrames:
         poses = pose_topic(bag.topics, request.poses)
         kind = None if poses is None else bag.topics[poses]
         self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
+        speed = speed_topic(bag.topics, request.speed, poses)
+        self.speed = None if speed is None else RobotSpeed(speed, bag.topics[speed])
         self.times = BagTimes()
         self.infos: dict[str, RecordedCameraInfos] = {}
         self._bits: dict[str, BitDepth] = {}
@@ -110,7 +113,8 @@ class BagFrames:
         """
         kinds = self.bag.topics
         small = {n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO)}
-        small |= {topic for topic in (self.truth.topic, self.request.depth) if topic is not None}
+        states = {self.truth.topic, None if self.speed is None else self.speed.topic}
+        small |= {topic for topic in (*states, self.request.depth) if topic is not None}
         for message in self.bag.messages({*small, *self.images}):
             topic, kind = message.topic, kinds[message.topic]
             if kind == CAMERA_INFO:
@@ -118,7 +122,7 @@ class BagFrames:
             elif kind == TF:
                 self._take_transforms(message)
             else:
-                pose = message.content if topic == self.truth.topic else None
+                pose = message.content if topic in states else None
                 self.times.add(topic, message.header_stamp, message.stamp, pose)
             if kind in (IMAGE, COMPRESSED):
                 self.frame_ids.setdefault(topic, message.content.header.frame_id)
@@ -158,8 +162,11 @@ class BagFrames:
         for judged in self.times.judged(stream):
             if judged.reason:
                 left_out[judged.reason] += 1
-            elif stream == self.truth.topic:
-                self.truth.take_pose(judged.item, self.bag.topics[stream], judged.time)
+            elif stream in self.bag.topics:
+                if stream == self.truth.topic:
+                    self.truth.take_pose(judged.item, self.bag.topics[stream], judged.time)
+                if self.speed is not None and stream == self.speed.topic:
+                    self.speed.take(judged.item, judged.time)
             elif judged.item is not None:
                 self.truth.take_transform(judged.item, judged.time, False)
         if stream not in self.images:  # those of images are counted with them
@@ -279,8 +286,9 @@ class BagFrames:
     def _asked_for(self) -> dict[str, Coverage]:
         asked = {"depth": self.request.depth, "poses": self.truth.topic}
         coverage = {what: Coverage(what, topic) for what, topic in asked.items() if topic}
-        if self.truth.states_speed:
-            coverage["speed"] = Coverage("speed", self.truth.topic or "", asked=False)
+        if self.speed is not None:
+            named = self.request.speed is not None
+            coverage["speed"] = Coverage("speed", self.speed.topic, asked=named)
         return coverage
 
     def _frame(
@@ -296,8 +304,8 @@ class BagFrames:
             known["depth"] = self._depth(topic, rgb, near, image.time)
         if "poses" in coverage:
             known["poses"] = self.truth.pose(self.frame_ids[topic], image.time)
-        if "speed" in coverage:
-            known["speed"] = self.truth.speed(image.time)
+        if self.speed is not None:
+            known["speed"] = self.speed.at(image.time)
         for what, value in known.items():
             coverage[what].add(value)
         depth, pose, speed = (

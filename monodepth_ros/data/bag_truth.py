@@ -1,11 +1,9 @@
-"""Where the camera was, and how fast, by what a bag holds of TF, odometry and poses."""
+"""Where the camera was, by what a bag holds of TF, odometry and poses."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,13 +25,11 @@ POSES: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     "geometry_msgs/msg/TransformStamped": lambda m: (m.transform.translation, m.transform.rotation),
 }
 _CAMERA = "camera whose pose is published"  # no frame of TF has spaces
-MOVED = 0.1  # metres of poses' spread: a twist of zeros beside them is not filled in
-SPEED_TOLERANCE = 200_000_000  # nanoseconds between a frame and the odometry that states its speed
 
 
 @dataclass
 class CameraTruth:
-    """Poses of the camera and its speed, of all that a bag says about them.
+    """Poses of the camera, of all that a bag says about them.
 
     ``topic`` is what poses come from: one of the types above, or a topic of TF messages. ``frame``
     is the one they are given in, of TF's: the root of the tree where it is None. ``mounting`` is
@@ -47,8 +43,6 @@ class CameraTruth:
     kind: str | None = None  # of the topic
     tree: TransformTree = field(default_factory=TransformTree)
     tracks: dict[str, PoseTrack] = field(default_factory=dict)  # of the topic, by whose pose it is
-    states_speed: bool = False
-    _speeds: list[tuple[int, float]] = field(default_factory=list)  # in their order
 
     def take_transform(self, transform: Any, stamp: int, static: bool) -> None:
         """Learn of a transform of TF, at a time in nanoseconds."""
@@ -56,13 +50,7 @@ class CameraTruth:
         self.tree.add(transform.header.frame_id, transform.child_frame_id, stamp, T, static)
 
     def take_pose(self, content: Any, kind: str, stamp: int) -> None:
-        """Learn of a message of the topic, at a time in nanoseconds: its pose, and its speed."""
-        if kind == ODOMETRY:
-            self.states_speed = True
-            v = content.twist.twist.linear
-            speed = float(np.linalg.norm([v.x, v.y, v.z]))
-            if np.isfinite(speed):
-                insort(self._speeds, (stamp, speed))
+        """Learn of a message of the topic, at a time in nanoseconds."""
         body = getattr(content, "child_frame_id", "").lstrip("/") or _CAMERA
         track = self.tracks.setdefault(body, PoseTrack(f"{self.topic}"))
         track.add(stamp, matrix_of_pose(*POSES[kind](content)))
@@ -114,43 +102,19 @@ class CameraTruth:
             return f"no message of {self.topic}"
         return None
 
-    def speed(self, stamp: int) -> float | Unknown:
-        """The robot's speed in m/s by the odometry nearest in time, or why it is not known."""
-        if self._unfilled is not None:
-            return self._unfilled
-        place = bisect_left(self._speeds, (stamp, 0.0))
-        beside = self._speeds[max(place - 1, 0) : place + 1]
-        if not beside:
-            return Unknown(f"no message of {self.topic} states a speed")
-        at, speed = min(beside, key=lambda known: abs(known[0] - stamp))
-        if abs(at - stamp) > SPEED_TOLERANCE:
-            tolerance = f"(tolerance {SPEED_TOLERANCE / 1e6:g} ms)"
-            return Unknown(f"nearest stamp {{apart}} away {tolerance}", abs(at - stamp))
-        return speed
-
-    @cached_property
-    def _unfilled(self) -> Unknown | None:
-        """The twist of all messages is zero while the poses move: nobody has filled it in."""
-        extent = max((track.extent for track in self.tracks.values()), default=0.0)
-        if extent <= MOVED or any(speed for _, speed in self._speeds):
-            return None
-        return Unknown(
-            f"the twist of {self.topic} is all zero while its poses move {extent:.2g} m: it is not"
-            " filled in"
-        )
-
 
 def pose_topic(topics: Mapping[str, str], wanted: str | None) -> str | None:
     """The topic that poses are to come from, checked against what the bag holds."""
-    if wanted is None:
-        return None
+    return None if wanted is None else topic_of_type(topics, wanted, (TF, *POSES), "pose")
+
+
+def topic_of_type(topics: Mapping[str, str], wanted: str, kinds: Collection[str], what: str) -> str:
+    """``wanted``; UserError where the bag lacks it, or its type is none of ``kinds``."""
     kind = topics.get(wanted)
     if kind is None:
         raise UserError(f"no topic {wanted!r} in the bag; it holds {_listed(topics)}")
-    if kind != TF and kind not in POSES:
-        raise UserError(
-            f"{wanted} is {kind}, which states no pose; known are {TF}, {', '.join(POSES)}"
-        )
+    if kind not in kinds:
+        raise UserError(f"{wanted} is {kind}, which states no {what}; known are {', '.join(kinds)}")
     return wanted
 
 

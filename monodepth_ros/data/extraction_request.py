@@ -18,6 +18,7 @@ class ExtractionRequest:
     ``tolerance`` is seconds between an image and its depth. ``motion`` is how far the image must
     have moved since the last frame taken, as a share of its width: 0 takes every frame. ``camera``
     is for images without a usable camera_info, and so is ``field_of_view`` (degrees), a guess;
+    ``speed`` is by default the odometry of ``poses``;
     ``fps`` is for recordings without stamps, which a bag never is;
     images are ``rectified`` by their topic's name where it is None;
     ``mounting`` is ``T_base_camera`` as in :class:`CameraTruth`.
@@ -31,6 +32,7 @@ class ExtractionRequest:
     fps: float | None = None
     depth: str | None = None
     poses: str | None = None
+    speed: str | None = None
     frame: str | None = None
     mounting: NDArray[np.float64] | None = None
     tolerance: float = 0.02

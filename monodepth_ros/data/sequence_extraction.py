@@ -23,7 +23,10 @@ from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.errors import UserError
 
-_BAG_OPTIONS = ("images", "camera_info", "rectified", "depth", "poses", "frame", "mounting")
+_BAG_OPTIONS = (
+    *("images", "camera_info", "rectified"),
+    *("depth", "poses", "speed", "frame", "mounting"),
+)
 Taken = tuple[int, RgbImage | None]  # a frame's index, and its image unless it is left out
 
 

@@ -11,7 +11,9 @@ import pytest
 from bag_messages import (
     OFFSET,
     SECOND,
+    header,
     image,
+    make,
     odometry,
     picture,
     stamp_of,
@@ -23,6 +25,7 @@ from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.bag_frames import BagFrame, BagFrames
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
 OPTICAL = (-0.5, 0.5, -0.5, 0.5)
@@ -141,6 +144,35 @@ def test_a_robot_that_stands_still_has_speed_zero(tmp_path: Path) -> None:
     messages = images() + odometries + mounting("/tf_static", [0])
     frames, coverage, _ = taken(tmp_path / "bag", messages, poses="/odom")
     assert {frame.speed for frame in frames} == {0.0} and coverage["poses"].found == 60
+
+
+def twists(speed: float, count: int = 62) -> Messages:
+    found: Messages = []
+    for n in range(count):
+        at = stamp_of(0) + n * SECOND // 20
+        linear = make("geometry_msgs/msg/Vector3", x=0.0, y=speed, z=0.0)
+        angular = make("geometry_msgs/msg/Vector3", x=0.0, y=0.0, z=0.0)
+        twist = make("geometry_msgs/msg/Twist", linear=linear, angular=angular)
+        message = make("geometry_msgs/msg/TwistStamped", header=header(at, "base"), twist=twist)
+        found.append(("/wheels", message, at))
+    return found
+
+
+def test_speed_of_a_topic_of_its_own(tmp_path: Path) -> None:
+    messages = images() + drive(speed=1.0) + mounting("/tf_static", [0]) + twists(0.7, count=20)
+    path = tmp_path / "bag"
+    frames, coverage, _ = taken(path, messages, poses="/odom", speed="/wheels")
+    assert frames[5].speed == pytest.approx(0.7) and frames[30].speed is None
+    assert coverage["poses"].found == 60 and coverage["speed"].asked
+    # The last twist is of 0.95 s; 200 ms later its speed is no longer the robot's.
+    assert str(coverage["speed"]) == (
+        "speed 24 of 60 frames: nearest stamp 250 ms to 2 s away (tolerance 200 ms)"
+    )
+    with (
+        BagFile(path) as bag,
+        pytest.raises(UserError, match="/tf_static is tf2_msgs/msg/TFMessage, which states no spe"),
+    ):
+        BagFrames(bag, ExtractionRequest(speed="/tf_static"))
 
 
 def test_no_way_to_the_camera_is_told_and_its_images_are_taken(tmp_path: Path) -> None:
