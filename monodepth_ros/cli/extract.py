@@ -6,18 +6,17 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import CameraOutcome, extract_cameras, failures
 from monodepth_ros.cli.capture_options import FieldOfView, Fps, Rectified, capture_settings
 from monodepth_ros.cli.copied_recordings import copy_recordings
+from monodepth_ros.cli.truth_options import Mounting, T_base_camera, Tolerance
 from monodepth_ros.data.bag_file import BagFile, is_bag
 from monodepth_ros.data.bag_topics import ImageTopic, image_topics
 from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.robot_frames import base_from_camera
 
 
 def extract(
@@ -54,16 +53,8 @@ def extract(
     frame: Annotated[
         str | None, typer.Option(help="Of poses by TF: the fixed frame; by default TF's root.")
     ] = None,
-    mounting: Annotated[
-        str | None,
-        typer.Option(
-            help="Where the camera is on the robot whose poses these are, unless TF says it:"
-            " 'x y z roll pitch yaw', metres and degrees."
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0, help="Seconds between an image and its depth.")
-    ] = 0.02,
+    mounting: Mounting = None,
+    tolerance: Tolerance = 0.02,
     motion: Annotated[
         float,
         typer.Option(
@@ -102,7 +93,7 @@ def extract(
         poses=poses,
         speed=speed,
         frame=frame,
-        mounting=None if mounting is None else _mounting(mounting),
+        mounting=T_base_camera(mounting),
         tolerance=tolerance,
         motion=motion,
         every=every,
@@ -154,13 +145,3 @@ def _told(topic: ImageTopic) -> str:
     """What a topic of images is taken for."""
     encoding = f" ({topic.encoding})" if topic.encoding else ""
     return f"  {topic.role}{encoding}, {topic.count} messages"
-
-
-def _mounting(text: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    try:
-        values = np.array([float(value) for value in text.replace(",", " ").split()])
-    except ValueError:
-        values = np.empty(0)
-    if len(values) != 6 or not np.isfinite(values).all():
-        raise UserError(f"--mounting {text!r}: six numbers are wanted, 'x y z roll pitch yaw'")
-    return base_from_camera(values[:3], np.radians(values[3:]))

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from monodepth_ros.cli.capture_options import FieldOfView, Fps, Rectified, capture_settings
+from monodepth_ros.cli.truth_options import Mounting, T_base_camera, Tolerance
 from monodepth_ros.data.bag_file import BagFile, is_bag
 from monodepth_ros.data.bag_frames import BagFrames
 from monodepth_ros.data.capture_settings import Calibration, CaptureSettings
@@ -57,6 +58,8 @@ def replay(
         str | None, typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF.")
     ] = None,
     frame: Annotated[str | None, typer.Option(help="Of poses by TF: the fixed frame.")] = None,
+    mounting: Mounting = None,
+    tolerance: Tolerance = 0.02,
     every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
     field_of_view: FieldOfView = None,
     fps: Fps = None,
@@ -99,6 +102,8 @@ def replay(
         depth=depth,
         poses=poses,
         frame=frame,
+        mounting=T_base_camera(mounting),
+        tolerance=tolerance,
         every=every,
     )
     with ExitStack() as opened:

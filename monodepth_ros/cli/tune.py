@@ -17,6 +17,7 @@ from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import extract_cameras
 from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.truth_options import Tolerance
 from monodepth_ros.data.bag_file import is_bag
 from monodepth_ros.data.coverage import Coverage, found_nowhere
 from monodepth_ros.data.extraction_record import by_option, request_values
@@ -67,6 +68,7 @@ def tune(
     depth: Annotated[
         str | None, typer.Option(help="Topic of true depth; it judges, and does not teach.")
     ] = None,
+    tolerance: Tolerance = 0.02,
     motion: Annotated[
         float,
         typer.Option(
@@ -136,6 +138,7 @@ def tune(
         camera=capture.camera,
         field_of_view=capture.field_of_view,
         depth=depth,
+        tolerance=tolerance,
         motion=motion,
         image_format="jpg",
     )

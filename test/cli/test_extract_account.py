@@ -159,6 +159,14 @@ def test_replay_says_what_it_did_not_find(drive: Path, tmp_path: Path) -> None:
     assert line in page and f"depth {FRAMES} of {FRAMES} frames" in page
 
 
+def test_replay_takes_a_mounting_and_a_tolerance(apart: Path, tmp_path: Path) -> None:
+    options = ("--depth", "/front/range", "--tolerance", 0.04, "--device", "cpu")
+    told = command("replay", apart, *options, "--out", tmp_path / "out")
+    assert told.exit_code == 0 and "depth 10 of 10 frames" in told.stderr
+    wrong = command("replay", apart, "--mounting", "1 2 3", "--out", tmp_path / "wrong")
+    assert wrong.exit_code == 2 and "six numbers are wanted" in wrong.stderr
+
+
 def test_a_bag_by_one_of_its_topics(two_cameras: Path, tmp_path: Path) -> None:
     good = f"{two_cameras}@/depth_camera/b/image_raw"
     (sequence,) = open_sequence(good)
