@@ -4,7 +4,9 @@
 
 The bundled model learns from bags that hold a camera's images alone, as `monodepth tune` does on a
 robot, and is measured on later frames of the same place and on made-up worlds that it has never
-seen. The test worlds are those of benchmark/learning.py, rendered unless they are there.
+seen. Frames right behind those of training look much like them, so others further on are measured
+too where there are any; what the mean depth map of the training frames scores tells what a figure
+is worth. The test worlds are those of benchmark/learning.py, rendered unless they are there.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import argparse
 import json
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from camera_bag import write_camera_bag
 from monodepth_commands import MonodepthCommands
@@ -21,13 +25,24 @@ from monodepth_commands import MonodepthCommands
 from monodepth_ros.data.open_sequence import open_sequence
 
 RESULTS = Path(__file__).parent / "results"
-# Recording -> frames to learn from, later frames to test on, and its images a second.
+
+
+@dataclass(frozen=True)
+class Place:
+    """A recording: frames to learn from, later frames to test on, and its images a second."""
+
+    learnt: tuple[int, int]
+    tests: tuple[tuple[int, int], ...]
+    rate: float
+
+
 PLACES = {
-    "7scenes_redkitchen": ("@0:300", "@300:400", 30.0),
-    "hololens_office": ("@0:180", "@180:240", 5.0),
+    "7scenes_redkitchen": Place((0, 300), ((300, 400), (400, 700)), 30.0),
+    "hololens_office": Place((0, 180), ((180, 240),), 5.0),
 }
 WORLDS = {"rooms": (200, 201), "street": (200, 201)}
 FIGURES = ("abs_rel", "a1", "median_ratio")
+RESIZE = "bilinear"  # antialiased, as live frames are; earlier rows say lanczos
 
 
 def main() -> None:
@@ -40,6 +55,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=18.0, help="of training")
     parser.add_argument("--only", nargs="*", choices=list(PLACES), default=list(PLACES))
+    parser.add_argument("--no-worlds", action="store_true", help="measure on the place alone")
     parser.add_argument("--set", dest="settings", nargs="*", default=[], help="recipe keys")
     parser.add_argument("--tag", default="", help="of the tunings' names, for other settings")
     parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
@@ -47,23 +63,38 @@ def main() -> None:
     commands = MonodepthCommands(arguments.build.resolve(), arguments.threads)
     worlds = {
         world: [commands.render(world, seed, 60) for seed in seeds]
-        for world, seeds in WORLDS.items()
+        for world, seeds in ({} if arguments.no_worlds else WORLDS).items()
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place in arguments.only:
         minutes = tune(commands, arguments, place)
         model = f"tunings/{name_of(place, arguments.tag)}/{name_of(place, arguments.tag)}"
         recording = os.path.relpath(arguments.recordings.resolve() / place, commands.build)
-        tests = {place: [f"{recording}{PLACES[place][1]}"], **worlds}
-        for test, data in tests.items():
-            before, after = (evaluate(commands, name, data) for name in ("demo", model))
-            change = after["abs_rel"] / before["abs_rel"] - 1.0
-            rows.append(
-                {"tuned_on": place, "test": test, "before": before, "after": after,
-                 "change": change, "minutes": minutes}
-            )  # fmt: skip
+        learnt = frames(PLACES[place].learnt)
+        parts = [frames(part) for part in PLACES[place].tests]
+        tests = {place + part: [recording + part] for part in parts}
+        for test, data in {**tests, **worlds}.items():
+            before, after = (
+                evaluate(commands, f"{name} on {data[0]}", ["--model", name], data)
+                for name in ("demo", model)
+            )
+            row: dict[str, Any] = {"tuned_on": f"{place}{learnt}", "test": test}
+            row |= {"before": before, "after": after, "minutes": minutes, "resize": RESIZE}
+            row["change"] = after["abs_rel"] / before["abs_rel"] - 1.0
+            if test in tests:
+                start = int(test.rpartition("@")[2].partition(":")[0])
+                row["gap_frames"] = start - PLACES[place].learnt[1]
+                row["gap_seconds"] = row["gap_frames"] / PLACES[place].rate
+                constant = ["--constant-from", recording + learnt]
+                row["mean_map"] = evaluate(commands, f"mean map of {learnt}", constant, data)
+            rows.append(row)
             print(f"{place} on {test}: {before['abs_rel']:.4f} -> {after['abs_rel']:.4f}")
     write(rows, commands.commands, arguments.out)
+
+
+def frames(part: tuple[int, int]) -> str:
+    """How a command names a part of a recording."""
+    return f"@{part[0]}:{part[1]}"
 
 
 def name_of(place: str, tag: str) -> str:
@@ -75,9 +106,9 @@ def tune(commands: MonodepthCommands, arguments: argparse.Namespace, place: str)
     """Tune on a bag of a place, unless it was done; the minutes that it took, all in all."""
     bag = commands.build / "bags" / place
     if not bag.exists():
-        part, _, rate = PLACES[place]
-        (recording,) = open_sequence(f"{arguments.recordings.resolve() / place}{part}")
-        write_camera_bag(recording, bag, rate)
+        learnt = frames(PLACES[place].learnt)
+        (recording,) = open_sequence(f"{arguments.recordings.resolve() / place}{learnt}")
+        write_camera_bag(recording, bag, PLACES[place].rate)
     name = name_of(place, arguments.tag)
     took = commands.build / "tunings" / name / "minutes.txt"
     options = [word for setting in arguments.settings for word in ("--set", setting)]
@@ -94,31 +125,42 @@ def tune(commands: MonodepthCommands, arguments: argparse.Namespace, place: str)
     return float(took.read_text())
 
 
-def evaluate(commands: MonodepthCommands, model: str, data: list[str]) -> dict[str, float]:
-    """Median-scaled figures of a model."""
+def evaluate(
+    commands: MonodepthCommands, name: str, source: list[str], data: list[str]
+) -> dict[str, float]:
+    """Median-scaled figures of a model, or of a mean depth map."""
     options = [word for path in data for word in ("--data", path)]
-    told = commands.run(
-        f"{model} on {data[0]}", "evaluate", "depth", "--model", model, *options, "--json"
-    )
+    told = commands.run(name, "evaluate", "depth", *source, *options, "--json")
     return {key: json.loads(told)[key] for key in FIGURES}
 
 
-def write(rows: list[dict[str, object]], commands: dict[str, str], out: Path) -> None:
-    """JSON with every figure and command, and the table."""
+def write(rows: list[dict[str, Any]], commands: dict[str, str], out: Path) -> None:
+    """JSON with every figure and command, and the table; rows of other tests stay as they are."""
+    if out.exists():
+        known = json.loads(out.read_text())
+        new = {(row["tuned_on"], row["test"]) for row in rows}
+        kept = [row for row in known["rows"] if (row["tuned_on"], row["test"]) not in new]
+        rows = sorted([*rows, *kept], key=lambda row: row["tuned_on"])
+        commands = {**known["commands"], **commands}
     out.write_text(json.dumps({"rows": rows, "commands": commands}, indent=1) + "\n")
     lines = [
         "The bundled model, tuned on video of a place without truth by `monodepth tune`: abs_rel,",
         "median-scaled, on later frames of the place and on made-up worlds that no training saw.",
-        "Rebuilt by `python benchmark/finetuning.py --build build --recordings RECORDINGS`.",
+        "`gap` is between the last training frame and the first test frame, `mean map` what the",
+        "mean depth map of the training frames scores, `resize` how images came to the network's",
+        "size (worlds are rendered at it). Rebuilt by",
+        "`python benchmark/finetuning.py --build build --recordings RECORDINGS`.",
         "",
-        "| tuned on | test | before | after | change | minutes |",
-        "|---|---|---|---|---|---|",
+        "| tuned on | test | gap | mean map | before | after | change | minutes | resize |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        before, after = (row[key]["abs_rel"] for key in ("before", "after"))  # type: ignore[index]
+        before, after = (row[key]["abs_rel"] for key in ("before", "after"))
+        gap = f"{row['gap_seconds']:.1f} s" if "gap_seconds" in row else ""
+        mean_map = f"{row['mean_map']['abs_rel']:.3f}" if "mean_map" in row else ""
         lines.append(
-            f"| {row['tuned_on']} | {row['test']} | {before:.3f} | {after:.3f}"
-            f" | {row['change']:+.0%} | {row['minutes']:.1f} |"
+            f"| {row['tuned_on']} | {row['test']} | {gap} | {mean_map} | {before:.3f} | {after:.3f}"
+            f" | {row['change']:+.0%} | {row['minutes']:.1f} | {row['resize']} |"
         )
     out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 

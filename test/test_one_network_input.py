@@ -74,7 +74,7 @@ def test_prediction(recording: Path, reference: NDArray[np.float32], tmp_path: P
 def test_replay(recording: Path, reference: NDArray[np.float32]) -> None:
     from collections import Counter
 
-    (frame,) = frames_of_sequence(FolderSequence(recording), Counter())
+    (frame,) = frames_of_sequence(FolderSequence(recording), Counter(), {})
     assert frame is not None
     estimator = DepthEstimator("demo", "cpu", output_size="network")
     np.testing.assert_array_equal(estimator.estimate(frame.rgb, frame.camera).disparity, reference)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.confidence import confidence_of
 from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
 from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale import scale_of
@@ -74,8 +75,8 @@ class DepthEstimator:
 
         Confidence costs a second run of the network, on the mirrored image: it is the ratio of the
         smaller to the larger of both disparities (after Godard et al., "Unsupervised monocular
-        depth estimation with left-right consistency", 2017, who look at their difference). Depth
-        is the same with it and without.
+        depth estimation with left-right consistency", 2017, who look at their difference), and low
+        where the image shows nothing. Depth is the same with it and without.
         """
         check_frame(rgb, camera)
         size = (rgb.shape[0], rgb.shape[1]) if self.output_size == "image" else self.size
@@ -84,7 +85,8 @@ class DepthEstimator:
         confidence = None
         if with_confidence:
             mirrored = self._disparity(self.engine(image.flip(3)).flip(3), size)
-            confidence = _agreement(self._disparity(sigmoid, size), mirrored).cpu().numpy()
+            agreed = confidence_of(image, self._disparity(sigmoid, size), mirrored)
+            confidence = agreed.cpu().numpy()
         scale = scale_of(self.card, camera, self.size)
         disparity: NDArray[np.float32] = (
             (self._disparity(sigmoid, size) / scale.factor).cpu().numpy()
@@ -110,9 +112,3 @@ class DepthEstimator:
         if tuple(sigmoid.shape[-2:]) != size:
             sigmoid = F.interpolate(sigmoid, size, mode="bilinear", align_corners=False)
         return scaled_disparity(sigmoid, self.card.min_depth, self.card.max_depth)[0, 0]
-
-
-def _agreement(one: Tensor, other: Tensor) -> Tensor:
-    """The smaller over the larger of two disparities, 0 where either is not finite."""
-    ratio = torch.minimum(one, other) / torch.maximum(one, other)
-    return ratio.nan_to_num(0.0, 0.0, 0.0).clamp(0.0, 1.0)

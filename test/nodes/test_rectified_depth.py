@@ -65,7 +65,7 @@ def test_recorded(tmp_path: Path) -> None:
     estimator = DepthEstimator("demo", "cpu", output_size="network")
     assert VALID is not None
     expected = resize_valid(VALID, estimator.size)
-    (frame,) = frames_of_sequence(FolderSequence(tmp_path / "still"), Counter())
+    (frame,) = frames_of_sequence(FolderSequence(tmp_path / "still"), Counter(), {})
     assert frame is not None and frame.depth is not None
     depth = estimator.estimate(frame.rgb, frame.camera).depth
     np.testing.assert_array_equal(np.isfinite(depth), expected)
