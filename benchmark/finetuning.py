@@ -86,7 +86,7 @@ def main() -> None:
                 row["gap_frames"] = start - PLACES[place].learnt[1]
                 row["gap_seconds"] = row["gap_frames"] / PLACES[place].rate
                 constant = ["--constant-from", recording + learnt]
-                row["mean_map"] = evaluate(commands, f"mean map of {learnt}", constant, data)
+                row["mean_map"] = evaluate(commands, f"mean map on {data[0]}", constant, data)
             rows.append(row)
             print(f"{place} on {test}: {before['abs_rel']:.4f} -> {after['abs_rel']:.4f}")
     write(rows, commands.commands, arguments.out)
@@ -162,6 +162,11 @@ def write(rows: list[dict[str, Any]], commands: dict[str, str], out: Path) -> No
             f"| {row['tuned_on']} | {row['test']} | {gap} | {mean_map} | {before:.3f} | {after:.3f}"
             f" | {row['change']:+.0%} | {row['minutes']:.1f} | {row['resize']} |"
         )
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        if "note" in row:
+            notes.setdefault(row["note"], []).append(f"{row['tuned_on']} on {row['test']}")
+    lines += [f"\n{', '.join(told)}: {note}" for note, told in notes.items()]
     out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 
