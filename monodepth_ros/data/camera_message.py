@@ -10,7 +10,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
 _SOURCE = "camera_info"
-_SAME = 0.005  # of the focal length; and of coefficients of distortion
+_SAME = 0.005  # of the focal length; of coefficients of distortion and of rotations as it is
 
 
 def camera_from_info(info: Any, height: int, width: int, rectified: bool = False) -> PinholeCamera:
@@ -61,17 +61,20 @@ def is_calibrated(info: Any) -> bool:
 
 def calibration_of(info: Any) -> tuple[object, ...]:
     """All values of a message that :func:`camera_from_info` reads, to compare two messages by."""
-    numbers = (float(x) for name in ("k", "d", "p") for x in _field(info, name))
-    return (*_form(info), *numbers)
+    values = (np.asarray(_field(info, name), np.float64).tobytes() for name in ("k", "d", "p", "r"))
+    return (*_form(info), *values)  # as bytes even NaN is itself
 
 
 def is_same_calibration(one: Any, other: Any) -> bool:
     """Whether two messages describe one camera, but for what a lens that focuses changes."""
     if _form(one) != _form(other):
         return False
-    reach = _SAME * max(_field(one, "k")[0], _field(one, "p")[0])
-    pixels = all(np.allclose(_field(one, n), _field(other, n), 0, reach) for n in ("k", "p"))
-    return pixels and np.allclose(_field(one, "d"), _field(other, "d"), 0, _SAME)
+    focal_length = max(_field(one, "k")[0], _field(one, "p")[0])
+    reach = {"k": _SAME * focal_length, "p": _SAME * focal_length, "d": _SAME, "r": _SAME}
+    return all(
+        np.allclose(_field(one, name), _field(other, name), 0, by, equal_nan=True)
+        for name, by in reach.items()
+    )
 
 
 def _form(info: Any) -> tuple[object, ...]:

@@ -86,6 +86,7 @@ def _fitting(model: str, coefficients: tuple[float, ...], source: str) -> tuple[
         raise UserError(
             f"{source}: {model} takes {_listed(allowed)} coefficients, got {len(coefficients)}"
             + (f", {used} without the zeros at the end" if used < len(coefficients) else "")
+            + ": name the model that they are of, or mend D"
         )
     return coefficients[:fits]
 
