@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monodepth_ros.atomic_file import flush
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.model_card import CARD_FILE
+from monodepth_ros.inference.model_card import CARD_FILE, load_card
 
 _FORMER = "former.txt"  # in a version's folder: the version before, or the model it began with
 
@@ -42,14 +42,17 @@ class ModelVersions:
         """Copy ``model`` beside the link, under its own name, and use it from now on.
 
         Adopting one that stands there already only moves the link, so that what was interrupted can
-        be repeated.
+        be repeated. UserError where another model of that name stands there.
         """
         version = self.link.parent / model.name
         if version == self.link:
             raise UserError(f"{model}: a version cannot have the name of the link to it")
+        there = (version / CARD_FILE).is_file()
+        if there and load_card(version).files != load_card(model).files:
+            raise UserError(f"{version}: another model of that name is there already")
         if version == self.version:
             return version
-        if not (version / CARD_FILE).is_file():
+        if not there:
             partial = version.with_name(f".{version.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             shutil.copytree(model, partial)

@@ -1,5 +1,6 @@
 """Versions of a model behind one link: adopted, repeated after a crash, rolled back."""
 
+import re
 import shutil
 
 import pytest
@@ -45,6 +46,17 @@ def test_adopting_again_changes_nothing(versions, candidates):
     assert versions.adopt(candidates[1]) == second
     versions.roll_back()
     assert versions.version == first
+
+
+def test_another_model_of_the_same_name_is_refused(versions, candidates):
+    first = versions.adopt(candidates[0])
+    card = candidates[0] / "card.yaml"
+    text = card.read_text()
+    card.write_text(re.sub("[0-9a-f]{64}", "a" * 64, text))
+    with pytest.raises(UserError, match="tuned_1: another model of that name"):
+        versions.adopt(candidates[0])
+    card.write_text(text)
+    assert versions.adopt(candidates[0]) == first
 
 
 def test_what_was_interrupted_is_repeated(versions, candidates, monkeypatch):
