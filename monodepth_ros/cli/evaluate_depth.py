@@ -19,6 +19,7 @@ from monodepth_ros.cli.evaluation_inputs import (
     Model,
     estimator_of,
     frames_of,
+    guesses,
     open_recordings,
     predicted_disparity,
     true_half,
@@ -81,6 +82,7 @@ def depth(
     """
     rule = _adapted(find_protocol(protocol), scaling, min_depth, max_depth, png_scale)
     sources = [model is not None, bool(constant_from), pred is not None or gt is not None]
+    guessed: dict[str, int] = {}
     if sum(sources) != 1:
         raise UserError("give one of --model (with --data), --constant-from, or --pred with --gt")
     if pred is not None or gt is not None:
@@ -90,6 +92,7 @@ def depth(
     else:
         capture = capture_settings(camera, field_of_view)
         sequences = open_recordings(data, "--data", rule.kitti_truth, capture)
+        guessed = guesses(sequences)
         if model is not None:
             pairs = _model_pairs(estimator_of(model, device), sequences, every, rule, flip)
         else:
@@ -102,7 +105,7 @@ def depth(
     tell_left_out(evaluation)
     if out is not None:
         write_depth_report(out, evaluation)
-    show(summary, json)
+    show({**summary, **guessed}, json)
 
 
 def _adapted(

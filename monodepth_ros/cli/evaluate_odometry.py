@@ -19,6 +19,7 @@ from monodepth_ros.cli.evaluation_inputs import (
     Every,
     Model,
     estimator_of,
+    guesses,
     model_trajectories,
     open_recordings,
 )
@@ -65,6 +66,7 @@ def odometry(
     if align not in ALIGNMENTS:
         raise UserError(f"unknown alignment '{align}': use one of {', '.join(ALIGNMENTS)}")
     figures: dict[str, float] = {}
+    guessed: dict[str, int] = {}
     if est is not None and gt is not None and model is None and not data and not scale:
         estimate, truth = read_trajectory(est, format), read_trajectory(gt, format)
         evaluation = evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
@@ -72,6 +74,7 @@ def odometry(
         figures = _counts(estimate, truth, evaluation)
     elif model is not None and est is None and gt is None:
         sequences = open_recordings(data, "--data", capture=capture_settings(camera, field_of_view))
+        guessed = guesses(sequences)
         pairs = {s.name: model_trajectories(model, s, every, device, refine) for s in sequences}
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)
@@ -84,7 +87,7 @@ def odometry(
             )
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
-    figures = {**_mean_errors(evaluations.values()), **figures}
+    figures = {**_mean_errors(evaluations.values()), **figures, **guessed}
     if out is not None:
         write_odometry_report(out, evaluations, figures)
     show(figures, json)

@@ -15,6 +15,7 @@ from monodepth_ros.cli.evaluation_inputs import (
     Every,
     Model,
     estimator_of,
+    guesses,
     model_trajectories,
     open_recordings,
     predicted_disparity,
@@ -76,7 +77,7 @@ def scale(
     scales = sequence_scales(estimator_of(model, device), sequences, trajectories, min_motion)
     if out is not None:
         write_scale_report(out, scales)
-    show(scale_summary(scales), json)
+    show({**scale_summary(scales), **guesses(sequences)}, json)
 
 
 def sequence_scales(

@@ -54,6 +54,12 @@ def open_recordings(
     return sequences
 
 
+def guesses(sequences: list[Sequence]) -> dict[str, int]:
+    """How many recordings have intrinsics that nobody measured, where there are some."""
+    count = sum(sequence.calibration == "guessed" for sequence in sequences)
+    return {"guessed_cameras": count} if count else {}
+
+
 def estimator_of(model: str, device: str) -> DepthEstimator:
     """A model's depth at the network's size."""
     from monodepth_ros.inference.depth_estimator import DepthEstimator

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.bit_depth import BitDepth
 from monodepth_ros.data.image_file import bits_of_files, read_rgb
+from monodepth_ros.data.image_folder import IMAGE_SUFFIXES
 from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.video_file import VIDEO_SUFFIXES, read_video
 from monodepth_ros.data.video_file import frame_count as video_frame_count
 from monodepth_ros.errors import UserError
 
 Rgb = NDArray[np.uint8]
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 
 
 def find_inputs(patterns: list[str]) -> list[Path]:

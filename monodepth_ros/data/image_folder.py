@@ -17,7 +17,7 @@ from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.text_file import read_poses
 from monodepth_ros.errors import UserError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 
 
 def is_image_folder(path: Path) -> bool:
@@ -28,7 +28,13 @@ def is_image_folder(path: Path) -> bool:
 
 def has_images(folder: Path) -> bool:
     """Whether the folder itself holds image files."""
-    return any(f.suffix.lower() in IMAGE_SUFFIXES and f.is_file() for f in folder.iterdir())
+    return any(_is_image(file) for file in folder.iterdir())
+
+
+def _is_image(file: Path) -> bool:
+    """By its name; hidden files are none, such as the ``._a.jpg`` that macOS puts beside images."""
+    hidden = file.name.startswith(".")
+    return file.suffix.lower() in IMAGE_SUFFIXES and not hidden and file.is_file()
 
 
 def open_image_folder(path: Path, capture: CaptureSettings) -> list[FileSequence]:
@@ -59,7 +65,7 @@ def open_image_folder(path: Path, capture: CaptureSettings) -> list[FileSequence
 
 def list_images(folder: Path, pattern: str = "*") -> list[Path]:
     """Image files in temporal order: by the numbers in their names, and by name."""
-    files = [f for f in folder.glob(pattern) if f.suffix.lower() in IMAGE_SUFFIXES]
+    files = [file for file in folder.glob(pattern) if _is_image(file)]
     if not files:
         raise UserError(f"{folder}: no image (.jpg, .png) in the folder")
     return sorted(files, key=lambda file: natural_order(file.stem))

@@ -32,7 +32,8 @@ def is_video(path: Path) -> bool:
 
 def videos_in(folder: Path) -> list[Path]:
     """The video files of a folder."""
-    videos = (file for file in folder.iterdir() if is_video(file))
+    visible = (file for file in folder.iterdir() if not file.name.startswith("."))
+    videos = (file for file in visible if is_video(file))
     return sorted(videos, key=lambda file: natural_order(file.name))
 
 

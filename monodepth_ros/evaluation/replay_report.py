@@ -68,7 +68,8 @@ def write_replay_report(
     ``facts`` say what was replayed by what; ``pictures`` are files in the folder already and their
     captions; ``milliseconds`` of computing, a value for each frame.
     """
-    figures, summary = record.figures(), record.summary()
+    figures = record.figures()
+    summary = {**record.summary(), "intrinsics": facts.get("intrinsics", "measured")}
     write_text(folder / METRICS, to_json(summary) + "\n")
     _write_frames(folder / FRAMES, record)
     _write_trajectories(folder, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -107,8 +108,26 @@ def test_replay_needs_a_rate_and_marks_the_guess(images: Path, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     assert "its intrinsics are a guess" in done.stderr
     assert "<td>intrinsics</td><td>guessed</td>" in (tmp_path / "b/report.html").read_text()
+    assert json.loads((tmp_path / "b/metrics.json").read_text())["intrinsics"] == "guessed"
     seconds = [row.split(",")[1] for row in (tmp_path / "b/frames.csv").read_text().splitlines()]
     assert seconds[1:4] == ["0.000000", "0.200000", "0.400000"]
+
+
+def test_evaluations_count_guesses(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "walk"
+    shutil.copytree(images, folder / "images")
+    (folder / "depth").mkdir()
+    for image in (folder / "images").iterdir():
+        depth = np.full((SIZE[1], SIZE[0]), 2000, np.uint16)
+        depth[:, ::2] = 3000
+        Image.fromarray(depth).save(folder / "depth" / f"{image.stem}.png")
+    options = ["--model", "demo", "--data", folder, "--json"]
+    done = run("evaluate", "depth", *options, *GUESS)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["guessed_cameras"] == 1
+    (folder / "K.txt").write_text("90 0 63.5\n0 90 47.5\n0 0 1\n")
+    done = run("evaluate", "depth", *options)
+    assert done.exit_code == 0 and "guessed_cameras" not in json.loads(done.stdout)
 
 
 def test_replay_of_frames_far_apart_is_not_all_gaps(video: Path, tmp_path: Path) -> None:

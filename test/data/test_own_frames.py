@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def test_images_with_a_matrix_beside_them(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "my walk")
     (folder / "K.txt").write_text(K)
     (folder / "notes.txt").write_text("by hand")
+    (folder / "._DSC_7.JPG").write_bytes(b"what macOS puts beside files")
     (sequence,) = open_sequence(folder)
     assert sequence.calibration == "measured" and sequence.camera.K[0, 0] == 60
-    assert [sequence.number(index) for index in range(3)] == [7, 8, 9]
+    assert [sequence.number(index) for index in range(len(sequence))] == [7, 8, 9]
     assert len(open_sequence(f"{folder}@1:")[0]) == 2
 
 
@@ -232,3 +234,34 @@ def test_a_matrix_of_another_size_is_warned_of(
     (tmp_path / "walk/K.txt").write_text("30 0 15.5\n0 30 11.5\n0 0 1\n")
     open_sequence(tmp_path / "walk")
     assert "WARNING" in (told := capsys.readouterr().err) and "of another size?" in told
+
+
+def write_turned_video(path: Path) -> Path:
+    """64x48 frames, bright at the left, that the metadata turn by 90 degrees, as a phone's do."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20.0, (WIDTH, HEIGHT))
+    frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    frame[:, : WIDTH // 4] = 255
+    for _ in range(6):
+        writer.write(frame)
+    writer.release()
+    one = struct.pack(">i", 1 << 16)
+    zero, unit, minus = bytes(4), struct.pack(">i", 1 << 30), struct.pack(">i", -(1 << 16))
+    upright = one + zero * 3 + one + zero * 3 + unit
+    down = struct.pack(">i", HEIGHT << 16)
+    turned = zero + one + zero + minus + zero * 2 + down + zero + unit
+    content = path.read_bytes()
+    track = content.index(b"tkhd")
+    place = content.index(upright, track)
+    path.write_bytes(content[:place] + turned + content[place + len(turned) :])
+    return path
+
+
+def test_a_video_held_upright_is_upright_and_its_matrix_is(tmp_path: Path) -> None:
+    path = write_turned_video(tmp_path / "phone.mp4")
+    (film,) = open_sequence(path, capture=GUESS)
+    assert (film.camera.width, film.camera.height) == (HEIGHT, WIDTH)
+    assert film.image(3).shape == (WIDTH, HEIGHT, 3) and film.camera.K[0, 0] == pytest.approx(24)
+    assert film.image(0)[:8].mean() > 200 and film.image(0)[-24:].mean() < 50  # left became top
+    (tmp_path / "K.txt").write_text("60 0 31.5\n0 60 23.5\n0 0 1\n")  # of the frames as stored
+    with pytest.raises(UserError, match="images turned by 90 degrees, not of the 48x64 images"):
+        open_sequence(path)
