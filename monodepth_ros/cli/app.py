@@ -20,8 +20,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("monodepth_ros.cli.demo", "demo", "See depth with nothing prepared."),
     "predict": ("monodepth_ros.cli.predict", "predict", "Depth of images and videos."),
     "synth": ("monodepth_ros.cli.synth", "synth", "Render a synthetic sequence with its truth."),
-    "replay": ("monodepth_ros.cli.replay", "replay", "Run over a bag, repeatably, and report."),
-    "extract": ("monodepth_ros.cli.extract", "extract", "Bags to sequence folders."),
+    "replay": (
+        "monodepth_ros.cli.replay",
+        "replay",
+        "Run over a bag or a video, repeatably, and report.",
+    ),
+    "extract": (
+        "monodepth_ros.cli.extract",
+        "extract",
+        "Bags, videos and images to sequence folders.",
+    ),
     "train": ("monodepth_ros.cli.train", "train", "Train by a recipe."),
     "tune": ("monodepth_ros.cli.tune", "tune", "Learn a place from its recordings, and judge."),
     "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Measure depth, odometry or scale."),
