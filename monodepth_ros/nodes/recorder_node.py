@@ -233,6 +233,12 @@ class RecorderNode(ReportingNode):
         return [
             *([f"{figures.lost} messages lost: the disk is too slow"] if figures.lost else []),
             *(
+                f"{topic.name}: {topic.lost} messages lost on their way: best effort publishers of"
+                " large messages need config/fastdds.xml"
+                for topic in topics.values()
+                if topic.lost
+            ),
+            *(
                 f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
                 for name, failed in figures.failures.items()
                 if not failed.now
@@ -267,6 +273,7 @@ class RecorderNode(ReportingNode):
             "messages written": str(figures.written),
             "messages left out at standstill": str(figures.left_out),
             "messages lost": str(figures.lost),
+            "messages lost on their way": str(sum(t.lost for t in self._topics.topics.values())),
             "messages that could not be stored": str(figures.failed),
             "images stored as they came": str(
                 sum(f.messages for f in figures.as_they_came.values())

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -16,6 +15,11 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from monodepth_ros.errors import reason_of
 from monodepth_ros.nodes.message_definition import message_class
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 _WAITING = 30  # messages that may wait for the executor
 _WAITING_KEPT = 1000  # of publishers that keep messages: /tf_static has one of each broadcaster
@@ -34,6 +38,7 @@ class FollowedTopic:
 
     ``types`` are those of all its publishers, ``published`` tells whether it has any now, ``seen``
     are those that were there when its type was settled. Times are of a steady clock, in seconds.
+    ``lost`` counts messages that the middleware lost on their way.
     """
 
     name: str
@@ -43,6 +48,7 @@ class FollowedTopic:
     seen: frozenset[tuple[int, ...]]
     published: bool = True
     latest: float = field(default_factory=time.monotonic)  # or since when it has been listened to
+    lost: int = 0
     subscriptions: dict[_Offer, Any] = field(default_factory=dict)
     unused: set[_Offer] = field(default_factory=set)
     _copies: OrderedDict[tuple[Any, ...], set[int]] = field(default_factory=OrderedDict)
@@ -162,19 +168,32 @@ class TopicFollower:
             if not topic.is_copy(number, message, info.get("source_timestamp", 0)):
                 self._take(topic, message)
 
-        return self._node.create_subscription(
-            message_class(topic.kind),
-            topic.name,
-            take if _WITH_INFO else lambda message: take(message, {}),
-            QoSProfile(
-                depth=_WAITING_KEPT if kept else _WAITING,
-                reliability=reliability,
-                durability=durability,
-            ),
-            raw=True,
-            # A publisher has come whose offer this one does not accept: no time to lose.
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look()),
-        )
+        def lose(event: Any) -> None:
+            # Of several subscriptions another one may well have had it.
+            if len(topic.subscriptions) == 1:
+                topic.lost += event.total_count_change
+
+        def create(**events: Any) -> Any:
+            return self._node.create_subscription(
+                message_class(topic.kind),
+                topic.name,
+                take if _WITH_INFO else lambda message: take(message, {}),
+                QoSProfile(
+                    depth=_WAITING_KEPT if kept else _WAITING,
+                    reliability=reliability,
+                    durability=durability,
+                ),
+                raw=True,
+                # A publisher has come whose offer this one does not accept: no time to lose.
+                event_callbacks=SubscriptionEventCallbacks(
+                    incompatible_qos=lambda _: self.look(), **events
+                ),
+            )
+
+        try:
+            return create(message_lost=lose)
+        except UnsupportedEventTypeError:  # a middleware that does not tell
+            return create()
 
     def _leave(self, topic: FollowedTopic, offers: set[_Offer]) -> None:
         for offer in offers:

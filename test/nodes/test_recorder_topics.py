@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -237,3 +239,52 @@ def test_simulated_time_that_has_not_begun_is_waited_for(
     (bag,) = recorded(viewer)
     with BagFile(bag) as opened:
         assert [m.stamp for m in opened.messages()] == [1000 * 10**9] * 2
+
+
+LARGE_IMAGES = """
+import time, rclpy
+from array import array
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+rclpy.init()
+node = rclpy.create_node("camera")
+publisher = node.create_publisher(Image, "image_raw", qos_profile_sensor_data)
+image = Image(height=720, width=1280, encoding="rgb8", step=3840)
+image.data = array("B", bytes(3840 * 720))
+while publisher.get_subscription_count() == 0:
+    time.sleep(0.05)
+time.sleep(0.5)
+for number in range(60):
+    publisher.publish(image)
+    time.sleep(1 / 30)
+image.height, image.data = 1, array("B", bytes(3840))
+for number in range(5):  # these arrive, and show what was lost before them
+    publisher.publish(image)
+    time.sleep(0.1)
+input()
+"""
+
+
+def test_what_the_middleware_loses_is_counted(
+    viewer: Viewer, start_node: Any, ros_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Large images without the profile, best effort: each is in the bag or counted as lost."""
+    start_node("recorder_node", f"folder:={tmp_path}", ROOM, "topics:=[image_raw]")
+    viewer.node.destroy_publisher(viewer._images)
+    camera = subprocess.Popen(
+        [sys.executable, "-c", LARGE_IMAGES], env=ros_environment, stdin=subprocess.PIPE
+    )
+    try:
+        viewer.until(lambda: viewer.status and "lost on their way" in viewer.status.message)
+        assert viewer.status is not None and viewer.status.level == DiagnosticStatus.WARN
+
+        def counted() -> int:
+            names = ("messages written", "messages lost on their way")
+            return sum(int(of_status(viewer, name) or 0) for name in names)
+
+        viewer.until(lambda: counted() >= 64)  # what is lost before the first cannot be known
+        viewer.spin(1.5)
+        assert counted() <= 65
+    finally:
+        camera.kill()
+        camera.communicate()
