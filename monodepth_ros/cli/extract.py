@@ -120,7 +120,8 @@ def extract(
     for line in failed:
         typer.echo(f"monodepth: {line}", err=True)
     if not any(outcome.frames for outcome in outcomes):
-        raise UserError("no frame could be taken")
+        typer.echo("monodepth: no frame could be taken", err=True)
+        raise typer.Exit(1)
     if failed:
         raise typer.Exit(1)
 

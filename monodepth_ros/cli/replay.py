@@ -123,7 +123,9 @@ def replay(
         record.problems += dict.fromkeys(source.problems)
         calibration = source.calibration
     if not record.frames:
-        raise UserError(f"{sources[0]}: no frame could be replayed: {dict(record.left_out)}")
+        why = dict(record.left_out)
+        typer.echo(f"monodepth: {sources[0]}: no frame could be replayed: {why}", err=True)
+        raise typer.Exit(1)
     _show(run.finish(sources[0], source.description, calibration), as_json)
     if not as_json:
         for line in record.account():

@@ -55,7 +55,7 @@ def open_euroc(path: Path, camera: str = "cam0") -> list[FileSequence]:
 
 def _read_calibration(path: Path) -> dict[str, Any]:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing") from None
     except (OSError, UnicodeDecodeError) as error:

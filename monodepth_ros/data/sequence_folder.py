@@ -154,7 +154,7 @@ def _matrix(K: list[list[float]], folder: Path) -> NDArray[np.float64]:
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing; the sequence has no frame") from None
     except UnicodeDecodeError:

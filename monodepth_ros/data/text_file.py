@@ -18,7 +18,7 @@ def read_numbers(path: Path, columns: int | None = None) -> NDArray[np.float64]:
     ``columns`` numbers in each row.
     """
     rows = []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         values = line.split("#")[0].replace(",", " ").split()
         if not values:
             continue
@@ -37,7 +37,7 @@ def read_numbers(path: Path, columns: int | None = None) -> NDArray[np.float64]:
 def read_named_numbers(path: Path) -> dict[str, NDArray[np.float64]]:
     """Lines ``name: number number ...``, as KITTI's calibration; other values are passed over."""
     values = {}
-    for line in _lines(path):
+    for line in read_lines(path):
         name, colon, text = line.partition(":")
         if not colon:
             continue
@@ -69,7 +69,8 @@ def read_pose(path: Path) -> NDArray[np.float64] | None:
     return pose_of_matrix(read_matrix(path, 4, 4)) if path.exists() else None
 
 
-def _lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, without a byte order mark; UserError where it is none."""
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()  # editors of Windows put a BOM
     except FileNotFoundError:

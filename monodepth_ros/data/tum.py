@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from monodepth_ros.data.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.image_file import read_depth_png
 from monodepth_ros.data.known_pose import pose_of_quaternion
-from monodepth_ros.data.text_file import read_matrix, read_numbers
+from monodepth_ros.data.text_file import read_lines, read_matrix, read_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
 
@@ -67,10 +67,8 @@ def _camera(path: Path, width: int, height: int) -> PinholeCamera:
 
 def _read_list(path: Path) -> tuple[NDArray[np.int64], list[Path]]:
     """Stamps in nanoseconds, ascending, and the files listed with them."""
-    if not path.is_file():
-        raise UserError(f"{path}: the file is missing")
     entries = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         parts = line.split("#")[0].split()
         if not parts:
             continue

@@ -133,6 +133,22 @@ def test_one_bad_bag_spares_the_others(drive: Path, tmp_path: Path) -> None:
     assert [outcome["frames"] for outcome in json.loads(told.stdout)] == [FRAMES]
 
 
+@pytest.mark.parametrize("name", ["extract", "replay"])
+def test_a_bag_of_damaged_images_is_a_failure(name: str, tmp_path: Path) -> None:
+    messages = []
+    for number in range(3):
+        cut = image(stamp_of(number), picture(number))
+        cut.data = cut.data[:100]
+        messages += [
+            ("/image_raw", cut, stamp_of(number)),
+            ("/camera_info", camera_info(stamp_of(number)), stamp_of(number)),
+        ]
+    bag = write_messages(tmp_path / "bag", messages)
+    told = command(name, bag, "--out", tmp_path / "out")
+    assert told.exit_code == 1 and "no frame could be" in told.stderr
+    assert "100 bytes are too few" in told.stderr
+
+
 def test_topics_are_listed_with_what_they_are(apart: Path) -> None:
     listed = command("extract", apart, "--topics").stdout
     assert "/front/image_raw  sensor_msgs/msg/Image  camera (rgb8), 10 messages" in listed

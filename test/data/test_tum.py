@@ -39,6 +39,15 @@ def test_layout(tmp_path: Path) -> None:
     assert sequence.camera.K[0, 0] == 535.4 and not sequence.camera.distorted
 
 
+def test_lists_of_an_editor_that_puts_a_byte_order_mark(tmp_path: Path) -> None:
+    path = build(tmp_path / "kitchen")
+    for name in ("rgb.txt", "depth.txt", "groundtruth.txt"):
+        file = path / name
+        file.write_text("\ufeff" + file.read_text(), encoding="utf-8")
+    (sequence,) = open_sequence(path)
+    assert len(sequence) == 4 and sequence.depth(1)[0, 0] == 2.0 and sequence.pose(3) is not None
+
+
 def test_camera_goes_by_the_name(tmp_path: Path) -> None:
     (first,) = open_sequence(build(tmp_path / "rgbd_dataset_freiburg1_xyz", 1))
     assert first.camera.distorted and first.camera.K[0, 2] == 318.6
