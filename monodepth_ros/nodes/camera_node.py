@@ -6,7 +6,7 @@ import re
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import cv2
@@ -26,6 +26,7 @@ from monodepth_ros.nodes.camera_parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
 from monodepth_ros.nodes.engine_facts import engine_facts, identity
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
+from monodepth_ros.nodes.image_times import ImageTimes, TimedImage
 from monodepth_ros.nodes.latched_topic import LatchedOrLive
 from monodepth_ros.nodes.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.parameters import ParameterSpec
@@ -74,7 +75,8 @@ class CameraNode(ReportingNode):
         self._statistics = FrameStatistics()
         self._recent_infos = RecentCameraInfos()
         self._infos: LatchedOrLive | None = None
-        self._worker: LatestFrameWorker[Image | CompressedImage] | None = None
+        self._times: ImageTimes | None = None  # while the node is configured
+        self._worker: LatestFrameWorker[TimedImage] | None = None
         self._dropped = 0  # by workers of earlier activities
         self._asked = object()  # of the newest call for a model, so that an outdated one is let go
         self._images: Any = None  # the subscription, while the node is active
@@ -148,6 +150,7 @@ class CameraNode(ReportingNode):
             torch.set_num_threads(self.value("threads"))
             cv2.setNumThreads(self.value("threads"))
         loaded = self.load()
+        self._times = ImageTimes(self.resolve_topic_name(self._image_topic), self._now, self._say)
         self._use(InUse(loaded, ScaleSource(self)))
         self.open()
         return SUCCESS
@@ -159,11 +162,10 @@ class CameraNode(ReportingNode):
                 "cannot activate: the last frame of the former activity is not finished"
             )
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
-        topic = "image_raw" if self._image_type is Image else "image_raw/compressed"
-        self._frames = self._rectifier_of(self.resolve_topic_name(topic))
+        self._frames = self._rectifier_of(self.resolve_topic_name(self._image_topic))
         self._images = self.create_subscription(
             self._image_type,
-            topic,
+            self._image_topic,
             self._on_image,
             QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
@@ -211,7 +213,7 @@ class CameraNode(ReportingNode):
             if self.in_use is not None:
                 self.in_use.scale.close()
             self._recent_infos.clear()
-            self._results, self.in_use = {}, None
+            self._results, self.in_use, self._times = {}, None, None
 
     def _use(self, new: InUse) -> None:
         """Work with ``new`` from the next frame on."""
@@ -255,6 +257,14 @@ class CameraNode(ReportingNode):
     def _image_type(self) -> type:
         return CompressedImage if self.value("image_transport") == "compressed" else Image
 
+    @property
+    def _image_topic(self) -> str:
+        return "image_raw" if self._image_type is Image else "image_raw/compressed"
+
+    def _now(self) -> int:
+        """Nanoseconds of the node's clock."""
+        return int(self.get_clock().now().nanoseconds)
+
     def _rectifier_of(self, topic: str) -> FrameRectifier:
         asked = str(self.value("rectified")).lower()
         rectified = is_rectified_topic(topic) if asked == "auto" else asked == "true"
@@ -268,16 +278,21 @@ class CameraNode(ReportingNode):
         self.get_logger().warning(text)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        if self.in_use is not None:
-            self.in_use.scale.note_image(nanoseconds(message.header.stamp))
         wanted = self._worker is not None and self.wanted()
         self._statistics.arrived(time.monotonic(), wanted)
-        if wanted and self._worker is not None:
-            self._worker.offer(message)
+        if self.in_use is None or self._times is None:
+            return
+        images, why_not = self._times.add(message)
+        if why_not:
+            self._statistics.withheld(why_not)
+        for image in images:
+            self.in_use.scale.note_image(nanoseconds(image.message.header.stamp))
+            if wanted and self._worker is not None:
+                self._worker.offer(image)
 
-    def _work_on(self, message: Image | CompressedImage) -> None:
+    def _work_on(self, image: TimedImage) -> None:
         """On the worker's thread."""
-        in_use, frames = self.in_use, self._frames
+        in_use, frames, message = self.in_use, self._frames, image.message
         if in_use is None or frames is None:
             return
         info = self._recent_infos.of(nanoseconds(message.header.stamp))
@@ -285,7 +300,7 @@ class CameraNode(ReportingNode):
             whence = self._whence(self._infos, CameraInfo)
             self._statistics.withheld(f"no camera_info has come yet{whence}")
             return
-        frame = frames.frame(message, info)
+        frame = replace(frames.frame(message, info), stretch=image.stretch)
         withheld = self.process(in_use.loaded, in_use.scale, frame)
         if withheld:
             self._statistics.withheld(withheld)
@@ -303,13 +318,16 @@ class CameraNode(ReportingNode):
         """Rates and latencies, the model and its scale."""
         dropped = self._dropped + (0 if self._worker is None else self._worker.dropped)
         figures = self._statistics.figures(time.monotonic(), dropped)
-        facts, waits_for = {}, ""
+        facts, waits_for, notices = {}, "", self.notices()
+        if self._times is not None:
+            notices += self._times.notices
         if self.in_use is not None:
             engine, scale = self.in_use.loaded.engine, self.in_use.scale
             facts = {**engine_facts(engine), **scale.facts(engine.card.scale), **self.facts()}
+            facts |= {} if self._times is None else self._times.facts()
             waits_for = scale.waits_for
         awaited = self._whence(self._images, self._image_type)
-        level, message, values = frame_status(figures, facts, waits_for, self.notices(), awaited)
+        level, message, values = frame_status(figures, facts, waits_for, notices, awaited)
         if not self.is_active:
             return DiagnosticStatus.OK, "not active", values
         if level == DiagnosticStatus.OK and not any(map(self.listened, self._results)):

@@ -121,7 +121,7 @@ class DepthNode(CameraNode):
     def _measure_motion(
         self, tracker: CameraTracker, scale: ScaleSource, frame: RectifiedFrame
     ) -> None:
-        pose = tracker.add(frame.rgb, frame.camera, frame.stamp)
+        pose = tracker.add(frame.rgb, frame.camera, frame.stamp, stretch=frame.stretch)
         if pose is not None and pose.event == "motion":
             scale.add_motion(pose.since, pose.stamp, pose.distance)
 

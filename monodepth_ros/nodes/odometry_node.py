@@ -196,7 +196,7 @@ class OdometryNode(CameraNode):
         if self._restart:
             self._restart = False
             tracker.reset()
-        return tracker.add(frame.rgb, frame.camera, frame.stamp, factor)
+        return tracker.add(frame.rgb, frame.camera, frame.stamp, factor, frame.stretch)
 
     def _base_of(self, optical_frame: str) -> BaseOdometry:
         """One for each frame of a camera."""
@@ -225,6 +225,11 @@ class OdometryNode(CameraNode):
             )
         elif tracked.event == "bridge":
             self.get_logger().warning(f"no image for {seconds:.1f} s: bridged by the last velocity")
+        elif tracked.event == "restart":
+            self.get_logger().warning(
+                "another clock or another camera: odom goes on from where it was; the motion"
+                " meanwhile is unknown, and is not in odom"
+            )
         elif tracked.event == "start":
             self._path.clear()
             self.get_logger().info("odometry starts here")

@@ -19,11 +19,15 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 @dataclass(frozen=True)
 class RectifiedFrame:
-    """uint8 HxWx3 RGB, the camera that it is seen by, and the header of its message."""
+    """uint8 HxWx3 RGB, the camera that it is seen by, and the header of its message.
+
+    ``stretch`` counts how often the clock of the images was set before.
+    """
 
     rgb: NDArray[np.uint8]
     camera: PinholeCamera
     header: Header
+    stretch: int = 0
 
     @property
     def stamp(self) -> int:

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from monodepth_ros.data.image_message import nanoseconds
+from monodepth_ros.stamps import StampJudge
 
 SPEED_TYPES = {"Odometry": Odometry, "TwistStamped": TwistStamped, "Twist": Twist}
 _MOVED = 0.1  # metres of the pose that a twist of zeros cannot explain
@@ -31,6 +32,8 @@ class SpeedTopic:
         self._kind = SPEED_TYPES[speed_type]
         self._heard_at: float | None = None
         self._newest = 0
+        # A Twist has no stamp at all.
+        self._times: StampJudge[float] = StampJudge("arrival" if self._kind is Twist else None)
         self._speed = self._fastest = 0.0
         self._filled = False  # whether a twist ever said anything
         self._began: NDArray[np.float64] | None = None  # position of the first pose
@@ -55,6 +58,9 @@ class SpeedTopic:
             return f"the twist on {self.name} is all zero while its pose moves: it is not filled in"
         if not math.isfinite(self._speed):
             return f"the speed on {self.name} is {self._speed}"
+        if not self._newest and self._times.left_out:
+            ((reason, _),) = self._times.left_out.most_common(1)
+            return f"no message on {self.name} can be used: {reason}"
         ahead = (self._newest - image_stamp) * 1e-9
         if image_stamp and abs(ahead) > _APART:
             where = "ahead of" if ahead > 0 else "behind"
@@ -77,14 +83,17 @@ class SpeedTopic:
             twist, stamp = message.twist, message.header.stamp
         linear, angular = twist.linear, twist.angular
         self._filled |= any((linear.x, linear.y, linear.z, angular.x, angular.y, angular.z))
-        # Without a stamp, by its type or by its driver, its arrival is the best that is known.
-        self._newest = nanoseconds(stamp) or self._node.get_clock().now().nanoseconds
         self._speed = math.sqrt(linear.x**2 + linear.y**2 + linear.z**2)
         self._heard_at = time.monotonic()
         if math.isfinite(self._speed):
             self._fastest = max(self._fastest, self._speed)
-        if not self._unfilled:
-            self._take(self._newest, self._speed)
+        now = int(self._node.get_clock().now().nanoseconds)
+        for judged in self._times.add(nanoseconds(stamp), now, self._speed):
+            if judged.reason:
+                continue
+            self._newest = judged.time
+            if not self._unfilled:
+                self._take(judged.time, judged.item)
 
     def _follow_pose(self, message: Odometry) -> None:
         position = message.pose.pose.position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry, Path
 from rclpy.qos import qos_profile_sensor_data
@@ -36,16 +38,21 @@ def texture(seed: int) -> Any:
 
 
 class Drive:
-    """Plays a new image every time, stamped by a clock of its own, 10 Hz."""
+    """Plays a new image every time, stamped at 10 Hz from now on, however fast it plays."""
 
-    def __init__(self, viewer: Viewer, begin: float = 1000.0) -> None:
-        self.viewer, self.now = viewer, int(begin * SECOND)
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer, self.now = viewer, viewer.node.get_clock().now().nanoseconds
         self.images: list[Any] = []
 
     def play(self, image: Any = None, step: float = 0.1) -> None:
         self.now += int(step * SECOND)
         self.images.append(texture(len(self.images)) if image is None else image)
         self.resend()
+
+    def begin(self) -> None:
+        """The first image once more, later."""
+        self.images.clear()
+        self.play()
 
     def resend(self) -> None:
         header = Header(frame_id="camera_optical")
@@ -72,6 +79,19 @@ def play_and_hear(viewer: Viewer, drive: Drive, **how: Any) -> Any:
     return viewer.heard["odom"][-1]
 
 
+def play_in_vain(viewer: Viewer, drive: Drive) -> None:
+    """One more image, of which no odometry is expected: until the node has it."""
+
+    def received() -> int:
+        return int(of_status(viewer, "images received") or 0)
+
+    viewer.heard["/diagnostics"].clear()
+    viewer.until(lambda: viewer.status is not None)
+    before = received()
+    drive.play()
+    viewer.until(lambda: received() > before)
+
+
 @pytest.fixture
 def drive(viewer: Viewer, start_node: Any) -> Any:
     """Starts the node; a drive whose first image it has heard."""
@@ -80,8 +100,7 @@ def drive(viewer: Viewer, start_node: Any) -> Any:
         viewer.listen(Odometry, "odom")
         start_node("odometry_node", *ALONE, *parameters)
         begun = Drive(viewer)
-        begun.play()
-        viewer.until(lambda: viewer.heard["odom"], play=begun.resend)
+        viewer.until(lambda: viewer.heard["odom"], play=begun.begin)
         return begun
 
     return run
@@ -109,19 +128,67 @@ def test_poses_are_those_of_the_network_in_the_robots_frames(viewer: Viewer, dri
     assert np.isfinite(heard[-1].twist.covariance).all() and any(heard[-1].twist.covariance)
 
 
-def test_standing_gap_and_jump_of_the_clock(viewer: Viewer, drive: Any) -> None:
-    begun = drive()
+def test_standing_and_a_gap(viewer: Viewer, drive: Any) -> None:
+    begun = drive("longest_bridge:=0.0")
     moved = play_and_hear(viewer, begun)
     stood = play_and_hear(viewer, begun, image=begun.images[-1])
     assert stood.pose.pose == moved.pose.pose and stood.twist.twist.linear.x == 0
-    gap = play_and_hear(viewer, begun, step=30.0)
+    gap = play_and_hear(viewer, begun, step=0.9)
     assert gap.pose.pose == moved.pose.pose
-    assert gap.pose.covariance[0] > 100
+    assert gap.pose.covariance[0] > 1.8**2  # 0.9 s at 2 m/s
     viewer.until(lambda: of_status(viewer, "frames: gap") == "1")
-    begun.now = 50 * SECOND
-    restarted = play_and_hear(viewer, begun)
-    assert restarted.pose.pose.position.x == 0 and restarted.pose.covariance[0] == 0
+
+
+@pytest.mark.parametrize("wrong", [0, 3600, -100], ids=["zero", "an hour ahead", "100 s back"])
+def test_an_outlier_stamp_costs_its_image_alone(viewer: Viewer, drive: Any, wrong: int) -> None:
+    begun = drive()
+    moved = play_and_hear(viewer, begun)
+    right = begun.now
+    begun.now = right + wrong * SECOND if wrong else -SECOND // 10
+    play_in_vain(viewer, begun)
+    begun.now = right + SECOND // 10
+    stood = play_and_hear(viewer, begun, image=begun.images[-2])
+    assert stood.pose.pose == moved.pose.pose and stood.pose.covariance[0] < 1
+    viewer.until(lambda: any(v.key.startswith("images left out") for v in viewer.status.values))
+    assert of_status(viewer, "restarts") == "0"
+    stamps = [stamp_of(message) for message in viewer.heard["odom"]]
+    assert stamps == sorted(stamps) and stamps[-1] == begun.now
+
+
+def test_a_clock_that_is_set_leaves_odom_where_it_is(viewer: Viewer, drive: Any) -> None:
+    begun = drive()
+    moved = play_and_hear(viewer, begun)
+    assert moved.pose.pose.position.x != 0
+    begun.now -= 100 * SECOND
+    play_in_vain(viewer, begun)
+    play_in_vain(viewer, begun)
+    after = play_and_hear(viewer, begun, image=begun.images[-1])
+    first = next(m for m in viewer.heard["odom"] if stamp_of(m) < stamp_of(moved) - 50 * SECOND)
+    assert first.pose.pose == moved.pose.pose
+    # Two seconds at 2 m/s may have been lost.
+    assert first.pose.covariance[0] - moved.pose.covariance[0] == pytest.approx(16, abs=0.5)
+    assert stamp_of(after) == begun.now
     viewer.until(lambda: of_status(viewer, "restarts") == "1")
+    assert of_status(viewer, "clock was set") == "1"
+
+
+def test_a_driver_that_does_not_stamp(viewer: Viewer, start_node: Any) -> None:
+    """Its images are taken by their arrival: the third decides, and none after it is lost."""
+    viewer.listen(Odometry, "odom")
+    start_node("odometry_node", *ALONE)
+    info = info_of_camera(CAMERA, Header(frame_id="camera_optical"))
+
+    def play() -> None:
+        image = encode_image(texture(next(seeds)), "rgb8", info.header)
+        viewer.send(image, info)
+
+    seeds = itertools.count()
+    viewer.until(lambda: len(viewer.heard["odom"]) >= 5, play=play)
+    viewer.until(lambda: "does not stamp: the time of arrival is used" in viewer.said(), play=play)
+    assert viewer.status is not None and viewer.status.level == DiagnosticStatus.WARN
+    stamps = [stamp_of(message) for message in viewer.heard["odom"]]
+    now = viewer.node.get_clock().now().nanoseconds
+    assert stamps == sorted(set(stamps)) and now - 60 * SECOND < stamps[0] < now
 
 
 def test_the_reset_service_starts_anew(viewer: Viewer, drive: Any) -> None:
@@ -190,8 +257,8 @@ def test_a_source_without_its_parameter_is_told(
     assert process.poll() is None
 
 
-def test_an_uncalibrated_camera_is_told(viewer: Viewer, drive: Any) -> None:
-    drive()
+def test_an_uncalibrated_camera_is_told(viewer: Viewer, start_node: Any) -> None:
+    start_node("odometry_node", *ALONE)
     viewer.until(
         lambda: "K is all zeros" in viewer.said(),
         play=lambda: viewer.play(None, CameraInfo(width=320, height=240)),
@@ -204,5 +271,5 @@ def test_frames_that_come_twice_are_not_moved_twice(viewer: Viewer, drive: Any) 
     count = len(viewer.heard["odom"])
     for _ in range(3):
         begun.resend()
-    viewer.until(lambda: int(of_status(viewer, "frames: passed over") or 0) > 0)
+    viewer.until(lambda: int(of_status(viewer, "images left out: stamp repeated") or 0) > 0)
     assert len(viewer.heard["odom"]) == count
