@@ -24,6 +24,7 @@ CONFIRMED = (
 JUMP = SECOND  # a step ahead that no clock needs to explain,
 JUMP_PERIODS = 10  # or as many usual steps of the stream,
 JUMP_SHARE = 2  # or of what had passed by arrival: a pause of the camera, no jump of its clock
+LONGEST = 1 << 63  # more than two stamps can be apart
 CLOSE = 10 * SECOND  # from stamp to arrival: the first message of a stream is believed at once
 
 UNSTAMPED = "without a stamp (0) in a stream that has stamps"
@@ -37,13 +38,20 @@ class Judged(Generic[Item]):
     """A message and its ``time`` in nanoseconds, or the ``reason`` why it is left out.
 
     Times grow within a ``stretch``; a new one begins where the clock was set or a recording began
-    again, and nothing is known of the time between the two.
+    again, and nothing is known of the time between the two. Of several streams that were recorded
+    together, ``epoch`` counts the same for all.
     """
 
     item: Item
     time: int
     stretch: int
     reason: str = ""
+    epoch: int = 0
+
+    @property
+    def key(self) -> int:
+        """A time that never comes twice among streams that were recorded together."""
+        return self.time + (self.epoch << 64)
 
 
 @dataclass(frozen=True, eq=False)

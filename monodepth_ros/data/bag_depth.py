@@ -41,6 +41,7 @@ def nearest_depths(
         return [Unknown("the topic of depth has no message that can be used")] * len(images)
     times = np.array([depths[n].time for n in numbers], np.int64)
     arrivals = np.array([depth_arrivals[n] for n in numbers], np.int64)
+    epochs = np.array([depths[n].epoch for n in numbers])
     ascending = np.sort(times)
     reason = f"nearest stamp {{apart}} away (tolerance {1000 * tolerance:g} ms)"
     found: list[int | Unknown] = []
@@ -48,6 +49,7 @@ def nearest_depths(
         middle = int(np.searchsorted(arrivals, arrival))
         window = slice(max(0, middle - _WINDOW), middle + _WINDOW)
         apart = np.abs(times[window] - image.time)
+        apart[epochs[window] != image.epoch] = np.iinfo(np.int64).max
         if apart.min() <= tolerance * 1e9:
             found.append(int(numbers[window][apart.argmin()]))
         else:

@@ -47,7 +47,7 @@ from monodepth_ros.data.recorded_camera_infos import RecordedCameraInfos
 from monodepth_ros.data.transform_tree import Unknown
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import Judged
+from monodepth_ros.stamps import LONGEST, Judged
 
 
 class UnusableCamera(UserError):
@@ -85,7 +85,7 @@ class BagFrames:
         self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
         speed = speed_topic(bag.topics, request.speed, poses)
         self.speed = None if speed is None else RobotSpeed(speed, bag.topics[speed])
-        self.times = BagTimes()
+        self.times = BagTimes({*self.images, *(t for t in (poses, speed) if t is not None)})
         self.infos: dict[str, RecordedCameraInfos] = {}
         self._bits: dict[str, BitDepth] = {}
         self.frame_ids: dict[str, str] = {}
@@ -164,11 +164,11 @@ class BagFrames:
                 left_out[judged.reason] += 1
             elif stream in self.bag.topics:
                 if stream == self.truth.topic:
-                    self.truth.take_pose(judged.item, self.bag.topics[stream], judged.time)
+                    self.truth.take_pose(judged.item, self.bag.topics[stream], judged.key)
                 if self.speed is not None and stream == self.speed.topic:
-                    self.speed.take(judged.item, judged.time)
+                    self.speed.take(judged.item, judged.key)
             elif judged.item is not None:
-                self.truth.take_transform(judged.item, judged.time, False)
+                self.truth.take_transform(judged.item, judged.key, False)
         if stream not in self.images:  # those of images are counted with them
             self.bag.problems += [f"{stream}: {n} left out: {why}" for why, n in left_out.items()]
 
@@ -301,12 +301,14 @@ class BagFrames:
     ) -> BagFrame:
         known: dict[str, Any] = {}
         if "depth" in coverage:
-            known["depth"] = self._depth(topic, rgb, near, image.time)
+            known["depth"] = self._depth(topic, rgb, near, image.key)
         if "poses" in coverage:
-            known["poses"] = self.truth.pose(self.frame_ids[topic], image.time)
+            known["poses"] = self.truth.pose(self.frame_ids[topic], image.key)
         if self.speed is not None:
-            known["speed"] = self.speed.at(image.time)
+            known["speed"] = self.speed.at(image.key)
         for what, value in known.items():
+            if isinstance(value, Unknown) and (value.apart or 0) > LONGEST:
+                value = Unknown("no message of this time: the clock was set before or after")
             coverage[what].add(value)
         depth, pose, speed = (
             None if isinstance(value := known.get(what), Unknown) else value

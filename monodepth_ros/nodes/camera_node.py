@@ -284,7 +284,7 @@ class CameraNode(ReportingNode):
             return
         images, why_not = self._times.add(message)
         if why_not:
-            self._statistics.withheld(why_not)
+            self._statistics.withheld(f"every image is left out: {why_not}")
         for image in images:
             self.in_use.scale.note_image(nanoseconds(image.message.header.stamp))
             if wanted and self._worker is not None:

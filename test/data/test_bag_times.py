@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
-from bag_messages import FRAMES, TYPES, image, odometry, picture, stamp_of, write_images
+from bag_messages import (
+    FRAMES,
+    TYPES,
+    camera_info,
+    depth_image,
+    image,
+    odometry,
+    picture,
+    stamp_of,
+    write_images,
+)
 
 from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.bag_frames import BagFrames
 from monodepth_ros.data.bag_writer import BagWriter
 from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_spacing import segments
@@ -99,3 +112,61 @@ def test_truth_has_a_clock_of_its_own(tmp_path: Path) -> None:
         for i in range(FRAMES):
             pose = extraction.truth.pose("base_link", stamp_of(i))
             assert not isinstance(pose, Unknown) and pose[0, 3] == pytest.approx(0.1 * i)
+
+
+def write_truth(path: Path, back: int, topics: set[str]) -> Path:
+    """Images with odometry and depth of their time; from the seventh on some are ``back`` ns."""
+    with BagWriter(path) as bag:
+
+        def write(topic: str, message: object, at: int) -> None:
+            kind = message.__msgtype__  # type: ignore[attr-defined]
+            bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
+
+        for i in range(FRAMES):
+            at = stamp_of(i)
+            stamps = {t: at - (back if i >= 6 and t in topics else 0) for t in TRUTH}
+            message = odometry(stamps["/odom"], 0.1 * i, 1.0 + i)
+            message.child_frame_id = "camera_optical"
+            write("/odom", message, at)
+            write(TOPIC, image(stamps[TOPIC], picture(i)), at)
+            write("/front/camera_info", camera_info(stamps[TOPIC]), at)
+            write(DEPTH, depth_image(stamps[DEPTH], 1 + 0.1 * i), at)
+    return path
+
+
+DEPTH = "/front/depth/image"
+TRUTH = ("/odom", TOPIC, DEPTH)
+
+
+def truths(bag: Path) -> list[tuple[float | None, float | None, float | None]]:
+    """Of each frame how far it is along x, its depth and its speed."""
+    request = ExtractionRequest(poses="/odom", depth=DEPTH)
+    with BagFile(bag) as opened:
+        frames = list(BagFrames(opened, request).frames(TOPIC, Counter(), {}))
+    return [
+        (
+            None if frame.pose is None else round(float(frame.pose[0, 3]), 6),
+            None if frame.depth is None else round(float(np.nanmedian(frame.depth)), 3),
+            frame.speed,
+        )
+        for frame in frames
+        if frame is not None
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.33, 100])
+def test_truth_is_that_of_the_same_epoch(seconds: float, tmp_path: Path) -> None:
+    """Times come twice here: what was true at the first must not be taken for the second."""
+    bag = write_truth(tmp_path / "bag", int(seconds * SECOND), set(TRUTH))
+    expected = [(round(0.1 * i, 6), round(1 + 0.1 * i, 3), 1.0 + i) for i in range(FRAMES)]
+    assert truths(bag) == expected
+
+
+@pytest.mark.parametrize("seconds", [0.5, 100])
+def test_a_camera_whose_clock_alone_is_set_has_no_truth_any_more(
+    seconds: float, tmp_path: Path
+) -> None:
+    bag = write_truth(tmp_path / "bag", int(seconds * SECOND), {TOPIC})
+    found = truths(bag)
+    assert found[:6] == [(round(0.1 * i, 6), round(1 + 0.1 * i, 3), 1.0 + i) for i in range(6)]
+    assert found[6:] == [(None, None, None)] * (FRAMES - 6)

@@ -61,8 +61,7 @@ def test_odometry_goes_on_from_its_pose(viewer: Viewer, start_node: Any, renamed
         viewer.listen(kind, topic)
     start_node("odometry_node", *ALONE)
     drive = Drive(viewer)
-    drive.play()
-    viewer.until(lambda: viewer.heard["odom"], play=drive.resend)
+    viewer.until(lambda: viewer.heard["odom"], play=drive.begin)
     heard = [viewer.heard["odom"][0]] + [play_and_hear(viewer, drive) for _ in range(3)]
     assert reload(viewer, "odometry_node", renamed).success
     viewer.until(lambda: of_status(viewer, "model") == "tuned")
