@@ -125,10 +125,9 @@ def test_depth_and_odometry_in_one_scale(viewer: Viewer, launch: Any) -> None:
         "camera_info:=/camera_info",
     )
     drive = Drive(viewer)
-    drive.play()
     viewer.until(
         lambda: viewer.heard["camera/odom"] and viewer.heard["camera/depth/image_rect"],
-        play=drive.resend,
+        play=drive.begin,
     )
     depth = decode_depth(viewer.heard["camera/depth/image_rect"][0])
     estimator = DepthEstimator("demo", "cpu", output_size="network")
