@@ -152,6 +152,7 @@ class _Source:
             sequence = _only_one(open_sequence(path, capture=capture), path)
             self.total = len(range(0, len(sequence), request.every))
             self.description = sequence.name
+            self.problems = [f"extraction: {line}" for line in sequence.account]
             self.frames = frames_of_sequence(
                 sequence, record.left_out, record.coverage, request.every
             )

@@ -14,7 +14,8 @@ from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.bag_frames import UnusableCamera
 from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
-from monodepth_ros.data.extraction_record import origin_of, read_outcome
+from monodepth_ros.data.extraction_outcome import read_outcome
+from monodepth_ros.data.extraction_record import origin_of
 from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_cache import default_cache, locked
 from monodepth_ros.data.sequence import Sequence

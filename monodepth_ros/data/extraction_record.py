@@ -1,13 +1,10 @@
-"""What an extraction is of, which bag and which request, and what came of it.
+"""What an extraction is of: which bag and which request.
 
-The origin stands in sequence.yaml, so a folder says it from its first frame on. The outcome stands
-in extraction.json, which is written when the last frame is: where it is missing, the extraction was
-interrupted.
+The origin stands in sequence.yaml, so a folder says it from its first frame on.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields, is_dataclass
 from itertools import count
 from pathlib import Path
@@ -15,13 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.difference import difference
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, is_sequence_folder, read_record
 from monodepth_ros.errors import UserError
 
 FORMAT = 2  # raised when the same bag and the same request give other frames or other truth
-OUTCOME = "extraction.json"
 _OPTIONS = {"image_format": "--format"}  # of `monodepth extract`, where the name is another
 
 
@@ -102,22 +97,6 @@ def _difference(former: ExtractionOrigin, now: ExtractionOrigin) -> str:
         return f"{now.bag} has changed since"
     changed = difference(by_option(former.request), by_option(now.request))
     return changed or "it was made by another version of this program"
-
-
-def write_outcome(folder: Path, outcome: dict[str, Any]) -> None:
-    """Note that an extraction is complete, and what came of it; ``frames`` is how many."""
-    with atomic_path(folder / OUTCOME) as temporary:
-        temporary.write_text(json.dumps(outcome, indent=1) + "\n")
-
-
-def read_outcome(folder: Path) -> dict[str, Any] | None:
-    """The outcome of a complete extraction, None of one that was interrupted."""
-    try:
-        outcome: dict[str, Any] = json.loads((folder / OUTCOME).read_text())
-        rows = (folder / "frames.csv").read_bytes().count(b"\n") - 1
-    except (OSError, ValueError):
-        return None
-    return outcome if outcome.get("frames") == rows else None
 
 
 def _plain(value: Any) -> Any:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ class Sequence(ABC):
     camera: PinholeCamera
     calibration: Calibration = "measured"
     number_rate: float | None = None  # frame numbers a second, where somebody stated it
+    # Of an extraction:
+    left_out: Mapping[str, int] = MappingProxyType({})  # images that gave no frame, by the reason
+    notes: tuple[str, ...] = ()  # what else is to be known of how the frames came about
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -97,6 +101,11 @@ class Sequence(ABC):
         return True
 
     @property
+    def account(self) -> list[str]:
+        """What extraction left out, and what else is to be known of it, in lines."""
+        return [*(f"{n} left out: {why}" for why, n in self.left_out.items()), *self.notes]
+
+    @property
     def targets(self) -> Iterable[int]:
         """The frames to train or evaluate on; the others are there as their neighbours."""
         return range(len(self))
@@ -112,6 +121,7 @@ class SlicedSequence(Sequence):
             raise ValueError("a sequence runs forward in time: the slice's step must be positive")
         self.camera, self.calibration = whole.camera, whole.calibration
         self.number_rate = whole.number_rate
+        self.left_out, self.notes = whole.left_out, whole.notes
         parts = (frames.start, frames.stop, frames.step)
         self.name = f"{whole.name}@{':'.join('' if part is None else str(part) for part in parts)}"
 

@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from monodepth_ros.data.bag_extraction import ExtractedSequence
+from monodepth_ros.data.extraction_outcome import read_outcome, write_outcome
 from monodepth_ros.data.extraction_record import (
     check_origin,
     origin_of,
-    read_outcome,
-    write_outcome,
 )
 from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_sequence

@@ -29,6 +29,7 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.capture_settings import Calibration
 from monodepth_ros.data.difference import difference
+from monodepth_ros.data.extraction_outcome import read_outcome
 from monodepth_ros.data.file_sequence import FileSequence
 from monodepth_ros.data.image_file import DepthImage, RgbImage, read_depth_png
 from monodepth_ros.data.known_pose import pose_of_quaternion
@@ -125,6 +126,9 @@ class FolderSequence(FileSequence):
             calibration=self.record.calibration,
             number_rate=self.record.fps,
         )
+        outcome = read_outcome(folder) or {}
+        self.left_out = outcome.get("left_out", {})
+        self.notes = tuple(dict.fromkeys(outcome.get("problems", ())))
 
 
 def is_sequence_folder(path: Path) -> bool:

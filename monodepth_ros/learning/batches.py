@@ -105,6 +105,11 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     return FrameDataset(sequences, recipe.data.size, True, cache)
 
 
+def account_of(sequences: Iterable[Sequence]) -> dict[str, list[str]]:
+    """What was left out of each recording when it was extracted, in lines; none without any."""
+    return {sequence.name: sequence.account for sequence in sequences if sequence.account}
+
+
 def fingerprints(dataset: Dataset[Sample] | None) -> list[list[str]]:
     """Name and fingerprint of each sequence that a dataset is made of."""
     whole = dataset.dataset if isinstance(dataset, Subset) else dataset

@@ -22,6 +22,7 @@ from monodepth_ros.data.sequence import Sequence as Recording
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import (
     Batches,
+    account_of,
     build_datasets,
     build_replay,
     fingerprints,
@@ -131,6 +132,7 @@ def train(
             "focal_length": focal_length(training),
             "guessed_cameras": training.guessed_cameras,
             "doubtful_cameras": doubts,
+            "left_out": account_of(opened),
         }
         write_run_record(folder, recipe, sources, start)
     trainer.fit(

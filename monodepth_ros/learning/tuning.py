@@ -66,12 +66,13 @@ class Tuning:
             )
         with Heartbeat(lambda: f"judging {folder.name} on the frames held back"):
             figures = self._compare(candidate).as_dict()
-        doubts = first_session(folder / "run")["data"].get("doubtful_cameras", [])
+        learnt_from = first_session(folder / "run")["data"]
         verdict = {
             "model": str(candidate),
             **figures,
             "calibration": load_card(candidate).provenance.calibration,
-            "doubtful_cameras": doubts,
+            "doubtful_cameras": learnt_from.get("doubtful_cameras", []),
+            "left_out": learnt_from.get("left_out", {}),
         }
         with atomic_path(folder / VERDICT) as temporary:
             temporary.write_text(json.dumps(verdict, indent=1) + "\n")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bag_messages import FRAMES, picture, write_drive
+from bag_messages import FRAMES, SECOND, picture, write_drive, write_images
 
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.errors import UserError
+from monodepth_ros.stamps import UNSTAMPED
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,22 @@ def test_a_bag_that_has_changed_is_extracted_anew(tmp_path: Path, cache: Path) -
 def test_a_bag_without_images_is_refused(real_data: Path) -> None:
     with pytest.raises(UserError, match="no camera's images"):
         open_sequence(real_data / "rosbags/nav2_turtlebot.mcap")
+
+
+def test_what_was_left_out_is_told_whenever_the_bag_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamps = [0 if k == 4 else (10 + k) * SECOND for k in range(8)]
+    bag = write_images(tmp_path / "bag", stamps)
+    told = f"bag: /front/image_raw: 1 left out: {UNSTAMPED}"
+    for _ in range(2):  # extracted, then found
+        (sequence,) = open_sequence(bag)
+        assert told in capsys.readouterr().err.splitlines()
+        assert len(sequence) == 7 and sequence.left_out == {UNSTAMPED: 1}
+    (part,) = open_sequence(f"{bag}@2:6")
+    assert part.account == [f"1 left out: {UNSTAMPED}"]
+    still = write_images(tmp_path / "unstamped", [0] * 8)
+    (sequence,) = open_sequence(still)
+    note = "/front/image_raw: its driver does not stamp; the recorded times are used"
+    assert sequence.notes == (note,) and not sequence.left_out
+    assert f"unstamped: {note}" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from monodepth_ros.learning.tuning import (
     read_verdict,
     settings_of_model,
 )
+from monodepth_ros.stamps import REPEATED
 
 
 @pytest.fixture
@@ -50,7 +52,10 @@ def test_a_recipe_that_holds_nothing_back_gives_up_a_part_of_the_middle() -> Non
 
 def test_a_tuning_ends_with_a_model_and_a_verdict(tuning: Tuning, tmp_path: Path) -> None:
     out = tmp_path / "tuned_hall"
+    outcome = {"frames": 20, "left_out": {REPEATED: 2}, "problems": ["the clock was set back"]}
+    (Path(tuning.recordings[0]) / "extraction.json").write_text(json.dumps(outcome))
     verdict = tuning.run(out)
+    assert verdict["left_out"] == {"walk": [f"2 left out: {REPEATED}", "the clock was set back"]}
     assert verdict["model"] == str(out / "tuned_hall") and isinstance(verdict["better"], bool)
     for figures in (verdict["former"], verdict["candidate"]):
         assert figures["photometric"] > 0 and figures["known_abs_rel"] > 0
