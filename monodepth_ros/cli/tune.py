@@ -104,6 +104,7 @@ def tune(
     if owner is not None:
         _stay_in_the_background(owner)
 
+    from monodepth_ros.inference.model_card import load_card
     from monodepth_ros.inference.zoo import is_name, resolve
     from monodepth_ros.learning.recipe_file import load_recipe
     from monodepth_ros.learning.tuning import (
@@ -143,6 +144,8 @@ def tune(
         image_format="jpg",
     )
     _tell_size(load_recipe(recipe, set_ or []), plan)
+    if load_card(start).provenance.calibration == "guessed":
+        typer.echo(f"WARNING: {start.name} was learnt with guessed intrinsics", err=True)
     former = resolve(base or model)
     named = [(text, _bags(text)[0]) for text in recordings]
     known_scenes = [(folder, ()) for folder in (*replay, *check)]

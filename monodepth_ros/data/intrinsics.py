@@ -41,8 +41,6 @@ def find_camera(
             )
         return camera, "measured"
     if K_file.is_file():
-        if capture.field_of_view is not None:
-            print(f"{source}: {K_file} counts, --field-of-view does not", file=sys.stderr)
         K = read_matrix(K_file, 3, 3)
         return check_centre(PinholeCamera(width, height, K).validate(str(K_file)), K_file, source)
     degrees = capture.field_of_view or capture.default_field_of_view

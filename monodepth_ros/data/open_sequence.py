@@ -81,7 +81,20 @@ def open_sequence(
     sequences = _open(str(path), kitti_truth, capture)
     for note in filter(None, map(unknown_poses, sequences)):
         print(note, file=sys.stderr)
+    for sequence in sequences:
+        _tell_camera(sequence, capture)
     return sequences
+
+
+def _tell_camera(sequence: Sequence, capture: CaptureSettings) -> None:
+    """Say that the camera is a guess, or that what the user states of it is not used."""
+    if sequence.calibration == "guessed":
+        warn_of_guess(sequence.name)
+    elif capture.camera is not None and not np.array_equal(sequence.camera.K, capture.camera.K):
+        print(f"{sequence.name}: has a camera of its own; --camera is not used", file=sys.stderr)
+    elif capture.field_of_view is not None and capture.camera is None:
+        told = "has intrinsics of its own; --field-of-view is not used"
+        print(f"{sequence.name}: {told}", file=sys.stderr)
 
 
 def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Sequence]:
@@ -90,9 +103,6 @@ def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Seque
     if not at or Path(text).exists():
         found = _open_path(Path(text), layouts, capture)
         _set_rate(found, capture.fps)
-        for sequence in found:
-            if sequence.calibration == "guessed":
-                warn_of_guess(sequence.name)
         return found
     if SLICE.fullmatch(part):
         return _sliced(_open(folder, kitti_truth, capture), part, text)

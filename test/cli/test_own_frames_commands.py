@@ -154,4 +154,8 @@ def test_a_model_that_learnt_by_a_guess_says_so(images: Path, tmp_path: Path) ->
         assert done.exit_code == 0, done.output
         assert load_card(model).provenance.calibration == name
         assert ("intrinsics are a guess" in done.stderr) == (name == "guessed")
+        out = tmp_path / f"tuned_from_{name}"
+        tuned = run("tune", tmp_path / "nowhere", "--model", model, "--out", out)
+        assert tuned.exit_code == 2
+        assert ("was learnt with guessed intrinsics" in tuned.stderr) == (name == "guessed")
     (images / "K.txt").unlink()

@@ -76,7 +76,19 @@ def test_a_guess_is_marked_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[
     (sequence,) = open_sequence(f"{write_images(tmp_path / 'walk')}@1:", capture=GUESS)
     assert sequence.calibration == "guessed"
     np.testing.assert_allclose(sequence.camera.K, [[32, 0, 31.5], [0, 32, 23.5], [0, 0, 1]])
-    assert "WARNING: walk: its intrinsics are a guess" in capsys.readouterr().err
+    assert "WARNING: walk@1::: its intrinsics are a guess" in capsys.readouterr().err
+
+
+def test_what_is_not_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_images(tmp_path / "walk")
+    (folder / "K.txt").write_text(K)
+    (sequence,) = open_sequence(folder, capture=GUESS)
+    assert sequence.calibration == "measured" and sequence.camera.K[0, 0] == 60
+    assert "walk: has intrinsics of its own; --field-of-view is not" in capsys.readouterr().err
+    write_folder(tmp_path / "stated", 2)
+    camera = PinholeCamera.from_focal_length(WIDTH, HEIGHT, 70, 71, 30, 20)
+    open_sequence(tmp_path / "stated", capture=CaptureSettings(camera=camera))
+    assert "stated: has a camera of its own; --camera is not used" in capsys.readouterr().err
 
 
 def test_a_calibration_that_the_user_names(tmp_path: Path) -> None:
