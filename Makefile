@@ -14,7 +14,7 @@ test: lint
 
 # The nodes on Jazzy's wheels, which need an environment of their own.
 test-jazzy: $(JAZZY)/.ready
-	$(JAZZY)/bin/python -m pytest test/nodes
+	$(JAZZY)/bin/python -m pytest test/nodes $(JAZZY_OPTIONS)
 
 demo: $(READY)
 	$(BIN)/monodepth demo
