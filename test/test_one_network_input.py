@@ -23,7 +23,13 @@ from monodepth_ros.geometry.image_size import resize_batch, resize_image
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.network_input import to_network_input
 from monodepth_ros.inference.zoo import resolve
+from monodepth_ros.learning.comparison import _depth
+from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.recipe_file import load_recipe
+from monodepth_ros.learning.step_stream import plan_run
 from monodepth_ros.learning.teacher import Teacher
+from monodepth_ros.learning.tuning import settings_of_model
 
 HEIGHT, WIDTH = 240, 320
 CAMERA = PinholeCamera.from_focal_length(WIDTH, HEIGHT, 260.0, 260.0, 159.5, 119.5)
@@ -112,6 +118,13 @@ def test_training_and_what_judges_it(
     # Not to the bit: the engine has folded its batch norms.
     taught = Teacher(resolve("demo"), SIZE).depth(stored)[0, 0]
     np.testing.assert_allclose(taught, 1 / reference, rtol=1e-4)
+    settings = settings_of_model(resolve("demo"), load_recipe("finetune"))
+    recipe = load_recipe("finetune", settings)
+    judge = DepthLearning(recipe, plan_run(recipe, samples=10)).eval()
+    load_initial_weights(judge, recipe.networks)
+    with torch.no_grad():
+        judged = _depth(judge, judge.disparities(stored)[0])[0, 0]
+    np.testing.assert_allclose(judged, 1 / reference, rtol=1e-4)
 
 
 def test_one_image_at_a_time_or_many() -> None:

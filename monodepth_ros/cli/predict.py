@@ -18,7 +18,9 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.cli.frame_source import bit_depths, find_inputs, frame_count, read_frames
+from monodepth_ros.data.calibration_file import read_calibration
 from monodepth_ros.data.image_file import CorruptFrame
+from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
@@ -63,15 +65,21 @@ def predict(
         float | None,
         typer.Option(min=1.0, help="Focal length of the inputs in pixels; metric models use it."),
     ] = None,
+    camera: Annotated[
+        Path | None,
+        typer.Option(help="Their calibration file of ROS: distorted inputs are rectified."),
+    ] = None,
     every: Annotated[int, typer.Option(min=1, help="Take every N-th frame of a video.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.
 
     For each frame, NAME_depth.npy holds depth (float32, height x width, NaN invalid) and
-    NAME_preview.png shows the input beside its disparity. Files that cannot be read are skipped,
-    named and counted, and the exit status is then 1.
+    NAME_preview.png shows the input beside its disparity; with --camera, depth and input are those
+    of a camera without distortion, NaN where the distorted image does not reach. Files
+    that cannot be read are skipped, named and counted, and the exit status is then 1.
     """
+    lens = _Lens(camera, focal)
     files = find_inputs(inputs)
     estimator = DepthEstimator(model, device, _network_size(size), precision)  # type: ignore[arg-type]
     total = sum(frame_count(file, every) for file in files)
@@ -84,7 +92,7 @@ def predict(
             try:
                 for name, rgb in read_frames(file, every, bits.get(file)):
                     written.append(
-                        _predict_frame(estimator, file, names.take(name), rgb, out, focal)
+                        _predict_frame(estimator, file, names.take(name), rgb, out, lens)
                     )
                     progress.advance(task)
             except CorruptFrame as error:
@@ -112,13 +120,10 @@ def write_prediction(
 
 
 def _predict_frame(
-    estimator: DepthEstimator, source: Path, name: str, rgb: Rgb, out: Path, focal: float | None
+    estimator: DepthEstimator, source: Path, name: str, rgb: Rgb, out: Path, lens: _Lens
 ) -> WrittenPrediction:
     height, width = rgb.shape[:2]
-    camera = None
-    if focal is not None:
-        centre = ((width - 1) / 2, (height - 1) / 2)
-        camera = PinholeCamera.from_focal_length(width, height, focal, focal, *centre)
+    rgb, camera = lens.seen(rgb, source)
     start = time.perf_counter()
     prediction = estimator.estimate(rgb, camera)
     seconds = time.perf_counter() - start
@@ -137,6 +142,35 @@ def _predict_frame(
         invalid_pixels=prediction.depth.size - valid.size,
         seconds=round(seconds, 6),
     )
+
+
+class _Lens:
+    """What is known of the inputs' camera: its calibration, its focal length, or nothing."""
+
+    def __init__(self, calibration: Path | None, focal: float | None) -> None:
+        if calibration is not None and focal is not None:
+            raise UserError("--camera states the focal length: leave --focal out")
+        self._focal = focal
+        self._camera = None if calibration is None else read_calibration(calibration)
+        distorted = self._camera is not None and self._camera.distorted
+        self._rectifier = Rectifier(self._camera) if distorted and self._camera else None
+
+    def seen(self, rgb: Rgb, source: Path) -> tuple[Rgb, PinholeCamera | None]:
+        """The image without distortion, and its camera. CorruptFrame where it is not of it."""
+        height, width = rgb.shape[:2]
+        if self._camera is None:
+            if self._focal is None:
+                return rgb, None
+            centre = ((width - 1) / 2, (height - 1) / 2)
+            return rgb, PinholeCamera.from_focal_length(
+                width, height, self._focal, self._focal, *centre
+            )
+        if (self._camera.height, self._camera.width) != (height, width):
+            size = f"{self._camera.width}x{self._camera.height}"
+            raise CorruptFrame(source, f"is {width}x{height}, but --camera is of {size} images")
+        if self._rectifier is None:
+            return rgb, self._camera
+        return self._rectifier.image(rgb), self._rectifier.camera
 
 
 class _UniqueNames:

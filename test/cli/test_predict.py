@@ -12,6 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.model_card import load_card, save_card
 
@@ -41,6 +43,27 @@ def test_each_image_gets_depth_and_preview(model, tmp_path):
     assert preview.shape == (30, 100, 3)
     assert np.array_equal(preview[:, :50], rgb)
     assert np.load(tmp_path / "out" / "b_depth.npy").shape == (40, 20)
+
+
+def test_distorted_inputs_are_rectified(model, tmp_path):
+    rgb = write_picture(tmp_path / "in" / "a.png", 60, 80)
+    write_picture(tmp_path / "in" / "other.png", 40, 20)
+    K, D = [70.0, 0.0, 39.5, 0.0, 70.0, 29.5, 0.0, 0.0, 1.0], [0.3, 0.05, 0.0, 0.0, 0.0]
+    (tmp_path / "lens.yaml").write_text(
+        "image_width: 80\nimage_height: 60\ndistortion_model: plumb_bob\n"
+        f"camera_matrix: {{rows: 3, cols: 3, data: {K}}}\n"
+        f"distortion_coefficients: {{rows: 1, cols: 5, data: {D}}}\n"
+    )
+    lens = ("--camera", tmp_path / "lens.yaml")
+    result = run(tmp_path / "in", "--out", tmp_path / "out", *lens)
+    assert result.exit_code == 1  # the other one is not of that camera
+    assert "other.png: is 20x40, but --camera is of 80x60 images" in result.stderr
+    depth = np.load(tmp_path / "out" / "a_depth.npy")
+    rectifier = Rectifier(PinholeCamera(80, 60, np.reshape(K, (3, 3)), "plumb_bob", tuple(D)))
+    expected = DepthEstimator(model, "cpu").estimate(rectifier.image(rgb), rectifier.camera).depth
+    np.testing.assert_array_equal(depth, expected)
+    np.testing.assert_array_equal(np.isnan(depth), ~rectifier.camera.valid)
+    assert run(tmp_path / "in", "--out", tmp_path, *lens, "--focal", "70").exit_code == 2
 
 
 def test_json_holds_the_figures(model, tmp_path):
