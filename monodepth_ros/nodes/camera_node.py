@@ -151,7 +151,7 @@ class CameraNode(ReportingNode):
             cv2.setNumThreads(self.value("threads"))
         loaded = self.load()
         self._times = ImageTimes(self.resolve_topic_name(self._image_topic), self._now, self._say)
-        self._use(InUse(loaded, ScaleSource(self)))
+        self._use(InUse(loaded, ScaleSource(self, identity(loaded.engine))))
         self.open()
         return SUCCESS
 
@@ -246,8 +246,9 @@ class CameraNode(ReportingNode):
         if asked is not self._asked or self.in_use is None:
             raise UserError("the node was configured anew, cleaned up or reloaded meanwhile")
         former = self.in_use
-        same = identity(former.loaded.engine) == identity(loaded.engine)
-        scale = former.scale if same else ScaleSource(self, first=False)
+        model = identity(loaded.engine)
+        same = identity(former.loaded.engine) == model
+        scale = former.scale if same else ScaleSource(self, model, first=False)
         self._use(InUse(loaded, scale))
         return f"model {self.value('model')} is in use"
 

@@ -37,33 +37,39 @@ _CAMERA = (
     ("camera_info", "sensor_msgs/CameraInfo", "its calibration; distorted images are rectified"),
     ("speed", "Odometry, TwistStamped or Twist", "with `scale_source: speed`"),
 )
-_SCALE_IN = ("scale", "std_msgs/Float64", "with `scale_source: topic`")
-_SCALE_OUT = ("scale", "std_msgs/Float64", "metres per unit of the model, where it is estimated")
+_SCALE_IN = (
+    ("scale", "std_msgs/Float64", "with `scale_source: topic`"),
+    ("scale_model", "std_msgs/String", "the model that it is of; another one's is not taken"),
+)
+_SCALE_OUT = (
+    ("scale", "std_msgs/Float64", "metres per unit of the model, where it is estimated"),
+    ("scale_model", "std_msgs/String", "the model that it is of, with the hash of its weights"),
+)
 _DIAGNOSTICS = ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "rates, latency, drops, errors")
 _RELOAD = ("~/reload", "std_srvs/Trigger", "load the model that the parameter `model` names now")
 
 INTERFACES = {
     "depth_node": Interface(
-        (*_CAMERA, _SCALE_IN),
+        (*_CAMERA, *_SCALE_IN),
         (
             ("depth/image_rect", "sensor_msgs/Image", "depth, 32FC1 (m) or 16UC1 (mm)"),
             ("depth/camera_info", "sensor_msgs/CameraInfo", "of the depth image, no distortion"),
             ("depth/points", "sensor_msgs/PointCloud2", "organised, xyz or xyzrgb, NaN invalid"),
             ("depth/confidence", "sensor_msgs/Image", "32FC1, 0 to 1; runs the network twice"),
             ("depth/preview", "sensor_msgs/Image", "bgr8, for people"),
-            _SCALE_OUT,
+            *_SCALE_OUT,
             _DIAGNOSTICS,
         ),
         (_RELOAD,),
         (*CAMERA_PARAMETERS, *DEPTH_PARAMETERS),
     ),
     "odometry_node": Interface(
-        (*_CAMERA, _SCALE_IN),
+        (*_CAMERA, *_SCALE_IN),
         (
             ("odom", "nav_msgs/Odometry", "pose of `base_frame` in `odom_frame`, with covariance"),
             ("path", "nav_msgs/Path", "the latest poses, if somebody listens"),
             ("/tf", "tf2_msgs/TFMessage", "with `publish_tf`, where tf2_ros is installed"),
-            _SCALE_OUT,
+            *_SCALE_OUT,
             _DIAGNOSTICS,
         ),
         (_RELOAD, ("~/reset", "std_srvs/Trigger", "the next image is the new start")),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, String
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -54,21 +54,25 @@ SCALE_PARAMETERS = (
 class ScaleSource:
     """One factor for depth and odometry of one model.
 
-    A node that estimates it publishes it on ``scale``. Another model has another unit, and gets a
-    source of its own: what a frame under way still measures of the former model stays with that.
-    UserError for a source that lacks its parameter.
+    A node that estimates it publishes it on ``scale``, and the model that it is of on
+    ``scale_model``. Another model has another unit, and gets a source of its own: what a frame
+    under way still measures of the former model stays with that. UserError for a source that lacks
+    its parameter.
     """
 
-    def __init__(self, node: Node, first: bool = True) -> None:
-        """``first``: for the model that the node was configured with, whose `scale_factor` is."""
-        self._node = node
+    def __init__(self, node: Node, model: str, first: bool = True) -> None:
+        """Take the identity of the ``model``; ``first``: `scale_factor` was given for it."""
+        self._node, self._model = node, model
         self.name: str = node.get_parameter("scale_source").value
         self._first = first
         self._speed: SpeedScale | None = None
         self._height: CameraHeightScale | None = None
         self._speed_topic: SpeedTopic | None = None
         self._followed_topic: LatchedOrLive | None = None
+        self._followed_model_topic: LatchedOrLive | None = None
+        self._followed_model: str | None = None
         self._publisher: Any = None
+        self._model_publisher: Any = None
         self._followed: float | None = None
         self._published: float | None = None
         self._refused: float | None = None  # what was no factor
@@ -86,20 +90,24 @@ class ScaleSource:
         if self.name == "camera_height":
             self._height = CameraHeightScale(height)
         if self.name == "topic":
+            self._followed_model_topic = LatchedOrLive(node, String, "scale_model", self._on_model)
             self._followed_topic = LatchedOrLive(node, Float64, "scale", self._on_scale)
         if self.name in ("speed", "camera_height"):
             self._publisher = node.create_publisher(Float64, "scale", LATCHED)
+            self._model_publisher = node.create_publisher(String, "scale_model", LATCHED)
+            self._model_publisher.publish(String(data=model))
 
     def close(self) -> None:
         """Stop listening and publishing."""
-        for topic in (self._speed_topic, self._followed_topic):
+        for topic in (self._speed_topic, self._followed_topic, self._followed_model_topic):
             if topic is not None:
                 topic.close()
-        self._speed_topic = self._followed_topic = None
+        self._speed_topic = self._followed_topic = self._followed_model_topic = None
         with self._lock:
-            if self._publisher is not None:
-                self._node.destroy_publisher(self._publisher)
-            self._publisher = None
+            for publisher in (self._publisher, self._model_publisher):
+                if publisher is not None:
+                    self._node.destroy_publisher(publisher)
+            self._publisher = self._model_publisher = None
 
     @property
     def waits_for(self) -> str:
@@ -162,6 +170,11 @@ class ScaleSource:
             return "scale_factor is 0"
         if self._followed_topic is not None:
             topic = self._followed_topic.topic_name
+            if self._followed_model not in (None, self._model):
+                return (
+                    f"the factor on {topic} is of the model {self._followed_model}, and not of"
+                    f" {self._model}: load one model in both nodes"
+                )
             if self._refused is not None:
                 return f"{topic} says {self._refused}, which is no factor"
             return f"no message on {topic}{publishers_of(self._node, topic, Float64)}"
@@ -176,7 +189,14 @@ class ScaleSource:
                 return self._speed.factor
             if self._height is not None:
                 return self._height.factor
-            return self._followed
+            return self._followed if self._followed_model_fits else None
+
+    @property
+    def _followed_model_fits(self) -> bool:
+        """Whether the followed factor is of this model; one of nobody's model is taken for it."""
+        if self._followed_model is None and self._followed_model_topic is not None:
+            return self._node.count_publishers(self._followed_model_topic.topic_name) == 0
+        return self._followed_model == self._model
 
     def _publish(self) -> None:
         """Tell others, when it has changed by more than a thousandth."""
@@ -198,3 +218,9 @@ class ScaleSource:
             self._followed, self._refused = message.data, None
         else:
             self._refused = message.data
+
+    def _on_model(self, message: String) -> None:
+        if message.data != self._followed_model:
+            if self._followed_model is not None:
+                self._followed = None  # it was the former model's
+            self._followed_model = message.data

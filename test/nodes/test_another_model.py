@@ -18,13 +18,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
-from std_msgs.msg import Float64, Header
+from std_msgs.msg import Float64, Header, String
 from std_srvs.srv import Trigger
 from test_odometry_node import ALONE, SECOND, Drive, play_and_hear
 from viewer import CAMERA, RGB, Viewer, of_status
 
 from monodepth_ros.geometry.robot_frames import base_from_camera
 from monodepth_ros.inference.camera_tracker import CameraTracker
+from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.depth_node import DepthNode
@@ -110,15 +111,33 @@ def test_metres_that_a_new_model_does_not_have_yet(
     assert after.pose.covariance[0] > before.pose.covariance[0] + (2.0 * 0.5) ** 2
 
 
-def test_a_latched_factor_is_heard_again(viewer: Viewer, start_node: Any, renamed: Path) -> None:
+def test_a_factor_of_another_nodes_model(viewer: Viewer, start_node: Any, renamed: Path) -> None:
+    """Whichever of the two nodes is reloaded first, no factor meets another model's depth."""
     viewer.listen(Image, "depth/image_rect")
     qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     factors = viewer.node.create_publisher(Float64, "scale", qos)
-    factors.publish(Float64(data=2.0))
+    models = viewer.node.create_publisher(String, "scale_model", qos)
+    digest = next(iter(load_card(MODELS / "demo").files.values()))[:12]
+
+    def estimate(model: str, factor: float | None) -> None:
+        models.publish(String(data=f"{model} ({digest})"))
+        if factor is not None:
+            factors.publish(Float64(data=factor))
+
+    estimate("demo", 2.0)
     start_node("depth_node", "device:=cpu", "diagnostics_period:=0.2", "scale_source:=topic")
     viewer.until(lambda: viewer.heard["depth/image_rect"], play=viewer.play)
     assert reload(viewer, "depth_node", renamed).success
-    viewer.until(lambda: of_status(viewer, "model") == "tuned")
+    other = f"the factor on /scale is of the model demo ({digest}), and not of tuned ({digest})"
+    viewer.until(lambda: other in viewer.said(), play=viewer.play)
+    estimate("tuned", None)
+    viewer.until(lambda: "no message on /scale" in viewer.said(), play=viewer.play)
+    estimate("tuned", 3.0)
+    viewer.until(lambda: of_status(viewer, "scale factor") == "3", play=viewer.play)
+    estimate("demo", None)  # the other node went back
+    viewer.until(lambda: "is of the model demo" in viewer.said(), play=viewer.play)
+    estimate("demo", 2.0)
+    assert reload(viewer, "depth_node", MODELS / "demo").success
     viewer.until(lambda: of_status(viewer, "scale factor") == "2", play=viewer.play)
 
 

@@ -102,6 +102,16 @@ def test_an_end_that_fails_is_told_and_the_node_can_start_anew(
     assert of_status(viewer, "held") == "model worker"
 
 
+def test_a_shutdown_that_fails_is_told(viewer: Viewer, faulty: Any) -> None:
+    faulty("")
+    viewer.until(lambda: of_status(viewer, "held") == "model worker")
+    fail_in(viewer, "cleanup")
+    change(viewer, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    reason = "cannot cleanup: ZeroDivisionError: cleanup divides by zero"
+    viewer.until(lambda: viewer.status and viewer.status.message == reason)
+    viewer.until(lambda: of_status(viewer, "held") == "")
+
+
 @pytest.mark.parametrize("place", ["timer", "status"])
 def test_a_callback_that_fails_is_told_and_the_node_lives_on(
     viewer: Viewer, faulty: Any, place: str

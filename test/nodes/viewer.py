@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -30,6 +31,9 @@ class Viewer:
     def __init__(self) -> None:
         rclpy.init()
         self.node = rclpy.create_node("viewer")
+        # Not rclpy's global one: that may outlive its context when another executor is collected.
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
         self.heard: dict[str, list[Any]] = defaultdict(list)
         self._images = self.node.create_publisher(Image, "image_raw", qos_profile_sensor_data)
         self._infos = self.node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
@@ -39,6 +43,7 @@ class Viewer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown()
 
@@ -98,14 +103,14 @@ class Viewer:
         """Hear what comes within a time."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            rclpy.spin_once(self.node, timeout_sec=left)
+            self._executor.spin_once(timeout_sec=left)
 
     def call(self, kind: Any, service: str, request: Any = None) -> Any:
         """The answer of a service."""
         client = self.node.create_client(kind, service)
         assert client.wait_for_service(20.0), f"no service {service}"
         answer = client.call_async(kind.Request() if request is None else request)
-        rclpy.spin_until_future_complete(self.node, answer, timeout_sec=60.0)
+        self._executor.spin_until_future_complete(answer, timeout_sec=60.0)
         return answer.result()
 
     def until(
@@ -121,7 +126,7 @@ class Viewer:
             if play is not None and time.monotonic() >= due:
                 play()
                 due = time.monotonic() + 0.1
-            rclpy.spin_once(self.node, timeout_sec=0.02)
+            self._executor.spin_once(timeout_sec=0.02)
 
     @property
     def status(self) -> DiagnosticStatus | None:
