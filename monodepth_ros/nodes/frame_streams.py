@@ -77,7 +77,7 @@ def open_stream(source: str, capture: CaptureSettings = NOTHING_STATED) -> Frame
     told += f", {_camera_told(capture)}" if guessed else ""
     told += f" (the first of {1 + len(others)})" if others else ""
     left_out: Counter[str] = Counter()
-    frames = _recording(sequence, left_out)
+    frames = _recording(sequence, frame_times(sequence), left_out)
     return FrameStream(told, frames, left_out=left_out, guessed=guessed)
 
 
@@ -100,8 +100,9 @@ def stated_camera(height: int, width: int, capture: CaptureSettings) -> PinholeC
     return camera
 
 
-def _recording(sequence: Sequence, left_out: Counter[str]) -> Iterator[StreamedFrame]:
-    stamps = frame_times(sequence)
+def _recording(
+    sequence: Sequence, stamps: list[int | None], left_out: Counter[str]
+) -> Iterator[StreamedFrame]:
     first: int | None = None
     for index, stamp in enumerate(stamps):
         if stamp is None:
