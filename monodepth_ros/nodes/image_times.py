@@ -34,10 +34,8 @@ class ImageTimes:
 
     def add(self, message: Any) -> tuple[list[TimedImage], str]:
         """The images that can be used now, and the last reason why one cannot, if there is one."""
-        former, stretch = self._judge.clock, self._judge.stretch
+        stretch = self._judge.stretch
         judged = self._judge.add(nanoseconds(message.header.stamp), self._now(), message)
-        if self._judge.clock == "arrival" and former is None:
-            self._say(self.notices[0])
         if self._judge.stretch > stretch:
             self._say(f"{self._topic}: the clock was set: images go on by another one")
         reason = ""
@@ -60,7 +58,7 @@ class ImageTimes:
 
     @property
     def notices(self) -> list[str]:
-        """What is wrong for good."""
+        """What is wrong for good: diagnostics warn of it, and so does the log, once."""
         if self._judge.clock != "arrival":
             return []
         return [f"the driver of {self._topic} does not stamp: the time of arrival is used"]
