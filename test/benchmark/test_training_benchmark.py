@@ -54,9 +54,8 @@ def test_recording_reads_as_kitti_raw_with_the_camera_of_the_reference(tmp_path:
     (sequence,) = open_kitti_raw(tmp_path)
     assert len(sequence) == 3
     assert sequence.image(0).shape == (375, 1242, 3)
-    K = sequence.camera.resized(192, 640).K
-    np.testing.assert_allclose(K[0], [0.58 * 640, 0, 320])
-    np.testing.assert_allclose(K[1], [0, 1.92 * 192, 96])
+    K = sequence.camera.K
+    np.testing.assert_allclose(K, [[0.58 * 1242, 0, 621], [0, 1.92 * 375, 187.5], [0, 0, 1]])
     (tmp_path / "split.txt").write_text("\n".join(drive_recording.split_lines(tmp_path)))
     (line,) = read_split(tmp_path / "split.txt")
     assert (line.frame, line.side) == (1, "l")

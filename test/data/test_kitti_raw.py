@@ -154,8 +154,11 @@ def test_odd_calibration_is_named(tmp_path: Path) -> None:
 
 
 def test_one_camera_for_all(tmp_path: Path) -> None:
+    """The reference scales cx as cx s; here pixel areas are aligned, a quarter of a pixel beside."""
     K = monodepth2_camera(1242, 375).resized(192, 640).K
-    np.testing.assert_allclose(K, [[0.58 * 640, 0, 320], [0, 1.92 * 192, 96], [0, 0, 1]])
+    cx, cy = (621 + 0.5) * 640 / 1242 - 0.5, (187.5 + 0.5) * 192 / 375 - 0.5
+    np.testing.assert_allclose(K, [[0.58 * 640, 0, cx], [0, 1.92 * 192, cy], [0, 0, 1]])
+    np.testing.assert_allclose([cx, cy], [320, 96], atol=0.25)
 
 
 @pytest.mark.parametrize("lost", ["0 " * 30, "nan " * 30])
