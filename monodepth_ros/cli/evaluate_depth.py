@@ -101,11 +101,11 @@ def depth(
             )
             pairs = _constant_pairs(constant, sequences, every, rule)
     evaluation = evaluate_depth(with_progress(pairs, "depth"), rule)
-    summary = evaluation.summary()
+    figures = {**evaluation.summary(), **guessed}
     tell_left_out(evaluation)
     if out is not None:
-        write_depth_report(out, evaluation)
-    show({**summary, **guessed}, json)
+        write_depth_report(out, evaluation, figures)
+    show(figures, json)
 
 
 def _adapted(

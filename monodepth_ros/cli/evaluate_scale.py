@@ -75,9 +75,10 @@ def scale(
         for kind, refine in kinds.items()
     }
     scales = sequence_scales(estimator_of(model, device), sequences, trajectories, min_motion)
+    figures = {**scale_summary(scales), **guesses(sequences)}
     if out is not None:
-        write_scale_report(out, scales)
-    show({**scale_summary(scales), **guesses(sequences)}, json)
+        write_scale_report(out, scales, figures)
+    show(figures, json)
 
 
 def sequence_scales(

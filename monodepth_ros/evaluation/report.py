@@ -21,10 +21,15 @@ from monodepth_ros.evaluation.report_files import (
 )
 
 
-def write_depth_report(folder: str | Path, evaluation: DepthEvaluation) -> None:
-    """metrics.json, images.csv, skipped.csv (when any was) and plots of the error per image."""
+def write_depth_report(
+    folder: str | Path, evaluation: DepthEvaluation, figures: Figures | None = None
+) -> None:
+    """metrics.json, images.csv, skipped.csv (when any was) and plots of the error per image.
+
+    ``figures`` go into metrics.json; by default the evaluation's summary.
+    """
     folder = Path(folder)
-    write_text(folder / "metrics.json", to_json(evaluation.summary()) + "\n")
+    write_text(folder / "metrics.json", to_json(figures or evaluation.summary()) + "\n")
     write_csv(
         folder / "images.csv",
         ("sequence", "image", *METRIC_NAMES, "ratio", "pixels", "missing"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import (
+    Figures,
     file_name,
     save_over_frames,
     to_json,
@@ -70,9 +71,11 @@ def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
     return figures
 
 
-def write_scale_report(folder: Path, sequences: Mapping[str, SequenceScales]) -> None:
+def write_scale_report(
+    folder: Path, sequences: Mapping[str, SequenceScales], figures: Figures
+) -> None:
     """metrics.json, images.csv, and a plot of pose scale over depth scale for each kind of pose."""
-    write_text(folder / "metrics.json", to_json(scale_summary(sequences)) + "\n")
+    write_text(folder / "metrics.json", to_json(figures) + "\n")
     kinds = list(next(iter(sequences.values())).pose)
     write_csv(
         folder / "images.csv",

@@ -90,6 +90,16 @@ def _has_pose(recipe: Recipe) -> bool:
     return recipe.objective.teaches_pose or recipe.networks.init.pose is not None
 
 
+def _began_with_a_guess(recipe: Recipe) -> bool:
+    """Whether a model that the run started from was learnt with guessed intrinsics."""
+    models = {
+        Path(model) for model in (recipe.networks.init.depth, recipe.networks.init.pose) if model
+    }
+    # A model that is gone by now cannot be asked.
+    cards = [load_card(model) for model in models if model.is_dir()]
+    return any(card.provenance.calibration == "guessed" for card in cards)
+
+
 def _card(
     run: Path,
     name: str,
@@ -99,7 +109,7 @@ def _card(
     results: dict[str, float],
 ) -> ModelCard:
     session = first_session(run)
-    guessed = session["data"].get("guessed_cameras")
+    guessed = session["data"].get("guessed_cameras") or _began_with_a_guess(recipe)
     sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
     return ModelCard(
         name=name,

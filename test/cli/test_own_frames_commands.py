@@ -122,9 +122,10 @@ def test_evaluations_count_guesses(images: Path, tmp_path: Path) -> None:
         depth[:, ::2] = 3000
         Image.fromarray(depth).save(folder / "depth" / f"{image.stem}.png")
     options = ["--model", "demo", "--data", folder, "--json"]
-    done = run("evaluate", "depth", *options, *GUESS)
+    done = run("evaluate", "depth", *options, *GUESS, "--out", tmp_path / "report")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["guessed_cameras"] == 1
+    assert json.loads((tmp_path / "report/metrics.json").read_text())["guessed_cameras"] == 1
     (folder / "K.txt").write_text("90 0 63.5\n0 90 47.5\n0 0 1\n")
     done = run("evaluate", "depth", *options)
     assert done.exit_code == 0 and "guessed_cameras" not in json.loads(done.stdout)
@@ -158,4 +159,10 @@ def test_a_model_that_learnt_by_a_guess_says_so(images: Path, tmp_path: Path) ->
         tuned = run("tune", tmp_path / "nowhere", "--model", model, "--out", out)
         assert tuned.exit_code == 2
         assert ("was learnt with guessed intrinsics" in tuned.stderr) == (name == "guessed")
+    # What is learnt by a measured camera from such a model still rests on the guess.
+    heir = tmp_path / "heir"
+    begin = ["--init", tmp_path / "guessed_model", "--export", heir]
+    done = run("train", recipe, *options, tmp_path / "heir_run", *begin)
+    assert done.exit_code == 0, done.output
+    assert load_card(heir).provenance.calibration == "guessed"
     (images / "K.txt").unlink()

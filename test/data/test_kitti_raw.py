@@ -154,7 +154,7 @@ def test_odd_calibration_is_named(tmp_path: Path) -> None:
 
 
 def test_one_camera_for_all(tmp_path: Path) -> None:
-    """The reference scales cx as cx s; here pixel areas are aligned, a quarter of a pixel beside."""
+    """The reference scales cx as cx s; aligned pixel areas lie a quarter of a pixel beside."""
     K = monodepth2_camera(1242, 375).resized(192, 640).K
     cx, cy = (621 + 0.5) * 640 / 1242 - 0.5, (187.5 + 0.5) * 192 / 375 - 0.5
     np.testing.assert_allclose(K, [[0.58 * 640, 0, cx], [0, 1.92 * 192, cy], [0, 0, 1]])

@@ -30,7 +30,7 @@ def test_each_kind_of_pose_has_its_figures_and_its_line(tmp_path):
     figures = scale_summary(scales)
     assert figures["refined_pose_depth_log_ratio_median"] == 0
     assert figures["pose_depth_log_ratio_median"] > 0
-    write_scale_report(tmp_path, scales)
+    write_scale_report(tmp_path, scales, scale_summary(scales))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "images.csv",
         "metrics.json",
