@@ -74,7 +74,7 @@ def extract_cameras(
             outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
             tell_outcome(sequence, bag, console)
         for problem in dict.fromkeys(opened.problems):
-            console.print(f"{bag.name}: {problem}", highlight=False, soft_wrap=True)
+            console.print(f"{bag.name}: {problem}")
     if outcomes and all(outcome.sequence.failure for outcome in outcomes):
         raise UserError("; ".join(outcome.sequence.failure for outcome in outcomes))
     return outcomes
@@ -96,11 +96,11 @@ def tell_outcome(sequence: ExtractedSequence, bag: Path, console: Console) -> No
     told = sequence.failure or f"{bag.name}: no image of {sequence.topic} can be used"
     if sequence.frames:
         told = f"{sequence.frames} frames of {sequence.topic} of {bag} in {sequence.folder}"
-    console.print(told, highlight=False, soft_wrap=True)
+    console.print(told)
     for coverage in sequence.coverage.values():
-        console.print(f"  {coverage}", highlight=False, soft_wrap=True)
+        console.print(f"  {coverage}")
     for reason, count in sequence.left_out.items():
-        console.print(f"  {count} left out: {reason}", highlight=False, soft_wrap=True)
+        console.print(f"  {count} left out: {reason}")
 
 
 def _file_name(topic: str) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import CameraOutcome, extract_cameras, failures
 from monodepth_ros.cli.capture_options import FieldOfView, Fps, Rectified, capture_settings
 from monodepth_ros.cli.copied_recordings import copy_recordings
+from monodepth_ros.cli.progress import plain_console
 from monodepth_ros.cli.truth_options import Mounting, T_base_camera, Tolerance
 from monodepth_ros.data.bag_file import BagFile, is_bag
 from monodepth_ros.data.bag_topics import ImageTopic, image_topics
@@ -100,7 +100,7 @@ def extract(
         image_format=format,
         licence=licence,
     )
-    console = Console(stderr=True, quiet=as_json)
+    console = plain_console(quiet=as_json)
     outcomes: list[CameraOutcome] = []
     failed: list[str] = []
     for path in bags:

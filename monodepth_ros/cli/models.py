@@ -14,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from monodepth_ros.data.image_file import read_rgb
 from monodepth_ros.errors import UserError
@@ -50,14 +51,16 @@ def list_models(as_json: AsJson = False) -> None:
     table = Table("name", "architecture", "size", "scale", "licence", "folder")
     for entry in entries:
         if entry.card is None:
-            table.add_row(entry.name, f"[red]{entry.problem}[/red]", "", "", "", str(entry.folder))
+            table.add_row(
+                entry.name, Text(f"{entry.problem}", "red"), "", "", "", str(entry.folder)
+            )
             continue
         card, (height, width) = entry.card, entry.card.size
         size = f"{width}x{height}"
         table.add_row(
             entry.name, card.architecture, size, card.scale, card.licence, str(entry.folder)
         )
-    Console().print(table if entries else f"no models in {_searched()}")
+    Console(markup=False).print(table if entries else f"no models in {_searched()}")
 
 
 @models.command()

@@ -11,10 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from monodepth_ros.heartbeat import Heartbeat
 
 
+def plain_console(quiet: bool = False) -> Console:
+    """The error stream, for texts as they are: names and reasons may hold brackets, as `[nan`."""
+    return Console(stderr=True, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
+
+
 def frame_progress(console: Console | None = None, disable: bool = False) -> Progress:
     """What is worked on, a bar, how many of how many, and the time that is left."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from monodepth_ros.cli.bag_cameras import extract_cameras
 from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.progress import plain_console
 from monodepth_ros.cli.truth_options import Tolerance
 from monodepth_ros.data.bag_file import is_bag
 from monodepth_ros.data.coverage import Coverage, found_nowhere
@@ -285,7 +285,7 @@ def _extracted(
 
     ``coverages`` gets how many of their frames have what was asked for.
     """
-    outcomes = extract_cameras(bag, folder, "", request, Console(stderr=True))
+    outcomes = extract_cameras(bag, folder, "", request, plain_console())
     found = [outcome.sequence.folder for outcome in outcomes if outcome.frames]
     if not found:
         raise UserError(f"{bag}: no image of it can be used")

@@ -21,8 +21,10 @@ from monodepth_ros.data.bag_times import BagTimes
 from monodepth_ros.data.bag_topics import (
     CAMERA_INFO,
     cameras,
+    check_image_topics,
     image_topics,
     info_topic,
+    topics_of,
     unusable,
 )
 from monodepth_ros.data.bag_truth import TF, CameraTruth, pose_topic
@@ -75,15 +77,12 @@ class BagFrames:
 
     def __init__(self, bag: BagFile, request: ExtractionRequest) -> None:
         self.bag, self.request = bag, request
+        check_image_topics(bag, request)
         self.images = list(request.images or self._found_cameras())
-        topics = (*self.images, request.camera_info, request.depth)
-        absent = [topic for topic in topics if topic is not None and topic not in bag.topics]
-        if absent:
-            raise UserError(f"{bag.path}: no topic {absent[0]!r}; its topics are {_table(bag)}")
-        poses = pose_topic(bag.topics, request.poses)
+        poses = pose_topic(bag, request.poses)
         kind = None if poses is None else bag.topics[poses]
         self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
-        speed = speed_topic(bag.topics, request.speed, poses)
+        speed = speed_topic(bag, request.speed, poses)
         self.speed = None if speed is None else RobotSpeed(speed, bag.topics[speed])
         self.times = BagTimes({*self.images, *(t for t in (poses, speed) if t is not None)})
         self.infos: dict[str, RecordedCameraInfos] = {}
@@ -95,14 +94,21 @@ class BagFrames:
         self._look_around()
 
     def _found_cameras(self) -> list[str]:
-        """All that the bag has; why other topics of images are none of them is told."""
-        topics = image_topics(self.bag)
+        """All that the bag has; why other topics of images are none of them is told.
+
+        What was asked for as depth is none, whatever its encoding says: mono16 may hold depth.
+        """
+        topics = [topic for topic in image_topics(self.bag) if topic.name != self.request.depth]
         self.bag.problems += unusable(topics)
         found = cameras(topics)
         if not found:
-            why = "".join(f"; {line}" for line in unusable(topics))
+            lines = unusable(topics)
+            if self.request.depth is not None:
+                lines.append(f"{self.request.depth} is named as depth")
+            why = "".join(f"; {line}" for line in lines)
             raise UserError(
-                f"{self.bag.path}: holds no camera's images; its topics are {_table(self.bag)}{why}"
+                f"{self.bag.path}: holds no camera's images; its topics are"
+                f" {topics_of(self.bag)}{why}"
             )
         return found
 
@@ -379,7 +385,3 @@ class BagFrames:
         if self.bag.topics[message.topic] == COMPRESSED:
             return decode_compressed_depth(message.content)
         return decode_depth(message.content)
-
-
-def _table(bag: BagFile) -> str:
-    return ", ".join(f"{name} ({kind})" for name, kind in sorted(bag.topics.items())) or "none"

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from monodepth_ros.data.bag_truth import ODOMETRY, POSES, topic_of_type
+from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.bag_topics import topic_of_type
+from monodepth_ros.data.bag_truth import ODOMETRY, POSES
 from monodepth_ros.data.transform_tree import PoseTrack, Unknown, matrix_of_pose
 
 # Types that state a linear velocity, and how to get to it.
@@ -22,11 +24,11 @@ MOVED = 0.1  # metres of poses' spread: a twist of zeros beside them is not fill
 TOLERANCE = 200_000_000  # nanoseconds between a frame and the message that states its speed
 
 
-def speed_topic(topics: Mapping[str, str], wanted: str | None, poses: str | None) -> str | None:
+def speed_topic(bag: BagFile, wanted: str | None, poses: str | None) -> str | None:
     """The topic that speeds are to come from: the one named, or the odometry of the poses."""
     if wanted is None:
-        return poses if topics.get(poses or "") == ODOMETRY else None
-    return topic_of_type(topics, wanted, SPEEDS, "speed")
+        return poses if bag.topics.get(poses or "") == ODOMETRY else None
+    return topic_of_type(bag, wanted, SPEEDS, "speed")
 
 
 class RobotSpeed:

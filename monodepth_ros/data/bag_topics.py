@@ -6,13 +6,15 @@ ends that image_transport gives its topics count, and `camera_info` beside the i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.image_encoding import COLOUR_ENCODINGS, PLANAR_ENCODINGS
 from monodepth_ros.data.image_message import COMPRESSED, IMAGE, holds_depth, stored_encoding
+from monodepth_ros.errors import UserError
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _TRANSPORTS = ("/compressed", "/compressedDepth")
@@ -91,3 +93,32 @@ def info_topic(image: str, topics: Mapping[str, str]) -> str | None:
     """The camera_info beside an image topic, as image_transport names it."""
     beside = f"{base_topic(image).rpartition('/')[0]}/camera_info"
     return beside if topics.get(beside) == CAMERA_INFO else None
+
+
+def check_image_topics(bag: BagFile, request: ExtractionRequest) -> None:
+    """Raise a UserError where a topic that was named is not in the bag, or none of its kind."""
+    for images in request.images or ():
+        topic_of_type(bag, images, (IMAGE, COMPRESSED), "image")
+    if request.camera_info is not None:
+        topic_of_type(bag, request.camera_info, (CAMERA_INFO,), "camera")
+    if request.depth is not None:
+        topic_of_type(bag, request.depth, (IMAGE, COMPRESSED), "depth")
+        if request.depth in (request.images or ()):
+            raise UserError(f"{bag.path}: {request.depth}: is named for both images and depth")
+
+
+def topic_of_type(bag: BagFile, wanted: str, kinds: Collection[str], what: str) -> str:
+    """``wanted``; UserError where the bag lacks it, or its type is none of ``kinds``."""
+    kind = bag.topics.get(wanted)
+    if kind is None:
+        raise UserError(f"{bag.path}: no topic {wanted!r}; its topics are {topics_of(bag)}")
+    if kind not in kinds:
+        raise UserError(
+            f"{bag.path}: {wanted} is {kind}, which states no {what}; known are {', '.join(kinds)}"
+        )
+    return wanted
+
+
+def topics_of(bag: BagFile) -> str:
+    """The topics and their types, for people."""
+    return ", ".join(f"{name} ({kind})" for name, kind in sorted(bag.topics.items())) or "none"

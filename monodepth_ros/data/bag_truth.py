@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from monodepth_ros.data.bag_file import BagFile
+from monodepth_ros.data.bag_topics import topic_of_type
 from monodepth_ros.data.known_pose import Matrix
 from monodepth_ros.data.transform_tree import PoseTrack, TransformTree, Unknown, matrix_of_pose
-from monodepth_ros.errors import UserError
 
 TF = "tf2_msgs/msg/TFMessage"
 ODOMETRY = "nav_msgs/msg/Odometry"
@@ -77,7 +78,12 @@ class CameraTruth:
             return np.eye(4)
         if self.mounting is not None:
             return self.mounting
-        return self.tree.lookup(body, camera_frame, stamp, mounting=True)
+        if not self._carries(body, camera_frame):
+            return Unknown(f"TF has no way from {body} to {camera_frame}")
+        return self.tree.relation(camera_frame, body, stamp)
+
+    def _carries(self, body: str, camera_frame: str) -> bool:
+        return body == _CAMERA or self.tree.carries(body, camera_frame)
 
     def never(self, camera_frame: str) -> str | None:
         """Why no pose of this camera can ever be had from what the bag holds; None if it can."""
@@ -86,7 +92,7 @@ class CameraTruth:
             return "no topic of poses is named"
         if self.tracks:
             bodies = set(self.tracks)
-            if self.mounting is None and not bodies & {_CAMERA, *chain}:
+            if self.mounting is None and not any(self._carries(b, camera_frame) for b in bodies):
                 return (
                     f"{self.topic} is the pose of {', '.join(sorted(bodies))}, and no TF says"
                     f" where the camera's frame {camera_frame!r} is on it: give --mounting"
@@ -103,20 +109,6 @@ class CameraTruth:
         return None
 
 
-def pose_topic(topics: Mapping[str, str], wanted: str | None) -> str | None:
+def pose_topic(bag: BagFile, wanted: str | None) -> str | None:
     """The topic that poses are to come from, checked against what the bag holds."""
-    return None if wanted is None else topic_of_type(topics, wanted, (TF, *POSES), "pose")
-
-
-def topic_of_type(topics: Mapping[str, str], wanted: str, kinds: Collection[str], what: str) -> str:
-    """``wanted``; UserError where the bag lacks it, or its type is none of ``kinds``."""
-    kind = topics.get(wanted)
-    if kind is None:
-        raise UserError(f"no topic {wanted!r} in the bag; it holds {_listed(topics)}")
-    if kind not in kinds:
-        raise UserError(f"{wanted} is {kind}, which states no {what}; known are {', '.join(kinds)}")
-    return wanted
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
+    return None if wanted is None else topic_of_type(bag, wanted, (TF, *POSES), "pose")

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
@@ -218,7 +219,11 @@ def _progress(steps: Iterator[None], name: str, total: int) -> Iterator[None]:
     if sys.stderr.isatty():
         console = Console(stderr=True)
         yield from track(
-            steps, description=f"caching {name}", total=total, console=console, transient=True
+            steps,
+            description=f"caching {escape(name)}",
+            total=total,
+            console=console,
+            transient=True,
         )
         return
     done = 0

@@ -175,8 +175,7 @@ class TransformTree:
         ancestor = ancestor.lstrip("/")
         if ancestor not in chain:
             return Unknown(f"TF has no way from {ancestor} to {frame}")
-        length = chain.index(ancestor)
-        links = [self._links[chain[i + 1], chain[i]] for i in range(length)]
+        links = self._links_to(ancestor, frame)
         held = mounting or not all(link.constant for link in links)
         T = np.eye(4)
         for link in links:
@@ -186,10 +185,27 @@ class TransformTree:
             T = step @ T
         return T
 
+    def carries(self, body: str, frame: str) -> bool:
+        """Whether ``frame`` is on a body, or on what the body is fixed to, as another axis system.
+
+        What only a moving transform connects them by is no robot, but may be somebody's estimate.
+        """
+        common = self._common(body, frame)
+        return common is not None and all(link.constant for link in self._links_to(common, body))
+
+    def _common(self, frame: str, other: str) -> str | None:
+        """The nearest frame that both are below, or are; None where TF does not connect them."""
+        others = self.ancestors(other)
+        return next((name for name in self.ancestors(frame) if name in others), None)
+
+    def _links_to(self, ancestor: str, frame: str) -> list[PoseTrack]:
+        chain = self.ancestors(frame)
+        length = chain.index(ancestor)
+        return [self._links[chain[i + 1], chain[i]] for i in range(length)]
+
     def relation(self, frame: str, other: str, stamp: int) -> Matrix | Unknown:
         """``T_other_frame`` of two frames of one robot, by their common ancestor."""
-        chain, others = self.ancestors(frame), self.ancestors(other)
-        common = next((name for name in chain if name in others), None)
+        common = self._common(frame, other)
         if common is None:
             return Unknown(f"TF has no way from {frame} to {other}")
         T_common_frame = self.lookup(common, frame, stamp, mounting=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.errors import UserError
@@ -168,24 +169,24 @@ class ReplayRecord:
 
     def scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Truth over estimate of the length of each step, and of depth in the frame before it."""
-        known = self._known()
-        estimate = np.array([frame.pose for frame in known]).reshape(-1, 4, 4)
-        truth = np.array([frame.true_pose for frame in known]).reshape(-1, 4, 4)
+        estimate, truth = self._joined()
         length = np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1)
         least = 0.3 * float(np.median(length)) if len(length) else 0.0  # mostly noise below
         return (
             pose_scales(estimate, truth, max(least, 1e-3)),
-            np.array([frame.ratio for frame in known[:-1]]),
+            np.array([frame.ratio for frame in self._known()[:-1]]),
         )
 
     def aligned(
         self,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Similarity | None]:
-        """Poses (N, 4, 4) of the frames that have both, and what aligns them with 7 DoF."""
-        known = self._known()
-        estimate = np.array([frame.pose for frame in known]).reshape(-1, 4, 4)
-        truth = np.array([frame.true_pose for frame in known]).reshape(-1, 4, 4)
-        if len(known) < 5:
+        """Poses (N, 4, 4) of the frames that have both, and what aligns them with 7 DoF.
+
+        Where the clock was set, a recording may have begun again, and odometry cannot know: there
+        both go on from where they were.
+        """
+        estimate, truth = self._joined()
+        if len(estimate) < 5:
             return estimate, truth, None
         try:
             return estimate, truth, align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
@@ -202,6 +203,12 @@ class ReplayRecord:
     def _known(self) -> list[ReplayedFrame]:
         return [f for f in self.frames if f.pose is not None and f.true_pose is not None]
 
+    def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        known = self._known()
+        stretches = [frame.stretch for frame in known]
+        estimate = going_on([frame.pose for frame in known], stretches)
+        return estimate, going_on([frame.true_pose for frame in known], stretches)
+
     def _add_errors(
         self, depth: NDArray[np.float32], truth: NDArray[np.float32], ratio: float
     ) -> None:
@@ -214,3 +221,11 @@ class ReplayRecord:
         error = np.abs(ratio * depth - small) / np.where(known, small, 1.0)
         self._error_sum += np.where(known, error, 0.0)
         self._error_count += known
+
+
+def going_on(poses: ArrayLike, stretches: Sequence[int]) -> NDArray[np.float64]:
+    """Poses (N, 4, 4) of which each stretch begins where the one before it ended."""
+    joined = np.array(poses, np.float64).reshape(-1, 4, 4)
+    for first in np.flatnonzero(np.diff(stretches)) + 1:
+        joined[first:] = joined[first - 1] @ np.linalg.inv(joined[first]) @ joined[first:]
+    return joined

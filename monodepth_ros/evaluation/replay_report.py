@@ -260,10 +260,11 @@ def _from_above(path: Path, record: ReplayRecord) -> str:
     axes.set_adjustable("datalim")
     axes.legend()
     save_figure(path, figure)
-    aligned = ", aligned to the ground truth (7 DoF)" if alignment is not None else ""
-    return (
-        f"trajectory from above the first camera{aligned}, in {unit if unit != 'm' else 'metres'}"
-    )
+    told = ", aligned to the ground truth (7 DoF)" if alignment is not None else ""
+    told += f", in {unit if unit != 'm' else 'metres'}"
+    if len({frame.stretch for frame in record.frames}) > 1:
+        told += "; where the clock was set, it goes on from where it was"
+    return f"trajectory from above the first camera{told}"
 
 
 def _table(head: Sequence[str], rows: object) -> str:

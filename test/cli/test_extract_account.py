@@ -183,6 +183,21 @@ def test_replay_takes_a_mounting_and_a_tolerance(apart: Path, tmp_path: Path) ->
     assert wrong.exit_code == 2 and "six numbers are wanted" in wrong.stderr
 
 
+def test_a_reason_is_told_as_it_is(tmp_path: Path) -> None:
+    """The console takes no text for markup, as it would a bracket before a letter."""
+    messages = []
+    for number in range(2):
+        info = camera_info(stamp_of(number))
+        info.k[0] = np.nan
+        messages += [("/front/camera_info", info, stamp_of(number))]
+        messages += [
+            ("/front/image_raw", image(stamp_of(number), picture(number)), stamp_of(number))
+        ]
+    bag = write_messages(tmp_path / "bag", messages)
+    told = command("extract", bag, "--out", tmp_path / "out")
+    assert told.exit_code == 2 and told.stderr.count("[[nan, 0.0, 16.0]") == 2
+
+
 def test_a_bag_by_one_of_its_topics(two_cameras: Path, tmp_path: Path) -> None:
     good = f"{two_cameras}@/depth_camera/b/image_raw"
     (sequence,) = open_sequence(good)

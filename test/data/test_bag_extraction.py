@@ -100,6 +100,14 @@ def test_a_camera_by_file(drive: Path, tmp_path: Path) -> None:
         ({"depth": "/depth"}, "no topic '/depth'"),
         ({"poses": "/pose"}, "no topic '/pose'"),
         ({"poses": "/front/image_raw"}, "states no pose"),
+        ({"depth": "/odom"}, "/odom is nav_msgs/msg/Odometry, which states no depth"),
+        ({"images": ("/odom",)}, "states no image"),
+        ({"camera_info": "/front/image_raw"}, "states no camera"),
+        ({"depth": "/front/image_raw"}, "no camera's images"),
+        (
+            {"depth": "/front/image_raw", "images": ("/front/image_raw",)},
+            "is named for both images and depth",
+        ),
     ],
 )
 def test_what_the_bag_lacks(drive: Path, tmp_path: Path, request_: Any, message: str) -> None:

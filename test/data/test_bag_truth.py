@@ -83,6 +83,38 @@ def test_a_mounting_is_constant_whatever_topic_and_rate(
         np.testing.assert_allclose(pose[:3, 3], OFFSET + [number / 20, 0, 0], atol=1e-6)
 
 
+def test_odometry_of_another_axis_system_of_the_robot(tmp_path: Path) -> None:
+    """As autopilots state it: forward, right, down, in a frame beside the camera's in TF."""
+    messages = images() + drive() + mounting("/tf_static", [0])
+    for topic, message, _ in messages:
+        if topic == "/odom":
+            message.child_frame_id = "base_link_frd"
+            message.pose.pose.orientation = make(
+                "geometry_msgs/msg/Quaternion", x=1.0, y=0.0, z=0.0, w=0.0
+            )
+    at = stamp_of(0)
+    turned = transform(at, "base_link", "base_link_frd", np.zeros(3), (1.0, 0.0, 0.0, 0.0))
+    messages.append(("/tf_static", turned, at))
+    frames, coverage, _ = taken(tmp_path / "bag", messages, poses="/odom")
+    assert coverage["poses"].found == 60
+    pose = frames[31].pose
+    assert pose is not None
+    np.testing.assert_allclose(pose[:3, 3], OFFSET + [31 / 20, 0, 0], atol=1e-6)
+
+
+def test_an_estimate_in_tf_beside_the_truth_carries_no_camera(tmp_path: Path) -> None:
+    messages = images() + drive() + mounting("/tf_static", [0])
+    for topic, message, at in list(messages):
+        if topic == "/odom":
+            message.child_frame_id = "markers"
+            x = message.pose.pose.position.x
+            for body, error in (("markers", 0.0), ("base_link", 0.2 * x)):
+                moved = np.array([x + error, 0, 0])
+                messages.append(("/tf", transform(at, "world", body, moved, (0, 0, 0, 1.0)), at))
+    _, coverage, _ = taken(tmp_path / "bag", messages, poses="/odom")
+    assert str(coverage["poses"]).startswith("poses 0 of 60 frames: /odom is the pose of markers")
+
+
 def test_a_camera_that_pans_is_interpolated_and_unknown_beyond(tmp_path: Path) -> None:
     times = [0.25 * n for n in range(9)]
     messages = images() + drive() + mounting("/tf", times, turn=0.05)
