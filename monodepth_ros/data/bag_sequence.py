@@ -55,7 +55,7 @@ def open_bag(
                 _extract_all(extraction, folder)
     sequences: list[Sequence] = []
     for line in _cameras(folder)["unusable"]:
-        print(f"{path.name}: {line}", file=sys.stderr)
+        print(line, file=sys.stderr)
     for number, name in enumerate(_cameras(folder)["topics"]):
         sequence = FolderSequence(folder / str(number))
         sequence.name = f"{path.stem}{name}"
@@ -79,9 +79,9 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
         if last.frames:
             topics.append(topic)
         else:
-            unusable.append(f"no image of {topic} can be used: {dict(last.left_out)}")
+            unusable.append(f"{path}: no image of {topic} can be used: {dict(last.left_out)}")
     if not topics:
-        raise UserError(f"{path}: {'; '.join(unusable)}")
+        raise UserError("; ".join(unusable))
     with atomic_path(folder / _CAMERAS) as temporary:
         temporary.write_text(json.dumps({"topics": topics, "unusable": unusable}))
 

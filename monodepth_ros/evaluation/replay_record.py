@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.errors import UserError
@@ -206,8 +206,9 @@ class ReplayRecord:
     def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         known = self._known()
         stretches = [frame.stretch for frame in known]
-        estimate = going_on([frame.pose for frame in known], stretches)
-        return estimate, going_on([frame.true_pose for frame in known], stretches)
+        estimate = np.array([frame.pose for frame in known])
+        truth = np.array([frame.true_pose for frame in known])
+        return going_on(estimate, stretches), going_on(truth, stretches)
 
     def _add_errors(
         self, depth: NDArray[np.float32], truth: NDArray[np.float32], ratio: float
@@ -223,9 +224,9 @@ class ReplayRecord:
         self._error_count += known
 
 
-def going_on(poses: ArrayLike, stretches: Sequence[int]) -> NDArray[np.float64]:
+def going_on(poses: NDArray[np.float64], stretches: Sequence[int]) -> NDArray[np.float64]:
     """Poses (N, 4, 4) of which each stretch begins where the one before it ended."""
-    joined = np.array(poses, np.float64).reshape(-1, 4, 4)
+    joined = np.array(poses).reshape(-1, 4, 4)
     for first in np.flatnonzero(np.diff(stretches)) + 1:
         joined[first:] = joined[first - 1] @ np.linalg.inv(joined[first]) @ joined[first:]
     return joined

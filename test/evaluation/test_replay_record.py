@@ -47,7 +47,7 @@ def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
 def test_a_stretch_that_goes_on_keeps_its_own_motion() -> None:
     poses = np.array(lap())
     np.testing.assert_array_equal(going_on(poses, [0] * LAP), poses)
-    joined = going_on([*poses, *poses], [0] * LAP + [1] * LAP)
+    joined = going_on(np.concatenate([poses, poses]), [0] * LAP + [1] * LAP)
     np.testing.assert_allclose(joined[LAP], poses[-1], atol=1e-12)
     np.testing.assert_allclose(np.linalg.inv(joined[LAP]) @ joined[-1], poses[-1], atol=1e-12)
-    assert going_on([], []).shape == (0, 4, 4)
+    assert going_on(np.array([]), []).shape == (0, 4, 4)
