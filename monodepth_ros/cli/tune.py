@@ -169,11 +169,12 @@ def tune(
         if (out / VERDICT).is_file():
             verdict = read_verdict(out)
         else:
-            sources = _sequences(recordings, out / "sequences", request)
+            unusable: list[str] = []
+            sources = _sequences(recordings, out / "sequences", request, unusable)
             _limit_gpu(gpu_share)
             tuning = Tuning(
                 start, former, plan, sources, replay, check,
-                min_gain, max_forgetting, keep, licence, capture,
+                min_gain, max_forgetting, keep, licence, capture, unusable,
             )  # fmt: skip
             verdict = _run(tuning, out)
         for copies in (out / "sequences", out / "cache"):  # of what the recordings hold
@@ -183,6 +184,8 @@ def tune(
     else:
         better = "better than" if verdict["better"] else "not better than"
         typer.echo(f"{verdict['model']} is {better} {model}: {verdict['reason']}")
+    for line in verdict.get("unusable", ()):
+        typer.echo(f"left out: {line}", err=True)
     for line in verdict.get("doubtful_cameras", ()):
         typer.echo(f"WARNING: {line}", err=True)
     if verdict.get("calibration") == "guessed":
@@ -228,14 +231,17 @@ def _known_scenes(folder: str | None) -> tuple[list[str], list[str]]:
     return [str(parts[0])], [str(parts[1])]
 
 
-def _sequences(recordings: list[str], folder: Path, request: ExtractionRequest) -> list[str]:
+def _sequences(
+    recordings: list[str], folder: Path, request: ExtractionRequest, unusable: list[str]
+) -> list[str]:
     """What to learn from: bags as they are extracted, all else as it is.
 
-    A bag that cannot be used is told and left out, unless there is nothing else. Ends with status 1
-    where no frame of any bag has the true depth that was asked for.
+    A bag or camera that cannot be used is left out, unless there is nothing else; ``unusable`` gets
+    a line for each. Ends with status 1 where no frame of any bag has the true depth that was asked
+    for.
     """
     sources: list[str] = []
-    problems: list[str] = []
+    bad = 0  # bags
     coverages: list[Coverage] = []
     for text in recordings:
         bags, topic, part = _bags(text)
@@ -243,16 +249,16 @@ def _sequences(recordings: list[str], folder: Path, request: ExtractionRequest) 
             sources.append(text)
         for bag in bags:
             own = request if topic is None else replace(request, images=(topic,))
-            out = folder / f"{len(sources) + len(problems):03d}_{bag.stem}"
+            out = folder / f"{len(sources) + bad:03d}_{bag.stem}"
             try:
-                sources += [
-                    f"{sequence}{part}" for sequence in _extracted(bag, out, own, coverages)
-                ]
+                found = _extracted(bag, out, own, coverages, unusable)
+                sources += [f"{sequence}{part}" for sequence in found]
             except UserError as error:
-                problems.append(str(error))
+                bad += 1
+                unusable.append(str(error))
                 print(f"left out: {error}", file=sys.stderr)
     if not sources:
-        raise UserError(problems[0])
+        raise UserError(unusable[0])
     if lines := found_nowhere(coverages):
         typer.echo(f"monodepth: {'; '.join(lines)}", err=True)
         raise typer.Exit(1)
@@ -279,16 +285,26 @@ def _bags(text: str) -> tuple[list[Path], str | None, str]:
 
 
 def _extracted(
-    bag: Path, folder: Path, request: ExtractionRequest, coverages: list[Coverage]
+    bag: Path,
+    folder: Path,
+    request: ExtractionRequest,
+    coverages: list[Coverage],
+    unusable: list[str],
 ) -> list[Path]:
     """The sequences of a bag's cameras, extracted unless they are there already.
 
-    ``coverages`` gets how many of their frames have what was asked for.
+    ``coverages`` gets how many of their frames have what was asked for, ``unusable`` why cameras
+    cannot be used while others can.
     """
     outcomes = extract_cameras(bag, folder, "", request, plain_console())
     found = [outcome.sequence.folder for outcome in outcomes if outcome.frames]
     if not found:
         raise UserError(f"{bag}: no image of it can be used")
+    unusable += (
+        outcome.sequence.failure or f"{bag}: no image of {outcome.sequence.topic} can be used"
+        for outcome in outcomes
+        if not outcome.frames
+    )
     coverages += (c for outcome in outcomes for c in outcome.sequence.coverage.values())
     return found
 

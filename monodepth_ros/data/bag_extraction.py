@@ -17,10 +17,7 @@ import numpy as np
 from monodepth_ros.data.bag_frames import BagFrames
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction_outcome import read_outcome, write_outcome
-from monodepth_ros.data.extraction_record import (
-    check_origin,
-    origin_of,
-)
+from monodepth_ros.data.extraction_record import check_origin, origin_of
 from monodepth_ros.data.sequence_folder import ExtractionOrigin, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera

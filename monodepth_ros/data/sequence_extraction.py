@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from monodepth_ros.data.bag_extraction import ExtractedSequence
 from monodepth_ros.data.extraction_outcome import read_outcome, write_outcome
-from monodepth_ros.data.extraction_record import (
-    check_origin,
-    origin_of,
-)
+from monodepth_ros.data.extraction_record import check_origin, origin_of
 from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_sequence
 from monodepth_ros.data.frame_spacing import moved_since, thumbnail
 from monodepth_ros.data.frame_times import frame_times, median_step
-from monodepth_ros.data.image_file import RgbImage
+from monodepth_ros.data.image_file import DepthImage, RgbImage
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.errors import UserError
@@ -26,7 +27,13 @@ _BAG_OPTIONS = (
     *("images", "camera_info", "rectified"),
     *("depth", "poses", "speed", "frame", "mounting"),
 )
-Taken = tuple[int, RgbImage | None]  # a frame's index, and its image unless it is left out
+
+
+class _Frame(NamedTuple):
+    at: int  # its index
+    rgb: RgbImage
+    depth: DepthImage | None
+    reflective: NDArray[np.bool_] | None
 
 
 class SequenceFiles:
@@ -75,17 +82,17 @@ def extract_sequence(
         calibration=sequence.calibration,
     ) as writer:
         written = len(writer)
-        for index, rgb in _taken(sequence, request, done.left_out):
-            if rgb is not None:
+        for frame in _taken(sequence, request, done.left_out):
+            if frame is not None:
                 done.frames += 1
                 if done.frames > written:
                     writer.add(
-                        rgb,
-                        sequence.depth(index),
-                        sequence.pose(index),
-                        times[index],
-                        sequence.speed(index),
-                        sequence.reflective(index),
+                        frame.rgb,
+                        frame.depth,
+                        sequence.pose(frame.at),
+                        times[frame.at],
+                        sequence.speed(frame.at),
+                        frame.reflective,
                     )
             yield done
     write_outcome(folder, {**done.as_outcome(), "problems": []})
@@ -93,25 +100,26 @@ def extract_sequence(
 
 def _taken(
     sequence: Sequence, request: ExtractionRequest, left_out: Counter[str]
-) -> Iterator[Taken]:
-    """Every frame once; ``left_out`` counts why frames are not taken."""
+) -> Iterator[_Frame | None]:
+    """Every frame once; None for what is not taken, of which ``left_out`` counts why."""
     last: RgbImage | None = None
     for index in range(len(sequence)):
         if index % request.every:
             left_out["between every n-th image"] += 1
-            yield index, None
+            yield None
             continue
         try:
-            rgb = sequence.image(index)
+            rgb, depth = sequence.image(index), sequence.depth(index)
+            frame = _Frame(index, rgb, depth, sequence.reflective(index))
         except (CorruptFrame, UserError) as error:
             left_out[str(error)] += 1
-            yield index, None
+            yield None
             continue
         if request.motion > 0:
             small = thumbnail(rgb)
             if last is not None and moved_since(last, small) < request.motion:
                 left_out["without motion"] += 1
-                yield index, None
+                yield None
                 continue
             last = small
-        yield index, rgb
+        yield frame

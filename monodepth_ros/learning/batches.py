@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sized
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -106,8 +107,19 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
 
 
 def account_of(sequences: Iterable[Sequence]) -> dict[str, list[str]]:
-    """What was left out of each recording when it was extracted, in lines; none without any."""
-    return {sequence.name: sequence.account for sequence in sequences if sequence.account}
+    """What was left out of each recording when it was extracted, in lines; none without any.
+
+    Bags of one camera make recordings of one name: the second is ``name (2)``.
+    """
+    account: dict[str, list[str]] = {}
+    seen: Counter[str] = Counter()
+    for sequence in sequences:
+        seen[sequence.name] += 1
+        number = seen[sequence.name]
+        if sequence.account:
+            key = sequence.name if number == 1 else f"{sequence.name} ({number})"
+            account[key] = sequence.account
+    return account
 
 
 def fingerprints(dataset: Dataset[Sample] | None) -> list[list[str]]:

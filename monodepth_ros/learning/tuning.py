@@ -33,6 +33,7 @@ class Tuning:
 
     ``replay`` and ``known`` hold frames with true depth of scenes that should not be forgotten: to
     learn from, and to check with. ``base`` is the model whose error on the latter counts.
+    ``unusable`` says, for the verdict, which bags and cameras of the recordings could not be used.
     """
 
     model: Path
@@ -46,6 +47,7 @@ class Tuning:
     keep: float = 0.25  # share of the former weights that is mixed in
     licence: str = "unspecified"
     capture: CaptureSettings = NOTHING_STATED
+    unusable: Sequence[str] = ()
 
     def run(self, folder: Path) -> dict[str, Any]:
         """Train, export and judge in ``folder``; the content of its verdict.json.
@@ -73,6 +75,7 @@ class Tuning:
             "calibration": load_card(candidate).provenance.calibration,
             "doubtful_cameras": learnt_from.get("doubtful_cameras", []),
             "left_out": learnt_from.get("left_out", {}),
+            "unusable": list(self.unusable),
         }
         with atomic_path(folder / VERDICT) as temporary:
             temporary.write_text(json.dumps(verdict, indent=1) + "\n")

@@ -206,7 +206,7 @@ def test_a_bag_by_one_of_its_topics(two_cameras: Path, tmp_path: Path) -> None:
     assert len(open_sequence(f"{good}@1:5:2")[0]) == 2
     with pytest.raises(UserError, match="no topic '/front'"):
         open_sequence(f"{two_cameras}@/front")
-    (folder,) = _sequences([f"{good}@:4"], tmp_path / "tune", ExtractionRequest())
+    (folder,) = _sequences([f"{good}@:4"], tmp_path / "tune", ExtractionRequest(), [])
     assert len(open_sequence(folder)[0]) == 4
 
 
@@ -224,8 +224,8 @@ def test_tune_does_not_learn_without_the_depth_that_should_judge(
 ) -> None:
     request = ExtractionRequest(depth="/front/depth/image", tolerance=0.001)
     with pytest.raises(typer.Exit) as ended:
-        _sequences([str(drive)], tmp_path / "out", request)
+        _sequences([str(drive)], tmp_path / "out", request, [])
     assert ended.value.exit_code == 1
     assert "depth 0 of 12 frames: nearest stamp 4 ms away" in capsys.readouterr().err
     few = ExtractionRequest(depth="/front/range")
-    assert len(_sequences([str(apart)], tmp_path / "few", few)) == 1
+    assert len(_sequences([str(apart)], tmp_path / "few", few, [])) == 1

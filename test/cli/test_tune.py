@@ -34,14 +34,14 @@ def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:
     write_camera(tmp_path / "bags" / "second", range(6))
     request = ExtractionRequest(image_format="jpg")
     out = tmp_path / "out"
-    found = _sequences([str(tmp_path / "bags"), "recording@3:9"], out, request)
+    found = _sequences([str(tmp_path / "bags"), "recording@3:9"], out, request, [])
     assert found == [
         f"{out}/000_first/image_raw", f"{out}/001_second/image_raw", "recording@3:9",
     ]  # fmt: skip
     assert FolderSequence(found[0]).image(0).shape == (HEIGHT, WIDTH, 3)
     table = Path(found[0]) / "frames.csv"
     written = table.stat().st_mtime_ns
-    (sliced,) = _sequences([f"{first}@1:4"], out, request)
+    (sliced,) = _sequences([f"{first}@1:4"], out, request, [])
     assert len(open_sequence(sliced)[0]) == 3 and table.stat().st_mtime_ns == written
 
 
@@ -58,12 +58,15 @@ def test_a_bag_without_a_usable_image_is_left_out(
         ):
             bag.write(topic, kind, SECOND, bytes(TYPES.serialize_cdr(content, kind)))
     bags = [str(tmp_path / name) for name in ("odd", "good")]
-    found = _sequences(bags, tmp_path / "out", ExtractionRequest())
+    unusable: list[str] = []
+    found = _sequences(bags, tmp_path / "out", ExtractionRequest(), unusable)
     assert found == [str(tmp_path / "out" / "001_good" / "image_raw")]
+    (line,) = unusable  # goes into the verdict
+    assert line.startswith(f"{tmp_path / 'odd'}: holds no camera's images")
     told = capsys.readouterr().err.replace("\n", "")
     assert "/image_raw: encoding 'unheard_of' is not known" in told and "left out: " in told
     with pytest.raises(UserError, match="odd: holds no camera.s images"):
-        _sequences(bags[:1], tmp_path / "out", ExtractionRequest())
+        _sequences(bags[:1], tmp_path / "out", ExtractionRequest(), [])
 
 
 RECIPE = """

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.image_file import CorruptFrame
 from monodepth_ros.data.sequence import SlicedSequence
+from monodepth_ros.data.sequence_extraction import SequenceFiles, extract_sequence
 from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -79,6 +81,7 @@ def test_writing_continues_behind_the_last_complete_frame(tmp_path: Path) -> Non
 
 WRITER_THAT_IS_KILLED = """
 import numpy as np, sys
+from monodepth_ros.data.sequence_extraction import SequenceFiles, extract_sequence
 from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.geometry.camera import PinholeCamera
 camera = PinholeCamera.from_focal_length(32, 24, fx=30.0, fy=31.0, cx=15.5, cy=11.5)
@@ -184,3 +187,18 @@ def test_slice(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part.image(2), frame(5))
     assert [part.number(i) for i in range(3)] == [1, 3, 5]
     assert part.stamp_ns(1) == 3 * 10**8
+
+
+def test_a_damaged_frame_costs_itself_when_a_recording_is_extracted(tmp_path: Path) -> None:
+    walk = write(tmp_path / "walk", 6)
+    for name in ("images/000001.png", "depth/000003.png"):
+        (walk / name).write_bytes((walk / name).read_bytes()[:60])
+    for _ in range(2):  # extracted, and found
+        source = SequenceFiles(walk, FolderSequence(walk))
+        *_, done = extract_sequence(source, tmp_path / "out", ExtractionRequest())
+        assert done.frames == 4
+        assert sorted(reason.split(":")[0] for reason in done.left_out) == [
+            str(walk / "depth/000003.png"),
+            str(walk / "images/000001.png"),
+        ]
+    assert FolderSequence(tmp_path / "out").depth(2)[5, 5] == 5.0

@@ -11,9 +11,11 @@ import torch
 from corridor import write_corridor
 from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
 
+from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.checkpoint import load_weights
 from monodepth_ros.inference.model_card import load_card
+from monodepth_ros.learning.batches import account_of
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.run import train
 from monodepth_ros.learning.tuning import (
@@ -50,11 +52,25 @@ def test_a_recipe_that_holds_nothing_back_gives_up_a_part_of_the_middle() -> Non
     assert holding_back(chosen) == chosen
 
 
+def test_bags_of_one_camera_are_accounted_for_each(tmp_path: Path) -> None:
+    """Their recordings have one name."""
+    sequences = []
+    for number, reason in enumerate(("stamp repeated", "", "without a stamp")):
+        sequence = FolderSequence(write_corridor(tmp_path / str(number) / "front", frames=2))
+        sequence.left_out = {reason: number + 1} if reason else {}
+        sequences.append(sequence)
+    assert account_of(sequences) == {
+        "front": ["1 left out: stamp repeated"],
+        "front (3)": ["3 left out: without a stamp"],
+    }
+
+
 def test_a_tuning_ends_with_a_model_and_a_verdict(tuning: Tuning, tmp_path: Path) -> None:
     out = tmp_path / "tuned_hall"
     outcome = {"frames": 20, "left_out": {REPEATED: 2}, "problems": ["the clock was set back"]}
     (Path(tuning.recordings[0]) / "extraction.json").write_text(json.dumps(outcome))
-    verdict = tuning.run(out)
+    verdict = replace(tuning, unusable=["front: no image can be used"]).run(out)
+    assert verdict["unusable"] == ["front: no image can be used"]
     assert verdict["left_out"] == {"walk": [f"2 left out: {REPEATED}", "the clock was set back"]}
     assert verdict["model"] == str(out / "tuned_hall") and isinstance(verdict["better"], bool)
     for figures in (verdict["former"], verdict["candidate"]):
