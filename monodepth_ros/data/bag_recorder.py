@@ -98,8 +98,12 @@ class BagRecorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def start(self) -> bool:
-        """Record from now on; False when it did already. UserError: the folder is not writable."""
+    def start(self, check_room: bool = False) -> bool:
+        """Record from now on; False when it did already.
+
+        UserError where the folder is not writable and, with ``check_room``, where it is full: else
+        the first message tells.
+        """
         try:
             self.settings.folder.mkdir(parents=True, exist_ok=True)
             probe = self.settings.folder / f".{self.settings.prefix}_probe"
@@ -107,6 +111,8 @@ class BagRecorder:
             probe.unlink()
         except OSError as error:
             raise UserError(f"cannot record to {self.settings.folder}: {error.strerror}") from None
+        if check_room and not self._recording:
+            self._make_room()
         with self._changed:
             if self._recording:
                 return False

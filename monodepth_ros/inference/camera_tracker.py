@@ -145,6 +145,16 @@ class CameraTracker:
         self._reference = former._reference if same_input else None
         self._continued = True
 
+    def go_over_to(self, T_former_camera: Matrix) -> None:
+        """Go on with another camera of the same robot, which sits at ``T_former_camera`` (4x4).
+
+        The robot is where it was; its motion up to the next frame is unknown, as in a gap.
+        """
+        if self._begun:
+            self._move(T_former_camera, np.zeros((6, 6)))
+            self._camera = self._reference = None
+            self._continued = True
+
     def add(
         self,
         rgb: NDArray[np.uint8],

@@ -42,6 +42,8 @@ from monodepth_ros.nodes.reporting_node import (
 from monodepth_ros.nodes.scale_source import ScaleSource
 from monodepth_ros.nodes.speed_topic import publishers_of
 
+_FORGOTTEN = 60.0  # seconds without a trouble after which the log says it again
+_REMEMBERED = 32  # troubles
 _STOP_WITHIN = 1.5  # seconds that the frame under way has to end
 
 
@@ -82,7 +84,7 @@ class CameraNode(ReportingNode):
         self._images: Any = None  # the subscription, while the node is active
         self._results: dict[str, Publisher] = {}
         self._logged = -LOG_PERIOD
-        self._warned_of = ""
+        self._said: dict[str, float] = {}  # what the log has, and when there was reason for it last
         super().__init__(name, (*CAMERA_PARAMETERS, *parameters), **options)
         self.answers("reload", self._load_anew, self._take_up)
 
@@ -125,19 +127,20 @@ class CameraNode(ReportingNode):
         )
 
     def publish(self, topic: str, message: Any) -> None:
-        """Send a message, unless it is ``None``."""
-        if message is not None:
-            self._results[topic].publish(message)
+        """Send a message, unless it is ``None`` or comes after the node was cleaned up."""
+        publisher = self._results.get(topic)
+        if message is not None and publisher is not None:
+            publisher.publish(message)
 
     def listened(self, topic: str) -> bool:
         """Whether anybody subscribes to one of this node's topics."""
         return bool(self._results[topic].get_subscription_count() > 0)
 
     def trouble(self, reason: str) -> None:
-        """Count a frame that came to nothing; log why, at most once a second."""
+        """Count a frame that came to nothing; log why, unless the log has it."""
         now = time.monotonic()
         self._statistics.failed(now, reason)
-        if now >= self._logged + LOG_PERIOD:
+        if now >= self._logged + LOG_PERIOD and self._is_news(reason):
             self._logged = now
             self.get_logger().error(reason)
 
@@ -161,6 +164,7 @@ class CameraNode(ReportingNode):
             return self.cannot(
                 "cannot activate: the last frame of the former activity is not finished"
             )
+        self._statistics.began(time.monotonic())
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
         self._frames = self._rectifier_of(self.resolve_topic_name(self._image_topic))
         self._images = self.create_subscription(
@@ -276,6 +280,7 @@ class CameraNode(ReportingNode):
         return FrameRectifier(topic, rectified, self._say)
 
     def _say(self, text: str) -> None:
+        self._is_news(text)  # which diagnostics' warning of it is not any more
         self.get_logger().warning(text)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -285,7 +290,7 @@ class CameraNode(ReportingNode):
             return
         images, why_not = self._times.add(message)
         if why_not:
-            self._statistics.withheld(f"every image is left out: {why_not}")
+            self._statistics.withheld(f"every image is left out: {why_not}", counted=False)
         for image in images:
             self.in_use.scale.note_image(nanoseconds(image.message.header.stamp))
             if wanted and self._worker is not None:
@@ -304,7 +309,7 @@ class CameraNode(ReportingNode):
         frame = replace(frames.frame(message, info), stretch=image.stretch)
         withheld = self.process(in_use.loaded, in_use.scale, frame)
         if withheld:
-            self._statistics.withheld(withheld)
+            self._statistics.withheld(withheld, counted=withheld != NO_SUBSCRIBER)
             return
         taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
         latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
@@ -333,7 +338,8 @@ class CameraNode(ReportingNode):
             return DiagnosticStatus.OK, "not active", values
         if level == DiagnosticStatus.OK and not any(map(self.listened, self._results)):
             message = message if message == NO_SUBSCRIBER else f"{message}, {NO_SUBSCRIBER}"
-        self._warn_once(message if level == DiagnosticStatus.WARN else "")
+        if level == DiagnosticStatus.WARN and self._is_news(message):
+            self.get_logger().warning(message)
         return level, message, values
 
     def _whence(self, subscription: Any, kind: type) -> str:
@@ -343,9 +349,11 @@ class CameraNode(ReportingNode):
         topic = subscription.topic_name
         return f" on {topic}{publishers_of(self, topic, kind)}"
 
-    def _warn_once(self, message: str) -> None:
-        """Say in the log what diagnostics warn of, once for as long as it lasts."""
-        kind = re.sub(r"[\d.]+", "", message)
-        if kind and kind != self._warned_of:
-            self.get_logger().warning(message)
-        self._warned_of = kind
+    def _is_news(self, text: str) -> bool:
+        """Whether the log has not had it, and goes on without it: by its end, whatever numbers."""
+        cause, now = re.sub(r"[\d.]+", "", text.rpartition(": ")[2]), time.monotonic()
+        last = self._said.pop(cause, -_FORGOTTEN)
+        self._said[cause] = now
+        if len(self._said) > _REMEMBERED:
+            self._said.pop(next(iter(self._said)), None)
+        return now >= last + _FORGOTTEN

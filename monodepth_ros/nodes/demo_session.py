@@ -23,6 +23,7 @@ from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from PIL import Image as Picture
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
@@ -85,6 +86,9 @@ class DemoSession:
         self.figures = DemoFigures()
         self._out, self._bag = out, bag
         self._node = rclpy.create_node("demo_session", namespace=NAMESPACE)
+        # Not rclpy's global one: that may outlive its context.
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
         self._images = self._node.create_publisher(Image, "image_raw", qos_profile_sensor_data)
         self._infos = self._node.create_publisher(
             CameraInfo, "camera_info", qos_profile_sensor_data
@@ -113,18 +117,18 @@ class DemoSession:
                 break
             due = self._begin + frame.time
             while not stream.live and (left := due - self._now()) > 0:
-                rclpy.spin_once(self._node, timeout_sec=left / _SECOND)
+                self._executor.spin_once(timeout_sec=left / _SECOND)
             late = self._now() - due
             if not stream.live and late > _LATE:  # the disk is slow: the film stops for a moment
                 self._begin, due = self._begin + late, due + late
             self._send(frame, self._now() if stream.live else due)
             for _ in range(_AT_ONCE):
-                rclpy.spin_once(self._node, timeout_sec=0)
+                self._executor.spin_once(timeout_sec=0)
             if time.monotonic() > told + 1.0:
                 told = time.monotonic()
                 say(self.figures.line())
         while time.monotonic() < self._heard + _SETTLE:
-            rclpy.spin_once(self._node, timeout_sec=0.1)
+            self._executor.spin_once(timeout_sec=0.1)
         say(self.figures.line())
 
     def draw(self) -> list[Path]:
@@ -154,6 +158,7 @@ class DemoSession:
         """End the recording and the node."""
         if self._rerun is not None:
             self._rerun.close()
+        self._executor.shutdown(timeout_sec=1.0)
         self._node.destroy_node()
 
     def _now(self) -> int:
@@ -169,7 +174,7 @@ class DemoSession:
                 raise UserError(
                     f"the nodes did not come up within {_START:.0f} s: see the logs in {self._out}"
                 )
-            rclpy.spin_once(self._node, timeout_sec=0.05)
+            self._executor.spin_once(timeout_sec=0.05)
 
     def _send(self, frame: StreamedFrame, stamp: int) -> None:
         header = Header(frame_id="camera_optical")

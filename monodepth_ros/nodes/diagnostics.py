@@ -22,10 +22,10 @@ def frame_status(
 ) -> tuple[bytes, str, dict[str, str]]:
     """Level, message and values: the figures, and ``facts`` of the whole run, such as the model.
 
-    ERROR while there is work and all of it fails. WARN when no images come (``awaited`` says of
-    whom), when nothing is published for another reason than that nobody subscribes, when some
-    images have failed lately, when clocks differ, when the node ``waits_for`` something, and for
-    each of ``notices``. Otherwise OK.
+    ERROR while there is work and all of it fails. WARN when no images come for two seconds
+    (``awaited`` says of whom), when nothing is published for as long and somebody subscribes, when
+    some images have failed lately, when clocks differ, when the node ``waits_for`` something, and
+    for each of ``notices``. Otherwise OK.
     """
     level, message = _verdict(figures, waits_for, notices, awaited)
     values = {
@@ -36,6 +36,7 @@ def frame_status(
         "images received": str(figures.received),
         "images dropped": str(figures.dropped),
         "images failed": str(figures.failed),
+        "images held back": str(figures.held_back),
         "last error": figures.last_error or "none",
         **facts,
     }
@@ -45,12 +46,14 @@ def frame_status(
 def _verdict(
     figures: Figures, waits_for: str, notices: Sequence[str], awaited: str
 ) -> tuple[bytes, str]:
-    if figures.received == 0:
-        return _WARN, f"no image has come yet{awaited}"
+    if figures.silence >= figures.listening:
+        level = _OK if figures.listening <= SILENCE else _WARN
+        return level, f"no image has come yet{awaited}"
     if figures.silence > SILENCE:
         return _WARN, f"no image for {figures.silence:.0f} s{awaited}"
     if figures.idle or figures.withheld == NO_SUBSCRIBER:
-        return (_WARN, waits_for) if waits_for else (_OK, NO_SUBSCRIBER)
+        waits = waits_for and figures.listening > SILENCE
+        return (_WARN, waits_for) if waits else (_OK, NO_SUBSCRIBER)
     if figures.output_rate == 0 or figures.quiet > SILENCE:
         return _verdict_of_quiet(figures)
     if figures.lately_failed:
@@ -65,11 +68,12 @@ def _verdict(
 def _verdict_of_quiet(figures: Figures) -> tuple[bytes, str]:
     if figures.failing:
         return _ERROR, f"no image gives a result: {figures.last_error}"
+    level = _OK if figures.quiet <= SILENCE else _WARN
     if figures.withheld:
-        return _WARN, f"nothing is published: {figures.withheld}"
-    if figures.quiet > SILENCE:
-        return _WARN, f"nothing is published: one image takes more than {figures.quiet:.0f} s"
-    return _OK, "the first image is being worked on"
+        return level, f"nothing is published: {figures.withheld}"
+    if level == _WARN:
+        return level, f"nothing is published: one image takes more than {figures.quiet:.0f} s"
+    return level, "the first image is being worked on"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -18,10 +18,10 @@ class Figures:
 
     ``lately_failed`` counts images of the last seconds that failed. Rates in Hz, latencies in
     seconds from an image's stamp to its result's publication, NaN where nothing was published.
-    ``silence`` is the time since the last image, infinite before the first; ``quiet`` the time in
-    which there was work and no result. ``idle``: there was no work for the newest image.
-    ``failing``: the last image that was worked on failed. ``withheld``: why nothing was published
-    of it although it did not.
+    ``listening`` is the time since the node became active, ``silence`` that since the last image,
+    or since then; ``quiet`` that in which there was work and no result. ``idle``: there was no work
+    for the newest image. ``failing``: the last image that was worked on failed. ``withheld``: why
+    nothing was published of it although it did not.
     """
 
     input_rate: float = 0.0
@@ -33,7 +33,9 @@ class Figures:
     published: int = 0
     dropped: int = 0
     failed: int = 0
-    silence: float = float("inf")
+    held_back: int = 0
+    listening: float = float("inf")
+    silence: float = 0.0
     quiet: float = 0.0
     idle: bool = False
     failing: bool = False
@@ -50,10 +52,16 @@ class FrameStatistics:
         self._arrivals: deque[float] = deque()
         self._failures: deque[float] = deque()
         self._latencies: deque[tuple[float, float]] = deque()
-        self._received = self._published = self._failed = 0
+        self._received = self._published = self._failed = self._held_back = 0
         self._last_arrival = self._last_offer = self._last_result = -float("inf")
-        self._work_since = -float("inf")
+        self._work_since = self._began = -float("inf")
         self._failing, self._withheld, self._last_error = False, "", ""
+
+    def began(self, now: float) -> None:
+        """Note that the node listens from ``now`` on; how it ended before does not count."""
+        with self._lock:
+            self._began = self._work_since = now
+            self._failing, self._withheld = False, ""
 
     def arrived(self, now: float, wanted: bool = True) -> None:
         """Note an image that came in at ``now``, of a clock that never jumps.
@@ -79,9 +87,13 @@ class FrameStatistics:
             self._failing, self._withheld = False, ""
             self._forget(now)
 
-    def withheld(self, reason: str) -> None:
-        """Note an image that was worked on, and of which nothing is published for a ``reason``."""
+    def withheld(self, reason: str, counted: bool = True) -> None:
+        """Note an image of which nothing is published for a ``reason``.
+
+        ``counted``: among those that are held back, and not elsewhere.
+        """
         with self._lock:
+            self._held_back += counted
             self._failing, self._withheld = False, reason
 
     def failed(self, now: float, reason: str) -> None:
@@ -109,7 +121,9 @@ class FrameStatistics:
                 published=self._published,
                 dropped=dropped,
                 failed=self._failed,
-                silence=now - self._last_arrival,
+                held_back=self._held_back,
+                listening=now - self._began,
+                silence=now - max(self._last_arrival, self._began),
                 quiet=now - max(self._work_since, self._last_result) if self._received else 0.0,
                 idle=idle,
                 failing=self._failing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from rclpy.time import Time
 
 from monodepth_ros.data.image_message import nanoseconds
+from monodepth_ros.nodes.frame_statistics import WINDOW
 from monodepth_ros.stamps import StampJudge
 
 
@@ -31,6 +33,7 @@ class ImageTimes:
         """``now`` is the node's clock in nanoseconds; ``say`` writes a line to the log."""
         self._topic, self._now, self._say = topic, now, say
         self._judge: StampJudge[Any] = StampJudge()
+        self._left_out_at, self._why = -WINDOW, ""
 
     def add(self, message: Any) -> tuple[list[TimedImage], str]:
         """The images that can be used now, and the last reason why one cannot, if there is one."""
@@ -42,7 +45,8 @@ class ImageTimes:
         images = []
         for known in judged:
             if known.reason:
-                reason = known.reason
+                reason = self._why = known.reason
+                self._left_out_at = time.monotonic()
                 self._warn(reason)
                 continue
             if self._judge.clock == "arrival":
@@ -58,10 +62,13 @@ class ImageTimes:
 
     @property
     def notices(self) -> list[str]:
-        """What is wrong for good: diagnostics warn of it, and so does the log, once."""
-        if self._judge.clock != "arrival":
-            return []
-        return [f"the driver of {self._topic} does not stamp: the time of arrival is used"]
+        """What is wrong with them, for good or lately: diagnostics warn of it."""
+        notices = []
+        if self._judge.clock == "arrival":
+            notices += [f"the driver of {self._topic} does not stamp: the time of arrival is used"]
+        if time.monotonic() < self._left_out_at + WINDOW:
+            notices += [f"some images are left out: {self._why}"]
+        return notices
 
     def facts(self) -> dict[str, str]:
         """What diagnostics say of the stamps."""

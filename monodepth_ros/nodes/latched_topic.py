@@ -12,12 +12,19 @@ from rclpy.subscription import Subscription
 
 from monodepth_ros.nodes.steady_clock import STEADY
 
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
 LATCHED = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 _LIVE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# The live subscription hears whom the latched one does not: ROS's warning would not be true.
+_SILENT = SubscriptionEventCallbacks(use_default_callbacks=False)
 _LOOK_AGAIN = 0.25  # seconds between two looks at what publishers offer
 
 
@@ -25,7 +32,7 @@ class LatchedOrLive:
     """Subscribes to ``topic`` whatever its publishers offer, now or later.
 
     A volatile subscription gets nothing that was sent before it. A transient-local one is not
-    compatible with volatile publishers, which would warn of it, so it only exists beside publishers
+    compatible with volatile publishers, which warn of it, so it only exists beside publishers
     that are latched. What those send while it exists comes twice.
     """
 
@@ -56,7 +63,11 @@ class LatchedOrLive:
         )
         if latched and self._latched is None:
             self._latched = self._node.create_subscription(
-                self._kind, self.topic_name, self._callback, LATCHED
+                self._kind,
+                self.topic_name,
+                self._callback,
+                LATCHED,
+                event_callbacks=_SILENT,
             )
         elif not latched:
             self._drop_latched()

@@ -28,6 +28,12 @@ class BaseOdometry:
         self.T_base_camera = np.eye(4)
         self._turning = np.zeros(6)  # of the camera on the robot, in the camera's frame, per second
 
+    def exchange(self, T_base_camera: Matrix) -> Matrix:
+        """Go on with another camera on the robot; its pose in the frame of the former one, 4x4."""
+        T_former_camera = np.linalg.inv(self.T_base_camera) @ T_base_camera
+        self.T_base_camera, self._latest = T_base_camera, None
+        return np.asarray(T_former_camera)
+
     def mount(self, T_base_camera: Matrix, tracked: TrackedPose) -> None:
         """Note where the camera sits on the robot at the time of a pose, before its `message`."""
         if self._T_start is None or np.array_equal(tracked.T_world_camera, np.eye(4)):

@@ -8,8 +8,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry, Path
+from numpy.typing import NDArray
 from std_srvs.srv import Trigger
 
 from monodepth_ros.errors import UserError
@@ -18,11 +20,13 @@ from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.torch_engine import TorchEngine
 from monodepth_ros.nodes.camera_node import CameraNode
+from monodepth_ros.nodes.frame_statistics import WINDOW
 from monodepth_ros.nodes.mounting import Mounting
 from monodepth_ros.nodes.odometry_messages import BaseOdometry, stamped_pose, transform_message
 from monodepth_ros.nodes.odometry_parameters import ROBOT_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.rectified_frames import RectifiedFrame
+from monodepth_ros.nodes.reporting_node import LOG_PERIOD
 from monodepth_ros.nodes.scale_source import ScaleSource
 from monodepth_ros.nodes.spinning import run_node
 
@@ -87,6 +91,12 @@ _PATH_PERIOD = 0.5  # seconds; a long path takes longer to send than an image to
 _DEPTH_EVERY = 5  # images between two looks at the ground, where the scale hangs on it
 
 
+_RESTARTED = (
+    "another clock or another camera: odom goes on from where it was; the motion meanwhile is"
+    " unknown, and is not in odom"
+)
+
+
 @dataclass(frozen=True)
 class _Loaded:
     """All that hangs on one model."""
@@ -112,6 +122,7 @@ class OdometryNode(CameraNode):
         self._optical_frame = ""
         self._tracker: CameraTracker | None = None  # that has worked on the last image
         self._path_due = 0.0
+        self._restarted_at = -WINDOW
         super().__init__("odometry_node", ODOMETRY_PARAMETERS, **options)
         self._path: deque[PoseStamped] = deque(maxlen=self.value("path_length"))
         self.create_service(Trigger, "~/reset", self._reset)
@@ -157,7 +168,7 @@ class OdometryNode(CameraNode):
         T_base_camera = mounting.T_base_camera(frame.header)
         if T_base_camera is None:
             return mounting.waits_for
-        base = self._base_of(frame.header.frame_id)
+        base = self._base_of(frame.header.frame_id, T_base_camera)
         self._look_at_ground(loaded, scale, frame)
         factor = scale.factor
         tracked = self._track(loaded.tracker, frame, factor)
@@ -183,8 +194,11 @@ class OdometryNode(CameraNode):
         return {**facts, "restarts": str(0 if tracker is None else tracker.restarts), **events}
 
     def notices(self) -> list[str]:
-        """A mounting that was fallen back to."""
-        return [self._mounting.notice] if self._mounting and self._mounting.notice else []
+        """A mounting that was fallen back to, and motions that are not in odom."""
+        notices = [self._mounting.notice] if self._mounting and self._mounting.notice else []
+        if time.monotonic() < self._restarted_at + WINDOW:
+            notices += [_RESTARTED]
+        return notices
 
     def _track(
         self, tracker: CameraTracker, frame: RectifiedFrame, factor: float | None
@@ -198,12 +212,13 @@ class OdometryNode(CameraNode):
             tracker.reset()
         return tracker.add(frame.rgb, frame.camera, frame.stamp, factor, frame.stretch)
 
-    def _base_of(self, optical_frame: str) -> BaseOdometry:
-        """One for each frame of a camera."""
-        if self._base is None or optical_frame != self._optical_frame:
-            self._restart = self._restart or self._base is not None  # another camera
+    def _base_of(self, optical_frame: str, T_base_camera: NDArray[np.float64]) -> BaseOdometry:
+        """The robot's base, which goes on from where it is when the images get another frame."""
+        if self._base is None:
             self._base = BaseOdometry(self.value("odom_frame"), self.value("base_frame"))
-            self._optical_frame = optical_frame
+        elif optical_frame != self._optical_frame and self._tracker is not None:
+            self._tracker.go_over_to(self._base.exchange(T_base_camera))
+        self._optical_frame = optical_frame
         return self._base
 
     def _look_at_ground(self, loaded: _Loaded, scale: ScaleSource, frame: RectifiedFrame) -> None:
@@ -216,20 +231,22 @@ class OdometryNode(CameraNode):
         self._looked += 1
 
     def _note(self, tracked: TrackedPose) -> None:
-        """Count what became of an image; a gap or a new start is said in the log, too."""
+        """Count what became of an image; a gap or a new start is said, too."""
         self._count(tracked.event)
         seconds = (tracked.stamp - tracked.since) * 1e-9
         if tracked.event == "gap":
             self.get_logger().warning(
-                f"no image for {seconds:.1f} s: the motion meanwhile is unknown, and is not in odom"
+                f"no image for {seconds:.1f} s: the motion meanwhile is unknown,"
+                " and is not in odom",
+                throttle_duration_sec=LOG_PERIOD,
             )
         elif tracked.event == "bridge":
-            self.get_logger().warning(f"no image for {seconds:.1f} s: bridged by the last velocity")
-        elif tracked.event == "restart":
             self.get_logger().warning(
-                "another clock or another camera: odom goes on from where it was; the motion"
-                " meanwhile is unknown, and is not in odom"
+                f"no image for {seconds:.1f} s: bridged by the last velocity",
+                throttle_duration_sec=LOG_PERIOD,
             )
+        elif tracked.event == "restart":
+            self._restarted_at = time.monotonic()
         elif tracked.event == "start":
             self._path.clear()
             self.get_logger().info("odometry starts here")

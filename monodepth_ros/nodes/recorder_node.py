@@ -170,7 +170,7 @@ class RecorderNode(ReportingNode):
             self._recorder.offer(Recorded(topic.name, topic.kind, stamp, data, qos))
 
     def _start(self) -> str:
-        if self._active_recorder().start():
+        if self._active_recorder().start(check_room=True):
             return "recording"
         return "recording already: ~/stop ends the bag"
 

@@ -168,8 +168,9 @@ class ScaleSource:
         """What is missing for a factor."""
         if self.name == "fixed":
             return "scale_factor is 0"
-        if self._followed_topic is not None:
-            topic = self._followed_topic.topic_name
+        followed = self._followed_topic
+        if followed is not None:
+            topic = followed.topic_name
             if self._followed_model not in (None, self._model):
                 return (
                     f"the factor on {topic} is of the model {self._followed_model}, and not of"
@@ -178,9 +179,10 @@ class ScaleSource:
             if self._refused is not None:
                 return f"{topic} says {self._refused}, which is no factor"
             return f"no message on {topic}{publishers_of(self._node, topic, Float64)}"
+        speeds = self._speed_topic
         with self._lock:
-            if self._speed is not None and self._speed_topic is not None:
-                return self._speed_topic.trouble(self._image_stamp) or self._speed.lacks
+            if self._speed is not None and speeds is not None:
+                return speeds.trouble(self._image_stamp) or self._speed.lacks
             return "" if self._height is None else self._height.lacks
 
     def _estimate(self) -> float | None:
@@ -194,8 +196,9 @@ class ScaleSource:
     @property
     def _followed_model_fits(self) -> bool:
         """Whether the followed factor is of this model; one of nobody's model is taken for it."""
-        if self._followed_model is None and self._followed_model_topic is not None:
-            return self._node.count_publishers(self._followed_model_topic.topic_name) == 0
+        topic = self._followed_model_topic
+        if self._followed_model is None and topic is not None:
+            return self._node.count_publishers(topic.topic_name) == 0
         return self._followed_model == self._model
 
     def _publish(self) -> None:

@@ -22,6 +22,7 @@ _MOVED = 0.1  # metres of the pose that a twist of zeros cannot explain
 _APART = 1.0  # seconds between the newest stamps of speeds and images that are no delay any more
 _SILENT = 2.0  # seconds
 _STANDS = 0.05  # m/s
+_TOO_FEW = "too few have come to judge their stamps"
 
 
 class SpeedTopic:
@@ -58,8 +59,8 @@ class SpeedTopic:
             return f"the twist on {self.name} is all zero while its pose moves: it is not filled in"
         if not math.isfinite(self._speed):
             return f"the speed on {self.name} is {self._speed}"
-        if not self._newest and self._times.left_out:
-            ((reason, _),) = self._times.left_out.most_common(1)
+        if not self._newest:
+            ((reason, _),) = self._times.left_out.most_common(1) or [(_TOO_FEW, 0)]
             return f"no message on {self.name} can be used: {reason}"
         ahead = (self._newest - image_stamp) * 1e-9
         if image_stamp and abs(ahead) > _APART:

@@ -103,8 +103,9 @@ class TopicFollower:
         topic = self.topics.get(name)
         if topic is not None:
             topic.published = bool(offers)
-        if not offers:
-            return  # whoever comes back may well offer the same as before
+        if not offers:  # whoever comes back may well offer the same as before
+            self.refused.pop(name, None)
+            return
         usable = self._usable(name, offers)
         if not usable:
             return

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.camera_tracker import CameraTracker, TrackerSettings
+from monodepth_ros.inference.camera_tracker import (
+    CameraTracker,
+    TrackerSettings,
+    carried_covariance,
+)
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 
 CAMERA = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
@@ -185,6 +189,27 @@ def test_another_camera_goes_on_from_the_same_pose(tracker):
         np.kron(texture(), np.ones((2, 2, 1), np.uint8)), larger, 3 * STEP
     ).event == ("restart")
     assert tracker.restarts == 2
+
+
+def test_another_camera_of_the_robot_sits_elsewhere_on_it(tracker):
+    before = events(tracker, [0, STEP])[1]
+    T_former_camera = np.eye(4)
+    T_former_camera[:3, 3] = 0.5, 0.0, -1.0
+    T_former_camera[:3, :3] = Rotation.from_rotvec([0, np.pi, 0]).as_matrix()
+    tracker.go_over_to(T_former_camera)
+    after, moved = events(tracker, [6 * STEP, 7 * STEP])
+    assert (after.event, moved.event) == ("restart", "motion") and tracker.restarts == 1
+    np.testing.assert_allclose(after.T_world_camera, before.T_world_camera @ T_former_camera)
+    arm = before.T_world_camera[:3, :3] @ T_former_camera[:3, 3]
+    swung = carried_covariance(before.covariance, np.eye(3), arm)
+    missed = after.covariance - swung  # half a second at 2 m/s and rad/s
+    np.testing.assert_allclose(missed, np.eye(6), atol=1e-9)
+    assert not after.velocity.any()
+
+
+def test_another_camera_before_any_image_is_the_first(tracker):
+    tracker.go_over_to(np.diag([-1.0, 1.0, -1.0, 1.0]))
+    assert events(tracker, [0])[0].event == "start"
 
 
 def test_a_short_gap_is_bridged_by_the_last_velocity(tracker):

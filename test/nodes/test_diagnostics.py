@@ -36,7 +36,7 @@ def test_the_figures_of_a_node_that_is_well() -> None:
 @pytest.mark.parametrize(
     ("figures", "level", "message"),
     [
-        (replace(WELL, received=0, silence=float("inf")), "WARN", "no image has come yet"),
+        (replace(WELL, listening=2.1, silence=2.1), "WARN", "no image has come yet"),
         (replace(WELL, silence=12.4), "WARN", "no image for 12 s"),
         (
             replace(WELL, lately_failed=3, last_error="too dark"),
@@ -90,9 +90,27 @@ def test_nobody_subscribing_is_no_trouble() -> None:
 
 
 def test_what_keeps_results_back_is_said() -> None:
-    waiting = replace(WELL, output_rate=0.0, withheld="metres are not known")
+    waiting = replace(WELL, output_rate=0.0, quiet=2.1, withheld="metres are not known")
     level, message, _ = frame_status(waiting, {})
     assert (level, message) == (DiagnosticStatus.WARN, "nothing is published: metres are not known")
+
+
+@pytest.mark.parametrize(
+    ("figures", "waits_for", "message"),
+    [
+        (replace(WELL, listening=1.9, silence=1.9), "", "no image has come yet"),
+        (
+            replace(WELL, output_rate=0.0, quiet=1.9, withheld="no K"),
+            "",
+            "nothing is published: no K",
+        ),
+        (replace(WELL, listening=1.9, idle=True), "metres are not known", NO_SUBSCRIBER),
+    ],
+)
+def test_two_seconds_without_a_result_are_no_trouble_yet(
+    figures: Figures, waits_for: str, message: str
+) -> None:
+    assert frame_status(figures, {}, waits_for)[:2] == (DiagnosticStatus.OK, message)
 
 
 def test_the_first_image_may_take_its_time() -> None:
@@ -106,6 +124,6 @@ def test_what_is_to_be_noticed_is_said_of_a_node_that_publishes() -> None:
 
 
 def test_whoever_should_send_images_is_named() -> None:
-    silent = replace(WELL, received=0, silence=float("inf"))
+    silent = replace(WELL, listening=5.0, silence=5.0)
     _, message, _ = frame_status(silent, {}, awaited=" on /image_raw, which nobody publishes")
     assert message == "no image has come yet on /image_raw, which nobody publishes"

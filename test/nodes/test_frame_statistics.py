@@ -40,6 +40,19 @@ def test_before_the_first_image() -> None:
     assert math.isinf(figures.silence) and figures.received == 0 and figures.last_error == ""
 
 
+def test_what_was_before_the_node_became_active_does_not_count() -> None:
+    statistics = FrameStatistics()
+    statistics.began(1.0)
+    assert statistics.figures(2.5).silence == statistics.figures(2.5).listening == 1.5
+    statistics.arrived(3.0)
+    statistics.withheld("no K")
+    assert statistics.figures(3.5).silence == 0.5
+    statistics.began(60.0)
+    again = statistics.figures(61.0)
+    assert (again.listening, again.silence, again.quiet, again.withheld) == (1.0, 1.0, 1.0, "")
+    assert again.received == 1
+
+
 def test_how_long_there_has_been_work_and_no_result() -> None:
     statistics = FrameStatistics()
     statistics.arrived(1.0, wanted=False)
@@ -62,6 +75,8 @@ def test_the_last_outcome_counts() -> None:
     statistics.failed(1.0, "no K")
     failing = statistics.figures(1.0)
     assert failing.failing and not failing.withheld
+    statistics.withheld("nobody subscribes", counted=False)
+    assert statistics.figures(1.0).held_back == 1
     statistics.published(1.0, 0.1)
     well = statistics.figures(1.0)
     assert not well.failing and not well.withheld

@@ -50,6 +50,7 @@ def test_an_outlier_is_left_out_counted_and_said() -> None:
     assert stream.add(good) == ([(good, 0)], AHEAD)
     assert stream.times.facts() == {f"images left out: {AHEAD}": "1"}
     assert stream.said == [f"/image_raw: 1 images left out so far: {AHEAD}"]
+    assert stream.times.notices == [f"some images are left out: {AHEAD}"]
 
 
 def test_a_clock_that_was_set_is_told_by_three_images() -> None:

@@ -89,6 +89,31 @@ def test_a_driver_that_comes_back_with_another_qos(viewer: Viewer, start_node: A
         viewer.node.destroy_publisher(infos)
 
 
+def test_a_latched_driver_beside_one_that_is_not(viewer: Viewer, start_node: Any) -> None:
+    """Both are heard, and no line in the node's log says that one is not."""
+    viewer.listen(CameraInfo, "depth/camera_info")
+    viewer.node.destroy_publisher(viewer._infos)
+    process = start_node("depth_node", "device:=cpu", "output_size:=image")
+    for focal_length, durability, reliability in [
+        (200.0, LATCHED, RELIABLE),
+        (300.0, VOLATILE, BEST_EFFORT),
+    ]:
+        camera = CAMERA.from_focal_length(320, 240, focal_length, 200.0, 160.0, 120.0)
+        infos = publisher(viewer, CameraInfo, "camera_info", durability, reliability)
+
+        def play(infos: Any = infos, camera: Any = camera) -> None:
+            infos.publish(info_of_camera(camera, Header(frame_id="camera")))
+            image(viewer)
+
+        def taken(focal_length: float = focal_length) -> bool:
+            heard = viewer.heard["depth/camera_info"]
+            return bool(heard) and heard[-1].k[0] == focal_length
+
+        viewer.until(taken, play=play)
+    process.terminate()
+    assert "incompatible QoS" not in process.communicate(timeout=20)[0]
+
+
 @pytest.mark.parametrize("durability", [LATCHED, VOLATILE])
 def test_a_factor_of_any_publisher_is_followed(
     viewer: Viewer, start_node: Any, durability: Any

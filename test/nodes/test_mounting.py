@@ -15,7 +15,7 @@ from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from scipy.spatial.transform import Rotation
-from test_odometry_node import CAMERA, SECOND, Drive, stamp_of
+from test_odometry_node import CAMERA, SECOND, Drive, stamp_of, texture
 from viewer import Viewer, of_status
 
 from monodepth_ros.geometry.robot_frames import base_from_camera
@@ -74,9 +74,9 @@ def warned(viewer: Viewer) -> bool:
 
 def test_auto_takes_tf_that_comes_in_time(viewer: Viewer, odometry: Any) -> None:
     drive = odometry("tf2_stand_in", "mounting_timeout:=60.0")
-    viewer.until(lambda: "TF from base_link to camera_optical is not known" in viewer.said(),
-                 play=drive.play)  # fmt: skip
-    assert warned(viewer) and not viewer.heard["odom"]
+    missing = "TF from base_link to camera_optical is not known"
+    viewer.until(lambda: warned(viewer) and missing in viewer.said(), play=drive.play)
+    assert not viewer.heard["odom"]
     static = static_publisher(viewer)
     static.publish(transform(mounted()))
     viewer.until(lambda: viewer.heard["odom"], play=drive.play)
@@ -102,11 +102,11 @@ def test_auto_without_tf2_warns(viewer: Viewer, odometry: Any) -> None:
 
 def test_tf_that_was_asked_for_is_waited_for(viewer: Viewer, odometry: Any) -> None:
     drive = odometry("tf2_stand_in", "mounting:=tf", "mounting_timeout:=0.1")
-    viewer.until(lambda: "TF from base_link to camera_optical is not known" in viewer.said(),
-                 play=drive.play)  # fmt: skip
+    missing = "TF from base_link to camera_optical is not known"
+    viewer.until(lambda: warned(viewer) and missing in viewer.said(), play=drive.play)
     status = viewer.status
     assert status is not None and status.message.startswith("nothing is published: TF from")
-    assert warned(viewer) and not viewer.heard["odom"]
+    assert not viewer.heard["odom"]
 
 
 def test_a_camera_that_turns_on_the_robot(viewer: Viewer, odometry: Any) -> None:
@@ -147,6 +147,30 @@ def test_a_camera_that_turns_on_the_robot(viewer: Viewer, odometry: Any) -> None
         now = mounted(yaws[stamp])
         expected = start @ tracked.T_world_camera @ np.linalg.inv(now)
         np.testing.assert_allclose(pose_of(message), expected, atol=1e-4)
+
+
+def test_a_base_goes_on_where_another_camera_sees() -> None:
+    """Of a robot that looks ahead with one and backwards with the other; it does not jump."""
+    tracker, base = CameraTracker(MotionEstimator("demo", "cpu")), BaseOdometry("odom", "base_link")
+    rear = base_from_camera(np.array([-0.4, 0.0, 0.8]), np.array([0.0, 0.2, np.pi]))
+
+    def message(index: int, T_base_camera: Any) -> Odometry:
+        tracked = tracker.add(texture(index), CAMERA, index * SECOND // 10)
+        assert tracked is not None
+        base.mount(T_base_camera, tracked)
+        return base.message(tracked, Odometry().header.stamp)
+
+    before = [message(index, mounted()) for index in range(3)][-1]
+    assert np.linalg.norm(pose_of(before)[:3, 3]) > 0.01
+    tracker.go_over_to(base.exchange(rear))
+    after = message(3, rear)
+    np.testing.assert_allclose(pose_of(after), pose_of(before), atol=1e-9)
+    missed = np.subtract(after.pose.covariance, before.pose.covariance).reshape(6, 6)
+    assert np.linalg.eigvalsh(missed).min() > 0
+    np.testing.assert_allclose(missed[3:, 3:], 0.2**2 * np.eye(3), atol=1e-9)  # 0.1 s at 2 rad/s
+    assert after.twist.twist == Odometry().twist.twist
+    onwards = message(4, rear)
+    assert np.linalg.norm(pose_of(onwards)[:3, 3] - pose_of(after)[:3, 3]) > 0.001
 
 
 def test_a_base_that_stands_below_a_camera_that_turns() -> None:

@@ -43,6 +43,7 @@ class Drive:
     def __init__(self, viewer: Viewer) -> None:
         self.viewer, self.now = viewer, viewer.node.get_clock().now().nanoseconds
         self.images: list[Any] = []
+        self.frame_id = "camera_optical"
 
     def play(self, image: Any = None, step: float = 0.1) -> None:
         self.now += int(step * SECOND)
@@ -55,7 +56,7 @@ class Drive:
         self.play()
 
     def resend(self) -> None:
-        header = Header(frame_id="camera_optical")
+        header = Header(frame_id=self.frame_id)
         header.stamp.sec, header.stamp.nanosec = divmod(self.now, SECOND)
         self.viewer.send(
             encode_image(self.images[-1], "rgb8", header), info_of_camera(CAMERA, header)
@@ -64,6 +65,11 @@ class Drive:
 
 def stamp_of(message: Any) -> int:
     return int(message.header.stamp.sec * SECOND + message.header.stamp.nanosec)
+
+
+def position_of(message: Any) -> Any:
+    position = message.pose.pose.position
+    return np.array([position.x, position.y, position.z])
 
 
 def play_and_hear(viewer: Viewer, drive: Drive, **how: Any) -> Any:
@@ -170,6 +176,21 @@ def test_a_clock_that_is_set_leaves_odom_where_it_is(viewer: Viewer, drive: Any)
     assert stamp_of(after) == begun.now
     viewer.until(lambda: of_status(viewer, "restarts") == "1")
     assert of_status(viewer, "clock was set") == "1"
+
+
+def test_images_of_another_frame_leave_odom_where_it_is(viewer: Viewer, drive: Any) -> None:
+    begun = drive()
+    moved = play_and_hear(viewer, begun)
+    assert moved.pose.pose.position.x != 0
+    begun.frame_id = "another_optical"
+    after = play_and_hear(viewer, begun)
+    np.testing.assert_allclose(position_of(after), position_of(moved), atol=1e-9)
+    # 0.1 s at 2 m/s may have been lost.
+    assert after.pose.covariance[0] - moved.pose.covariance[0] == pytest.approx(0.04, abs=1e-6)
+    viewer.until(lambda: of_status(viewer, "restarts") == "1")
+    onwards = play_and_hear(viewer, begun)
+    assert np.linalg.norm(position_of(onwards) - position_of(after)) > 0
+    assert of_status(viewer, "frames: start") == "1"
 
 
 def test_a_driver_that_does_not_stamp(viewer: Viewer, start_node: Any) -> None:

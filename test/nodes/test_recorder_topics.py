@@ -193,6 +193,20 @@ def test_start_and_stop_tell_the_truth(viewer: Viewer, start_node: Any, tmp_path
     assert nothing.message == "nothing was being recorded"
 
 
+def test_start_is_refused_where_there_is_no_room(
+    viewer: Viewer, start_node: Any, tmp_path: Path
+) -> None:
+    """A node that begins with a full disk is active all the same, for when there is room again."""
+    start_node("recorder_node", f"folder:={tmp_path}", "spare_megabytes:=1e8", "topics:=[words]")
+    publisher = viewer.node.create_publisher(String, "words", RELIABLE)
+    full = "less than 1e+08 MB are free on the disk"
+    viewer.until(lambda: full in viewer.said(), play=lambda: publisher.publish(String(data="1")))
+    refused = viewer.call(Trigger, "/recorder_node/start")
+    assert not refused.success and refused.message.endswith(full)
+    stopped = viewer.call(Trigger, "/recorder_node/stop")
+    assert stopped.message.startswith("nothing was being recorded; it had stopped by itself")
+
+
 def test_topics_that_nobody_needs_are_not_missed_but_recorded(
     viewer: Viewer, start_node: Any, tmp_path: Path
 ) -> None:

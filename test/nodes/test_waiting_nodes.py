@@ -18,7 +18,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float64, Header
 from test_odometry_node import ALONE, SECOND, Drive
-from viewer import CAMERA, RGB, Viewer
+from viewer import CAMERA, RGB, Viewer, of_status
 
 from monodepth_ros.nodes.camera_info import info_of_camera
 from monodepth_ros.nodes.messages import encode_image
@@ -177,6 +177,42 @@ def test_what_a_scale_by_height_waits_for(viewer: Viewer, start_node: Any) -> No
 
     reason = "nothing is published: metres are not known yet (camera_height): no flat ground"
     viewer.until(says(viewer, DiagnosticStatus.WARN, reason), play=play)
+
+
+def test_the_log_has_each_trouble_once(viewer: Viewer, start_node: Any) -> None:
+    """At the first image that fails, and not again while diagnostics tell of it."""
+    viewer.listen(Image, "depth/image_rect")
+    process = start_node("depth_node", *QUICK)
+
+    def play() -> None:
+        strange = encode_image(RGB, "rgb8", Header())
+        strange.encoding = "yuv999"
+        viewer.play(strange)
+
+    viewer.until(says(viewer, DiagnosticStatus.ERROR, "no image gives a result"), play=play)
+    viewer.until(lambda: int(of_status(viewer, "images failed") or 0) > 20, play=play)
+    some = says(viewer, DiagnosticStatus.WARN, "some images fail: encoding 'yuv999'")
+    viewer.until(some, play=viewer.play)
+    process.terminate()
+    output, _ = process.communicate(timeout=20)
+    assert output.count("encoding 'yuv999' is not a camera image") == 1
+    assert "no image has come yet" not in output
+
+
+def test_two_cameras_on_one_topic(viewer: Viewer, start_node: Any) -> None:
+    """Odometry of two frames in turn stands still, and is not well."""
+    process = start_node("odometry_node", *ALONE)
+    drive = Drive(viewer)
+
+    def play() -> None:
+        drive.frame_id = "left" if drive.frame_id == "right" else "right"
+        drive.play()
+
+    viewer.until(says(viewer, DiagnosticStatus.WARN, "another clock or another camera"), play=play)
+    viewer.until(lambda: int(of_status(viewer, "restarts") or 0) > 15, play=play)
+    process.terminate()
+    output, _ = process.communicate(timeout=20)
+    assert output.count("another clock or another camera") == 1
 
 
 def test_the_threads_of_a_node(viewer: Viewer, start_node: Any) -> None:
