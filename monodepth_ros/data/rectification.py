@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.image_file import DepthImage, RgbImage
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.distortion import widest_ray
 
 
 class Rectifier:
     """Turns images of a distorted camera into those of its undistorted one, :attr:`camera`.
 
     The lookup is computed once. ``camera.valid`` (bool HxW) tells which rectified pixels the
-    distorted image holds, None for all; the others repeat its border, in depth they are NaN.
+    distorted image holds, None for all; the others repeat its border, in depth they are NaN. So do
+    those beyond the reach of the lens model.
     """
 
     def __init__(self, camera: PinholeCamera) -> None:
@@ -27,6 +29,8 @@ class Rectifier:
             self._x, self._y = cv2.fisheye.initUndistortRectifyMap(*arguments)
         else:
             self._x, self._y = cv2.initUndistortRectifyMap(*arguments)
+        beyond = _beyond(camera)
+        self._x[beyond] = self._y[beyond] = -1
         inside_x = (self._x >= 0) & (self._x <= camera.width - 1)
         valid: NDArray[np.bool_] = inside_x & (self._y >= 0) & (self._y <= camera.height - 1)
         self._invalid = ~valid
@@ -52,3 +56,11 @@ class Rectifier:
         # The nearest pixel may lie inside the image where this one does not.
         known = np.where(self._invalid, np.nan, np.asarray(rectified))
         return np.asarray(known, dtype=np.float32)
+
+
+def _beyond(camera: PinholeCamera) -> NDArray[np.bool_]:
+    """HxW: the rectified pixels that the lens model says nothing of."""
+    row, column = np.indices((camera.height, camera.width))
+    y = (row - camera.K[1, 2]) / camera.K[1, 1]
+    x = (column - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0]
+    return np.asarray(np.hypot(x, y) > widest_ray(camera.distortion_model, camera.D))

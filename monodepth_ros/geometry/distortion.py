@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 
@@ -94,3 +95,30 @@ def _fitting(model: str, coefficients: tuple[float, ...], source: str) -> tuple[
 def _listed(counts: tuple[int, ...]) -> str:
     *others, last = map(str, counts)
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def widest_ray(model: str, D: Sequence[float]) -> float:
+    """How far from the optical axis, at Z = 1, the lens model holds; infinite where everywhere.
+
+    Its polynomial was fitted to what the sensor sees. Beyond, it may turn back, and would show the
+    middle of the image a second time.
+    """
+    angle = np.linspace(0.0, np.pi / 2, 9001)[:-1]  # from the axis, in steps of 0.01 degrees
+    ray = np.tan(angle)
+    distorted = _distorted_angle(angle, D) if model == "equidistant" else _distorted_ray(ray, D)
+    turns = np.flatnonzero(np.diff(distorted) <= 0)
+    return float(ray[turns[0]]) if turns.size else np.inf
+
+
+def _distorted_angle(angle: NDArray[np.float64], D: Sequence[float]) -> NDArray[np.float64]:
+    k1, k2, k3, k4 = (*D, 0.0, 0.0, 0.0, 0.0)[:4]
+    return angle * np.polyval([k4, k3, k2, k1, 1.0], angle**2)
+
+
+def _distorted_ray(ray: NDArray[np.float64], D: Sequence[float]) -> NDArray[np.float64]:
+    """By the radial terms: the others bend little."""
+    k1, k2, _, _, k3, k4, k5, k6 = (*D, *[0.0] * 8)[:8]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(
+            ray * np.polyval([k3, k2, k1, 1.0], ray**2) / np.polyval([k6, k5, k4, 1.0], ray**2)
+        )

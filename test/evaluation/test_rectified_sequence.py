@@ -5,6 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
+from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.evaluation.rectified_sequence import rectified
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -50,3 +51,18 @@ def test_a_point_is_seen_where_the_pinhole_projects_it(tmp_path):
     assert (sequence.stamp_ns(0), sequence.speed(0), len(sequence)) == (5, 1.5, 1)
     assert sequence.has_depth and sequence.has_pose
     np.testing.assert_array_equal(sequence.pose(0), np.eye(4))
+
+
+def test_the_middle_is_not_shown_again_where_the_lens_model_turns_back():
+    """It holds up to a ray of 0.913; the corners of this image see rays of up to 1.25."""
+    wide = PinholeCamera.from_focal_length(65, 49, fx=32.0, fy=32.0, cx=32.0, cy=24.0)
+    wide = dataclasses.replace(wide, distortion_model="plumb_bob", D=(-0.4, 0.0, 0.0, 0.0))
+    rectifier = Rectifier(wide)
+    rows, columns = np.mgrid[:49, :65]
+    ray = np.hypot(columns - 32, rows - 24) / 32
+    np.testing.assert_array_equal(rectifier.camera.valid, ray < 0.913)
+    image = np.zeros((49, 65, 3), np.uint8)
+    image[1:-1, 1:-1] = 255  # all but the border
+    assert (rectifier.image(image)[ray > 0.913] == 0).all()
+    depth = rectifier.depth(np.ones((49, 65), np.float32))
+    np.testing.assert_array_equal(np.isfinite(depth), ray < 0.913)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.distortion import checked_distortion
+from monodepth_ros.geometry.distortion import checked_distortion, widest_ray
 
 FIVE = (0.1, -0.2, 0.001, 0.002, 0.05)
 EIGHT = (*FIVE, 0.3, -0.1, 0.02)
@@ -61,3 +62,19 @@ def test_taken(model: str, D: tuple[float, ...], expected: tuple[str, tuple[floa
 def test_refused_by_name(model: str, D: tuple[float, ...], message: str) -> None:
     with pytest.raises(UserError, match=f"left.yaml: .*{message}"):
         checked_distortion(model, D, "left.yaml")
+
+
+@pytest.mark.parametrize(
+    ("model", "D", "expected"),
+    [
+        ("plumb_bob", (-0.4, 0.0, 0.0, 0.0), (1 / 1.2) ** 0.5),  # where 1 + 3 k1 r^2 = 0
+        ("plumb_bob", (0.0, 0.0, 0.1, 0.1, -0.1), (1 / 0.7) ** (1 / 6)),
+        ("rational_polynomial", (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0), 1.0),  # r / (1 + r^2)
+        ("equidistant", (-0.4, 0.0, 0.0, 0.0), np.tan((1 / 1.2) ** 0.5)),
+        ("plumb_bob", (0.3, 0.1, 0.0, 0.0), np.inf),
+        ("equidistant", (0.1, 0.0, 0.0, 0.0), np.inf),
+        ("none", (), np.inf),
+    ],
+)
+def test_how_far_a_lens_model_holds(model: str, D: tuple[float, ...], expected: float) -> None:
+    assert widest_ray(model, D) == pytest.approx(expected, rel=1e-3)
