@@ -114,13 +114,14 @@ _YUV_TO_RGB = np.array(
 
 
 def planar_to_rgb(
-    data: Pixels, height: int, width: int, row: int, stored: PlanarEncoding
+    data: Pixels, height: int, width: int, row: int, rows: int, stored: PlanarEncoding
 ) -> Pixels:
-    """Uint8 HxWx3 of the bytes ``data``, whose rows of brightness begin every ``row`` bytes."""
+    """Uint8 HxWx3 of the bytes ``data``: ``rows`` of brightness of ``row`` bytes, then colours."""
     step = stored.chroma
     brightness = data[: height * row].reshape(height, row)[:, :width]
-    pairs = data[height * row :].reshape(height // step, 2 * row // step)[:, : 2 * width // step]
-    pairs = pairs.reshape(height // step, width // step, 2)
+    begin, length = rows * row, 2 * row // step
+    pairs = data[begin : begin + height // step * length].reshape(height // step, length)
+    pairs = pairs[:, : 2 * width // step].reshape(height // step, width // step, 2)
     pairs = pairs if stored.blue_first else pairs[:, :, ::-1]
     if step > 1:
         pairs = pairs.repeat(step, axis=0).repeat(step, axis=1)

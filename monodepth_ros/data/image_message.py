@@ -31,6 +31,7 @@ IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 _PNG, _PNG_BITS = b"\x89PNG\r\n\x1a\n", 24  # how a PNG begins, and where its bits are
 _DEPTH_HEADER = 12  # bytes, of compressed_depth_image_transport
 _MOST_PIXELS = 1 << 26  # that a size in damaged data may ask for
+_PAGE = 4096  # bytes; drivers hand on what the last one of a buffer holds
 
 
 class Format(NamedTuple):
@@ -145,12 +146,30 @@ def _decode_planar(message: Any, encoding: PlanarEncoding) -> NDArray[np.uint8]:
         raise UserError(f"an image of {size} must have sides that are even and not zero")
     # Drivers that pack rows tightly state all sorts of steps.
     for row in (message.step, width):
-        needed = row * (height + 2 * height // chroma**2)
-        if row >= width and row % chroma == 0 and len(message.data) >= needed:
-            data = np.frombuffer(message.data, np.uint8, needed)
-            rgb = planar_to_rgb(data, height, width, row, encoding)
+        rows = _rows_of_brightness(len(message.data), height, row, chroma)
+        if row >= width and row % chroma == 0 and rows:
+            data = np.frombuffer(message.data, np.uint8)
+            rgb = planar_to_rgb(data, height, width, row, rows, encoding)
             return np.require(rgb, np.uint8, ("C", "W"))
-    raise UserError(f"{len(message.data)} bytes are too few for {size}: it needs {needed}")
+    needed = width * (height + 2 * height // chroma**2)
+    raise UserError(
+        f"{len(message.data)} bytes do not fit {size} with rows of {message.step} bytes: without"
+        f" padding it is {needed}"
+    )
+
+
+def _rows_of_brightness(size: int, height: int, row: int, chroma: int) -> int:
+    """How many rows lie before the colours in ``size`` bytes, padding included; 0: it cannot be.
+
+    Hardware rounds the height up, 1080 rows to 1088: the colours begin behind all of them. What is
+    left of a page of memory at the end is no padding of rows.
+    """
+    for_two_rows = row * 2 * (chroma**2 + 2) // chroma**2
+    pairs, left = divmod(size, for_two_rows) if for_two_rows else (0, 0)
+    if not left and 2 * pairs >= height:
+        return 2 * pairs
+    needed = row * (height + 2 * height // chroma**2)
+    return height if 0 <= size - needed < _PAGE else 0
 
 
 def decode_depth(message: Any) -> NDArray[np.float32]:

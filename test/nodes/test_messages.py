@@ -131,11 +131,31 @@ def test_planes_of_brightness_and_colour(encoding: str, row: int, step: int) -> 
     assert np.abs(decoded.astype(int) - expected).max() <= 1 and decoded.flags.c_contiguous
 
 
+@pytest.mark.parametrize("encoding", ["nv12", "nv21", "nv24"])
+@pytest.mark.parametrize("row", [8, 12])
+def test_planes_whose_height_is_rounded_up(encoding: str, row: int) -> None:
+    """As hardware stores 1080 rows in 1088; a part of a page behind the planes is nothing."""
+    tight = Image(encoding=encoding, height=6, width=8, step=row)
+    tight.data = filled(planes(encoding, row))
+    bright, colours = np.split(planes(encoding, row), [6 * row])
+    more = np.full(2 * row, 99, np.uint8)  # two rows
+    fewer = np.full(4 * row if encoding == "nv24" else row, 99, np.uint8)  # their colours
+    padded = Image(encoding=encoding, height=6, width=8, step=row)
+    padded.data = filled(np.concatenate([bright, more, colours, fewer]))
+    np.testing.assert_array_equal(decode_image(padded), decode_image(tight))
+    behind = Image(encoding=encoding, height=6, width=8, step=row)
+    behind.data = filled(np.concatenate([bright, colours, np.zeros(1001, np.uint8)]))
+    np.testing.assert_array_equal(decode_image(behind), decode_image(tight))
+
+
 def test_planes_that_do_not_fit_are_refused() -> None:
     short = Image(encoding="nv12", height=6, width=8, step=8)
     short.data = filled(planes("nv12", 8)[:-1])
-    with pytest.raises(UserError, match="71 bytes are too few for 8x6 nv12: it needs 72"):
+    with pytest.raises(UserError, match="71 bytes do not fit 8x6 nv12 .* padding it is 72"):
         decode_image(short)
+    long = Image(encoding="nv12", height=6, width=8, step=8, data=filled(np.zeros(8000, "u1")))
+    with pytest.raises(UserError, match="8000 bytes do not fit 8x6 nv12 with rows of 8 bytes"):
+        decode_image(long)
     odd = Image(encoding="nv21", height=5, width=8, step=8)
     with pytest.raises(UserError, match="8x5 nv21 must have sides that are even"):
         decode_image(odd)
