@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-# A time in seconds is one number; in other names a point only separates.
-_NUMBER = re.compile(r"(\d{9,}\.\d+|\d+)")
+# A time in seconds is one number: a name that is nothing else, or one as long as those since 1970.
+# In other names a point only separates.
+_NUMBER = re.compile(r"(^\d+\.\d+(?=$|\.\D)|\d{9,}\.\d+|\d+)")
 
 
 def natural_order(name: str) -> tuple[list[str | Decimal], str]:
