@@ -32,6 +32,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.replay_report import write_comparison, write_replay_report
 from monodepth_ros.evaluation.report_files import to_json
+from monodepth_ros.geometry.mask_size import resize_nearest
 from monodepth_ros.stamps import SECOND, ElapsedTime
 
 if TYPE_CHECKING:
@@ -283,7 +284,7 @@ def _panels(
     image = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA)
     parts, caption = [image, colourise(disparity)], "image, inverse depth (near is bright)"
     if frame.depth is not None and np.isfinite(ratio):
-        truth = cv2.resize(frame.depth, (width, height), interpolation=cv2.INTER_NEAREST)
+        truth = resize_nearest(frame.depth, (height, width)).astype(np.float32)
         known = np.isfinite(truth) & (truth > 0)
         parts.append(colourise(np.where(known, 1 / np.where(known, truth, 1), np.nan)))
         error = np.abs(ratio * depth - truth) / np.where(known, truth, 1) / 0.5

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.utf8_path import utf8_path
 from monodepth_ros.geometry.camera import PinholeCamera
 
 
@@ -25,7 +26,8 @@ class RerunRecording:
 
         self._rerun: Any = rerun
         self._stream: Any = rerun.RecordingStream("monodepth_demo")
-        self._stream.save(str(path))
+        with utf8_path(path) as name:
+            self._stream.save(name)
         self._stream.log("world", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
         self._trajectory: list[NDArray[np.float64]] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,20 +9,15 @@ import cv2
 import numpy as np
 
 from monodepth_ros.data.image_file import CorruptFrame, RgbImage
+from monodepth_ros.data.utf8_path import utf8_path
 
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 
 def open_capture(path: Path) -> cv2.VideoCapture:
     """OpenCV's reader of a video, whose name may be of any bytes."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:  # such a name ends the process in OpenCV
-        with tempfile.TemporaryDirectory() as folder:
-            link = Path(folder) / f"video{path.suffix}"
-            link.symlink_to(path.absolute())
-            return cv2.VideoCapture(str(link))
-    return cv2.VideoCapture(str(path))
+    with utf8_path(path) as name:  # any other ends the process in OpenCV
+        return cv2.VideoCapture(name)
 
 
 def frame_count(path: Path) -> int:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +28,7 @@ from monodepth_ros.evaluation.scale_consistency import (
     pose_scales,
     sequence_scale_std,
 )
+from monodepth_ros.geometry.mask_size import resize_nearest
 from monodepth_ros.stamps import SECOND, ElapsedTime
 
 _NO_METRICS: dict[str, float] = {}
@@ -213,9 +213,8 @@ class ReplayRecord:
     def _add_errors(
         self, depth: NDArray[np.float32], truth: NDArray[np.float32], ratio: float
     ) -> None:
-        height, width = depth.shape
-        small = np.asarray(cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST))
-        known = self.protocol.mask(small.astype(np.float32)) & np.isfinite(depth)
+        small = resize_nearest(truth, (depth.shape[0], depth.shape[1])).astype(np.float32)
+        known = self.protocol.mask(small) & np.isfinite(depth)
         if self._error_sum is None or self._error_count is None:
             self._error_sum = np.zeros(depth.shape)
             self._error_count = np.zeros(depth.shape, np.int64)

@@ -57,14 +57,17 @@ def save_figure(path: Path, figure: Figure) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file."""
+    """A text file; what is not UTF-8 of names in it is written as escapes."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table with its header."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    """A table with its header, names as in :func:`write_text`."""
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)

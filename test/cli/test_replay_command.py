@@ -118,6 +118,14 @@ def test_without_truth_there_are_depth_and_a_way_all_the_same(drive: Path, tmp_p
     assert (tmp_path / "out/trajectory.png").is_file()
 
 
+def test_a_name_that_is_not_utf8(drive: Path, tmp_path: Path) -> None:
+    bag = tmp_path / "caf\udce9"
+    bag.symlink_to(drive, target_is_directory=True)
+    run(str(bag), "--out", str(tmp_path / "out\udce9"))
+    page = (tmp_path / "out\udce9" / "report.html").read_text(encoding="utf-8")
+    assert "caf\\udce9 by demo" in page
+
+
 def test_pauses_and_left_out_frames_are_counted() -> None:
     record = ReplayRecord(metric=True)
     events = ["start", "motion", "motion", "standstill", "bridge", "gap", "gap", "none"]
@@ -163,7 +171,7 @@ def test_the_error_map_and_the_scale_of_a_known_error() -> None:
     truth = np.full((8, 12), 2.0, np.float32)
     depth = np.full((4, 6), 1.0, np.float32)
     depth[:, :1] = 1.5
-    truth[0] = np.nan
+    truth[:2] = np.nan
     for number in range(6):
         pose = np.eye(4)
         pose[0, 3] = 0.1 * number
