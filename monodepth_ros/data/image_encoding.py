@@ -120,8 +120,8 @@ def planar_to_rgb(
     step = stored.chroma
     brightness = data[: height * row].reshape(height, row)[:, :width]
     begin, length = rows * row, 2 * row // step
-    pairs = data[begin : begin + height // step * length].reshape(height // step, length)
-    pairs = pairs[:, : 2 * width // step].reshape(height // step, width // step, 2)
+    below = data[begin : begin + height // step * length].reshape(height // step, length)
+    pairs = below[:, : 2 * width // step].reshape(height // step, width // step, 2)
     pairs = pairs if stored.blue_first else pairs[:, :, ::-1]
     if step > 1:
         pairs = pairs.repeat(step, axis=0).repeat(step, axis=1)
