@@ -18,11 +18,10 @@ from monodepth_ros.cli.bag_cameras import extract_cameras
 from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.cli.progress import plain_console
 from monodepth_ros.cli.truth_options import Tolerance
-from monodepth_ros.data.bag_file import is_bag
 from monodepth_ros.data.coverage import Coverage, found_nowhere
 from monodepth_ros.data.extraction_record import by_option, request_values
 from monodepth_ros.data.extraction_request import ExtractionRequest
-from monodepth_ros.data.open_sequence import SLICE
+from monodepth_ros.data.open_sequence import SLICE, bags_at
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
 
@@ -275,12 +274,7 @@ def _bags(text: str) -> tuple[list[Path], str | None, str]:
     text = name if sliced else text
     name, _, end = text.rpartition("@")
     topic = end if name and end.startswith("/") and not Path(text).exists() else None
-    path = Path(text if topic is None else name)
-    if is_bag(path) and (path.is_file() or (path / "metadata.yaml").exists()):
-        bags = [path]
-    else:
-        bags = sorted(p for p in path.iterdir() if is_bag(p)) if path.is_dir() else []
-        bags = bags or ([path] if is_bag(path) else [])
+    bags = bags_at(Path(text if topic is None else name))
     return bags, topic, f"@{part}" if sliced else ""
 
 

@@ -54,13 +54,15 @@ def open_bag(
                     extraction = BagExtraction(bag, request)
                 _extract_all(extraction, folder)
     sequences: list[Sequence] = []
-    for line in _cameras(folder)["unusable"]:
-        print(line, file=sys.stderr)
     for number, name in enumerate(_cameras(folder)["topics"]):
         sequence = FolderSequence(folder / str(number))
         sequence.name = f"{path.stem}{name}"
         sequences.append(sequence)
         _tell(path.name, name, read_outcome(folder / str(number)) or {})
+    unusable = _cameras(folder)["unusable"]
+    for line in unusable:
+        print(line, file=sys.stderr)
+    sequences[0].notes = (*sequences[0].notes, *unusable)  # for records of what was left out
     return sequences
 
 

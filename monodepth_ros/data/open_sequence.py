@@ -106,7 +106,7 @@ def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Seque
         return found
     if SLICE.fullmatch(part):
         return _sliced(_open(folder, kitti_truth, capture), part, text)
-    if part.startswith("/") and (bags := _bags(Path(folder))):
+    if part.startswith("/") and (bags := bags_at(Path(folder))):
         return [sequence for bag in bags for sequence in open_bag(bag, capture, part)]
     return _open_split(Path(folder), part, layouts)
 
@@ -122,8 +122,8 @@ def _open_path(path: Path, layouts: tuple[Layout, ...], capture: CaptureSettings
     return _open_children(path, layouts, capture)
 
 
-def _bags(path: Path) -> list[Path]:
-    """The bag that a path is, or those that lie in a folder."""
+def bags_at(path: Path) -> list[Path]:
+    """The bag that a path is, or those that lie in a folder; none where it is something else."""
     if path.is_file() or (path / "metadata.yaml").is_file():
         return [path] if is_bag(path) else []
     children = sorted(path.iterdir()) if path.is_dir() else []

@@ -216,7 +216,8 @@ def test_a_bag_as_a_recording_names_its_bad_camera_every_time(
     for _ in range(2):
         (sequence,) = open_sequence(two_cameras)
         assert len(sequence) == 6 and sequence.name.endswith("/depth_camera/b/image_raw")
-        assert "/depth_camera/a/image_raw: camera_info: K is all zeros" in capsys.readouterr().err
+        told = "/depth_camera/a/image_raw: camera_info: K is all zeros"
+        assert told in capsys.readouterr().err and told in sequence.account[-1]
 
 
 def test_tune_does_not_learn_without_the_depth_that_should_judge(
