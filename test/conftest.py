@@ -15,6 +15,8 @@ import numpy
 import pytest
 import torch
 
+from monodepth_ros.data.notes import tell_once
+
 if TYPE_CHECKING:
     from viewer import Viewer
 
@@ -44,6 +46,11 @@ def fixed_seeds() -> None:
     random.seed(0)
     numpy.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_told_before() -> None:
+    tell_once.cache_clear()
 
 
 @pytest.fixture(scope="session")

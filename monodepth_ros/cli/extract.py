@@ -21,7 +21,10 @@ from monodepth_ros.errors import UserError
 
 def extract(
     bags: Annotated[
-        list[Path], typer.Argument(help="Bags, videos, folders of images, or other recordings.")
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="Bags, videos, folders of images, or other recordings."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder that gets a sequence folder for each camera.")

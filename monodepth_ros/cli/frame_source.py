@@ -21,8 +21,11 @@ from monodepth_ros.errors import UserError
 Rgb = NDArray[np.uint8]
 
 
-def find_inputs(patterns: list[str]) -> list[Path]:
-    """The image and video files behind files, folders (not below them) and globs, each once."""
+def find_inputs(patterns: list[str], every: int = 1) -> list[Path]:
+    """The image and video files behind files, folders (not below them) and globs, each once.
+
+    Of the images of a folder or a glob every ``every``-th is taken.
+    """
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
@@ -30,20 +33,26 @@ def find_inputs(patterns: list[str]) -> list[Path]:
             inside = _sorted(p for p in path.iterdir() if p.is_file())
             if not inside:
                 raise UserError(f"{pattern}: the folder holds no images and no videos")
-            found.update(dict.fromkeys(inside))
+            found.update(dict.fromkeys(_every(inside, every)))
         elif path.is_file():
             found[path] = None
         else:
             matches = _sorted(map(Path, glob.glob(str(path))))
             if not matches:
                 raise UserError(f"{pattern}: no such file, folder or matching image")
-            found.update(dict.fromkeys(matches))
+            found.update(dict.fromkeys(_every(matches, every)))
     return list(found)
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:
     media = (path for path in paths if _is_media(path))
     return sorted(media, key=lambda path: (path.parent, natural_order(path.name)))
+
+
+def _every(files: list[Path], every: int) -> list[Path]:
+    """All videos, of which frames are taken later, and every ``every``-th image."""
+    images = [file for file in files if not _is_video(file)][::every]
+    return [file for file in files if _is_video(file) or file in images]
 
 
 def frame_count(path: Path, every: int = 1) -> int:

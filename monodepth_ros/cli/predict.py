@@ -69,7 +69,9 @@ def predict(
         Path | None,
         typer.Option(help="Their calibration file of ROS: distorted inputs are rectified."),
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Take every N-th frame of a video.")] = 1,
+    every: Annotated[
+        int, typer.Option(min=1, help="Take every N-th frame of a video, and image of a folder.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.
@@ -80,7 +82,7 @@ def predict(
     that cannot be read are skipped, named and counted, and the exit status is then 1.
     """
     lens = _Lens(camera, focal)
-    files = find_inputs(inputs)
+    files = find_inputs(inputs, every)
     estimator = DepthEstimator(model, device, _network_size(size), precision)  # type: ignore[arg-type]
     total = sum(frame_count(file, every) for file in files)
     written: list[WrittenPrediction] = []

@@ -44,7 +44,11 @@ _PICTURES = 6
 
 def replay(
     sources: Annotated[
-        list[str], typer.Argument(help="A bag or a recording; with --compare, folders of replays.")
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="A bag, recording, video or folder of images; with --compare, folders of replays.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the report, new or empty.")],
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
@@ -69,12 +73,12 @@ def replay(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Run depth and odometry over a bag without ROS, and report: report.html in --out.
+    """Run depth and odometry offline on a bag, video or recording, and write a report.
 
     The same computation as the nodes', image for image and as fast as it goes; two runs give the
     same results to the byte, but for replay.rrd and the files that begin with timing. Where the bag
     holds true depth or poses, name their topics: depth is measured median-scaled, odometry after
-    alignment.
+    alignment. The page is report.html in --out.
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UserError(f"--out {out}: not empty; name a new folder")

@@ -32,8 +32,9 @@ def tune(
     recordings: Annotated[
         list[str],
         typer.Argument(
+            metavar="PATH...",
             help="Bags, recordings, videos, folders of images; or a part, PATH@start:stop:step;"
-            " of a bag one camera, BAG@/image/topic."
+            " of a bag one camera, BAG@/image/topic.",
         ),
     ],
     out: Annotated[
@@ -90,7 +91,7 @@ def tune(
     fps: Fps = None,
     owner: Annotated[
         int | None,
-        typer.Option(help="Process to end with; runs only when the machine is idle otherwise."),
+        typer.Option(hidden=True, help="The tuner_node's process: end with it, run when idle."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:

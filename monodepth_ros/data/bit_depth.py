@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.notes import tell_once
+
 _USUAL = (8, 10, 12, 14, 16)  # bits of a sensor
 _HOT = 10_000  # one value in as many may be too bright: a broken pixel, not the sensor's range
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 class BitDepth:
@@ -25,7 +22,7 @@ class BitDepth:
     said once.
     """
 
-    def __init__(self, name: str, say: Callable[[str], None] = _say) -> None:
+    def __init__(self, name: str, say: Callable[[str], None] = tell_once) -> None:
         """``name`` is what the messages call the stream; ``say`` takes one when bits change."""
         self._name, self._say = name, say
         self._seen = _USUAL[0]  # bits of the brightest image so far

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import cv2
@@ -28,36 +30,49 @@ class TrackedPoints(NamedTuple):
     second: Points
 
 
-def track_from(sequence: Sequence, start: int) -> TrackedPoints | None:
-    """Points of frame ``start`` in the next frame in which they have moved far enough.
+def tracks_from(sequence: Sequence, starts: Iterable[int]) -> Iterator[TrackedPoints]:
+    """Points of each of ``starts`` in the next frame in which they have moved far enough.
 
-    None where nothing moves, or too few points can be followed.
+    Nothing where nothing moves, or too few points can be followed. With ascending starts each
+    frame is decoded once, since a video can only be read forward.
     """
+    small = lru_cache(_FARTHEST + 1)(partial(_small_grey, sequence))
+    for start in starts:
+        end = min(start + 1 + _FARTHEST, len(sequence))
+        pixels = _track(small, range(start, end))
+        if pixels is not None:
+            scale = min(1.0, _WIDTH / sequence.camera.width)
+            yield TrackedPoints(*(_undistorted(p, scale, sequence.camera) for p in pixels))
+
+
+def _track(
+    small: Callable[[int], NDArray[np.uint8]], frames: range
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Pixels of the first of ``frames``, and of the same points where they have moved enough."""
     try:
-        grey, scale = _small_grey(sequence, start)
+        grey = small(frames[0])
         found = cv2.goodFeaturesToTrack(grey, _POINTS, 0.01, 8)
         if found is None or len(found) < _FEWEST:
             return None
         first = last = np.asarray(found.reshape(-1, 2), np.float32)
-        for index in range(start + 1, min(start + 1 + _FARTHEST, len(sequence))):
-            following, _ = _small_grey(sequence, index)
+        for index in frames[1:]:
+            following = small(index)
             now, kept = _follow(grey, following, last)
             first, last, grey = first[kept], now[kept], following
             if len(last) < _FEWEST:
                 return None
             if np.median(np.linalg.norm(last - first, axis=1)) >= _MOTION * grey.shape[1]:
-                camera = sequence.camera
-                return TrackedPoints(*(_undistorted(p, scale, camera) for p in (first, last)))
-    except CorruptFrame:
+                return first, last
+    except (CorruptFrame, cv2.error):  # of images that differ in size, or are a pixel high
         return None
     return None
 
 
-def _small_grey(sequence: Sequence, index: int) -> tuple[NDArray[np.uint8], float]:
+def _small_grey(sequence: Sequence, index: int) -> NDArray[np.uint8]:
     grey = cv2.cvtColor(sequence.image(index), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _WIDTH / grey.shape[1])
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), scale
+    return np.asarray(small, np.uint8)
 
 
 def _follow(

@@ -15,15 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from monodepth_ros.data.feature_tracks import TrackedPoints, track_from
+from monodepth_ros.data.feature_tracks import TrackedPoints, tracks_from
 from monodepth_ros.data.sequence import Sequence
+from monodepth_ros.geometry.camera import PinholeCamera, resizing_matrix
 from monodepth_ros.geometry.focal_profile import focal_profile
 
 SCALES = 2.0 ** (np.arange(-6, 7) / 8)  # of the focal length as stated: 0.59 to 1.68
 _STARTS = (0.8, 1.25)  # scales under which motions are sought first
 _PAIRS, _FEWEST_PAIRS = 24, 12
 _FEWEST_POINTS = 40
-_TURNS = 3  # a third of all pairs first
+_WIDTH = 640  # of the images that the limits were chosen on; points are followed in small images
 _CAMERAS = 3  # at most, of different cameras
 _DRAWS = 200  # of the bootstrap
 # Chosen on 7-Scenes red kitchen and frames 0-119 of hololens_office, see docs/data.md.
@@ -54,16 +55,14 @@ class FocalCheck:
 def check_focal_length(sequences: Iterable[Sequence]) -> FocalCheck | None:
     """The check of recordings of one camera; None where no pair of frames can be used."""
     recordings = [sequence for sequence in sequences if sequence.is_video and len(sequence) > 1]
-    starts = list(_starts(recordings))
     profiles: list[NDArray[np.float64]] = []
-    for turn in range(_TURNS):
-        for sequence, start in starts[turn::_TURNS]:
-            points = track_from(sequence, start)
-            profile = None if points is None else _profile(points, sequence.camera.K)
+    for sequence, starts in _starts(recordings):
+        for points in tracks_from(sequence, starts):
+            profile = _profile(*_in_small_image(points, sequence.camera))
             if profile is not None:
                 profiles.append(profile)
-        if not profiles:
-            return None  # nothing moves, or nothing can be followed: the rest will be the same
+    if not profiles:
+        return None  # nothing moves, or nothing can be followed
     errors = np.stack(profiles)
     draws = np.random.default_rng(0).integers(0, len(errors), (_DRAWS, len(errors)))
     low, high = np.percentile([_best_scale(errors[draw].sum(0)) for draw in draws], (5, 95))
@@ -101,13 +100,24 @@ def _warning(recordings: list[Sequence], check: FocalCheck) -> str:
     )
 
 
-def _starts(recordings: list[Sequence]) -> Iterator[tuple[Sequence, int]]:
-    """Frames spread evenly over all recordings, none of them a recording's last."""
-    ends = np.cumsum([len(sequence) - 1 for sequence in recordings])
-    total = int(ends[-1]) if len(ends) else 0
-    for place in np.unique(np.linspace(0, max(total - 1, 0), _PAIRS).astype(int))[:total]:
-        number = int(np.searchsorted(ends, place, side="right"))
-        yield recordings[number], int(place - (ends[number - 1] if number else 0))
+def _starts(recordings: list[Sequence]) -> Iterator[tuple[Sequence, list[int]]]:
+    """Frames spread evenly over all recordings, ascending, none of them a recording's last."""
+    total = sum(len(sequence) - 1 for sequence in recordings)
+    places = np.unique(np.linspace(0, max(total - 1, 0), _PAIRS).astype(int))
+    begin = 0
+    for sequence in recordings:
+        end = begin + len(sequence) - 1
+        yield sequence, [int(place) - begin for place in places if begin <= place < end]
+        begin = end
+
+
+def _in_small_image(
+    points: TrackedPoints, camera: PinholeCamera
+) -> tuple[TrackedPoints, NDArray[np.float64]]:
+    """Points and K in pixels of an image at most ``_WIDTH`` wide: errors are in its pixels."""
+    scale = min(1.0, _WIDTH / camera.width)
+    first, second = ((pixels + 0.5) * scale - 0.5 for pixels in points)
+    return TrackedPoints(first, second), resizing_matrix(scale, scale) @ camera.K
 
 
 def _profile(points: TrackedPoints, K: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 from functools import partial
@@ -21,6 +20,7 @@ from monodepth_ros.data.image_folder import has_images, is_image_folder, open_im
 from monodepth_ros.data.intrinsics import warn_of_guess
 from monodepth_ros.data.kitti_odometry import is_kitti_odometry, open_kitti_odometry
 from monodepth_ros.data.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
+from monodepth_ros.data.notes import tell_once
 from monodepth_ros.data.nyu import is_nyu, open_nyu
 from monodepth_ros.data.plain_images import open_plain_images
 from monodepth_ros.data.scannet import is_scannet, open_scannet
@@ -80,7 +80,7 @@ def open_sequence(
     """
     sequences = _open(str(path), kitti_truth, capture)
     for note in filter(None, map(unknown_poses, sequences)):
-        print(note, file=sys.stderr)
+        tell_once(note)
     for sequence in sequences:
         _tell_camera(sequence, capture)
     return sequences
@@ -91,10 +91,10 @@ def _tell_camera(sequence: Sequence, capture: CaptureSettings) -> None:
     if sequence.calibration == "guessed":
         warn_of_guess(sequence.name)
     elif capture.camera is not None and not np.array_equal(sequence.camera.K, capture.camera.K):
-        print(f"{sequence.name}: has a camera of its own; --camera is not used", file=sys.stderr)
+        tell_once(f"{sequence.name}: has a camera of its own; --camera is not used")
     elif capture.field_of_view is not None and capture.camera is None:
         told = "has intrinsics of its own; --field-of-view is not used"
-        print(f"{sequence.name}: {told}", file=sys.stderr)
+        tell_once(f"{sequence.name}: {told}")
 
 
 def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Sequence]:
@@ -156,7 +156,7 @@ def _open_children(
     videos = videos_in(path)
     if found:
         for left in (*plain, *videos):
-            print(f"left out, as it lies beside recordings: {left}", file=sys.stderr)
+            tell_once(f"left out, as it lies beside recordings: {left}")
     elif plain[:1] == [path]:
         found.extend(open_plain_images(path, capture))
     else:
@@ -179,7 +179,7 @@ def _set_rate(sequences: list[Sequence], fps: float | None) -> None:
         count = len(sequence)
         if any(sequence.stamp_ns(index) is not None for index in range(count)):
             if not isinstance(sequence, VideoSequence):
-                print(f"{sequence.name}: has stamps of its own; --fps is not used", file=sys.stderr)
+                tell_once(f"{sequence.name}: has stamps of its own; --fps is not used")
             continue
         steps = np.diff([sequence.number(index) for index in range(count)])
         sequence.number_rate = fps * max(float(np.median(steps)) if count > 1 else 1.0, 1.0)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from monodepth_ros.data.capture_settings import CaptureSettings
 from monodepth_ros.data.image_file import CorruptFrame, RgbImage
 from monodepth_ros.data.intrinsics import find_camera
 from monodepth_ros.data.natural_order import natural_order
+from monodepth_ros.data.notes import tell_once
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.data.video_file import VIDEO_SUFFIXES, frame_rate, open_capture
 from monodepth_ros.errors import UserError, printable
@@ -75,9 +75,8 @@ class VideoSequence(Sequence):
         if not times:
             raise UserError(f"{self._path}: not a video that OpenCV here can decode")
         if len(times) < 0.99 * claimed - 1:
-            print(
+            tell_once(
                 f"WARNING: {self._path}: {len(times)} of {claimed} frames can be decoded",
-                file=sys.stderr,
             )
         return times
 
@@ -97,7 +96,7 @@ class VideoSequence(Sequence):
             stamps = [round(index * _SECOND / own) for index in range(len(times))]
         else:
             return None
-        print(f"{self._path.name}: {len(times)} frames, {told}", file=sys.stderr)
+        tell_once(f"{self._path.name}: {len(times)} frames, {told}")
         return stamps
 
     def __len__(self) -> int:

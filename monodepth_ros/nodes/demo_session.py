@@ -349,7 +349,7 @@ def main() -> int:
         for path in session.draw():
             print(path)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"monodepth: {error}", file=sys.stderr)
         return 2
     finally:
         rclpy.try_shutdown()

@@ -31,6 +31,7 @@ def test_folders_globs_and_files_each_once_in_order(folder):
     assert names(find_inputs([str(folder)])) == ["a.JPG", "b.png", "c.jpeg"]
     assert names(find_inputs([f"{folder}/*.*g"])) == ["b.png", "c.jpeg"]
     assert names(find_inputs([str(folder / "c.jpeg"), str(folder)])) == ["c.jpeg", "a.JPG", "b.png"]
+    assert names(find_inputs([str(folder)], every=2)) == ["a.JPG", "c.jpeg"]
 
 
 @pytest.mark.parametrize("missing", ["none.png", "*.bmp", "nested"])

@@ -11,6 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data import focal_check
+from monodepth_ros.data.feature_tracks import TrackedPoints, tracks_from
 from monodepth_ros.data.focal_check import FocalCheck, check_focal_length, focal_warnings
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence import Sequence
@@ -112,3 +113,59 @@ def test_what_stands_still_tells_nothing(tmp_path: Path) -> None:
 def test_a_real_office(real_data: Path, scale: float, off: bool) -> None:
     (office,) = open_sequence(f"{real_data}/hololens_office@120:240")
     assert checked(office, scale).is_off == off
+
+
+def test_degenerate_recordings_end_no_training(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    shapes = {"thin": (2, 600), "small": (8, 8), "noise": (240, 320), "black": (240, 320)}
+    for name, (height, width) in shapes.items():
+        focal = float(width)
+        camera = PinholeCamera.from_focal_length(
+            width, height, focal, focal, (width - 1) / 2, (height - 1) / 2
+        )
+        bright = 1 if name == "black" else 256
+        with SequenceWriter(tmp_path / name, camera, 15.0, image_format="png") as writer:
+            for _ in range(2):
+                writer.add(random.integers(0, bright, (height, width, 3), dtype=np.uint8))
+    recordings = [FolderSequence(tmp_path / name) for name in shapes]
+    assert [check_focal_length([recording]) for recording in recordings] == [None] * 4
+    assert focal_warnings(recordings) == []
+    assert focal_warnings([]) == []
+
+
+class Watched:
+    """A recording that notes which frames were decoded, and cuts each ``cut`` rows shorter."""
+
+    def __init__(self, sequence: Sequence, cut: int = 0) -> None:
+        self.camera, self._sequence, self._cut = sequence.camera, sequence, cut
+        self.decoded: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._sequence)
+
+    def image(self, index: int) -> np.ndarray:
+        self.decoded.append(index)
+        return self._sequence.image(index)[: 240 - self._cut * index]
+
+
+def test_an_image_of_another_size_ends_a_track(walk: FolderSequence) -> None:
+    assert len(list(tracks_from(Watched(walk), [0, 20]))) == 2  # type: ignore[arg-type]
+    assert list(tracks_from(Watched(walk, cut=1), [0, 20])) == []  # type: ignore[arg-type]
+
+
+def test_each_frame_is_decoded_once_and_forward(walk: FolderSequence) -> None:
+    watched = Watched(walk)
+    list(tracks_from(watched, range(0, 59, 3)))  # type: ignore[arg-type]
+    assert watched.decoded == sorted(set(watched.decoded))
+
+
+def test_points_of_large_images_are_judged_as_those_of_small_ones(walk: FolderSequence) -> None:
+    def profile(size: int) -> np.ndarray:
+        camera = walk.camera.resized(240 * size, 320 * size)
+        grown = TrackedPoints(*((pixels + 0.5) * size - 0.5 for pixels in tracked))
+        found = focal_check._profile(*focal_check._in_small_image(grown, camera))
+        assert found is not None
+        return found
+
+    (tracked,) = tracks_from(walk, [0])
+    np.testing.assert_allclose(profile(12), profile(2), rtol=1e-3)
