@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "learning"))
 from recipes import SELF_SUPERVISED, SMALL
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.data.notes import tell_once
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.inference.model_card import load_card
 
@@ -27,6 +28,7 @@ GUESS = ["--field-of-view", "70"]
 
 
 def run(*arguments: object) -> Result:
+    tell_once.cache_clear()  # as in a process of its own
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
