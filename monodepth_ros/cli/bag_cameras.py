@@ -72,11 +72,15 @@ def extract_cameras(
                 except UnusableCamera as error:  # the others may be good
                     sequence = ExtractedSequence(topic, folder, failure=str(error))
             outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
-            tell_outcome(sequence, bag, console)
+            if not sequence.failure:
+                tell_outcome(sequence, bag, console)
         for problem in dict.fromkeys(opened.problems):
             console.print(f"{bag.name}: {problem}")
-    if outcomes and all(outcome.sequence.failure for outcome in outcomes):
-        raise UserError("; ".join(outcome.sequence.failure for outcome in outcomes))
+    unusable = [outcome.sequence.failure for outcome in outcomes if outcome.sequence.failure]
+    if outcomes and len(unusable) == len(outcomes):
+        raise UserError("; ".join(unusable))
+    for failure in unusable:
+        console.print(failure)
     return outcomes
 
 
@@ -93,7 +97,7 @@ def failures(outcomes: Iterable[CameraOutcome], request: ExtractionRequest) -> l
 
 def tell_outcome(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
     """Say how many frames were written where, and what was left out."""
-    told = sequence.failure or f"{bag.name}: no image of {sequence.topic} can be used"
+    told = f"{bag.name}: no image of {sequence.topic} can be used"
     if sequence.frames:
         told = f"{sequence.frames} frames of {sequence.topic} of {bag} in {sequence.folder}"
     console.print(told)

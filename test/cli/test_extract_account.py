@@ -122,7 +122,7 @@ def test_one_bad_camera_spares_the_other(two_cameras: Path, tmp_path: Path) -> N
         *("extract", two_cameras, "--out", tmp_path / "alone"),
         *("--images", "/depth_camera/a/image_raw"),
     )
-    assert alone.exit_code == 2 and "K is all zeros" in alone.stderr
+    assert alone.exit_code == 2 and alone.stderr.count("K is all zeros") == 1
 
 
 def test_one_bad_bag_spares_the_others(drive: Path, tmp_path: Path) -> None:
