@@ -187,15 +187,17 @@ def test_a_reason_is_told_as_it_is(tmp_path: Path) -> None:
     """The console takes no text for markup, as it would a bracket before a letter."""
     messages = []
     for number in range(2):
-        info = camera_info(stamp_of(number))
-        info.k[0] = np.nan
-        messages += [("/front/camera_info", info, stamp_of(number))]
-        messages += [
-            ("/front/image_raw", image(stamp_of(number), picture(number)), stamp_of(number))
-        ]
+        stamp = stamp_of(number)
+        bad, good = camera_info(stamp), camera_info(stamp)
+        bad.k[0] = np.nan
+        for name, info in (("/front", bad), ("/back", good)):
+            messages += [
+                (f"{name}/camera_info", info, stamp),
+                (f"{name}/image_raw", image(stamp, picture(number)), stamp),
+            ]
     bag = write_messages(tmp_path / "bag", messages)
     told = command("extract", bag, "--out", tmp_path / "out")
-    assert told.exit_code == 2 and told.stderr.count("[[nan, 0.0, 16.0]") == 2
+    assert told.exit_code == 0 and told.stderr.count("[[nan, 0.0, 16.0]") == 1
 
 
 def test_a_bag_by_one_of_its_topics(two_cameras: Path, tmp_path: Path) -> None:
