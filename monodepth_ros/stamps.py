@@ -67,11 +67,14 @@ class StampJudge(Generic[Item]):
 
     A message that follows the one before it comes back at once. One that does not is held until
     the next two tell what it was. ``clock`` is known of a recording (`clock_of`); of a live stream
-    it is None, and its first three messages decide.
+    it is None, and its first three messages decide; where they had no stamps, three later ones with
+    stamps in order begin a stretch by stamp: a driver has waited for simulated time.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock | None = clock
+        self._live = clock is None
+        self._newest_stamp = self._in_order = 0  # of stamps that came while arrival counts
         self.left_out: Counter[str] = Counter()
         self._undecided: list[_Message[Item]] = []  # of one stamp, while it is the only one
         self._given_at_once = 0  # of those
@@ -96,6 +99,8 @@ class StampJudge(Generic[Item]):
         self._count += 1
         if self.clock is None:
             return self._decide(_Message(self._count, item, stamp, arrival))
+        if self.clock == "arrival" and self._live:
+            self._look_for_stamps(stamp)
         time = arrival if self.clock == "arrival" else stamp
         return self._judge(_Message(self._count, item, time, arrival))
 
@@ -124,6 +129,13 @@ class StampJudge(Generic[Item]):
         else:
             return []
         return self._judge_undecided()
+
+    def _look_for_stamps(self, stamp: int) -> None:
+        self._in_order = self._in_order + 1 if stamp > self._newest_stamp else 0
+        self._newest_stamp = stamp
+        if self._in_order == CONFIRMED:
+            self.clock = "stamp"
+            self._end_stretch()
 
     def _judge_undecided(self) -> list[Judged[Item]]:
         waiting = self._undecided[self._given_at_once :]

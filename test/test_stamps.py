@@ -110,6 +110,23 @@ def test_a_driver_that_does_not_stamp_is_taken_by_arrival(stamp: int) -> None:
     assert live.clock == "arrival"
 
 
+@BEGINS
+def test_a_live_driver_that_stamps_after_all_begins_a_stretch_by_stamp(begin: int) -> None:
+    """As one that waited for simulated time."""
+    stamps = [0] * 5 + regular(begin)[5:]
+    live: StampJudge[int] = StampJudge()
+    decided = [
+        judged
+        for i, (stamp, arrival) in enumerate(zip(stamps, ARRIVALS, strict=True))
+        for judged in live.add(stamp, arrival, i)
+    ]
+    assert live.clock == "stamp"
+    # The two before the third stamp are still taken by arrival.
+    assert [j.time for j in decided if j.stretch == 0] == ARRIVALS[:7]
+    assert [j.time for j in decided if j.stretch == 1] == stamps[7:]
+    assert not live.left_out
+
+
 def test_stamp_and_arrival_are_never_mixed() -> None:
     stamps = [s if i % 3 == 0 else 0 for i, s in enumerate(regular(1000 * SECOND))]
     judged = judge_all(stamps, ARRIVALS)
