@@ -98,8 +98,9 @@ def test_an_end_that_fails_is_told_and_the_node_can_start_anew(
     viewer.until(lambda: of_status(viewer, "held") == "")
     assert change(viewer, Transition.TRANSITION_CONFIGURE)
     assert change(viewer, Transition.TRANSITION_ACTIVATE)
-    viewer.until(lambda: viewer.said() == "'well'")
-    assert of_status(viewer, "held") == "model worker"
+    # Diagnostics may come between the two transitions.
+    viewer.until(lambda: of_status(viewer, "held") == "model worker")
+    assert viewer.said() == "'well'"
 
 
 def test_a_shutdown_that_fails_is_told(viewer: Viewer, faulty: Any) -> None:
