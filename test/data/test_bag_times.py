@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from bag_messages import (
     FRAMES,
-    TYPES,
     camera_info,
     depth_image,
     image,
@@ -17,12 +16,12 @@ from bag_messages import (
     picture,
     stamp_of,
     write_images,
+    write_messages,
 )
 
 from monodepth_ros.data.bag_extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bag_file import BagFile
 from monodepth_ros.data.bag_frames import BagFrames
-from monodepth_ros.data.bag_writer import BagWriter
 from monodepth_ros.data.extraction_request import ExtractionRequest
 from monodepth_ros.data.frame_spacing import segments
 from monodepth_ros.data.sequence_folder import FolderSequence
@@ -95,17 +94,14 @@ def test_every_second_of_those_that_are_kept(tmp_path: Path) -> None:
 
 def test_truth_has_a_clock_of_its_own(tmp_path: Path) -> None:
     """One outlier of the odometry is left out of the poses, and counted."""
-    path = tmp_path / "bag"
-    with BagWriter(path) as bag:
-
-        def write(topic: str, message: object, at: int) -> None:
-            kind = message.__msgtype__  # type: ignore[attr-defined]
-            bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
-
-        for i in range(FRAMES):
-            at = stamp_of(i)
-            write("/odom", odometry(0 if i == 4 else at, 0.1 * i, 1.0), at)
-            write("/front/image_raw", image(at, picture(i), "base_link"), at)
+    messages = []
+    for i in range(FRAMES):
+        at = stamp_of(i)
+        messages += [
+            ("/odom", odometry(0 if i == 4 else at, 0.1 * i, 1.0), at),
+            ("/front/image_raw", image(at, picture(i), "base_link"), at),
+        ]
+    path = write_messages(tmp_path / "bag", messages)
     with BagFile(path) as opened:
         extraction = BagExtraction(opened, ExtractionRequest(poses="/odom"))
         assert f"/odom: 1 left out: {UNSTAMPED}" in opened.problems
@@ -116,22 +112,19 @@ def test_truth_has_a_clock_of_its_own(tmp_path: Path) -> None:
 
 def write_truth(path: Path, back: int, topics: set[str]) -> Path:
     """Images with odometry and depth of their time; from the seventh on some are ``back`` ns."""
-    with BagWriter(path) as bag:
-
-        def write(topic: str, message: object, at: int) -> None:
-            kind = message.__msgtype__  # type: ignore[attr-defined]
-            bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
-
-        for i in range(FRAMES):
-            at = stamp_of(i)
-            stamps = {t: at - (back if i >= 6 and t in topics else 0) for t in TRUTH}
-            message = odometry(stamps["/odom"], 0.1 * i, 1.0 + i)
-            message.child_frame_id = "camera_optical"
-            write("/odom", message, at)
-            write(TOPIC, image(stamps[TOPIC], picture(i)), at)
-            write("/front/camera_info", camera_info(stamps[TOPIC]), at)
-            write(DEPTH, depth_image(stamps[DEPTH], 1 + 0.1 * i), at)
-    return path
+    messages = []
+    for i in range(FRAMES):
+        at = stamp_of(i)
+        stamps = {t: at - (back if i >= 6 and t in topics else 0) for t in TRUTH}
+        pose = odometry(stamps["/odom"], 0.1 * i, 1.0 + i)
+        pose.child_frame_id = "camera_optical"
+        messages += [
+            ("/odom", pose, at),
+            (TOPIC, image(stamps[TOPIC], picture(i)), at),
+            ("/front/camera_info", camera_info(stamps[TOPIC]), at),
+            (DEPTH, depth_image(stamps[DEPTH], 1 + 0.1 * i), at),
+        ]
+    return write_messages(path, messages)
 
 
 DEPTH = "/front/depth/image"
