@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
-from monodepth_ros.data.bag_writer import BagWriter
+from monodepth_ros.data.bags.recording.writer import BagWriter
 from monodepth_ros.data.sequence import Sequence
 
 _TYPES = get_typestore(Stores.ROS2_HUMBLE)

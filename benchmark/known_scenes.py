@@ -15,7 +15,7 @@ from pathlib import Path
 
 from monodepth_commands import MonodepthCommands
 
-from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 
 KNOWN = Path(__file__).resolve().parents[1] / "training" / "known_scenes"
 # World -> seeds and frames of the places, as in benchmark/learning.py; every third is for checks.

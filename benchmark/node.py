@@ -93,10 +93,10 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     from monodepth_ros.geometry.camera import PinholeCamera
     from monodepth_ros.inference.depth_estimator import DepthEstimator
     from monodepth_ros.inference.network_input import to_network_input
-    from monodepth_ros.nodes.camera_info import info_of_camera
-    from monodepth_ros.nodes.depth_pipeline import DepthPipeline, OutputSettings, Wanted
-    from monodepth_ros.nodes.messages import encode_image
-    from monodepth_ros.nodes.rectified_frames import FrameRectifier
+    from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline, OutputSettings, Wanted
+    from monodepth_ros.nodes.conversions.camera_info import info_of_camera
+    from monodepth_ros.nodes.conversions.images import encode_image
+    from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
 
     height, width = SIZE
     rgb = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)

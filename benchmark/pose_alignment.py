@@ -23,13 +23,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.triplets import TripletDataset
+from monodepth_ros.data.samples.triplets import TripletDataset
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.projection import backproject, project, transform
-from monodepth_ros.learning.checkpoints import LAST, read_checkpoint
-from monodepth_ros.learning.pose_refinement import PoseRefiner
-from monodepth_ros.learning.recipe_file import load_recipe
-from monodepth_ros.learning.run_record import RECIPE
+from monodepth_ros.learning.pose_refiner import PoseRefiner
+from monodepth_ros.learning.recipe.file import load_recipe
+from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
+from monodepth_ros.learning.run.record import RECIPE
 from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.depth_net import DepthNet
 

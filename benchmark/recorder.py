@@ -28,7 +28,7 @@ import signal, sys, time, numpy as np, rclpy
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
-from monodepth_ros.nodes.messages import encode_depth, encode_image, filled
+from monodepth_ros.nodes.conversions.images import encode_depth, encode_image, filled
 from rclpy.signals import SignalHandlerOptions
 rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
 node = rclpy.create_node("camera")
@@ -101,7 +101,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
     os.environ.update(private_environment())
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     diagnostics = Diagnostics()
-    program = "from monodepth_ros.nodes.recorder_node import main; main()"
+    program = "from monodepth_ros.nodes.recorder.recorder_node import main; main()"
     parameters = [TOPICS, f"folder:={folder}", "split_megabytes:=1000.0", "remove_oldest:=true"]
     parameters += ["budget_megabytes:=4000.0"]
     arguments = [word for parameter in parameters for word in ("-p", parameter)]

@@ -21,10 +21,10 @@ from learnt_features import LEARNT_FEATURES
 from torch import Tensor
 from torch.nn import functional as F
 
-from monodepth_ros.geometry.pose_refinement import AlignmentLevel, refine_pose
+from monodepth_ros.geometry.feature_alignment import AlignmentLevel, refine_pose
 from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.recipe_file import load_recipe
+from monodepth_ros.learning.recipe.file import load_recipe
+from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.step_stream import plan_run
 
 AT_ONCE = ["refinement.warmup_steps=0", "refinement.ramp_steps=0"]

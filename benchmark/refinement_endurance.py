@@ -24,8 +24,8 @@ from monodepth_commands import MonodepthCommands
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.sequence_folder import SequenceWriter
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_image
 

@@ -29,8 +29,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.nodes.camera_info import info_of_camera
-from monodepth_ros.nodes.messages import encode_image
+from monodepth_ros.nodes.conversions.camera_info import info_of_camera
+from monodepth_ros.nodes.conversions.images import encode_image
 rclpy.init()
 node = rclpy.create_node("camera")
 images = node.create_publisher(Image, "image_raw", qos_profile_sensor_data)
@@ -108,7 +108,7 @@ def soak(minutes: int) -> dict[str, Any]:
     camera = subprocess.Popen([sys.executable, "-c", CAMERA], env=environment)
     listener = Listener()
     listener.until(time.monotonic() + 3.0)
-    program = "from monodepth_ros.nodes.depth_node import main; main()"
+    program = "from monodepth_ros.nodes.camera.depth_node import main; main()"
     began = time.monotonic()
     node = subprocess.Popen(
         [sys.executable, "-c", program, "--ros-args", "-p", "device:=cpu"], env=environment

@@ -49,7 +49,7 @@ class OurTraining:
 
     def __init__(self, m: Measurement) -> None:
         from monodepth_ros.learning.batches import build_datasets
-        from monodepth_ros.learning.recipe_file import load_recipe
+        from monodepth_ros.learning.recipe.file import load_recipe
         from monodepth_ros.learning.step_stream import plan_run
 
         height, width = m.size
@@ -74,7 +74,7 @@ class OurTraining:
 
     def batches(self) -> Iterator[dict[str, Tensor]]:
         """Batches on the device, augmented, ready for the networks."""
-        from monodepth_ros.data.augmentation import Augmentation
+        from monodepth_ros.data.samples.augmentation import Augmentation
         from monodepth_ros.learning.batches import collate
         from monodepth_ros.learning.step_stream import StepSampler
 
@@ -125,7 +125,7 @@ class OurTraining:
 
     def train(self, steps: int) -> None:
         """``monodepth train``, for so many steps."""
-        from monodepth_ros.learning.run import train
+        from monodepth_ros.learning.run.train import train
 
         limited = self.recipe.trainer.model_copy(update={"max_steps": steps})
         recipe = self.recipe.model_copy(update={"trainer": limited})
@@ -193,7 +193,7 @@ def _build_contender(m: Measurement) -> tuple[int, Any]:
         return idle, ReferenceTraining(
             checkout, recording, m.size, m.batch, m.workers, m.device, work
         )
-    import monodepth_ros.learning.run  # noqa: F401
+    import monodepth_ros.learning.run.train  # noqa: F401
 
     return peak_memory(m.device), OurTraining(m)
 
@@ -221,8 +221,8 @@ def compare_losses(m: Measurement) -> dict[str, Any]:
 
     # Imported now: later, the reference's stand-ins could mislead its libraries.
     import monodepth_ros.learning.module  # noqa: F401
-    from monodepth_ros.inference.monodepth2_import import import_monodepth2
     from monodepth_ros.learning.initial_weights import load_initial_weights
+    from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
 
     work = Path(m.work)
     reference = ReferenceTraining(

@@ -27,7 +27,7 @@ import yaml
 from soak import CAMERA, Listener
 
 from monodepth_ros.dds_environment import private_environment
-from monodepth_ros.learning.recipe_file import find_recipe
+from monodepth_ros.learning.recipe.file import find_recipe
 
 NODE = "from monodepth_ros.nodes.{} import main; main()"
 

@@ -6,7 +6,7 @@ Metres from a speed are measured by the odometry node, metres from the camera's 
 node; the other one follows on the topic `scale`.
 """
 
-from monodepth_ros.nodes.launch_description import camera_launch, camera_node, rviz
+from monodepth_ros.nodes.launch.description import camera_launch, camera_node, rviz
 
 
 def generate_launch_description():

@@ -3,7 +3,7 @@
 ros2 launch monodepth_ros odometry.launch.py namespace:=camera
 """
 
-from monodepth_ros.nodes.launch_description import camera_launch, camera_node, rviz
+from monodepth_ros.nodes.launch.description import camera_launch, camera_node, rviz
 
 
 def generate_launch_description():

@@ -3,7 +3,7 @@
 ros2 launch monodepth_ros record.launch.py folder:=DIR namespace:=camera
 """
 
-from monodepth_ros.nodes.launch_description import recorder_launch
+from monodepth_ros.nodes.launch.description import recorder_launch
 
 
 def generate_launch_description():

@@ -6,7 +6,7 @@ Of the bag only what a camera and a robot say is played, not the results that it
 publish their own under the same names.
 """
 
-from monodepth_ros.nodes.launch_description import camera_node, replay_launch, rviz
+from monodepth_ros.nodes.launch.description import camera_node, replay_launch, rviz
 
 
 def generate_launch_description():

@@ -4,7 +4,7 @@ ros2 launch monodepth_ros tuner.launch.py folder:=DIR namespace:=camera
 ros2 service call /camera/tuner_node/tune std_srvs/srv/Trigger
 """
 
-from monodepth_ros.nodes.launch_description import tuner_launch
+from monodepth_ros.nodes.launch.description import tuner_launch
 
 
 def generate_launch_description():

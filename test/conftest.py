@@ -20,9 +20,8 @@ from monodepth_ros.data.notes import tell_once
 if TYPE_CHECKING:
     from viewer import Viewer
 
-# Tests are imported by file, so what tests of several folders share needs its folder on the path.
-for _folder in ("nodes", "learning"):
-    sys.path.insert(0, str(Path(__file__).parent / _folder))
+# Tests are imported by file, so what several of them share needs its folder on the path.
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 REAL_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 

@@ -21,35 +21,17 @@ FOUNDATION = {
     "stamps",
 }
 
-# Layer -> what it may import besides itself and the foundation.
-ALLOWED = {
-    "geometry": set(),
-    "networks": {"geometry"},
-    "inference": {"geometry", "networks"},
-    "data": {"geometry"},
-    "evaluation": {"geometry", "data"},
-    # A training run starts from a model folder and ends in one.
-    "learning": {
-        "geometry",
-        "networks",
-        "data",
-        "evaluation",
-        "inference.model_card",
-        "inference.checkpoint",
-    },
-    # The demo measures while it runs.
-    "nodes": {
-        "geometry",
-        "networks",
-        "inference",
-        "data",
-        "evaluation.alignment",
-        "evaluation.depth_metrics",
-        "evaluation.depth_protocol",
-        "evaluation.odometry_metrics",
-    },
-    "cli": {"geometry", "networks", "inference", "data", "evaluation", "learning"},
-}
+# The layers, lowest first. Each may import itself, the foundation, and what stands beside it here.
+ALLOWED: dict[str, set[str]] = {"geometry": set(), "networks": {"geometry"}}
+ALLOWED["zoo"] = {"geometry", "networks"}
+ALLOWED["data"] = {"geometry"}
+ALLOWED["inference"] = ALLOWED["visualisation"] = {"geometry", "networks", "zoo", "data"}
+ALLOWED["evaluation"] = ALLOWED["inference"] | {"inference", "visualisation"}
+ALLOWED["worlds"] = {"geometry", "data"}
+ALLOWED["learning"] = ALLOWED["replay"] = ALLOWED["evaluation"] | {"evaluation"}
+# A node never waits for what only learns: the tuner starts processes.
+ALLOWED["nodes"] = ALLOWED["replay"] | {"replay"}
+ALLOWED["cli"] = ALLOWED["nodes"] | {"worlds", "learning"}
 
 # Optional or heavy libraries: only the named layers may import them.
 ONLY_IN = {
@@ -65,9 +47,9 @@ ONLY_IN = {
     "std_msgs": {"nodes"},
     "std_srvs": {"nodes"},
     "diagnostic_msgs": {"nodes"},
-    "mitsuba": {"data"},
-    "rerun": {"data"},
-    "drjit": {"data"},
+    "mitsuba": {"worlds"},
+    "rerun": {"visualisation"},
+    "drjit": {"worlds"},
     "torchvision": set(),  # does not load beside the CPU build of torch
 }
 
@@ -144,13 +126,13 @@ def test_every_folder_is_a_known_layer() -> None:
     [
         ("from monodepth_ros.networks import resnet", "geometry.se3"),
         ("def f():\n    import monodepth_ros.cli.app", "learning.trainer"),
-        ("from monodepth_ros.inference.zoo import resolve", "learning.trainer"),
-        ("from monodepth_ros import inference", "learning.trainer"),
+        ("from monodepth_ros.zoo.catalogue import resolve", "data.sequence"),
+        ("from monodepth_ros import learning", "nodes.tuner.job"),
         ("from ..networks import resnet", "geometry.se3"),
-        ("def f():\n    import rclpy", "inference.zoo"),
+        ("def f():\n    import rclpy", "inference.tracker"),
         ("import torchvision", "networks.resnet"),
-        ("import mitsuba", "data.synthetic.render"),
-        ("if True:\n    from mitsuba import load_dict", "data.synthetic.render"),
+        ("import mitsuba", "worlds.render"),
+        ("if True:\n    from mitsuba import load_dict", "worlds.render"),
         ("from monodepth_ros.data import triplets", "errors"),
     ],
 )
@@ -161,10 +143,10 @@ def test_a_breach_is_found(source: str, module: str) -> None:
 @pytest.mark.parametrize(
     ("source", "module"),
     [
-        ("from monodepth_ros.inference.model_card import ModelCard", "learning.trainer"),
-        ("from monodepth_ros.inference import checkpoint", "learning.trainer"),
+        ("from monodepth_ros.zoo.card import ModelCard", "learning.trainer"),
+        ("from monodepth_ros.zoo import weights", "learning.trainer"),
         ("from monodepth_ros.errors import UserError", "geometry.camera"),
-        ("def f():\n    import mitsuba", "data.synthetic.render"),
+        ("def f():\n    import mitsuba", "worlds.render"),
         ("import rclpy", "nodes.depth_node"),
     ],
 )

@@ -12,24 +12,24 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.cli.evaluation_inputs import predicted_disparity
-from monodepth_ros.data.frame_cache import cache_sequence
-from monodepth_ros.data.image_file import RgbImage
-from monodepth_ros.data.recorded_frames import frames_of_sequence
-from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.cli.evaluation.inputs import predicted_disparity
+from monodepth_ros.data.bags.recorded_frames import frames_of_sequence
+from monodepth_ros.data.images.file import RgbImage
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.data.samples.frame_cache import cache_sequence
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_batch, resize_image
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.network_input import to_network_input
-from monodepth_ros.inference.zoo import resolve
-from monodepth_ros.learning.comparison import _depth
 from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.losses.teacher import Teacher
 from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.recipe_file import load_recipe
+from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.step_stream import plan_run
-from monodepth_ros.learning.teacher import Teacher
-from monodepth_ros.learning.tuning import settings_of_model
+from monodepth_ros.learning.tuning.comparison import _depth
+from monodepth_ros.learning.tuning.tune import settings_of_model
+from monodepth_ros.zoo.catalogue import resolve
 
 HEIGHT, WIDTH = 240, 320
 CAMERA = PinholeCamera.from_focal_length(WIDTH, HEIGHT, 260.0, 260.0, 159.5, 119.5)
@@ -90,11 +90,11 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
     pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra [ros]")
     from std_msgs.msg import Header
 
-    from monodepth_ros.data.image_message import decode_depth
-    from monodepth_ros.nodes.camera_info import info_of_camera
-    from monodepth_ros.nodes.depth_pipeline import DepthPipeline, OutputSettings, Wanted
-    from monodepth_ros.nodes.messages import encode_image
-    from monodepth_ros.nodes.rectified_frames import FrameRectifier
+    from monodepth_ros.data.bags.messages.image import decode_depth
+    from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline, OutputSettings, Wanted
+    from monodepth_ros.nodes.conversions.camera_info import info_of_camera
+    from monodepth_ros.nodes.conversions.images import encode_image
+    from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
 
     header = Header(frame_id="camera")
     frame = FrameRectifier().frame(

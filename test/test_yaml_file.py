@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from monodepth_ros.data.calibration_file import read_calibration
-from monodepth_ros.data.sequence_folder import FolderSequence
+from monodepth_ros.data.cameras.calibration_file import read_calibration
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.model_card import load_card
-from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.recipe_file import load_recipe, parse_recipe
+from monodepth_ros.learning.recipe.file import load_recipe, parse_recipe
+from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.yaml_file import read_mapping
+from monodepth_ros.zoo.card import load_card
 
 NOT_MAPPINGS = {
     b"a: [": "not YAML",

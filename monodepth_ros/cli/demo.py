@@ -17,11 +17,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.options.capture import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference import zoo
 from monodepth_ros.share_directory import share_directory
+from monodepth_ros.zoo import catalogue
 
 _STOP_WITHIN = 5.0  # seconds
 # All that a demo writes into its folder: nothing else is ever removed from it.
@@ -51,7 +51,7 @@ def demo(
     """Play a camera into depth and odometry nodes; leave a bag, pictures and figures behind."""
     if importlib.util.find_spec("rclpy") is None:
         raise UserError("no ROS 2 here: source one, or pip install 'monodepth_ros[ros]'")
-    folder = zoo.resolve(model)
+    folder = catalogue.resolve(model)
     _claim(out)
     environment = private_environment()
     environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))
@@ -66,7 +66,7 @@ def demo(
         "odometry_node": {**parameters, "refine": "true", "mounting": "parameters"},
     }
     walk = share_directory() / "models/demo/sample_walk"
-    session = [sys.executable, "-m", "monodepth_ros.nodes.demo_session", "--out", str(out)]
+    session = [sys.executable, "-m", "monodepth_ros.nodes.demo.session", "--out", str(out)]
     session += ["--input", str(walk) if source is None else source]
     capture_settings(camera, field_of_view, fps)  # wrong values are refused before nodes start
     for option, value in (
@@ -130,7 +130,7 @@ def _running(
             arguments = ["--ros-args", "-r", "__ns:=/camera"]
             for name, value in parameters.items():
                 arguments += ["-p", f"{name}:={value}"]
-            program = f"from monodepth_ros.nodes.{node} import main; main()"
+            program = f"from monodepth_ros.nodes.programs import {node}; {node}()"
             with (out / f"{node}.log").open("w") as log:
                 processes.append(
                     subprocess.Popen(

@@ -2,9 +2,9 @@
 
 import typer
 
-from monodepth_ros.cli.evaluate_depth import depth
-from monodepth_ros.cli.evaluate_odometry import odometry
-from monodepth_ros.cli.evaluate_scale import scale
+from monodepth_ros.cli.evaluation.depth import depth
+from monodepth_ros.cli.evaluation.odometry import odometry
+from monodepth_ros.cli.evaluation.scale import scale
 
 evaluate = typer.Typer(
     add_completion=False,

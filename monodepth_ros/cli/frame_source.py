@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bit_depth import BitDepth
-from monodepth_ros.data.image_file import bits_of_files, read_rgb
-from monodepth_ros.data.image_folder import IMAGE_SUFFIXES
+from monodepth_ros.data.images.bit_depth import BitDepth
+from monodepth_ros.data.images.file import bits_of_files, read_rgb
+from monodepth_ros.data.images.video import VIDEO_SUFFIXES, read_video
+from monodepth_ros.data.images.video import frame_count as video_frame_count
+from monodepth_ros.data.layouts.image_folder import IMAGE_SUFFIXES
 from monodepth_ros.data.natural_order import natural_order
-from monodepth_ros.data.video_file import VIDEO_SUFFIXES, read_video
-from monodepth_ros.data.video_file import frame_count as video_frame_count
 from monodepth_ros.errors import UserError
 
 Rgb = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def read_frames(
     """(name, uint8 RGB, upright) of an image, or of every ``every``-th frame of a video.
 
     ``bits`` are those in use of an image of 16 bits, as :func:`bit_depths` gives them. Raises
-    :class:`~monodepth_ros.data.image_file.CorruptFrame`.
+    :class:`~monodepth_ros.data.images.file.CorruptFrame`.
     """
     if _is_video(path):
         for index, rgb in read_video(path, every):

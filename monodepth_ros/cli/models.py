@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monodepth_ros.data.image_file import read_rgb
+from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference import zoo
-from monodepth_ros.inference.checkpoint import load_weights
-from monodepth_ros.inference.model_card import load_card, parse_size
 from monodepth_ros.inference.model_check import check_model
-from monodepth_ros.inference.monodepth2_import import import_monodepth2
+from monodepth_ros.zoo import catalogue
+from monodepth_ros.zoo.card import load_card, parse_size
+from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
+from monodepth_ros.zoo.weights import load_weights
 
 models = typer.Typer(
     add_completion=False, no_args_is_help=True, help="List, inspect, import and check models."
@@ -35,7 +35,7 @@ Model = Annotated[str, typer.Argument(help="A model's name or folder.")]
 @models.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List the models that have a name."""
-    entries = zoo.list_models()
+    entries = catalogue.list_models()
     if as_json:
         rows = [
             {
@@ -66,7 +66,7 @@ def list_models(as_json: AsJson = False) -> None:
 @models.command()
 def info(model: Model, as_json: AsJson = False) -> None:
     """Show a model's card, its folder, and how large it is."""
-    folder = zoo.resolve(model)
+    folder = catalogue.resolve(model)
     card = load_card(folder)
     states = load_weights(folder, card)
     facts: dict[str, object] = {
@@ -101,9 +101,9 @@ def import_model(
 
     The released weights are for non-commercial use only; read their licence. Nothing is unpickled.
     """
-    if not zoo.is_name(name):
+    if not catalogue.is_name(name):
         raise UserError(f"--name {name!r}: use letters, digits, dot, dash and underscore")
-    folder = (out or zoo.user_models_folder()) / name
+    folder = (out or catalogue.user_models_folder()) / name
     if folder.exists() and not force:
         raise UserError(f"{folder}: exists; choose another --name, or replace it with --force")
     if not source.is_dir():
@@ -128,7 +128,7 @@ def check(
 
     Ends with 1 when anything is wrong.
     """
-    folder = zoo.resolve(model)
+    folder = catalogue.resolve(model)
     findings = check_model(folder, _samples(folder), device, precision)  # type: ignore[arg-type]
     passed = all(finding.passed for finding in findings)
     if as_json:
@@ -152,4 +152,4 @@ def _is_parameter(key: str) -> bool:
 
 
 def _searched() -> str:
-    return " or ".join(str(folder) for folder in zoo.model_folders())
+    return " or ".join(str(folder) for folder in catalogue.model_folders())

@@ -18,14 +18,14 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.cli.frame_source import bit_depths, find_inputs, frame_count, read_frames
-from monodepth_ros.data.calibration_file import read_calibration
-from monodepth_ros.data.image_file import CorruptFrame
+from monodepth_ros.data.cameras.calibration_file import read_calibration
+from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
-from monodepth_ros.inference.model_card import parse_size
-from monodepth_ros.inference.preview import side_by_side
+from monodepth_ros.visualisation.preview import side_by_side
+from monodepth_ros.zoo.card import parse_size
 
 Rgb = NDArray[np.uint8]
 

@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from monodepth_ros.cli.capture_options import FieldOfView, Fps, Rectified, capture_settings
-from monodepth_ros.cli.truth_options import Mounting, T_base_camera, Tolerance
-from monodepth_ros.data.bag_file import BagFile, is_bag
-from monodepth_ros.data.bag_frames import BagFrames
-from monodepth_ros.data.capture_settings import Calibration, CaptureSettings
+from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, capture_settings
+from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
+from monodepth_ros.data.bags.file import BagFile, is_bag
+from monodepth_ros.data.bags.frames import BagFrames
+from monodepth_ros.data.bags.recorded_frames import RecordedFrame, frames_of_bag, frames_of_sequence
+from monodepth_ros.data.cameras.capture_settings import Calibration, CaptureSettings
 from monodepth_ros.data.coverage import found_nowhere
-from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.recorded_frames import RecordedFrame, frames_of_bag, frames_of_sequence
-from monodepth_ros.data.rerun_recording import RerunRecording, rerun_is_installed
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.replay_record import ReplayRecord
-from monodepth_ros.evaluation.replay_report import write_comparison, write_replay_report
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.replay.record import ReplayRecord
+from monodepth_ros.replay.report import write_comparison, write_replay_report
 from monodepth_ros.stamps import SECOND, ElapsedTime
+from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
 
 if TYPE_CHECKING:
     from monodepth_ros.inference.camera_tracker import TrackerSettings
@@ -282,7 +282,7 @@ def _panels(
     """Image, disparity, and with truth that and the error, all of the network's size; a caption."""
     import cv2
 
-    from monodepth_ros.inference.preview import colourise
+    from monodepth_ros.visualisation.preview import colourise
 
     height, width = depth.shape
     image = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from monodepth_ros.cli.progress import frame_progress
-from monodepth_ros.data.synthetic.generate import SequenceRequest, generate
+from monodepth_ros.worlds.generate import SequenceRequest, generate
 
 
 def synth(

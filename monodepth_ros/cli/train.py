@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.options.capture import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.errors import UserError
 
 
@@ -71,8 +71,8 @@ def train(
     Many processes: start with torchrun and set trainer.devices and trainer.num_nodes.
     """
     # Heavy imports wait until the command line is known to be right.
-    from monodepth_ros.inference.zoo import resolve
-    from monodepth_ros.learning.recipe_file import load_recipe
+    from monodepth_ros.learning.recipe.file import load_recipe
+    from monodepth_ros.zoo.catalogue import resolve
 
     capture = capture_settings(camera, field_of_view, fps)
     overrides = list(set_ or [])
@@ -91,10 +91,10 @@ def train(
         raise UserError(f"--export {export}: not empty; name a new folder")
 
     from monodepth_ros.learning.export import export_run
-    from monodepth_ros.learning.nan_guard import TrainingDiverged
-    from monodepth_ros.learning.run import process_rank
-    from monodepth_ros.learning.run import train as run_training
-    from monodepth_ros.learning.stopping import TrainingStopped
+    from monodepth_ros.learning.run.nan_guard import TrainingDiverged
+    from monodepth_ros.learning.run.stopping import TrainingStopped
+    from monodepth_ros.learning.run.train import process_rank
+    from monodepth_ros.learning.run.train import train as run_training
 
     try:
         folder = run_training(plan, data, out, val or [], resume, replay or [], capture)

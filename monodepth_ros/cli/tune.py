@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 import typer
 
-from monodepth_ros.cli.bag_cameras import extract_cameras
-from monodepth_ros.cli.capture_options import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.extraction.bag_cameras import extract_cameras
+from monodepth_ros.cli.options.capture import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.options.truth import Tolerance
 from monodepth_ros.cli.progress import plain_console
-from monodepth_ros.cli.truth_options import Tolerance
 from monodepth_ros.data.coverage import Coverage, found_nowhere
-from monodepth_ros.data.extraction_record import by_option, request_values
-from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.data.extraction.record import by_option, request_values
+from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.open_sequence import SLICE, bags_at
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
@@ -104,10 +104,14 @@ def tune(
     if owner is not None:
         _stay_in_the_background(owner)
 
-    from monodepth_ros.inference.model_card import load_card
-    from monodepth_ros.inference.zoo import is_name, resolve
-    from monodepth_ros.learning.recipe_file import load_recipe
-    from monodepth_ros.learning.tuning import (
+    from monodepth_ros.learning.recipe.file import load_recipe
+    from monodepth_ros.learning.tuning.request import (
+        claim,
+        model_request,
+        recipe_request,
+        recordings_request,
+    )
+    from monodepth_ros.learning.tuning.tune import (
         VERDICT,
         Tuning,
         holding_back,
@@ -115,12 +119,8 @@ def tune(
         read_verdict,
         settings_of_model,
     )
-    from monodepth_ros.learning.tuning_request import (
-        claim,
-        model_request,
-        recipe_request,
-        recordings_request,
-    )
+    from monodepth_ros.zoo.card import load_card
+    from monodepth_ros.zoo.catalogue import is_name, resolve
 
     out = out.resolve()
     if not is_name(out.name):
@@ -205,8 +205,8 @@ def _tell_size(asked: Any, plan: Any) -> None:
 
 
 def _run(tuning: Any, out: Path) -> dict[str, Any]:
-    from monodepth_ros.learning.nan_guard import TrainingDiverged
-    from monodepth_ros.learning.stopping import TrainingStopped
+    from monodepth_ros.learning.run.nan_guard import TrainingDiverged
+    from monodepth_ros.learning.run.stopping import TrainingStopped
 
     try:
         verdict: dict[str, Any] = tuning.run(out)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monodepth_ros.data.transform_tree import Unknown
+from monodepth_ros.data.bags.transform_tree import Unknown
 
 _SECOND = 1_000_000_000
 _ALIKE = 1.1  # times the nearest: no range is told

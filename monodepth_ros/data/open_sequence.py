@@ -11,24 +11,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monodepth_ros.data.bag_file import is_bag
-from monodepth_ros.data.bag_sequence import open_bag
-from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
-from monodepth_ros.data.cityscapes import is_cityscapes, open_cityscapes
-from monodepth_ros.data.euroc import is_euroc, open_euroc
-from monodepth_ros.data.image_folder import has_images, is_image_folder, open_image_folder
-from monodepth_ros.data.intrinsics import warn_of_guess
-from monodepth_ros.data.kitti_odometry import is_kitti_odometry, open_kitti_odometry
-from monodepth_ros.data.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
+from monodepth_ros.data.bags.file import is_bag
+from monodepth_ros.data.bags.sequence import open_bag
+from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.cameras.intrinsics import warn_of_guess
+from monodepth_ros.data.layouts.cityscapes import is_cityscapes, open_cityscapes
+from monodepth_ros.data.layouts.euroc import is_euroc, open_euroc
+from monodepth_ros.data.layouts.image_folder import has_images, is_image_folder, open_image_folder
+from monodepth_ros.data.layouts.kitti_odometry import is_kitti_odometry, open_kitti_odometry
+from monodepth_ros.data.layouts.kitti_raw import Truth, is_kitti_raw, open_kitti_raw, open_split
+from monodepth_ros.data.layouts.nyu import is_nyu, open_nyu
+from monodepth_ros.data.layouts.plain_images import open_plain_images
+from monodepth_ros.data.layouts.scannet import is_scannet, open_scannet
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence, is_sequence_folder
+from monodepth_ros.data.layouts.seven_scenes import is_seven_scenes, open_seven_scenes
+from monodepth_ros.data.layouts.tum import is_tum, open_tum
+from monodepth_ros.data.layouts.video_sequence import VideoSequence, is_video, open_video, videos_in
 from monodepth_ros.data.notes import tell_once
-from monodepth_ros.data.nyu import is_nyu, open_nyu
-from monodepth_ros.data.plain_images import open_plain_images
-from monodepth_ros.data.scannet import is_scannet, open_scannet
 from monodepth_ros.data.sequence import Sequence, SlicedSequence, unknown_poses
-from monodepth_ros.data.sequence_folder import FolderSequence, is_sequence_folder
-from monodepth_ros.data.seven_scenes import is_seven_scenes, open_seven_scenes
-from monodepth_ros.data.tum import is_tum, open_tum
-from monodepth_ros.data.video_sequence import VideoSequence, is_video, open_video, videos_in
 from monodepth_ros.errors import UserError
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.image_file import DepthImage, RgbImage
+from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.distortion import widest_ray
 

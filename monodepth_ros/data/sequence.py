@@ -11,8 +11,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.capture_settings import Calibration
-from monodepth_ros.data.image_file import CorruptFrame, DepthImage, RgbImage
+from monodepth_ros.data.cameras.capture_settings import Calibration
+from monodepth_ros.data.images.file import CorruptFrame, DepthImage, RgbImage
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.geometry.camera import PinholeCamera
 

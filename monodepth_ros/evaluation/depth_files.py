@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.image_file import CorruptFrame, read_depth_png
+from monodepth_ros.data.images.file import CorruptFrame, read_depth_png
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthPair
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol, depth_from_disparity

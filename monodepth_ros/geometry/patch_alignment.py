@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from monodepth_ros.geometry.pose_refinement import AlignmentLevel, alignment_level
+from monodepth_ros.geometry.feature_alignment import AlignmentLevel, alignment_level
 from monodepth_ros.geometry.validity import eroded
 
 # What aligns video of a few pixels to some dozens between two images; training and live alike.

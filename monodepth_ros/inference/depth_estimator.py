@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.confidence import confidence_of
+from monodepth_ros.inference.engines.torch import Precision, TorchEngine
 from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
 from monodepth_ros.inference.resized_camera import ResizedCamera
-from monodepth_ros.inference.scale import scale_of
-from monodepth_ros.inference.torch_engine import Precision, TorchEngine
+from monodepth_ros.inference.scale.unit import scale_of
 from monodepth_ros.networks.disparity import scaled_disparity
 
 OutputSize = Literal["network", "image"]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
+from monodepth_ros.inference.engines.torch import Precision
 from monodepth_ros.inference.network_input import to_network_input
-from monodepth_ros.inference.torch_engine import Precision
 
 Rgb = NDArray[np.uint8]
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.feature_alignment import AlignmentSettings, refine_pose
 from monodepth_ros.geometry.patch_alignment import DAMPING, ITERATIONS, STRIDES, patch_level
-from monodepth_ros.geometry.pose_refinement import AlignmentSettings, refine_pose
+from monodepth_ros.inference.engines.torch import Precision, TorchEngine
 from monodepth_ros.inference.network_input import network_size, to_network_input
 from monodepth_ros.inference.resized_camera import ResizedCamera
-from monodepth_ros.inference.scale import Scale, scale_of
-from monodepth_ros.inference.torch_engine import Precision, TorchEngine
+from monodepth_ros.inference.scale.unit import Scale, scale_of
 from monodepth_ros.networks.disparity import scaled_disparity
 
 _ALIGNMENT = AlignmentSettings(iterations=ITERATIONS)

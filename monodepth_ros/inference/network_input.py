@@ -10,7 +10,7 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_batch
-from monodepth_ros.inference.model_card import ModelCard, check_size, parse_size
+from monodepth_ros.zoo.card import ModelCard, check_size, parse_size
 
 
 def network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, int]:

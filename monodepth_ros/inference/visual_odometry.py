@@ -11,10 +11,10 @@ from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.engines.torch import Precision
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import check_frame
-from monodepth_ros.inference.scale import RELATIVE
-from monodepth_ros.inference.torch_engine import Precision
+from monodepth_ros.inference.scale.unit import RELATIVE
 
 
 class VisualOdometry:

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
-from monodepth_ros.data.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.samples.triplets import CachedDataset, FrameDataset, TripletDataset
 from monodepth_ros.data.sequence import Sequence, SlicedSequence
-from monodepth_ros.data.triplets import CachedDataset, FrameDataset, TripletDataset
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.step_stream import Plan, ReplaySampler, StepSampler
 
 Sample = dict[str, Tensor]

@@ -10,12 +10,12 @@ from typing import Literal
 import torch
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.checkpoint import load_weights, save_model
-from monodepth_ros.inference.model_card import ModelCard, Provenance, load_card
-from monodepth_ros.learning.checkpoints import BEST, LAST, read_checkpoint
-from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.recipe_file import load_recipe
-from monodepth_ros.learning.run_record import RECIPE, first_session
+from monodepth_ros.learning.recipe.file import load_recipe
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.run.checkpoints import BEST, LAST, read_checkpoint
+from monodepth_ros.learning.run.record import RECIPE, first_session
+from monodepth_ros.zoo.card import ModelCard, Provenance, load_card
+from monodepth_ros.zoo.weights import load_weights, save_model
 
 Weights = dict[str, torch.Tensor]
 NETWORKS = {"depth": "depth_net.", "pose": "pose_net."}

@@ -10,15 +10,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.checkpoint import load_weights
-from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.recipe import NetworksRecipe
+from monodepth_ros.learning.recipe.recipe import NetworksRecipe
 from monodepth_ros.networks.architecture import find_architecture
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder, from_published_names
 from monodepth_ros.networks.feature_net import FeatureNet
 from monodepth_ros.networks.pose_net import PoseNet
 from monodepth_ros.networks.resnet import stack_first_convolution
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weights import load_weights
 
 LITE0 = "efficientnet-lite0"
 

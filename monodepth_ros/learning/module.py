@@ -11,22 +11,22 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
-from monodepth_ros.data.augmentation import Augmentation
+from monodepth_ros.data.samples.augmentation import Augmentation
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.batches import REPLAYED
-from monodepth_ros.learning.masked_mean import known_depth, true_depth
-from monodepth_ros.learning.objective import Objective
+from monodepth_ros.learning.losses.masked_mean import known_depth, true_depth
+from monodepth_ros.learning.losses.objective import Objective
+from monodepth_ros.learning.losses.pose_supervision import motion_difference
+from monodepth_ros.learning.losses.self_supervision import SelfSupervisedObjective
+from monodepth_ros.learning.losses.supervision import SupervisedObjective
+from monodepth_ros.learning.losses.teacher import Teacher
 from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
-from monodepth_ros.learning.pose_refinement import PoseRefiner, with_fixed_scale
-from monodepth_ros.learning.pose_supervision import motion_difference
-from monodepth_ros.learning.recipe import Recipe
-from monodepth_ros.learning.recipe_networks import recipe_mask_net, recipe_pose_net
-from monodepth_ros.learning.self_supervision import SelfSupervisedObjective
+from monodepth_ros.learning.pose_refiner import PoseRefiner, with_fixed_scale
+from monodepth_ros.learning.recipe.networks import recipe_mask_net, recipe_pose_net
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.run.validation_metrics import ValidationFigures
 from monodepth_ros.learning.step_stream import Plan, seed_step
-from monodepth_ros.learning.supervision import SupervisedObjective
-from monodepth_ros.learning.teacher import Teacher
-from monodepth_ros.learning.validation_figures import ValidationFigures
 from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.disparity import disparity_to_depth
 

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Sampler
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.recipe import Recipe
+from monodepth_ros.learning.recipe.recipe import Recipe
 
 _ORDER, _STEP, _REPLAY = 0, 1, 2  # separate streams of random numbers
 

@@ -12,12 +12,12 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monodepth_ros.nodes.camera_parameters import CAMERA_PARAMETERS
-from monodepth_ros.nodes.depth_node import DEPTH_PARAMETERS
-from monodepth_ros.nodes.odometry_node import ODOMETRY_PARAMETERS
+from monodepth_ros.nodes.camera.depth_node import DEPTH_PARAMETERS
+from monodepth_ros.nodes.camera.odometry_node import ODOMETRY_PARAMETERS
+from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
-from monodepth_ros.nodes.recorder_parameters import RECORDER_PARAMETERS
-from monodepth_ros.nodes.tuner_parameters import TUNER_PARAMETERS
+from monodepth_ros.nodes.recorder.parameters import RECORDER_PARAMETERS
+from monodepth_ros.nodes.tuner.parameters import TUNER_PARAMETERS
 from monodepth_ros.share_directory import share_directory
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from monodepth_ros.data.kitti_raw import open_kitti_raw, read_split
+from monodepth_ros.data.layouts.kitti_raw import open_kitti_raw, read_split
 from monodepth_ros.networks.resnet import ResNetEncoder
 
 BENCHMARK = Path(__file__).parents[2] / "benchmark"

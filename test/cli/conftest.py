@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from monodepth_ros.inference import zoo
-from monodepth_ros.inference.checkpoint import save_model
-from monodepth_ros.inference.model_card import ModelCard, Provenance
 from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.zoo import catalogue
+from monodepth_ros.zoo.card import ModelCard, Provenance
+from monodepth_ros.zoo.weights import save_model
 
 ARCHITECTURE = "monodepth2-slim"
 
@@ -19,7 +19,7 @@ def models_folder(tmp_path: Path, monkeypatch) -> Path:
     folder = tmp_path / "models"
     folder.mkdir()
     monkeypatch.setenv("MONODEPTH_MODELS", str(folder))
-    monkeypatch.setattr(zoo, "share_directory", lambda: tmp_path / "share")
+    monkeypatch.setattr(catalogue, "share_directory", lambda: tmp_path / "share")
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)

@@ -9,16 +9,16 @@ from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, blend_flipped, evaluate_image
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.checkpoint import save_model
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.model_card import ModelCard, Provenance
 from monodepth_ros.inference.visual_odometry import VisualOdometry
 from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.zoo.card import ModelCard, Provenance
+from monodepth_ros.zoo.weights import save_model
 
 DEPTH_KEYS = [
     *("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3"),

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bag_messages import FRAMES, picture, write_camera, write_drive
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.data.sequence_folder import FolderSequence
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-
-from bag_messages import FRAMES, picture, write_camera, write_drive
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 
 
 def extract(*arguments: object) -> Any:

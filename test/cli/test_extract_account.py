@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import typer
-from typer.testing import CliRunner
-
-from monodepth_ros.cli.app import app
-from monodepth_ros.cli.tune import _sequences
-from monodepth_ros.data.extraction_request import ExtractionRequest
-from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.sequence_folder import FolderSequence
-from monodepth_ros.errors import UserError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-
 from bag_messages import (
     FRAMES,
     camera_info,
@@ -31,6 +19,14 @@ from bag_messages import (
     write_drive,
     write_messages,
 )
+from typer.testing import CliRunner
+
+from monodepth_ros.cli.app import app
+from monodepth_ros.cli.tune import _sequences
+from monodepth_ros.data.extraction.request import ExtractionRequest
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.errors import UserError
 
 LATE = 33_000_000  # nanoseconds from an image to the depth of the camera without sync
 

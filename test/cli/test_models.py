@@ -11,9 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.inference.checkpoint import load_weights, save_model
-from monodepth_ros.inference.model_card import load_card
 from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weights import load_weights, save_model
 
 
 def run(*arguments):

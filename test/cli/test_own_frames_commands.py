@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,16 +11,13 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from typer.testing import CliRunner, Result
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "learning"))
-
 from recipes import SELF_SUPERVISED, SMALL
+from typer.testing import CliRunner, Result
 
 from monodepth_ros.cli.app import app
 from monodepth_ros.data.notes import tell_once
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.inference.model_card import load_card
+from monodepth_ros.zoo.card import load_card
 
 SIZE = (128, 96)  # width, height
 GUESS = ["--field-of-view", "70"]

@@ -15,7 +15,7 @@ from monodepth_ros.cli.app import app
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.model_card import load_card, save_card
+from monodepth_ros.zoo.card import load_card, save_card
 
 
 def run(*arguments):

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bag_messages import FRAMES, write_drive
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
-
-from bag_messages import FRAMES, write_drive
-
 from monodepth_ros.cli.app import app
-from monodepth_ros.data.sequence_folder import SequenceWriter
-from monodepth_ros.evaluation.replay_record import ReplayRecord
+from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.evaluation.trajectory import read_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.replay.record import ReplayRecord
 
 TRUTH = ["--depth", "/front/depth/image", "--poses", "/odom"]
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bag_messages import SECOND, write_drive, write_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
-
-from bag_messages import SECOND, write_drive, write_images
-
 from monodepth_ros.cli.app import app
 from monodepth_ros.cli.replay import _Run, _Source
-from monodepth_ros.data.bag_file import BagFile
-from monodepth_ros.data.capture_settings import CaptureSettings
-from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.data.bags.file import BagFile
+from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.replay_record import ReplayRecord
 from monodepth_ros.evaluation.trajectory import read_trajectory
 from monodepth_ros.inference.camera_tracker import TrackerSettings
+from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import AHEAD, UNSTAMPED
 
 COUNT = 12

@@ -12,21 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bag_messages import HEIGHT, SECOND, TYPES, WIDTH, camera_info, image, write_camera
+from recordings import write_folder
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
 from monodepth_ros.cli.tune import _known_scenes, _sequences
-from monodepth_ros.data.bag_writer import BagWriter
-from monodepth_ros.data.extraction_request import ExtractionRequest
+from monodepth_ros.data.bags.recording.writer import BagWriter
+from monodepth_ros.data.extraction.request import ExtractionRequest
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-
-from bag_messages import HEIGHT, SECOND, TYPES, WIDTH, camera_info, image, write_camera
-from recordings import write_folder
 
 
 def test_bags_become_sequences_and_all_else_stays(tmp_path: Path) -> None:

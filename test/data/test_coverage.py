@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
-from monodepth_ros.data.transform_tree import Unknown
 
 MS = 1_000_000
 NEAREST = "nearest stamp {apart} away (tolerance 20 ms)"

@@ -10,8 +10,8 @@ import pytest
 from recordings import CAMERA, HEIGHT, WIDTH, picture, save
 
 from monodepth_ros.data.known_pose import pose_of_matrix, pose_of_quaternion
+from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.sequence_folder import SequenceWriter
 
 LOST_MATRICES = {
     "zero": np.zeros((4, 4)),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from monodepth_ros.data.capture_settings import CaptureSettings
+from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.open_sequence import open_sequence
 
 

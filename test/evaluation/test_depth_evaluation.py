@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monodepth_ros.data.sequence_folder import FolderSequence, SequenceWriter
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.constant_prediction import mean_depth_map
 from monodepth_ros.evaluation.depth_evaluation import DepthPair, evaluate_depth

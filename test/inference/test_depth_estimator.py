@@ -6,9 +6,9 @@ import torch
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.checkpoint import save_model
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.network_input import to_network_input
+from monodepth_ros.zoo.weights import save_model
 
 
 def frame(height: int, width: int) -> np.ndarray:

@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from torch.nn import functional as F
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.torch import TorchEngine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
-from monodepth_ros.inference.torch_engine import TorchEngine
 
 
 def true_motion() -> np.ndarray:

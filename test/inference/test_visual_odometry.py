@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.checkpoint import save_model
 from monodepth_ros.inference.network_input import to_network_input
 from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.zoo.weights import save_model
 
 
 def frames(count: int, height: int = 40, width: int = 60) -> np.ndarray:

@@ -18,20 +18,20 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 pytest.importorskip("launch_ros", reason="launch is not on PyPI")
 
+from drive import SECOND, Drive, stamp_of
 from launch.actions import DeclareLaunchArgument
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image
-from test_odometry_node import SECOND, Drive, stamp_of
 from viewer import CAMERA, Viewer, of_status
 
 from launch import LaunchContext
-from monodepth_ros.data.bag_file import BagFile
-from monodepth_ros.data.image_message import decode_depth
+from monodepth_ros.data.bags.file import BagFile
+from monodepth_ros.data.bags.messages.image import decode_depth
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.model_versions import ModelVersions
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.zoo.versions import ModelVersions
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))

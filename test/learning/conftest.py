@@ -1,14 +1,9 @@
 """Recordings of the corridor that the tests of a run share."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-# Tests are imported by file, so their shared modules need their folder on the path.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from corridor import write_corridor  # noqa: E402
+from corridor import write_corridor
 
 
 @pytest.fixture(scope="session")

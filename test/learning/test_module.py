@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from learning_module import build, gradients, random_batch
 from recipes import POSE_SUPERVISED, SELF_SUPERVISED, SUPERVISED, small_recipe
 from torch import Tensor, nn
 
@@ -12,33 +13,11 @@ from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.step_stream import plan_run
 
 
-def build(**sections: Any) -> DepthLearning:
-    recipe = small_recipe(**sections)
-    return DepthLearning(recipe, plan_run(recipe, samples=10))
-
-
-def random_batch(count: int = 2, frames: int = 3) -> dict[str, Tensor]:
-    images = torch.rand(count, frames, 3, 32, 64)
-    K = torch.tensor([[40.0, 0.0, 31.5], [0.0, 40.0, 15.5], [0.0, 0.0, 1.0]])
-    return {
-        "images": images,
-        "jittered": images.clone(),
-        "K": K.expand(count, 3, 3).clone(),
-        "depth": 1.0 + torch.rand(count, 1, 32, 64),
-        "T_neighbour_target": se3.exp(0.1 * torch.randn(count, frames - 1, 6)),
-        "index": torch.arange(count),
-    }
-
-
 def teach_by_view_synthesis(module: DepthLearning) -> None:
     batch = random_batch()
     disparities = module.disparities(batch["jittered"][:, 0])
     poses = module.relative_poses(batch["jittered"])
     module._view_synthesis(batch, disparities, poses, None).loss.backward()
-
-
-def gradients(network: torch.nn.Module) -> list[Tensor]:
-    return [p.grad for p in network.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
 
 
 class TellTale(nn.Module):

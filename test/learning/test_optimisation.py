@@ -3,7 +3,7 @@ import math
 import pytest
 
 from monodepth_ros.learning.optimisation import learning_rate_factor
-from monodepth_ros.learning.recipe import ScheduleRecipe
+from monodepth_ros.learning.recipe.recipe import ScheduleRecipe
 from monodepth_ros.learning.step_stream import Plan
 
 PLAN = Plan(samples=100, global_batch=10, total_steps=200, log_every=1)

@@ -12,9 +12,9 @@ from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import WithReplay, build_datasets, build_replay, collate
-from monodepth_ros.learning.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.run import train
+from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
+from monodepth_ros.learning.run.train import train
 from monodepth_ros.learning.step_stream import ReplaySampler, StepSampler, plan_run
 
 

@@ -7,8 +7,8 @@ from recipes import SELF_SUPERVISED, SMALL, SUPERVISED
 from typer.testing import CliRunner, Result
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.inference.checkpoint import load_weights
-from monodepth_ros.inference.model_card import load_card
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weights import load_weights
 
 
 def run(*arguments: object) -> Result:

@@ -17,11 +17,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from viewer import Viewer
 
-from monodepth_ros.nodes.depth_node import DepthNode
-from monodepth_ros.nodes.odometry_node import OdometryNode
-from monodepth_ros.nodes.recorder_node import RecorderNode
+from monodepth_ros.nodes.camera.depth_node import DepthNode
+from monodepth_ros.nodes.camera.odometry_node import OdometryNode
+from monodepth_ros.nodes.recorder.recorder_node import RecorderNode
 from monodepth_ros.nodes.reporting_node import SUCCESS
-from monodepth_ros.nodes.tuner_node import TunerNode
+from monodepth_ros.nodes.tuner.tuner_node import TunerNode
 
 PARAMETERS: list[tuple[Any, dict[str, Any]]] = [
     (DepthNode, {"device": "cpu", "scale_source": "speed"}),
@@ -35,7 +35,7 @@ PARAMETERS: list[tuple[Any, dict[str, Any]]] = [
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.syspath_prepend(Path(__file__).parent / "tf2_stand_in")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "support" / "tf2_stand_in")
     monkeypatch.setenv("MONODEPTH_MODELS", str(tmp_path / "models"))
     installed = sys.modules.pop("tf2_ros", None)
     yield tmp_path

@@ -13,10 +13,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, Header
 from viewer import CAMERA, RGB, Viewer
 
-from monodepth_ros.data.image_message import decode_depth
+from monodepth_ros.data.bags.messages.image import decode_depth
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.nodes.camera_info import info_of_camera
-from monodepth_ros.nodes.messages import encode_image
+from monodepth_ros.nodes.conversions.camera_info import info_of_camera
+from monodepth_ros.nodes.conversions.images import encode_image
 
 LATCHED, VOLATILE = DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT

@@ -26,7 +26,7 @@ def faulty(ros_environment: dict[str, str]) -> Iterator[Any]:
     running: list[subprocess.Popen[str]] = []
 
     def run(fails_in: str) -> subprocess.Popen[str]:
-        script = Path(__file__).with_name("faulty_node.py")
+        script = Path(__file__).parents[1] / "support" / "faulty_node.py"
         parameters = ["--ros-args", "-p", f"fails_in:={fails_in}"] if fails_in else []
         running.append(
             subprocess.Popen(

@@ -1,0 +1,1 @@
+"""`monodepth evaluate`, one file for each of its commands."""

@@ -1,0 +1,129 @@
+"""`monodepth evaluate odometry`: trajectories, or a model over recordings, against true poses."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from monodepth_ros.cli.evaluation.inputs import (
+    Data,
+    Device,
+    Every,
+    Model,
+    estimator_of,
+    guesses,
+    model_trajectories,
+    open_recordings,
+)
+from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
+from monodepth_ros.cli.evaluation.scale import MinMotion, sequence_scales
+from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
+from monodepth_ros.data.known_pose import UNKNOWN
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.alignment import ALIGNMENTS
+from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation, evaluate_odometry
+from monodepth_ros.evaluation.report import write_odometry_report
+from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
+from monodepth_ros.evaluation.scale_report import scale_summary
+from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
+
+
+def odometry(
+    est: Annotated[Path | None, typer.Option(help="Estimated trajectory.")] = None,
+    gt: Annotated[Path | None, typer.Option(help="True trajectory.")] = None,
+    format: Annotated[str, typer.Option(help=f"Of --est and --gt: {', '.join(FORMATS)}")] = "kitti",
+    model: Model = None,
+    data: Data = None,
+    align: Annotated[str, typer.Option(help=", ".join(ALIGNMENTS))] = "7dof",
+    max_stamp_difference: Annotated[
+        float, typer.Option(min=0, help="Seconds between stamps of a pair (tum).")
+    ] = 0.02,
+    scale: Annotated[
+        bool,
+        typer.Option("--scale", help="With --model: also how well depth and pose share one scale."),
+    ] = False,
+    min_motion: MinMotion = MIN_MOTION_M,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="With --model: align each motion to depth.")
+    ] = False,
+    every: Every = 1,
+    device: Device = "auto",
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Drift, ATE and RPE of a trajectory file, or of a model over recordings with true poses.
+
+    Give --est with --gt, or --model with --data. Several recordings: the mean over them.
+    """
+    if align not in ALIGNMENTS:
+        raise UserError(f"unknown alignment '{align}': use one of {', '.join(ALIGNMENTS)}")
+    figures: dict[str, float] = {}
+    guessed: dict[str, int] = {}
+    if est is not None and gt is not None and model is None and not data and not scale:
+        estimate, truth = read_trajectory(est, format), read_trajectory(gt, format)
+        evaluation = evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
+        evaluations = {est.stem: evaluation}
+        figures = _counts(estimate, truth, evaluation)
+    elif model is not None and est is None and gt is None:
+        sequences = open_recordings(data, "--data", capture=capture_settings(camera, field_of_view))
+        guessed = guesses(sequences)
+        pairs = {s.name: model_trajectories(model, s, every, device, refine) for s in sequences}
+        evaluations = {
+            name: evaluate_odometry(estimate, truth, "kitti", align)
+            for name, (estimate, truth) in pairs.items()
+        }
+        if scale:
+            estimator = estimator_of(model, device)
+            figures = scale_summary(
+                sequence_scales(estimator, sequences, {"network": pairs}, min_motion)
+            )
+    else:
+        raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
+    figures = {**_mean_errors(evaluations.values()), **figures, **guessed}
+    if out is not None:
+        write_odometry_report(out, evaluations, figures)
+    show(figures, json)
+
+
+def _counts(
+    estimate: Trajectory, truth: Trajectory, evaluation: OdometryEvaluation
+) -> dict[str, float]:
+    """How many poses of the files the errors are of; those that do not count are told."""
+    for file in (estimate, truth):
+        if file.unknown:
+            lines = ", ".join(map(str, file.unknown[:NAMED_SKIPS]))
+            more = len(file.unknown) - NAMED_SKIPS
+            lines += f" and {more} more" if more > 0 else ""
+            what = f"{len(file.unknown)} poses are unknown ({UNKNOWN})"
+            print(f"{file.name}: {what}: lines {lines}", file=sys.stderr)
+    pairs = len(evaluation.estimate)
+    if pairs < min(len(estimate), len(truth)):
+        print(
+            f"{pairs} pairs of {len(estimate)} estimated and {len(truth)} true poses; the others"
+            " have no counterpart",
+            file=sys.stderr,
+        )
+    return {
+        "pairs": pairs,
+        "estimated_poses": len(estimate),
+        "true_poses": len(truth),
+        "unknown_poses": len(estimate.unknown) + len(truth.unknown),
+    }
+
+
+def _mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:
+    """Each figure's mean over the sequences that are long enough for it."""
+    rows = [dataclasses.asdict(evaluation.errors) for evaluation in evaluations]
+    figures = {}
+    for key in rows[0]:
+        known = [row[key] for row in rows if np.isfinite(row[key])]
+        figures[key] = float(np.mean(known)) if known else np.nan
+    return figures

@@ -1,0 +1,1 @@
+"""What `extract` and `tune` share."""

@@ -1,0 +1,387 @@
+"""The frames of a bag's cameras, with what the bag knows of them: cameras, depth, poses, speed.
+
+Twice through the bag: first its small messages (camera_info, TF, odometry) and when the images were
+taken, then the images and depths themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.bags.camera_infos import RecordedCameraInfos
+from monodepth_ros.data.bags.depth import DepthRegistration, nearest_depths, with_depths
+from monodepth_ros.data.bags.file import BagFile, BagMessage
+from monodepth_ros.data.bags.messages.camera import camera_from_info, is_rectified_topic
+from monodepth_ros.data.bags.messages.image import (
+    COMPRESSED,
+    IMAGE,
+    decode_compressed,
+    decode_compressed_depth,
+    decode_depth,
+    decode_image,
+    nanoseconds,
+    sixteen_bits,
+)
+from monodepth_ros.data.bags.speed import RobotSpeed, speed_topic
+from monodepth_ros.data.bags.times import BagTimes
+from monodepth_ros.data.bags.topics import (
+    CAMERA_INFO,
+    cameras,
+    check_image_topics,
+    image_topics,
+    info_topic,
+    topics_of,
+    unusable,
+)
+from monodepth_ros.data.bags.transform_tree import Unknown
+from monodepth_ros.data.bags.truth import TF, CameraTruth, pose_topic
+from monodepth_ros.data.cameras.capture_settings import camera_of_field_of_view
+from monodepth_ros.data.cameras.intrinsics import warn_of_guess
+from monodepth_ros.data.coverage import Coverage
+from monodepth_ros.data.extraction.request import ExtractionRequest
+from monodepth_ros.data.images.bit_depth import BitDepth
+from monodepth_ros.data.samples.frame_spacing import moved_since, thumbnail
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.stamps import LONGEST, Judged
+
+
+class UnusableCamera(UserError):
+    """One camera of a bag cannot be used; the others may be."""
+
+
+@dataclass(frozen=True)
+class BagFrame:
+    """One image of a camera, uint8 HxWx3 RGB, and what the bag knows of it, None where nothing.
+
+    ``time`` is in nanoseconds, see :class:`Judged` for its ``stretch``. ``depth`` is in metres, of
+    the size of the image; ``pose`` is ``T_world_camera``, ``speed`` in m/s.
+    """
+
+    rgb: NDArray[np.uint8]
+    time: int
+    stretch: int
+    depth: NDArray[np.float32] | None = None
+    pose: NDArray[np.float64] | None = None
+    speed: float | None = None
+
+
+class BagFrames:
+    """One bag and one request: the cameras that it has, and the frames of each."""
+
+    def __init__(self, bag: BagFile, request: ExtractionRequest) -> None:
+        self.bag, self.request = bag, request
+        check_image_topics(bag, request)
+        self.images = list(request.images or self._found_cameras())
+        poses = pose_topic(bag, request.poses)
+        kind = None if poses is None else bag.topics[poses]
+        self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
+        speed = speed_topic(bag, request.speed, poses)
+        self.speed = None if speed is None else RobotSpeed(speed, bag.topics[speed])
+        self.times = BagTimes({*self.images, *(t for t in (poses, speed) if t is not None)})
+        self.infos: dict[str, RecordedCameraInfos] = {}
+        self._bits: dict[str, BitDepth] = {}
+        self.frame_ids: dict[str, str] = {}
+        self.guessed: set[str] = set()  # image topics whose camera is a guess
+        self._cameras: dict[str, PinholeCamera] = {}
+        self._registrations: dict[str, DepthRegistration] = {}
+        self._look_around()
+
+    def _found_cameras(self) -> list[str]:
+        """All that the bag has; why other topics of images are none of them is told.
+
+        What was asked for as depth is none, whatever its encoding says: mono16 may hold depth.
+        """
+        topics = [topic for topic in image_topics(self.bag) if topic.name != self.request.depth]
+        self.bag.problems += unusable(topics)
+        found = cameras(topics)
+        if not found:
+            lines = unusable(topics)
+            if self.request.depth is not None:
+                lines.append(f"{self.request.depth} is named as depth")
+            why = "".join(f"; {line}" for line in lines)
+            raise UserError(
+                f"{self.bag.path}: holds no camera's images; its topics are"
+                f" {topics_of(self.bag)}{why}"
+            )
+        return found
+
+    def _look_around(self) -> None:
+        """The first pass: cameras, transforms, poses, speeds, and how many images there are.
+
+        Of odometry only the topic that was named: others may be an estimate of ours.
+        """
+        kinds = self.bag.topics
+        small = {n for n, kind in kinds.items() if kind in (TF, CAMERA_INFO)}
+        states = {self.truth.topic, None if self.speed is None else self.speed.topic}
+        small |= {topic for topic in (*states, self.request.depth) if topic is not None}
+        for message in self.bag.messages({*small, *self.images}):
+            topic, kind = message.topic, kinds[message.topic]
+            if kind == CAMERA_INFO:
+                self.infos.setdefault(topic, RecordedCameraInfos()).add(message)
+            elif kind == TF:
+                self._take_transforms(message)
+            else:
+                pose = message.content if topic in states else None
+                self.times.add(topic, message.header_stamp, message.stamp, pose)
+            if kind in (IMAGE, COMPRESSED):
+                self.frame_ids.setdefault(topic, message.content.header.frame_id)
+            if topic in self.images:
+                self._look_at_bits(message)
+        for stream in self.times.streams:
+            self._take_truth(stream)
+        self.bag.problems += self.times.notes
+        for name, infos in self.infos.items():
+            if any(self._infos_of(image) is infos for image in self.images):
+                self.bag.problems += infos.notes(name)
+        if self.request.poses or self.request.depth:
+            self.bag.problems += self.truth.tree.notes
+
+    def _look_at_bits(self, message: BagMessage) -> None:
+        """One scale for the whole recording, so that it is the same wherever reading begins."""
+        pixels = sixteen_bits(message.content)
+        bits = self._bits.setdefault(
+            message.topic, BitDepth(message.topic, self.bag.problems.append)
+        )
+        if pixels is not None:
+            bits.look(pixels)
+
+    def _take_transforms(self, message: BagMessage) -> None:
+        static = message.topic.endswith("tf_static")
+        for transform in message.content.transforms:
+            stamp = nanoseconds(transform.header.stamp)
+            if static:
+                self.truth.take_transform(transform, stamp, static)
+            else:
+                stream = f"{message.topic} ({transform.child_frame_id})"
+                self.times.add(stream, stamp, message.stamp, transform)
+
+    def _take_truth(self, stream: str) -> None:
+        """Poses and transforms at the times of their streams; of those left out, how many."""
+        left_out: Counter[str] = Counter()
+        for judged in self.times.judged(stream):
+            if judged.reason:
+                left_out[judged.reason] += 1
+            elif stream in self.bag.topics:
+                if stream == self.truth.topic:
+                    self.truth.take_pose(judged.item, self.bag.topics[stream], judged.key)
+                if self.speed is not None and stream == self.speed.topic:
+                    self.speed.take(judged.item, judged.key)
+            elif judged.item is not None:
+                self.truth.take_transform(judged.item, judged.key, False)
+        if stream not in self.images:  # those of images are counted with them
+            self.bag.problems += [f"{stream}: {n} left out: {why}" for why, n in left_out.items()]
+
+    def camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+        """Of the first image of this size; the same for all that follow.
+
+        UnusableCamera where nothing says what it is.
+        """
+        if topic not in self._cameras:
+            try:
+                self._cameras[topic] = self._found_camera(topic, rgb)
+            except UserError as error:
+                raise UnusableCamera(f"{self.bag.path}: {topic}: {error}") from None
+        return self._cameras[topic]
+
+    def _found_camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+        height, width = rgb.shape[:2]
+        if self.request.camera is not None:
+            camera = self.request.camera
+            if camera.distorted and self._rectified(topic):
+                raise UserError(
+                    "--camera has a distortion, which rectified images have not: give the"
+                    " calibration of the rectified image, or --not-rectified"
+                )
+            if (camera.height, camera.width) != (height, width):
+                raise UserError(
+                    f"--camera is of {camera.width}x{camera.height} images, but these are"
+                    f" {width}x{height}"
+                )
+            return camera
+        stated = self._stated_camera(topic, height, width)
+        if stated is None:
+            if self.request.field_of_view is not None:
+                self.guessed.add(topic)
+                warn_of_guess(f"{self.bag.path.name} {topic}")
+                return camera_of_field_of_view(height, width, self.request.field_of_view)
+            raise UserError(
+                "there is no camera_info for it: give --camera-info TOPIC, or --camera FILE with"
+                " the calibration, or guess with --field-of-view DEGREES"
+            )
+        return stated
+
+    def _stated_camera(self, topic: str, height: int, width: int) -> PinholeCamera | None:
+        """By its camera_info, None where there is none."""
+        infos = self._infos_of(topic)
+        if infos is None:
+            return None
+        return camera_from_info(infos.info, height, width, self._rectified(topic))
+
+    def _infos_of(self, topic: str) -> RecordedCameraInfos | None:
+        name = self.request.camera_info or info_topic(topic, self.bag.topics)
+        return None if name is None else self.infos.get(name)
+
+    def _rectified(self, topic: str) -> bool:
+        asked = self.request.rectified
+        return is_rectified_topic(topic) if asked is None else asked
+
+    def usable_camera(self) -> str:
+        """The first camera of which there is an image; the others are told in the problems.
+
+        The only one in any case. UserError where several cameras have none.
+        """
+        if len(self.images) == 1:
+            return self.images[0]
+        told = []
+        for topic in self.images:
+            left_out: Counter[str] = Counter()
+            try:
+                if any(frame is not None for frame in self.frames(topic, left_out, {})):
+                    told += [f"{other}: not replayed" for other in self.images if other > topic]
+                    self.bag.problems += told
+                    return topic
+                told.append(f"{topic}: no image can be used: {dict(left_out)}")
+            except UnusableCamera as error:
+                told.append(str(error))
+        raise UserError("; ".join(told))
+
+    def frames(
+        self, topic: str, left_out: Counter[str], coverage: dict[str, Coverage]
+    ) -> Iterator[BagFrame | None]:
+        """Every image message once; None for what is not taken, of which ``left_out`` counts why.
+
+        ``coverage`` gets how many of the frames have what was asked for: depth, poses, speed.
+        UnusableCamera with the first image.
+        """
+        coverage.update(self._asked_for())
+        last: NDArray[np.uint8] | None = None
+        number = 0
+        for image, near in self._with_depth(topic):
+            rgb = None
+            if image.reason:
+                left_out[image.reason] += 1
+            elif number % self.request.every:
+                left_out["between every n-th image"] += 1
+            elif not self._is_of_the_camera(topic, image.item):
+                left_out["of another calibration than most: camera_info has changed"] += 1
+            else:
+                try:
+                    rgb = self._decoded(image.item)
+                except UserError as error:
+                    left_out[str(error)] += 1
+            number += not image.reason
+            if rgb is not None and self.request.motion > 0:
+                small = thumbnail(rgb)
+                if last is None or moved_since(last, small) >= self.request.motion:
+                    last = small
+                else:
+                    left_out["without motion"] += 1
+                    rgb = None
+            if rgb is not None and not self._fits(topic, rgb):
+                left_out["images of another size"] += 1
+                rgb = None
+            yield None if rgb is None else self._frame(topic, rgb, image, near, coverage)
+
+    def _asked_for(self) -> dict[str, Coverage]:
+        asked = {"depth": self.request.depth, "poses": self.truth.topic}
+        coverage = {what: Coverage(what, topic) for what, topic in asked.items() if topic}
+        if self.speed is not None:
+            named = self.request.speed is not None
+            coverage["speed"] = Coverage("speed", self.speed.topic, asked=named)
+        return coverage
+
+    def _frame(
+        self,
+        topic: str,
+        rgb: NDArray[np.uint8],
+        image: Judged[BagMessage],
+        near: BagMessage | Unknown,
+        coverage: Mapping[str, Coverage],
+    ) -> BagFrame:
+        known: dict[str, Any] = {}
+        if "depth" in coverage:
+            known["depth"] = self._depth(topic, rgb, near, image.key)
+        if "poses" in coverage:
+            known["poses"] = self.truth.pose(self.frame_ids[topic], image.key)
+        if self.speed is not None:
+            known["speed"] = self.speed.at(image.key)
+        for what, value in known.items():
+            if isinstance(value, Unknown) and (value.apart or 0) > LONGEST:
+                value = Unknown("no message of this time: the clock was set before or after")
+            coverage[what].add(value)
+        depth, pose, speed = (
+            None if isinstance(value := known.get(what), Unknown) else value
+            for what in ("depth", "poses", "speed")
+        )
+        return BagFrame(rgb, image.time, image.stretch, depth, pose, speed)
+
+    def _depth(
+        self, topic: str, rgb: NDArray[np.uint8], near: BagMessage | Unknown, time: int
+    ) -> NDArray[np.float32] | Unknown:
+        if isinstance(near, Unknown):
+            return near
+        try:
+            depth = self._decoded_depth(near)
+        except UserError as error:
+            return Unknown(str(error))
+        registration = self._registration(topic, self.camera(topic, rgb))
+        return registration(depth, near.content.header.frame_id, time)
+
+    def _registration(self, topic: str, camera: PinholeCamera) -> DepthRegistration:
+        if topic not in self._registrations:
+            depth = self.request.depth or ""
+            infos = self.infos.get(info_topic(depth, self.bag.topics) or "")
+            info = None if infos is None else infos.info
+            try:
+                stated = self._stated_camera(topic, camera.height, camera.width)
+            except UserError:
+                stated = None
+            self._registrations[topic] = DepthRegistration(
+                depth, info, self.truth.tree, self.frame_ids[topic], camera, stated
+            )
+        return self._registrations[topic]
+
+    def _is_of_the_camera(self, topic: str, image: BagMessage) -> bool:
+        infos = self._infos_of(topic)
+        return self.request.camera is not None or infos is None or infos.describes(image)
+
+    def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
+        camera = self.camera(topic, rgb)
+        return (camera.height, camera.width) == rgb.shape[:2]
+
+    def _with_depth(self, topic: str) -> Iterator[tuple[Judged[BagMessage], BagMessage | Unknown]]:
+        """Every image with the depth nearest in time, if one is near enough."""
+        depth = self.request.depth
+        if depth is None:
+            return ((image, Unknown("not asked for")) for image in self._judged({topic}))
+        nearest = nearest_depths(
+            self.times.judged(topic), self.times.judged(depth),
+            self.times.recorded(topic), self.times.recorded(depth), self.request.tolerance,
+        )  # fmt: skip
+        return with_depths(self._judged({topic, depth}), topic, nearest)
+
+    def _judged(self, topics: Set[str]) -> Iterator[Judged[BagMessage]]:
+        """The messages of some topics, each with what its stream's clock says of it."""
+        judged = {topic: iter(self.times.judged(topic)) for topic in topics}
+        for message in self.bag.messages(topics):
+            known = next(judged[message.topic], None)
+            if known is None:
+                raise UserError(f"{self.bag.path}: grows while it is read: let its recording end")
+            yield replace(known, item=message)
+
+    def _decoded(self, message: BagMessage) -> NDArray[np.uint8]:
+        compressed = self.bag.topics[message.topic] == COMPRESSED
+        decode = decode_compressed if compressed else decode_image
+        return decode(message.content, self._bits[message.topic])
+
+    def _decoded_depth(self, message: BagMessage) -> NDArray[np.float32]:
+        if self.bag.topics[message.topic] == COMPRESSED:
+            return decode_compressed_depth(message.content)
+        return decode_depth(message.content)

@@ -1,0 +1,1 @@
+"""What messages hold, as arrays: of ROS itself and of bags. The other way is nodes.conversions."""

@@ -1,0 +1,118 @@
+"""Frames of a bag or of a recording as a node would get them: rectified, with truth beside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.bags.frames import BagFrames
+from monodepth_ros.data.bags.transform_tree import Unknown
+from monodepth_ros.data.coverage import Coverage
+from monodepth_ros.data.frame_times import frame_times
+from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.stamps import Judged, judge_all
+
+
+@dataclass(frozen=True)
+class RecordedFrame:
+    """uint8 HxWx3 RGB as the rectified ``camera`` sees it, at ``stamp`` nanoseconds.
+
+    ``depth`` is the truth in metres, HxW, NaN unknown; ``pose`` ``T_world_camera``.
+    ``stretch`` counts how often the clock has been set before: stamps grow within one.
+    """
+
+    stamp: int
+    rgb: NDArray[np.uint8]
+    camera: PinholeCamera
+    depth: NDArray[np.float32] | None = None
+    pose: NDArray[np.float64] | None = None
+    stretch: int = 0
+
+
+def frames_of_bag(
+    extraction: BagFrames,
+    topic: str,
+    left_out: Counter[str],
+    coverage: dict[str, Coverage],
+) -> Iterator[RecordedFrame | None]:
+    """One camera's images; None for each that is left out, which is counted with the reason."""
+    rectifier: Rectifier | None = None
+    for frame in extraction.frames(topic, left_out, coverage):
+        if frame is None:
+            yield None
+            continue
+        camera, rgb, depth = extraction.camera(topic, frame.rgb), frame.rgb, frame.depth
+        if camera.distorted:
+            rectifier = rectifier or Rectifier(camera)
+            rgb = rectifier.image(rgb)
+            depth = None if depth is None else rectifier.depth(depth)
+        seen_by = rectifier.camera if rectifier else camera.undistorted()
+        yield RecordedFrame(frame.time, rgb, seen_by, depth, frame.pose, frame.stretch)
+
+
+def frames_of_sequence(
+    sequence: Sequence,
+    left_out: Counter[str],
+    coverage: dict[str, Coverage],
+    every: int = 1,
+) -> Iterator[RecordedFrame | None]:
+    """Every n-th of a recording's images; None for each that is left out, which is counted.
+
+    ``coverage`` gets how many of the others have the truth that the recording states.
+    UserError where no frame has a stamp.
+    """
+    rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
+    camera = rectifier.camera if rectifier else sequence.camera.undistorted()
+    stated = {"depth": sequence.has_depth, "poses": sequence.states_poses}
+    for what in (what for what, is_stated in stated.items() if is_stated):
+        coverage[what] = Coverage(what, sequence.name, asked=False)
+    for judged in _times(sequence, range(0, len(sequence), every)):
+        index = judged.item
+        if judged.reason:
+            left_out[judged.reason] += 1
+            yield None
+            continue
+        try:
+            rgb, depth = sequence.image(index), sequence.depth(index)
+        except (CorruptFrame, UserError) as error:
+            left_out[str(error)] += 1
+            yield None
+            continue
+        if rectifier is not None:
+            rgb = rectifier.image(rgb)
+            depth = None if depth is None else rectifier.depth(depth)
+        pose = sequence.pose(index)
+        for what, known in (("depth", depth), ("poses", pose)):
+            if what in coverage:
+                coverage[what].add(Unknown("not in the recording") if known is None else known)
+        yield RecordedFrame(judged.time, rgb, camera, depth, pose, judged.stretch)
+
+
+def _times(sequence: Sequence, indices: range) -> list[Judged[int]]:
+    """When the frames were taken, judged."""
+    every = frame_times(sequence)
+    stamps = [every[index] for index in indices]
+    known = [stamp for stamp in stamps if stamp is not None]
+    begin = min(known, default=0) - 1  # some layouts count from 0, which is a stamp there
+    judged = judge_all([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
+    times = [replace(j, item=i, time=j.time + begin) for j, i in zip(judged, indices, strict=True)]
+    return _with_pauses(times)
+
+
+def _with_pauses(times: list[Judged[int]]) -> list[Judged[int]]:
+    """A jump ahead that stays is a pause here: no time of arrival says that a clock was set."""
+    stretch, last = 0, None
+    told = []
+    for judged in times:
+        if not judged.reason:
+            stretch += last is not None and judged.time < last
+            last = judged.time
+        told.append(replace(judged, stretch=stretch))
+    return told

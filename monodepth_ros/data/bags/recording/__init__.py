@@ -1,0 +1,1 @@
+"""Bags written: by the recorder, on a disk that fills, whatever kills it."""

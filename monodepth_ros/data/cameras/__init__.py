@@ -1,0 +1,1 @@
+"""Cameras of recordings: stated, calibrated, guessed, and checked against the images."""

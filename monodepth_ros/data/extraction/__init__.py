@@ -1,0 +1,1 @@
+"""Recordings turned into sequence folders: what was asked for and what came of it."""

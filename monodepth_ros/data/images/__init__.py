@@ -1,0 +1,1 @@
+"""Image, depth and video files as arrays."""

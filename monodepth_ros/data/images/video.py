@@ -1,0 +1,54 @@
+"""Frames of video files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from monodepth_ros.data.images.file import CorruptFrame, RgbImage
+from monodepth_ros.data.utf8_path import utf8_path
+
+VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+
+
+def open_capture(path: Path) -> cv2.VideoCapture:
+    """OpenCV's reader of a video, whose name may be of any bytes."""
+    with utf8_path(path) as name:  # any other ends the process in OpenCV
+        return cv2.VideoCapture(name)
+
+
+def frame_count(path: Path) -> int:
+    """How many frames the header claims; 0 where it does not say."""
+    capture = open_capture(path)
+    count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    capture.release()
+    return count
+
+
+def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
+    """(number, uint8 RGB) of every ``every``-th frame. Raises :class:`CorruptFrame`."""
+    capture = open_capture(path)
+    try:
+        index = 0
+        while capture.grab():
+            if index % every == 0:
+                decoded, bgr = capture.retrieve()
+                if not decoded:
+                    raise CorruptFrame(path, f"frame {index} cannot be decoded")
+                yield index, np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+            index += 1
+        if index == 0:
+            raise CorruptFrame(path, "not a readable video")
+    finally:
+        capture.release()
+
+
+def frame_rate(path: Path) -> float | None:
+    """Frames a second, by the file's header; None where it does not say."""
+    capture = open_capture(path)
+    rate: float = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    return rate if rate > 0 else None

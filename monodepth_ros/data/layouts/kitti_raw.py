@@ -1,0 +1,218 @@
+"""KITTI raw: drives below their date, with Velodyne truth and the Eigen splits.
+
+::
+
+    2011_09_26/calib_cam_to_cam.txt  calib_velo_to_cam.txt  calib_imu_to_velo.txt
+    2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png   also image_03, .jpg
+                                         /image_02/timestamps.txt
+                                         /velodyne_points/data/0000000000.bin
+                                         /oxts/data/0000000000.txt
+                                         /proj_depth/groundtruth/image_02/0000000005.png
+
+Geiger et al., "Vision meets robotics: the KITTI dataset", IJRR 2013; improved truth (16-bit PNG,
+depth * 256): Uhrig et al., "Sparsity invariant CNNs", 3DV 2017.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.images.file import DepthImage, read_depth_png
+from monodepth_ros.data.layouts.file_sequence import FileSequence
+from monodepth_ros.data.layouts.image_folder import frame_numbers, list_images
+from monodepth_ros.data.layouts.kitti_oxts import read_oxts
+from monodepth_ros.data.layouts.velodyne import project_scan, read_scan
+from monodepth_ros.data.text_file import read_named_numbers
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+
+Truth = Literal["velodyne", "improved"]
+SIDES = {"l": "image_02", "r": "image_03"}
+
+
+class SplitLine(NamedTuple):
+    """One line ``folder frame side`` of a split file."""
+
+    folder: str
+    frame: int
+    side: str
+
+
+def is_kitti_raw(path: Path) -> bool:
+    """Whether ``path`` is one drive, a date, or the folder of the dates."""
+    return bool(_drives(path))
+
+
+def open_kitti_raw(path: Path, truth: Truth = "velodyne", side: str = "l") -> list[FileSequence]:
+    """Every drive at or below ``path``, of the left (``l``) or right (``r``) colour camera."""
+    return [open_drive(drive, truth, side) for drive in _drives(path)]
+
+
+def open_split(path: Path, split: Path, truth: Truth = "velodyne") -> list[FileSequence]:
+    """The drives named in a split file, with the frames of the split as their targets.
+
+    The other frames of the drives serve as neighbours. Sequences are in the order in which the
+    file first names their drive and side, targets in temporal order.
+    """
+    frames: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for folder, frame, side in read_split(split):
+        frames[folder, side].add(frame)
+    sequences = []
+    for (folder, side), wanted in frames.items():
+        if not (path / folder).is_dir():
+            raise UserError(f"{split}: no folder {path / folder}")
+        sequence = open_drive(path / folder, truth, side)
+        place = {number: index for index, number in enumerate(sequence.numbers or [])}
+        missing = wanted - place.keys()
+        if missing:
+            raise UserError(f"{split}: {path / folder} has no frame {min(missing)} of side {side}")
+        sequence.target_frames = sorted(place[number] for number in wanted)
+        sequences.append(sequence)
+    return sequences
+
+
+def read_split(path: Path) -> list[SplitLine]:
+    """The lines of a split file as the Eigen and Zhou splits are written."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such split file")
+    lines = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        parts = line.split()
+        if not parts:
+            continue
+        if len(parts) != 3 or not parts[1].isdigit() or parts[2] not in SIDES:
+            raise UserError(f"{path} line {number}: expected 'folder frame l|r', got {line!r}")
+        lines.append(SplitLine(parts[0], int(parts[1]), parts[2]))
+    if not lines:
+        raise UserError(f"{path}: the split is empty")
+    return lines
+
+
+def open_drive(path: Path, truth: Truth = "velodyne", side: str = "l") -> FileSequence:
+    """One drive, its truth in the pixels of the camera that is opened (Eigen's is the left)."""
+    folder = path / SIDES[side]
+    image_files = list_images(folder / "data")
+    numbers = frame_numbers(image_files)
+    if numbers is None:
+        raise UserError(f"{folder / 'data'}: image names must be ascending numbers")
+    calibration = Calibration(path.resolve().parent, side)
+    if truth == "improved":
+        depth_folder, suffix = path / "proj_depth/groundtruth" / SIDES[side], ".png"
+    else:
+        depth_folder, suffix = path / "velodyne_points/data", ".bin"
+    depth_files = [depth_folder / f"{image.stem}{suffix}" for image in image_files]
+
+    def read_depth(file: Path) -> DepthImage:
+        if truth == "improved":
+            return read_depth_png(file, depth_scale=256.0)
+        return project_scan(read_scan(file), calibration.velodyne_projection(), calibration.size)
+
+    motion = read_oxts(path / "oxts/data", [image.stem for image in image_files])
+    return FileSequence(
+        name=path.resolve().name + ("" if side == "l" else f"_{side}"),
+        camera=calibration.camera(),
+        image_files=image_files,
+        # Some drives' first scans do not exist, and improved truth starts at the fifth frame.
+        depth_files=[file if file.exists() else None for file in depth_files],
+        read_depth=read_depth,
+        poses=calibration.camera_poses(motion.imu_poses) if motion else None,
+        speeds=motion.speeds if motion else None,
+        stamps_ns=_stamps(folder / "timestamps.txt", numbers),
+        numbers=numbers,
+    )
+
+
+class Calibration:
+    """The calibration of one date and one colour camera, all matrices as KITTI names them."""
+
+    def __init__(self, date: Path, side: str) -> None:
+        self._date = date
+        self._number = SIDES[side].removeprefix("image_")
+        self._file = date / "calib_cam_to_cam.txt"
+        self._cameras = read_named_numbers(self._file)
+        width, height = self._get(self._cameras, self._file, f"S_rect_{self._number}", 2)
+        self.size = (int(height), int(width))
+        projection = self._get(self._cameras, self._file, f"P_rect_{self._number}", 12)
+        self._projection = projection.reshape(3, 4)
+
+    @staticmethod
+    def _get(
+        values: dict[str, NDArray[np.float64]], file: Path, name: str, count: int
+    ) -> NDArray[np.float64]:
+        if name not in values or values[name].size != count:
+            raise UserError(f"{file}: no {name} of {count} numbers")
+        return values[name]
+
+    def camera(self) -> PinholeCamera:
+        """The rectified camera."""
+        height, width = self.size
+        source = f"{self._file} P_rect_{self._number}"
+        return PinholeCamera(width, height, self._projection[:, :3]).validate(source)
+
+    def velodyne_projection(self) -> NDArray[np.float64]:
+        """3x4: P_rect R_rect_00 T_camera_velodyne."""
+        velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
+        return self._projection @ self._rectification() @ velodyne
+
+    def camera_poses(
+        self, imu_poses: list[NDArray[np.float64] | None]
+    ) -> list[NDArray[np.float64] | None] | None:
+        """T_world_camera from T_world_imu, None without a calibration of the IMU."""
+        file = self._date / "calib_imu_to_velo.txt"
+        if not file.exists():
+            return None
+        offset = np.eye(4)
+        offset[:3, 3] = np.linalg.solve(self._projection[:, :3], self._projection[:, 3])
+        velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
+        T_camera_imu = offset @ self._rectification() @ velodyne @ self._transform(file)
+        T_imu_camera = np.linalg.inv(T_camera_imu)
+        return [None if pose is None else pose @ T_imu_camera for pose in imu_poses]
+
+    def _rectification(self) -> NDArray[np.float64]:
+        rectification = np.eye(4)
+        rotation = self._get(self._cameras, self._file, "R_rect_00", 9)
+        rectification[:3, :3] = rotation.reshape(3, 3)
+        return rectification
+
+    def _transform(self, file: Path) -> NDArray[np.float64]:
+        values = read_named_numbers(file)
+        transform = np.eye(4)
+        transform[:3, :3] = self._get(values, file, "R", 9).reshape(3, 3)
+        transform[:3, 3] = self._get(values, file, "T", 3)
+        return transform
+
+
+def monodepth2_camera(width: int, height: int) -> PinholeCamera:
+    """The one camera that Monodepth2 takes for all of KITTI, whatever its calibration."""
+    return PinholeCamera.from_focal_length(
+        width, height, 0.58 * width, 1.92 * height, 0.5 * width, 0.5 * height
+    )
+
+
+def _drives(path: Path) -> list[Path]:
+    if (path / SIDES["l"] / "data").is_dir():
+        return [path]
+    found = [*path.glob("*_sync/image_02/data"), *path.glob("*/*_sync/image_02/data")]
+    return sorted(data.parent.parent for data in found)
+
+
+def _stamps(path: Path, numbers: list[int]) -> list[int | None] | None:
+    if not path.exists():
+        return None
+    lines = path.read_text().split("\n")
+    return [_parse_stamp(lines[n].strip()) if n < len(lines) else None for n in numbers]
+
+
+def _parse_stamp(text: str) -> int | None:
+    """Nanoseconds since 1970 of ``2011-09-26 13:02:25.951199337``, taken as UTC."""
+    if not text:
+        return None
+    whole, _, fraction = text.partition(".")
+    seconds = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc).timestamp()
+    return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])

@@ -1,0 +1,1 @@
+"""Training samples: triplets, their cache, their spacing, augmentation."""

@@ -1,0 +1,188 @@
+"""Monodepth2's augmentation, and random crops, for whole batches on the training device.
+
+The reference jitters 8-bit images one by one with Pillow; here the same operations run in float on
+the batch, so values differ from it by Pillow's rounding alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from monodepth_ros.data.samples.random_crop import Crops
+
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+OPERATIONS = 4
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Crop, horizontal flip and colour jitter, drawn once for each sample and shared by its frames.
+
+    ``flip`` and ``jitter`` are probabilities. A jittered sample gets brightness, contrast and
+    saturation factors from U(1 - x, 1 + x) and a hue shift from U(-hue, hue) turns, applied in a
+    random order. (0, 0) leaves images as they are, for validation. ``crop`` below 1 enlarges a
+    random part, of at least that share of each side, changing its aspect by at most ``aspect``.
+    """
+
+    flip: float = 0.5
+    jitter: float = 0.5
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    hue: float = 0.1
+    crop: float = 1.0
+    aspect: float = 0.0
+
+    def __call__(
+        self, batch: dict[str, Tensor], generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Augment a collated batch of :class:`~monodepth_ros.data.samples.triplets.CachedDataset`.
+
+        ``images`` uint8 BxFx3xHxW (on any device) become float in [0, 1], flipped but with clean
+        colours, for the losses; ``jittered``, of the same shape, goes into the networks. ``K``,
+        ``depth`` and ``valid`` follow the crop and the flip, ``T_neighbour_target`` the flip. Other
+        entries are passed on. ``generator`` lives on the CPU, so that a run draws the same on every
+        device.
+        """
+        count, device = len(batch["images"]), batch["images"].device
+        flipped = torch.rand(count, generator=generator) < self.flip
+        jittered = torch.rand(count, generator=generator) < self.jitter
+        factors, order = self._draw(count, generator)
+
+        images = batch["images"].to(torch.float32).div_(255.0)
+        batch = self._cropped({**batch, "images": images}, generator)
+        result, images = dict(batch), batch["images"]
+        result["images"] = images = mirror(images, flipped.to(device))
+        for name in ("depth", "valid"):
+            if name in batch:
+                result[name] = mirror(batch[name], flipped.to(device))
+        result["K"] = mirror_intrinsics(batch["K"], flipped.to(device), images.shape[-1])
+        if "T_neighbour_target" in batch:
+            motions = mirror_motions(batch["T_neighbour_target"], flipped.to(device))
+            result["T_neighbour_target"] = motions
+        result["jittered"] = images
+        if jittered.any():
+            chosen = jittered.nonzero()[:, 0]
+            changed = jitter(images[chosen.to(device)], factors[chosen], order[chosen])
+            result["jittered"] = images.index_copy(0, chosen.to(device), changed)
+        return result
+
+    def _cropped(
+        self, batch: dict[str, Tensor], generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
+        if self.crop >= 1.0:
+            return batch
+        images = batch["images"]
+        count, (height, width) = len(images), images.shape[-2:]
+        crops = Crops.draw(count, height, width, self.crop, self.aspect, generator)
+        crops = crops.to(images.device)
+        result = {**batch, "images": crops.images(images), "K": crops.intrinsics(batch["K"])}
+        if "depth" in batch:
+            result["depth"] = crops.images(batch["depth"], "nearest")
+        if "valid" in batch:  # images are mixed of up to four pixels: all of them must be valid
+            result["valid"] = crops.images((~batch["valid"]).float()) == 0
+        return result
+
+    def _draw(self, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Factors and order of the operations, both Bx4; drawn for all samples alike."""
+        spread = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
+        centre = torch.tensor([1.0, 1.0, 1.0, 0.0])
+        uniform = torch.rand(count, OPERATIONS, generator=generator)
+        order = torch.rand(count, OPERATIONS, generator=generator).argsort(dim=1)
+        return centre + (2.0 * uniform - 1.0) * spread, order
+
+
+def mirror(images: Tensor, flipped: Tensor) -> Tensor:
+    """``images`` Bx...xW with the samples of ``flipped`` (bool B) mirrored left to right."""
+    shape = (-1,) + (1,) * (images.dim() - 1)
+    return torch.where(flipped.reshape(shape), images.flip(-1), images)
+
+
+def mirror_intrinsics(K: Tensor, flipped: Tensor, width: int) -> Tensor:
+    """``K`` Bx3x3 of the mirrored images: cx -> width - 1 - cx, and skew changes its sign."""
+    mirrored = K.clone()
+    mirrored[:, 0, 1] = -K[:, 0, 1]
+    mirrored[:, 0, 2] = (width - 1) - K[:, 0, 2]
+    return torch.where(flipped[:, None, None], mirrored, K)
+
+
+def mirror_motions(T: Tensor, flipped: Tensor) -> Tensor:
+    """Transforms ``T`` BxNx4x4 between cameras whose images are mirrored: x changes its sign."""
+    sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
+    return torch.where(flipped[:, None, None, None], sign[:, None] * T * sign, T)
+
+
+def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
+    """Colour-jitter ``images`` (BxFx3xHxW in [0, 1]) as Pillow and torchvision define it.
+
+    ``factors`` Bx4 (brightness, contrast, saturation, hue in turns) and ``order`` Bx4 (which
+    operation comes 1st, 2nd, ...) are on the CPU.
+    """
+    samples = []
+    for sample, values, operations in zip(images, factors.tolist(), order.tolist(), strict=True):
+        for operation in operations:
+            sample = _OPERATIONS[operation](sample, values[operation])
+        samples.append(sample)
+    return torch.stack(samples)
+
+
+def adjust_brightness(images: Tensor, factor: float) -> Tensor:
+    """Blend with black; ``images`` ...x3xHxW in [0, 1]."""
+    return (images * factor).clamp_(0.0, 1.0)
+
+
+def adjust_contrast(images: Tensor, factor: float) -> Tensor:
+    """Blend with the mean grey of each image."""
+    mean = grey(images).mean(dim=(-2, -1), keepdim=True)
+    return (images * factor).add_(mean * (1.0 - factor)).clamp_(0.0, 1.0)
+
+
+def adjust_saturation(images: Tensor, factor: float) -> Tensor:
+    """Blend with each pixel's grey."""
+    return (images * factor).add_(grey(images) * (1.0 - factor)).clamp_(0.0, 1.0)
+
+
+def adjust_hue(images: Tensor, turns: float) -> Tensor:
+    """Add ``turns`` to the hue of HSV; value and saturation stay."""
+    red, green, blue = images.unbind(dim=-3)
+    value = images.amax(dim=-3)
+    lowest = images.amin(dim=-3)
+    chroma = value - lowest
+    inverse = chroma.clamp_min(1e-12).reciprocal_()  # grey pixels stay, whatever their hue
+    # Hue in sixths of a turn: red 0, green 2, blue 4.
+    hue = torch.where(
+        value == red,
+        (green - blue).mul_(inverse),
+        torch.where(
+            value == green,
+            (blue - red).mul_(inverse).add_(2.0),
+            (red - green).mul_(inverse).add_(4.0),
+        ),
+    )
+    hue.add_(6.0 * turns).remainder_(6.0)
+    # The share of the chroma in each channel is a trapezoid over the colour circle.
+    shares = (
+        (hue - 3.0).abs_().sub_(1.0),
+        (hue - 2.0).abs_().neg_().add_(2.0),
+        (hue - 4.0).abs_().neg_().add_(2.0),
+    )
+    channels = [torch.addcmul(lowest, chroma, share.clamp_(0.0, 1.0)) for share in shares]
+    return torch.stack(channels, dim=-3)
+
+
+def grey(images: Tensor) -> Tensor:
+    """Luma of ``images`` ...x3xHxW, as ...x1xHxW."""
+    red, green, blue = images.unbind(dim=-3)
+    return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2]).unsqueeze(-3)
+
+
+_OPERATIONS = {
+    BRIGHTNESS: adjust_brightness,
+    CONTRAST: adjust_contrast,
+    SATURATION: adjust_saturation,
+    HUE: adjust_hue,
+}

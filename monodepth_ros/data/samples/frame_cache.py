@@ -1,0 +1,269 @@
+"""Frames decoded, rectified and resized once, then read as slices of memory-mapped files.
+
+Decoding and resizing dominate Monodepth2's data pipeline; here an epoch only copies bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+
+from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.data.sequence import Sequence
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.image_size import resize_image
+from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.heartbeat import Heartbeat
+
+FORMAT = 3  # raised when the content of the cache changes its meaning
+ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
+
+logger = logging.getLogger(__name__)
+
+
+class CachedArray:
+    """One array on disk, its first axis the frames, and which frames could not be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        record = json.loads((folder / "bad.json").read_text())
+        self.bad: dict[int, str] = {int(index): reason for index, reason in record.items()}
+
+    @cached_property
+    def array(self) -> NDArray[Any]:
+        """The memory-mapped array, read-only."""
+        return np.asarray(np.load(self.folder / "array.npy", mmap_mode="r"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker process maps the file itself; pickling the map would copy all frames.
+        return {key: value for key, value in self.__dict__.items() if key != "array"}
+
+
+@dataclass
+class CachedSequence:
+    """A sequence at the network's size: ``images`` uint8 Nx3xHxW, ``depths`` float32 Nx1xHxW."""
+
+    name: str
+    frame_names: list[str]
+    K: NDArray[np.float32]
+    images: CachedArray
+    depths: CachedArray | None
+    valid: NDArray[np.bool_] | None
+    fingerprint: str  # of the sequence as it was read
+
+    @property
+    def bad(self) -> dict[int, str]:
+        """Why the frames that cannot be used cannot be read, by index."""
+        return {**(self.depths.bad if self.depths else {}), **self.images.bad}
+
+    def usable(self) -> NDArray[np.bool_]:
+        """For each frame, whether it was read."""
+        usable = np.ones(len(self.frame_names), dtype=bool)
+        usable[list(self.bad)] = False
+        return usable
+
+
+def default_cache() -> Path:
+    """Where cached frames go unless told otherwise: the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "monodepth_ros" / "frames"
+
+
+def cache_sequence(
+    sequence: Sequence, size: tuple[int, int], depth: bool, root: Path | None = None
+) -> CachedSequence:
+    """The frames of ``sequence`` at ``size`` = (height, width), built on first use.
+
+    A distorted camera's images are rectified, K kept; ``valid`` (bool HxW) then tells which pixels
+    show something. With ``depth`` truth is kept too where the sequence has any, resized by nearest
+    neighbour, NaN where a pixel has none. The cache is keyed by the state of the sequence's files,
+    how they are read, its camera and the size.
+    """
+    root = root or default_cache()
+    height, width = size
+    count = len(sequence)
+    rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
+    camera = (rectifier.camera if rectifier else sequence.camera).resized(height, width)
+
+    def image(index: int) -> NDArray[np.uint8]:
+        pixels = sequence.image(index)
+        pixels = rectifier.image(pixels) if rectifier else pixels
+        return resize_image(pixels, size).transpose(2, 0, 1)
+
+    def truth(index: int) -> NDArray[np.generic]:
+        metres = sequence.depth(index)
+        if metres is None:
+            return np.full((1, height, width), np.nan, dtype=np.float32)
+        metres = rectifier.depth(metres) if rectifier else metres
+        return resize_nearest(metres, size)[None]
+
+    key = _key(sequence, size)
+    images = cached_array(root, f"{sequence.name}-images", key, (count, 3, *size), np.uint8, image)
+    depths = None
+    if depth and sequence.has_depth:
+        shape = (count, 1, *size)
+        depths = cached_array(root, f"{sequence.name}-depth", key, shape, np.float32, truth)
+    return CachedSequence(
+        name=sequence.name,
+        frame_names=[sequence.frame_name(i) for i in range(count)],
+        K=camera.K.astype(np.float32),
+        images=images,
+        depths=depths,
+        valid=camera.valid,
+        fingerprint=fingerprint_of_sequence(sequence),
+    )
+
+
+def report_damage(sequences: list[CachedSequence]) -> list[str]:
+    """Log every frame that is skipped and return their descriptions.
+
+    Raises a UserError when more than 1 % of all frames cannot be read.
+    """
+    damage = [f"{s.name}: {reason}" for s in sequences for _, reason in sorted(s.bad.items())]
+    total = sum(len(s.frame_names) for s in sequences)
+    if len(damage) > ALLOWED_DAMAGE * total:
+        raise UserError(
+            f"{len(damage)} of {total} frames cannot be read, more than"
+            f" {ALLOWED_DAMAGE:.0%}: first {damage[0]}; mend or remove them"
+        )
+    for line in damage:
+        logger.warning("skipped a frame of %s", line)
+    return damage
+
+
+def cached_array(
+    root: Path,
+    name: str,
+    key: str,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    produce: Callable[[int], NDArray[np.generic]],
+) -> CachedArray:
+    """An array whose row ``i`` is ``produce(i)``, built on first use and found by ``key`` later.
+
+    One process builds while others wait; a build that is killed leaves nothing that counts.
+    Frames for which ``produce`` raises :class:`CorruptFrame` are recorded and left empty.
+    """
+    folder = root / f"{name.replace('/', '_')}-{key}"
+    if folder.is_dir():
+        return CachedArray(folder)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{root}: no place for the frame cache ({error.strerror})") from error
+    with locked(folder.with_name(folder.name + ".lock")):
+        if not folder.is_dir():  # another process may have built it while this one waited
+            _build(folder, name, shape, np.dtype(dtype), produce)
+    return CachedArray(folder)
+
+
+def _build(
+    folder: Path,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    produce: Callable[[int], NDArray[np.generic]],
+) -> None:
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    _check_space(folder.parent, int(np.prod(shape)) * dtype.itemsize)
+    partial.mkdir()
+    try:
+        array = np.lib.format.open_memmap(
+            partial / "array.npy", mode="w+", dtype=dtype, shape=shape
+        )
+        bad: dict[int, str] = {}
+
+        def fill(index: int) -> None:
+            try:
+                array[index] = produce(index)
+            except CorruptFrame as error:
+                bad[index] = str(error)
+                array[index] = np.nan if dtype.kind == "f" else 0
+
+        # Threads suffice: decoders and torch let go of the interpreter while they work.
+        pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        try:
+            for _ in _progress(pool.map(fill, range(shape[0])), name, shape[0]):
+                pass
+        finally:
+            pool.shutdown(cancel_futures=True)  # an error ends the build at once
+        array.flush()
+        (partial / "bad.json").write_text(json.dumps(bad))
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _progress(steps: Iterator[None], name: str, total: int) -> Iterator[None]:
+    if sys.stderr.isatty():
+        console = Console(stderr=True)
+        yield from track(
+            steps,
+            description=f"caching {escape(name)}",
+            total=total,
+            console=console,
+            transient=True,
+        )
+        return
+    done = 0
+    with Heartbeat(lambda: f"caching {name}: {done} of {total} frames"):
+        for step in steps:
+            done += 1
+            yield step
+
+
+def _check_space(root: Path, needed: int) -> None:
+    free = shutil.disk_usage(root).free
+    if needed > free:  # a full disk under a memory map would kill the process without a word
+        raise UserError(
+            f"{root}: the frame cache needs {needed / 1e9:.1f} GB, only {free / 1e9:.1f} GB are"
+            " free; choose another cache folder"
+        )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock, which the system releases when the process dies."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _key(sequence: Sequence, size: tuple[int, int]) -> str:
+    states = []
+    for path in sequence.files():
+        try:
+            status = path.stat()
+            states.append((str(path.resolve()), status.st_size, status.st_mtime_ns))
+        except OSError:
+            states.append((str(path), -1, -1))
+    content = [
+        FORMAT,
+        size,
+        [(sequence.frame_name(i), sequence.number(i)) for i in range(len(sequence))],
+        states,
+        camera_values(sequence),
+        decoded_sample(sequence),
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -1,1 +1,0 @@
-"""Path-traced worlds with true depth, poses and reflection masks."""

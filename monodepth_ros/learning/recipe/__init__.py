@@ -1,0 +1,1 @@
+"""Recipes: what `monodepth train` runs."""

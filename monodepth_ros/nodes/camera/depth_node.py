@@ -1,0 +1,143 @@
+"""`depth_node`: camera images in; depth images, their camera_info, clouds and previews out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+from monodepth_ros.inference.camera_tracker import CameraTracker
+from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.engines.torch import TorchEngine
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.nodes.camera.camera_node import CameraNode
+from monodepth_ros.nodes.camera.depth_pipeline import (
+    DepthMessages,
+    DepthPipeline,
+    OutputSettings,
+    Wanted,
+)
+from monodepth_ros.nodes.camera.scale_source import ScaleSource
+from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
+from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER
+from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.spinning import run_node
+
+DEPTH_PARAMETERS = (
+    ParameterSpec(
+        "output_size", "network", "size of the depth image", choices=("network", "image")
+    ),
+    ParameterSpec(
+        "depth_encoding",
+        "32FC1",
+        "metres as floats, or millimetres as 16 bits (up to 65.5 m)",
+        read_only=False,
+        choices=("32FC1", "16UC1"),
+    ),
+    ParameterSpec("points_stride", 1, "a point for every n-th pixel", False, minimum=1, maximum=32),
+    ParameterSpec("points_colour", True, "points have the image's colours", read_only=False),
+)
+TOPICS = {
+    "depth/image_rect": Image,
+    "depth/camera_info": CameraInfo,
+    "depth/points": PointCloud2,
+    "depth/confidence": Image,
+    "depth/preview": Image,
+}
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """All that hangs on one model."""
+
+    pipeline: DepthPipeline
+    tracker: CameraTracker | None  # measures motions, where the scale comes from a speed
+
+    @property
+    def engine(self) -> TorchEngine:
+        return self.pipeline.estimator.engine
+
+
+class DepthNode(CameraNode):
+    """Estimates the depth of the newest image, whenever somebody listens to it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("depth_node", DEPTH_PARAMETERS, **options)
+
+    def load(self) -> _Loaded:
+        """Load the depth network, and the pose network if the scale needs it."""
+        estimator = DepthEstimator(
+            self.value("model"),
+            self.value("device"),
+            precision=self.value("precision"),
+            output_size=self.value("output_size"),
+        )
+        tracker = None
+        if self.value("scale_source") == "speed":
+            tracker = CameraTracker(MotionEstimator(estimator.engine))
+        return _Loaded(DepthPipeline(estimator), tracker)
+
+    def open(self) -> None:
+        """Publish the results."""
+        for topic, kind in TOPICS.items():
+            self.publishes(kind, topic)
+
+    def wanted(self) -> bool:
+        """Whether anybody listens, or the scale wants to see."""
+        return self._wanted().anything or self._scale_sees()
+
+    def process(self, loaded: _Loaded, scale: ScaleSource, frame: RectifiedFrame) -> str:
+        """Publish what is listened to; nothing as long as metres were asked for in vain."""
+        wanted = self._wanted()
+        if loaded.tracker is not None:
+            self._measure_motion(loaded.tracker, scale, frame)
+        if not (wanted.anything or scale.needs_depth):
+            return NO_SUBSCRIBER
+        seen = loaded.pipeline.estimator.estimate(frame.rgb, frame.camera, wanted.confidence)
+        assert seen.camera is not None
+        scale.add_depth(seen.depth, seen.camera)
+        factor = scale.factor
+        if not wanted.anything:
+            return NO_SUBSCRIBER
+        if factor is None:
+            return scale.waits_for
+        settings = OutputSettings(
+            self.value("depth_encoding"), self.value("points_stride"), self.value("points_colour")
+        )
+        self._publish(loaded.pipeline.messages(frame, seen, factor, wanted, settings))
+        return ""
+
+    def _scale_sees(self) -> bool:
+        if self.in_use is None:
+            return False
+        scale = self.in_use.scale
+        return scale.needs_depth or scale.needs_motion
+
+    def _wanted(self) -> Wanted:
+        return Wanted(
+            depth=self.listened("depth/image_rect") or self.listened("depth/camera_info"),
+            points=self.listened("depth/points"),
+            confidence=self.listened("depth/confidence"),
+            preview=self.listened("depth/preview"),
+        )
+
+    def _measure_motion(
+        self, tracker: CameraTracker, scale: ScaleSource, frame: RectifiedFrame
+    ) -> None:
+        pose = tracker.add(frame.rgb, frame.camera, frame.stamp, stretch=frame.stretch)
+        if pose is not None and pose.event == "motion":
+            scale.add_motion(pose.since, pose.stamp, pose.distance)
+
+    def _publish(self, results: DepthMessages) -> None:
+        self.publish("depth/camera_info", results.camera_info)
+        self.publish("depth/image_rect", results.depth)
+        self.publish("depth/points", results.points)
+        self.publish("depth/confidence", results.confidence)
+        self.publish("depth/preview", results.preview)
+
+
+def main() -> None:
+    """Entry point of the ``depth_node`` executable."""
+    sys.exit(run_node(DepthNode))

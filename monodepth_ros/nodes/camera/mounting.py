@@ -1,0 +1,144 @@
+"""Where the camera sits on the robot: from TF where there is one, else from parameters."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.time import Time
+from std_msgs.msg import Header
+
+from monodepth_ros.data.bags.messages.image import nanoseconds
+from monodepth_ros.data.bags.transform_tree import matrix_of
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.nodes.parameters import ParameterSpec
+
+MOUNTING_PARAMETERS = (
+    ParameterSpec(
+        "base_frame", "base_link", "frame whose odometry is published; its TF to the camera is used"
+    ),
+    ParameterSpec(
+        "mounting",
+        "auto",
+        "where the camera sits: from TF, or from the parameters `camera_x` to `camera_yaw`; auto:"
+        " from TF if it comes within `mounting_timeout`, else from the parameters, with a warning",
+        choices=("auto", "tf", "parameters"),
+    ),
+    ParameterSpec(
+        "mounting_timeout",
+        3.0,
+        "seconds from the first image in which TF has to come, for `mounting: auto`",
+        minimum=0.0,
+        maximum=600.0,
+    ),
+    ParameterSpec("camera_x", 0.0, "metres forward from the base to the camera"),
+    ParameterSpec("camera_y", 0.0, "metres to the left from the base to the camera"),
+    ParameterSpec("camera_z", 0.0, "metres up from the base to the camera"),
+    ParameterSpec("camera_roll", 0.0, "radians; all three zero: the camera looks forward"),
+    ParameterSpec("camera_pitch", 0.0, "radians, positive looks down"),
+    ParameterSpec("camera_yaw", 0.0, "radians, positive looks left"),
+)
+
+
+class Mounting:
+    """Looks ``T_base_camera`` up, by the stamp of each image: the camera may turn on the robot.
+
+    UserError when TF was asked for and is not installed.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.source: str = node.get_parameter("mounting").value
+        self.notice = ""  # what to warn of, while poses are published
+        self.waits_for = ""  # why the mounting is not known yet
+        self.late = 0  # images that came before the TF of their time
+        self._frame = ""
+        self._asked_at = 0.0
+        self._buffer: Any = None
+        self._listener: Any = None
+        if self.source == "parameters":
+            return
+        try:
+            import tf2_ros
+        except ImportError:
+            if self.source == "tf":
+                raise UserError(
+                    "mounting tf: tf2_ros is not installed, so set mounting:=parameters"
+                ) from None
+            self._fall_back("tf2_ros is not installed")
+            return
+        self._buffer = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def T_base_camera(self, header: Header) -> NDArray[np.float64] | None:
+        """4x4, of the optical frame and the time of an image; None while TF is waited for."""
+        if self.source == "parameters":
+            return self._by_parameters()
+        if header.frame_id != self._frame:
+            self._frame, self._asked_at = header.frame_id, time.monotonic()
+        try:
+            found = self._look_up(header)
+        except Exception as error:  # tf2 has a type of its own for each reason
+            return self._missing(error)
+        self.source, self.waits_for = "tf", ""
+        return found
+
+    def close(self) -> None:
+        """Stop listening to TF."""
+        if self._listener is not None:
+            self._listener.unregister()
+        self._buffer = self._listener = None
+
+    def _look_up(self, header: Header) -> NDArray[np.float64]:
+        """At the image's time; of a camera that turns, TF may come after the image: the newest."""
+        base = self._node.get_parameter("base_frame").value
+        if not header.frame_id:
+            raise UserError("the images have no frame_id")
+        self.notice = ""
+        try:
+            found = self._buffer.lookup_transform(
+                base, header.frame_id, Time.from_msg(header.stamp)
+            )
+        except Exception:
+            found = self._buffer.lookup_transform(base, header.frame_id, Time())
+            self.late += 1
+            age = (nanoseconds(header.stamp) - nanoseconds(found.header.stamp)) * 1e-9
+            if abs(age) > _STALE:
+                self.notice = (
+                    f"the newest TF from {base} to {header.frame_id} is {age:.1f} s older than the"
+                    " image: it counts all the same"
+                )
+        return matrix_of(found.transform.translation, found.transform.rotation)
+
+    def _missing(self, error: Exception) -> NDArray[np.float64] | None:
+        base = self._node.get_parameter("base_frame").value
+        missing = f"TF from {base} to {self._frame or 'the camera'} is not known ({error})"
+        waited = time.monotonic() - self._asked_at
+        timeout = self._node.get_parameter("mounting_timeout").value
+        if self.source == "auto" and waited >= timeout:
+            self._fall_back(f"{missing} after {timeout:g} s")
+            return self._by_parameters()
+        rest = f" within {timeout:g} s" if self.source == "auto" else ""
+        self.waits_for = f"{missing}: publish it{rest}, or set mounting:=parameters"
+        return None
+
+    def _fall_back(self, reason: str) -> None:
+        self.source, self.waits_for = "parameters", ""
+        self.notice = (
+            f"mounting by the parameters: {reason}; set mounting:=parameters where they are right"
+        )
+        self._node.get_logger().warning(self.notice)
+
+    def _by_parameters(self) -> NDArray[np.float64]:
+        values = {name: self._node.get_parameter(f"camera_{name}").value for name in _AXES}
+        xyz = np.array([values[name] for name in ("x", "y", "z")])
+        rpy = np.array([values[name] for name in ("roll", "pitch", "yaw")])
+        return base_from_camera(xyz, rpy)
+
+
+_AXES = ("x", "y", "z", "roll", "pitch", "yaw")
+_STALE = 1.0  # seconds

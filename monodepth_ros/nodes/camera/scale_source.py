@@ -1,0 +1,229 @@
+"""Where a node's metres come from: a parameter, a speed, the camera's height, another node."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from std_msgs.msg import Float64, String
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.scale.metric import CameraHeightScale, SpeedScale
+from monodepth_ros.nodes.camera.speed_topic import SPEED_TYPES, SpeedTopic, publishers_of
+from monodepth_ros.nodes.latched_topic import LATCHED, LatchedOrLive
+from monodepth_ros.nodes.parameters import ParameterSpec
+
+SCALE_PARAMETERS = (
+    ParameterSpec(
+        "scale_source",
+        "none",
+        "where metres come from: nowhere (the model's own unit), `scale_factor`, the topic `speed`,"
+        " ground seen from `camera_height`, or the topic `scale` of another node",
+        choices=("none", "fixed", "speed", "camera_height", "topic"),
+    ),
+    ParameterSpec(
+        "scale_factor",
+        0.0,
+        "metres per unit of the model: the factor of `scale_source: fixed`, for others the one to"
+        " begin with, until another model is loaded; 0 is unknown",
+        read_only=False,
+        minimum=0.0,
+        maximum=1e6,
+    ),
+    ParameterSpec(
+        "speed_type",
+        "Odometry",
+        "message type of the topic `speed`",
+        choices=tuple(SPEED_TYPES),
+    ),
+    ParameterSpec(
+        "camera_height",
+        0.0,
+        "metres from the ground up to the camera, for `scale_source: camera_height`",
+        minimum=0.0,
+        maximum=100.0,
+    ),
+)
+
+
+class ScaleSource:
+    """One factor for depth and odometry of one model.
+
+    A node that estimates it publishes it on ``scale``, and the model that it is of on
+    ``scale_model``. Another model has another unit, and gets a source of its own: what a frame
+    under way still measures of the former model stays with that. UserError for a source that lacks
+    its parameter.
+    """
+
+    def __init__(self, node: Node, model: str, first: bool = True) -> None:
+        """Take the identity of the ``model``; ``first``: `scale_factor` was given for it."""
+        self._node, self._model = node, model
+        self.name: str = node.get_parameter("scale_source").value
+        self._first = first
+        self._speed: SpeedScale | None = None
+        self._height: CameraHeightScale | None = None
+        self._speed_topic: SpeedTopic | None = None
+        self._followed_topic: LatchedOrLive | None = None
+        self._followed_model_topic: LatchedOrLive | None = None
+        self._followed_model: str | None = None
+        self._publisher: Any = None
+        self._model_publisher: Any = None
+        self._followed: float | None = None
+        self._published: float | None = None
+        self._refused: float | None = None  # what was no factor
+        self._image_stamp = 0
+        self._lock = threading.Lock()  # speeds come on the executor, motions on the worker
+        height = node.get_parameter("camera_height").value
+        if self.name == "fixed" and node.get_parameter("scale_factor").value <= 0:
+            raise UserError("scale_source fixed needs a scale_factor above 0")
+        if self.name == "camera_height" and height <= 0:
+            raise UserError("scale_source camera_height needs a camera_height above 0")
+        if self.name == "speed":
+            self._speed = SpeedScale()
+            kind = node.get_parameter("speed_type").value
+            self._speed_topic = SpeedTopic(node, kind, self._add_speed)
+        if self.name == "camera_height":
+            self._height = CameraHeightScale(height)
+        if self.name == "topic":
+            self._followed_model_topic = LatchedOrLive(node, String, "scale_model", self._on_model)
+            self._followed_topic = LatchedOrLive(node, Float64, "scale", self._on_scale)
+        if self.name in ("speed", "camera_height"):
+            self._publisher = node.create_publisher(Float64, "scale", LATCHED)
+            self._model_publisher = node.create_publisher(String, "scale_model", LATCHED)
+            self._model_publisher.publish(String(data=model))
+
+    def close(self) -> None:
+        """Stop listening and publishing."""
+        for topic in (self._speed_topic, self._followed_topic, self._followed_model_topic):
+            if topic is not None:
+                topic.close()
+        self._speed_topic = self._followed_topic = self._followed_model_topic = None
+        with self._lock:
+            for publisher in (self._publisher, self._model_publisher):
+                if publisher is not None:
+                    self._node.destroy_publisher(publisher)
+            self._publisher = self._model_publisher = None
+
+    @property
+    def waits_for(self) -> str:
+        """Why metres are not known; empty where they are, or nobody asked."""
+        if self.factor is not None:
+            return ""
+        return f"metres are not known yet ({self.name}): {self._lacks()}"
+
+    @property
+    def needs_motion(self) -> bool:
+        """Whether `add_motion` has to be called."""
+        return self._speed is not None
+
+    @property
+    def needs_depth(self) -> bool:
+        """Whether `add_depth` has to be called."""
+        return self._height is not None
+
+    @property
+    def factor(self) -> float | None:
+        """Metres per unit of the model, 1 without a source; None where they are not known yet."""
+        if self.name == "none":
+            return 1.0
+        estimate = self._estimate()
+        if estimate is not None:
+            return estimate
+        begin: float = self._node.get_parameter("scale_factor").value
+        return begin if begin > 0 and self._first else None
+
+    def note_image(self, stamp: int) -> None:
+        """The newest image's stamp in nanoseconds: those of speeds have to be near it."""
+        self._image_stamp = stamp
+
+    def add_motion(self, start: int, end: int, distance: float) -> None:
+        """A camera motion in the model's unit between two times in nanoseconds."""
+        if self._speed is not None:
+            with self._lock:
+                self._speed.add_motion(start, end, distance)
+            self._publish()
+
+    def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
+        """A depth image in the model's unit."""
+        if self._height is not None:
+            with self._lock:
+                self._height.add_depth(depth, camera)
+            self._publish()
+
+    def facts(self, card_scale: str) -> dict[str, str]:
+        """What diagnostics say of it; ``card_scale`` is what the model's card says."""
+        factor = self.factor
+        if self.name == "none":
+            return {"scale": card_scale, "scale source": "none", "scale factor": "1"}
+        known = "not known yet" if factor is None else f"{factor:.4g}"
+        label = "unknown" if factor is None else "metric"
+        return {"scale": label, "scale source": self.name, "scale factor": known}
+
+    def _lacks(self) -> str:
+        """What is missing for a factor."""
+        if self.name == "fixed":
+            return "scale_factor is 0"
+        followed = self._followed_topic
+        if followed is not None:
+            topic = followed.topic_name
+            if self._followed_model not in (None, self._model):
+                return (
+                    f"the factor on {topic} is of the model {self._followed_model}, and not of"
+                    f" {self._model}: load one model in both nodes"
+                )
+            if self._refused is not None:
+                return f"{topic} says {self._refused}, which is no factor"
+            return f"no message on {topic}{publishers_of(self._node, topic, Float64)}"
+        speeds = self._speed_topic
+        with self._lock:
+            if self._speed is not None and speeds is not None:
+                return speeds.trouble(self._image_stamp) or self._speed.lacks
+            return "" if self._height is None else self._height.lacks
+
+    def _estimate(self) -> float | None:
+        with self._lock:
+            if self._speed is not None:
+                return self._speed.factor
+            if self._height is not None:
+                return self._height.factor
+            return self._followed if self._followed_model_fits else None
+
+    @property
+    def _followed_model_fits(self) -> bool:
+        """Whether the followed factor is of this model; one of nobody's model is taken for it."""
+        topic = self._followed_model_topic
+        if self._followed_model is None and topic is not None:
+            return self._node.count_publishers(topic.topic_name) == 0
+        return self._followed_model == self._model
+
+    def _publish(self) -> None:
+        """Tell others, when it has changed by more than a thousandth."""
+        factor = self._estimate()
+        with self._lock:
+            if factor is None or self._publisher is None:
+                return
+            if self._published is None or abs(math.log(factor / self._published)) > 1e-3:
+                self._published = factor
+                self._publisher.publish(Float64(data=factor))
+
+    def _add_speed(self, stamp: int, speed: float) -> None:
+        with self._lock:
+            if self._speed is not None:
+                self._speed.add_speed(stamp, speed)
+
+    def _on_scale(self, message: Float64) -> None:
+        if math.isfinite(message.data) and message.data > 0:
+            self._followed, self._refused = message.data, None
+        else:
+            self._refused = message.data
+
+    def _on_model(self, message: String) -> None:
+        if message.data != self._followed_model:
+            if self._followed_model is not None:
+                self._followed = None  # it was the former model's
+            self._followed_model = message.data

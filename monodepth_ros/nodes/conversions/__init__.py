@@ -1,0 +1,1 @@
+"""Arrays to messages. The other way is data.bags.messages."""

@@ -1,0 +1,77 @@
+"""Image messages with their CameraInfo as what the networks take: RGB without distortion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from monodepth_ros.data.bags.messages.camera import calibration_of, camera_from_info
+from monodepth_ros.data.bags.messages.image import decode_compressed, decode_image, nanoseconds
+from monodepth_ros.data.images.bit_depth import BitDepth
+from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.geometry.camera import PinholeCamera
+
+
+@dataclass(frozen=True)
+class RectifiedFrame:
+    """uint8 HxWx3 RGB, the camera that it is seen by, and the header of its message.
+
+    ``stretch`` counts how often the clock of the images was set before.
+    """
+
+    rgb: NDArray[np.uint8]
+    camera: PinholeCamera
+    header: Header
+    stretch: int = 0
+
+    @property
+    def stamp(self) -> int:
+        """Nanoseconds."""
+        return nanoseconds(self.header.stamp)
+
+
+class FrameRectifier:
+    """Decodes and rectifies; the tables of a camera are computed once, until it changes."""
+
+    def __init__(
+        self,
+        topic: str = "image_raw",
+        rectified: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take the topic's name, for what ``say`` is told of its images.
+
+        Images that are ``rectified`` have no distortion; P of their camera_info is their camera.
+        """
+        self._rectified = rectified
+        self._bits = BitDepth(topic, say)
+        self._camera: PinholeCamera | None = None
+        self._info_values: tuple[object, ...] = ()
+        self._rectifier: Rectifier | None = None
+
+    def frame(self, message: Image | CompressedImage, info: CameraInfo) -> RectifiedFrame:
+        """The image seen by the camera of ``info``.
+
+        UserError for an image that cannot be decoded and for a camera that does not fit it.
+        """
+        compressed = isinstance(message, CompressedImage)
+        rgb = (decode_compressed if compressed else decode_image)(message, self._bits)
+        camera = self._camera_of(info, rgb.shape[0], rgb.shape[1])
+        if self._rectifier is not None:
+            rgb = self._rectifier.image(rgb)
+        return RectifiedFrame(rgb, camera, message.header)
+
+    def _camera_of(self, info: CameraInfo, height: int, width: int) -> PinholeCamera:
+        """The rectified camera: the same object as long as nothing about it changes."""
+        values = (height, width, *calibration_of(info))
+        if self._camera is None or values != self._info_values:
+            camera = camera_from_info(info, height, width, self._rectified)
+            self._rectifier = Rectifier(camera) if camera.distorted else None
+            self._camera = self._rectifier.camera if self._rectifier else camera.undistorted()
+            self._info_values = values
+        return self._camera

@@ -1,0 +1,222 @@
+"""One tuning on board: within its limits, judged, handed over; a restart goes on with it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.tuner.live_nodes import LiveNodes
+from monodepth_ros.nodes.tuner.machine_state import power, temperature
+from monodepth_ros.nodes.tuner.process import TuningProcess, last_line
+from monodepth_ros.zoo.versions import ModelVersions
+
+_JOB, _OUTCOME, _VERDICT, LOG = "job.json", "outcome.json", "verdict.json", "tuning.log"
+_LOOK = 0.5  # seconds between two looks at the limits
+_STOP = 10.0  # seconds that a stopped training has to write its checkpoint
+_ATTEMPTS = 5  # of a process that is killed from outside before it gets any further
+_PROBATION = 6.0  # seconds in which nodes with the new model must not report errors
+
+
+@dataclass(frozen=True)
+class TuningLimits:
+    """What a tuning may take; 0 switches a limit off.
+
+    ``megabytes`` of memory end it; too much heat (degrees Celsius), ``watts`` or latency of a live
+    node (times that before) pause it for ``pause_seconds`` at least.
+    """
+
+    threads: int = 1
+    megabytes: float = 0.0
+    temperature: float = 0.0
+    watts: float = 0.0
+    power_sensor: str = ""
+    latency_ratio: float = 1.5
+    baseline_seconds: float = 10.0
+    pause_seconds: float = 10.0
+
+
+class TuningJob:
+    """A folder with job.json, in which `monodepth tune` works, and outcome.json at the end.
+
+    ``stage`` and ``detail`` tell where it is, from any thread.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        limits: TuningLimits,
+        live: LiveNodes,
+        versions: ModelVersions,
+        hand_over: bool,
+    ) -> None:
+        self.folder, self.limits = folder, limits
+        self.stage, self.detail = "starting", ""
+        self._live, self._versions, self._hands_over = live, versions, hand_over
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tuning", daemon=True)
+
+    @staticmethod
+    def create(folder: Path, arguments: list[str]) -> None:
+        """Note what is to be done, so that it is done whatever happens."""
+        _write(folder / _JOB, {"arguments": arguments})
+
+    @staticmethod
+    def unfinished(parent: Path) -> list[Path]:
+        """Folders of jobs without an outcome, the oldest first."""
+        jobs = sorted(parent.glob(f"*/{_JOB}"))
+        return [job.parent for job in jobs if not (job.parent / _OUTCOME).is_file()]
+
+    @staticmethod
+    def abandon(folder: Path, reason: str) -> None:
+        """End a job that nobody works on: it is not gone on with."""
+        _write(folder / _OUTCOME, {"result": "abandoned", "reason": reason})
+
+    @property
+    def running(self) -> bool:
+        """Whether it is at work."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Go to work, on a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop so that it can go on later."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP + 2.0)
+
+    def _run(self) -> None:
+        try:
+            failure = self._tune()
+            if self._stopping.is_set():
+                self.stage, self.detail = "stopped", "it goes on when the node is active again"
+                return
+            if failure:
+                self._finish("failed", failure)
+            else:
+                self._conclude()
+        except UserError as error:
+            self._finish("failed", str(error))
+        except Exception as error:  # a thread's error would be lost
+            self._finish("failed", f"{type(error).__name__}: {error}")
+
+    def _tune(self) -> str:
+        """Run the process until it has a verdict; else why there is none."""
+        arguments = json.loads((self.folder / _JOB).read_text())["arguments"]
+        log = self.folder / LOG
+        if (self.folder / _VERDICT).is_file():
+            return ""
+        baseline = self._baseline()
+        kills, reached = 0, self._progress()
+        while not self._stopping.is_set():
+            process = TuningProcess(arguments, log, self.limits.threads)
+            failure = self._watch(process, baseline)
+            if failure or process.status == 0 or self._stopping.is_set():
+                return failure
+            assert process.status is not None
+            if process.status > 0:
+                return last_line(log) or f"monodepth tune ended with {process.status}"
+            kills = 1 if self._progress() > reached else kills + 1
+            reached = self._progress()
+            if kills == _ATTEMPTS:
+                return f"killed {kills} times without progress, at last by signal {-process.status}"
+        return ""
+
+    def _progress(self) -> float:
+        """When something was last written that a new attempt goes on with."""
+        files = (*self.folder.glob("sequences/**/frames.csv"), *self.folder.glob("run/**/*.ckpt"))
+        return max((file.stat().st_mtime for file in files), default=0.0)
+
+    def _baseline(self) -> dict[str, float]:
+        """Latencies of the live nodes while nothing is learnt."""
+        self.stage, self.detail = "measuring", "latency of the live nodes"
+        if self.limits.latency_ratio > 0:
+            self._stopping.wait(self.limits.baseline_seconds)
+        return self._live.latencies(self.limits.baseline_seconds)
+
+    def _watch(self, process: TuningProcess, baseline: dict[str, float]) -> str:
+        """Keep the process within its limits until it ends; why it was ended, if it was."""
+        paused_at = 0.0
+        while process.status is None:
+            if self._stopping.wait(_LOOK):
+                process.stop(_STOP)
+                return ""
+            most = self.limits.megabytes
+            if 0 < most < process.megabytes:
+                process.stop(_STOP)
+                return f"needs more than the {most:.0f} MB that memory_megabytes allows"
+            reason = self._too_much(baseline)
+            now = time.monotonic()
+            if reason:
+                paused_at = now
+                process.pause()
+            elif now - paused_at >= self.limits.pause_seconds:
+                process.go_on()
+            if process.paused:
+                self.stage = "paused"
+                self.detail = reason or self.detail
+            else:
+                self.stage, self.detail = "tuning", process.last_line()
+        return ""
+
+    def _too_much(self, baseline: dict[str, float]) -> str:
+        limits = self.limits
+        hot, watts = temperature(), power(limits.power_sensor)
+        if limits.temperature > 0 and hot > limits.temperature:
+            return f"{hot:.0f} degrees, {limits.temperature:.0f} are allowed"
+        if limits.watts > 0 and watts > limits.watts:
+            return f"{watts:.1f} W, {limits.watts:.1f} are allowed"
+        name, ratio = self._live.slowest(baseline)
+        if limits.latency_ratio > 0 and ratio > limits.latency_ratio:
+            return f"{name} takes {ratio:.1f} times as long as before"
+        return ""
+
+    def _conclude(self) -> None:
+        verdict: dict[str, Any] = json.loads((self.folder / _VERDICT).read_text())
+        if not verdict["better"]:
+            self._finish("kept", f"the former model: {verdict['reason']}")
+        elif not self._hands_over:
+            self._finish("better", f"{verdict['model']} waits for you: {verdict['reason']}")
+        else:
+            self._replace(Path(verdict["model"]), verdict["reason"])
+
+    def _replace(self, candidate: Path, reason: str) -> None:
+        self.stage, self.detail = "handing over", candidate.name
+        version = self._versions.adopt(candidate)
+        try:
+            told = self._live.load(self._versions.model)
+            self._stopping.wait(_PROBATION)
+            trouble = self._live.failing() if told else ""
+            if trouble:
+                raise UserError(f"with {version.name}, {trouble}")
+        except UserError as error:
+            self._live.load(self._versions.roll_back())
+            self._finish("failed", f"the former model is in use again: {error}")
+            return
+        users = ", ".join(told) or "no node that runs"
+        self._finish("handed over", f"{version.name} to {users}: {reason}")
+
+    def _finish(self, result: str, reason: str) -> None:
+        self.stage, self.detail = result, reason
+        _write(self.folder / _OUTCOME, {"result": result, "reason": reason})
+
+
+def outcome(folder: Path) -> str:
+    """What came of a job, in one line; empty while it is unfinished."""
+    try:
+        content = json.loads((folder / _OUTCOME).read_text())
+        return f"{content['result']}: {content['reason']}"
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    with atomic_path(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,205 @@
+"""Learns from the recorder's bags on board, and hands better weights to the live nodes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from std_msgs.msg import String
+
+from monodepth_ros.data.bags.recording.finished_bags import finished_bags
+from monodepth_ros.errors import UserError
+from monodepth_ros.nodes.latched_topic import LATCHED
+from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
+from monodepth_ros.nodes.spinning import run_node
+from monodepth_ros.nodes.steady_clock import STEADY
+from monodepth_ros.nodes.tuner.job import TuningJob, TuningLimits, outcome
+from monodepth_ros.nodes.tuner.live_nodes import LiveNodes
+from monodepth_ros.nodes.tuner.machine_state import power, temperature
+from monodepth_ros.nodes.tuner.parameters import TUNER_PARAMETERS
+from monodepth_ros.zoo.catalogue import is_name, resolve, user_models_folder
+from monodepth_ros.zoo.versions import ModelVersions
+
+_STATUS_PERIOD = 1.0  # seconds
+
+
+class TunerNode(ReportingNode):
+    """Starts, watches and concludes tunings; the learning itself is a process of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self._live: LiveNodes | None = None
+        self._versions: ModelVersions | None = None
+        self._job: TuningJob | None = None
+        self._active = False
+        self._said = ""
+        super().__init__("tuner_node", TUNER_PARAMETERS, **options)
+        self.answers("tune", self._tune)
+        self.answers("rollback", self._roll_back)
+        self._status = self.create_publisher(String, "~/status", LATCHED)
+        self.create_timer(_STATUS_PERIOD, self._say, clock=STEADY)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Find the models and the folders; fails with the reason where they cannot be used."""
+        name = self.value("tuned_model")
+        if not is_name(name):
+            raise UserError(f"parameter tuned_model: {name!r} cannot be the name of a model")
+        resolve(self.value("model"))
+        models = self.value("models_folder")
+        folder = Path(models).expanduser() if models else user_models_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._versions = ModelVersions(folder, name, self.value("model"))
+        self._live = LiveNodes(self, self.value("live_nodes"))
+        return SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go on with what was interrupted."""
+        self._active = True
+        unfinished = TuningJob.unfinished(self._folder) if self.value("resume") else []
+        if unfinished:
+            self.get_logger().info(f"goes on with {unfinished[-1].name}")
+            self._start(unfinished[-1])
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop learning; the next activation goes on with it."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop learning, and listen to nobody any more."""
+        self._stop()
+        if self._live is not None:
+            self._live.close()
+        self._live = self._versions = None
+        return SUCCESS
+
+    def destroy_node(self) -> None:
+        """Stop learning before the process ends."""
+        self._stop()
+        super().destroy_node()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.value("folder")).expanduser()
+
+    def _stop(self) -> None:
+        self._active = False
+        if self._job is not None:
+            self._job.stop()
+
+    def _tune(self) -> str:
+        """Begin; the answer comes at once, the verdict on ~/status."""
+        if not self._active or self._versions is None:
+            raise UserError("the node is not active")
+        if self._job is not None and self._job.running:
+            raise UserError(f"{self._job.folder.name} is still at work: {self._job.stage}")
+        bags_folder = Path(self.value("bags")).expanduser()
+        bags, left_out = finished_bags(bags_folder, self.value("prefix"), self.value("newest_bags"))
+        told = f"; left out: {', '.join(left_out)}" if left_out else ""
+        if not bags:
+            raise UserError(
+                f"{bags_folder}: no finished bag of a recorder with the prefix"
+                f" {self.value('prefix')}; stop the recorder first{told}"
+            )
+        folder = self._folder / f"{self.value('tuned_model')}_{datetime.now():%Y%m%d_%H%M%S}"
+        TuningJob.create(folder, self._arguments(bags, folder))
+        self._start(folder)
+        return f"{folder.name} learns from {len(bags)} bags{told}"
+
+    def _arguments(self, bags: list[Path], folder: Path) -> list[str]:
+        """Of `monodepth tune`."""
+        assert self._versions is not None
+        start = self._versions.version or resolve(self.value("model"))
+        options = {
+            "--out": folder,
+            "--model": start,
+            "--base": resolve(self.value("model")),
+            "--recipe": self.value("recipe"),
+            "--known": self.value("known_scenes") or None,
+            "--minutes": self.value("minutes"),
+            "--threads": self.value("threads"),
+            "--gpu-share": self.value("gpu_share"),
+            "--images": self.value("image_topic") or None,
+            "--depth": self.value("depth_topic") or None,
+            "--min-gain": self.value("min_gain"),
+            "--max-forgetting": self.value("max_forgetting"),
+            "--keep": self.value("keep"),
+        }
+        given = [[key, str(value)] for key, value in options.items() if value is not None]
+        return [*map(str, bags), *(word for pair in given for word in pair)]
+
+    def _start(self, folder: Path) -> None:
+        assert self._live is not None and self._versions is not None
+        for earlier in TuningJob.unfinished(self._folder):
+            if earlier != folder:  # it would replace what this one gives
+                TuningJob.abandon(earlier, f"{folder.name} came after it")
+        limits = TuningLimits(
+            threads=self.value("threads"),
+            megabytes=self.value("memory_megabytes"),
+            temperature=self.value("max_temperature"),
+            watts=self.value("max_power"),
+            power_sensor=self.value("power_sensor"),
+            latency_ratio=self.value("max_latency_ratio"),
+            baseline_seconds=self.value("baseline_seconds"),
+            pause_seconds=self.value("pause_seconds"),
+        )
+        hands_over = self.value("hand_over")
+        self._job = TuningJob(folder, limits, self._live, self._versions, hands_over)
+        self._job.start()
+
+    def _roll_back(self) -> str:
+        """Give the live nodes the model before the present one."""
+        if not self._active or self._versions is None or self._live is None:
+            raise UserError("the node is not active")
+        if self._job is not None and self._job.running and self._job.stage == "handing over":
+            raise UserError("a model is being handed over: try again")
+        model = self._versions.roll_back()
+        now = self._versions.version
+        users = self._live.load(model)
+        name = model if now is None else now.name
+        return f"{name} is in use again, by {', '.join(users) or 'no node that runs'}"
+
+    def status(self) -> Status:
+        """Where a tuning is, or what the last one came to."""
+        job, versions = self._job, self._versions
+        level, message = DiagnosticStatus.OK, "waits for ~/tune"
+        if not self._active:
+            message = "not active"
+        elif job is not None:
+            message = f"{job.stage}: {job.detail}" if job.detail else job.stage
+            level = DiagnosticStatus.ERROR if job.stage == "failed" else DiagnosticStatus.OK
+        version = None if versions is None else versions.version
+        return level, message, {
+            "tuning": "none" if job is None else job.folder.name,
+            "stage": "none" if job is None else job.stage,
+            "last outcome": self._last_outcome(),
+            "model in use": self.value("model") if version is None else version.name,
+            "temperature (C)": f"{temperature():.0f}",
+            "power (W)": f"{power(self.value('power_sensor')):.1f}",
+        }  # fmt: skip
+
+    def _last_outcome(self) -> str:
+        jobs = sorted(self._folder.glob("*/outcome.json"))
+        return f"{jobs[-1].parent.name} {outcome(jobs[-1].parent)}" if jobs else "none"
+
+    def _say(self) -> None:
+        """On ~/status, when there is something new: JSON, kept for whoever comes later."""
+        level, message, facts = self.status()
+        del facts["temperature (C)"], facts["power (W)"]
+        said = json.dumps({"message": message, **facts})
+        if said != self._said:
+            self._said = said
+            self._status.publish(String(data=said))
+            if level == DiagnosticStatus.ERROR:
+                self.get_logger().error(message)
+
+
+def main() -> None:
+    """Entry point of the ``tuner_node`` executable."""
+    sys.exit(run_node(TunerNode))

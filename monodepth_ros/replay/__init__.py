@@ -1,0 +1,1 @@
+"""A bag through estimator and tracker, offline."""

@@ -1,0 +1,1 @@
+"""Synthetic worlds made by program and path-traced, with true depth, poses and reflections."""

@@ -1,0 +1,1 @@
+"""Light computed before frames are rendered."""

@@ -1,0 +1,1 @@
+"""Rooms: plans, furniture, gloss."""

@@ -1,0 +1,1 @@
+"""Streets: road, buildings, objects."""

@@ -1,0 +1,1 @@
+"""What a model folder is: card, weights, catalogue of names, versions, importers."""

@@ -1,0 +1,1 @@
+"""Weights published by others, one file for each source."""

@@ -1,0 +1,149 @@
+"""Weights of a model folder: one safetensors file with the depth and the pose network.
+
+Keys are the networks' own, behind ``depth.`` or ``pose.``. One file, so that two networks that
+were trained together cannot be torn apart by an interrupted write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.zoo.card import ModelCard, save_card
+
+StateDict = dict[str, Tensor]
+
+WEIGHTS_FILE = "weights.safetensors"
+_BUILDERS = {"depth": build_depth_net, "pose": build_pose_net}
+
+
+def save_weights(
+    path: Path, states: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype = torch.float32
+) -> None:
+    """Write the state dicts of ``states`` (``depth``, ``pose``) into one file.
+
+    Convolution weights are stored as ``dtype``. Everything one-dimensional (biases, batch norm
+    statistics) stays float32: it is small, and variances overflow half precision.
+    """
+    tensors: StateDict = {}
+    for network, state in states.items():
+        if network not in _BUILDERS:
+            raise ValueError(f"network {network!r} is not one of {', '.join(_BUILDERS)}")
+        for key, value in state.items():
+            stored = value.detach().cpu()
+            if stored.is_floating_point():
+                stored = stored.to(dtype if stored.ndim > 1 else torch.float32)
+                if not torch.isfinite(stored).all():
+                    raise ValueError(f"{network}.{key} is not finite as {stored.dtype}")
+            tensors[f"{network}.{key}"] = stored.contiguous()
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def save_model(
+    folder: Path,
+    card: ModelCard,
+    states: Mapping[str, Mapping[str, Tensor]],
+    dtype: torch.dtype = torch.float32,
+) -> ModelCard:
+    """Write a model folder: weights, then the card with their hash. Returns that card."""
+    save_weights(Path(folder) / WEIGHTS_FILE, states, dtype)
+    digest = file_sha256(Path(folder) / WEIGHTS_FILE)
+    card = card.model_copy(update={"files": {WEIGHTS_FILE: digest}})
+    save_card(folder, card)
+    return card
+
+
+def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
+    """Float32 state dicts ``depth`` and, where the model has one, ``pose``.
+
+    The files must have the card's hashes and hold exactly the tensors of the card's architecture;
+    otherwise a :class:`UserError` names the file and what is wrong with it.
+    """
+    if not card.files:
+        raise UserError(f"{folder}: the card of {card.name} lists no weights file")
+    tensors: StateDict = {}
+    for name, digest in card.files.items():
+        tensors.update(_read_verified(Path(folder) / name, digest))
+    source = ", ".join(str(Path(folder) / name) for name in card.files)
+    states: dict[str, StateDict] = {network: {} for network in _BUILDERS}
+    for key, value in tensors.items():
+        network, _, parameter = key.partition(".")
+        if network not in states:
+            raise UserError(f"{source}: tensor {key} belongs to no network of this package")
+        states[network][parameter] = value.float() if value.is_floating_point() else value
+    if not states["depth"]:
+        raise UserError(f"{source}: holds no depth network")
+    states = {network: state for network, state in states.items() if state}
+    for network, state in states.items():
+        with torch.device("meta"):
+            expected = _BUILDERS[network](card.architecture)
+        check_state(state, expected, f"{source} ({network})", card.architecture)
+    return states
+
+
+def check_state(state: StateDict, expected: nn.Module, source: str, architecture: str) -> None:
+    """Raise a :class:`UserError` unless ``state`` fits ``expected`` key by key and is finite."""
+    wanted = expected.state_dict()
+    problems = [
+        ("lacks", wanted.keys() - state.keys()),
+        ("has unexpected", state.keys() - wanted.keys()),
+    ]
+    for verb, keys in problems:
+        if keys:
+            raise UserError(f"{source}: {verb} {_sample(keys)} for {architecture}")
+    for key, value in state.items():
+        if value.shape != wanted[key].shape:
+            raise UserError(
+                f"{source}: {key} has shape {list(value.shape)},"
+                f" {architecture} needs {list(wanted[key].shape)}"
+            )
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(f"{source}: {key} holds values that are not finite")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def verify_file(path: Path, sha256: str) -> None:
+    """Raise a :class:`UserError` that names ``path`` when it is missing or not what was hashed."""
+    try:
+        actual = file_sha256(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the model's card lists it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if actual != sha256:
+        raise UserError(
+            f"{path}: damaged or replaced, its SHA-256 is {actual[:12]}... and not the card's"
+            f" {sha256[:12]}..."
+        )
+
+
+def _read_verified(path: Path, sha256: str) -> StateDict:
+    verify_file(path, sha256)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable safetensors file: {error}") from error
+
+
+def _sample(keys: set[str], limit: int = 3) -> str:
+    names = sorted(keys)
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + rest

@@ -1,0 +1,56 @@
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from recipes import small_recipe
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.recipe.file import save_recipe
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.run.train import train
+
+WORKER = Path(__file__).parents[2] / "support" / "train_process.py"
+
+
+def recipe(devices: int) -> Recipe:
+    """Without random numbers, which each process draws for itself, and with frozen batch
+    statistics, which PyTorch synchronises on GPUs alone.
+    """
+    return small_recipe(
+        networks={"freeze_statistics": True},
+        data={"size": "64x32", "augmentation": {"flip": 0.0, "jitter": 0.0}},
+        objective={"self_supervised": {"automask_noise": 0.0}, "supervised": {"weight": 1.0}},
+        trainer={"batch_size": 4 // devices, "devices": devices, "max_steps": 3, "log_every": 1},
+    )
+
+
+def losses(devices: int, corridor: Path, folder: Path) -> list[float]:
+    save_recipe(recipe(devices), folder / f"{devices}.yaml")
+    run = folder / f"run_{devices}"
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices)]
+    arguments = [str(WORKER), str(folder / f"{devices}.yaml"), str(corridor), str(run)]
+    done = subprocess.run(
+        [sys.executable, *launcher, *arguments], capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    with (run / "metrics.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one_with_the_double_batch(corridor: Path, tmp_path: Path) -> None:
+    """The second and third loss also depend on the averaged gradients."""
+    one, two = losses(1, corridor, tmp_path), losses(2, corridor, tmp_path)
+    assert len(one) == 3 and one[2] != pytest.approx(one[0], rel=1e-3)
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_another_number_of_processes_is_refused(
+    corridor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(UserError, match="4 processes were started.*is 2"):
+        train(recipe(2), [corridor], tmp_path / "run")
+    assert not (tmp_path / "run").exists()

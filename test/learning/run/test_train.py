@@ -1,0 +1,190 @@
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import lightning
+import pytest
+import torch
+from corridor import write_corridor
+from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.export import export_run
+from monodepth_ros.learning.initial_weights import load_imagenet_encoder
+from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.run import train as training_run
+from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
+from monodepth_ros.learning.run.train import train
+from monodepth_ros.learning.step_stream import plan_run
+from monodepth_ros.networks.resnet import ResNetEncoder
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weights import load_weights
+
+
+def read_metrics(run: Path, name: str) -> list[float]:
+    with (run / "metrics.csv").open() as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+
+
+def test_supervision_teaches_depth(corridor: Path, held_back: Path, tmp_path: Path) -> None:
+    """From random weights the error on unseen views falls far below that of one depth for all."""
+    recipe = small_recipe(
+        data={"size": "64x32", "augmentation": {"jitter": 0.0}},
+        objective=SUPERVISED,
+        optimizer={"lr": 3e-3},
+        schedule={"kind": "cosine", "epochs": 1000},
+        trainer={"batch_size": 4, "max_steps": 60},
+        evaluation={"every_steps": 30},
+    )
+    run = train(recipe, [corridor], tmp_path / "run", [held_back])
+    losses = read_metrics(run, "loss")
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+    assert min(read_metrics(run, "val/abs_rel")) < 0.35  # a constant depth has 0.6
+
+
+@pytest.mark.parametrize(("native", "used"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_bfloat16_where_the_processor_has_it(
+    native: bool,
+    used: str,
+    corridor: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Elsewhere it is emulated, several times slower than single precision."""
+    monkeypatch.setattr(training_run, "bfloat16_is_native", lambda: native)
+    seen: list[str] = []
+    fit = lightning.Trainer.fit
+    monkeypatch.setattr(
+        lightning.Trainer,
+        "fit",
+        lambda self, *a, **k: (seen.append(self.precision), fit(self, *a, **k)),
+    )
+    recipe = small_recipe(trainer={"precision": "bf16", "max_steps": 1})
+    train(recipe, [corridor], tmp_path / "run")
+    assert seen == [used]
+    assert ("no fast bfloat16" in capsys.readouterr().err) != native
+
+
+def test_run_folder(corridor: Path, held_back: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(
+        data={"stride": 2},
+        objective={"self_supervised": {"train_depth": False}, "supervised": {"weight": 1.0}},
+        trainer={"pictures_every": 2, "batch_size": 2, "max_steps": 3},
+        evaluation={"every_steps": 2},
+    )
+    run = train(recipe, [corridor], tmp_path / "run", [held_back])
+    assert len(read_metrics(run, "loss")) == 3
+    assert len(read_metrics(run, "val/abs_rel")) == 2  # after the second step and at the end
+    assert len(read_metrics(run, "val/photometric")) == 2
+    assert list((run / "tensorboard").glob("events.*"))
+    for step in (2, 3):
+        picture = cv2.imread(str(run / f"pictures/step_{step:07d}.png"))
+        assert picture.shape == (2 * 32, 4 * 64, 3)
+    record = json.loads((run / "sessions/from_step_0000000.json").read_text())
+    assert record["data"]["training"] == [str(corridor)] and record["versions"]["torch"]
+    assert record["data"]["focal_length"] == pytest.approx(40.0)
+    assert read_checkpoint(run / "checkpoints/last.ckpt")["global_step"] == 3
+
+    model = export_run(run, tmp_path / "corridor", "CC0-1.0", half=False, checkpoint="last")
+    card = load_card(model)
+    assert (card.name, card.licence, card.scale) == ("corridor", "CC0-1.0", "metric")
+    assert card.size == (32, 64) and (card.min_depth, card.max_depth) == (0.5, 20.0)
+    assert card.provenance.results["val/abs_rel"] > 0
+    weights = load_weights(model, card)
+    state = read_checkpoint(run / "checkpoints/last.ckpt")["state_dict"]
+    assert set(weights) == {"depth", "pose"}
+    for name, network in weights.items():
+        for key, value in network.items():
+            assert torch.equal(value, state[f"{name}_net.{key}"])
+
+
+def test_validation_without_truth(tmp_path: Path) -> None:
+    video = write_corridor(tmp_path / "video", frames=12, depth=False)
+    recipe = small_recipe(
+        data={"validation_fraction": 0.4}, trainer={"max_steps": 2}, objective=SELF_SUPERVISED
+    )
+    run = train(recipe, [video], tmp_path / "run")
+    assert len(read_metrics(run, "val/photometric")) == 1
+    best = read_checkpoint(run / "checkpoints/best.ckpt")
+    assert set(best["validation"]) == {"val/photometric"}
+    assert load_card(export_run(run, tmp_path / "model", "CC0-1.0")).scale == "relative"
+    claimed = export_run(run, tmp_path / "claimed", "CC0-1.0", scale="metric")
+    assert load_card(claimed).scale == "metric"
+
+
+def test_training_starts_from_a_model(corridor: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(objective=SUPERVISED, trainer={"max_steps": 1})
+    run = train(recipe, [corridor], tmp_path / "run")
+    model = export_run(run, tmp_path / "model", "CC0-1.0", half=False)
+    still = small_recipe(
+        networks={"init": {"depth": str(model)}},
+        objective=SUPERVISED,
+        optimizer={"lr": 1e-12},
+        trainer={"max_steps": 1, "seed": 5},
+    )
+    again = train(still, [corridor], tmp_path / "again")
+    first, second = (
+        read_checkpoint(r / "checkpoints/last.ckpt")["state_dict"] for r in (run, again)
+    )
+    name = "depth_net.decoder.disparity.0.weight"
+    torch.testing.assert_close(first[name], second[name], rtol=0, atol=1e-6)
+    other = small_recipe(
+        networks={"architecture": "monodepth2-resnet18", "init": {"depth": str(model)}},
+        objective=SUPERVISED,
+    )
+    with pytest.raises(UserError, match="monodepth2-slim.*monodepth2-resnet18"):
+        train(other, [corridor], tmp_path / "other")
+
+
+def test_imagenet_weights_fit_both_encoders() -> None:
+    source = ResNetEncoder(18).state_dict()
+    source = {**source, "fc.weight": torch.rand(1000, 512), "fc.bias": torch.rand(1000)}
+    source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
+    single, pair = ResNetEncoder(18), ResNetEncoder(18, images=2)
+    load_imagenet_encoder(single, source, "file")
+    load_imagenet_encoder(pair, source, "file", images=2)
+    assert torch.equal(single.conv1.weight, source["conv1.weight"])
+    single.eval(), pair.eval()
+    image = torch.rand(1, 3, 32, 32)
+    for a, b in zip(single(image), pair(torch.cat([image, image], 1)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    with pytest.raises(UserError, match="does not fit"):
+        load_imagenet_encoder(ResNetEncoder(50), source, "file")
+
+
+def test_a_used_folder_is_refused(corridor: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        train(small_recipe(objective=SUPERVISED), [corridor], tmp_path / "run")
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+def test_supervision_without_truth_is_refused(tmp_path: Path) -> None:
+    video = write_corridor(tmp_path / "video", frames=6, depth=False)
+    with pytest.raises(UserError, match="video has no true depth"):
+        train(small_recipe(objective=SUPERVISED), [video], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_is_written_when_the_data_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty"):
+        train(small_recipe(), [tmp_path / "empty"], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_recipe_freezes_stays_while_it_trains(corridor: Path, tmp_path: Path) -> None:
+    """The trainer does not put modules into training mode, so the module must."""
+    for frozen, kept in (("freeze_statistics", "running_"), ("freeze_depth", "depth_net")):
+        recipe = small_recipe(networks={frozen: True}, trainer={"max_steps": 2})
+        run = train(recipe, [corridor], tmp_path / frozen)
+        trained = read_checkpoint(run / LAST)["state_dict"]
+        torch.manual_seed(recipe.trainer.seed)
+        fresh = DepthLearning(recipe, plan_run(recipe, samples=10)).state_dict()
+        for name, value in fresh.items():
+            if kept in name:
+                assert torch.equal(trained[name], value), name
+        assert any(not torch.equal(trained[name], value) for name, value in fresh.items())

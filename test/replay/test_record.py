@@ -1,0 +1,53 @@
+"""What a replay is found to be worth where a recording begins again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from monodepth_ros.replay.record import ReplayRecord, going_on
+
+LAP = 20
+SCALE = 4.0  # metres per unit of the model
+
+
+def lap() -> list[NDArray[np.float64]]:
+    """Half a circle of radius 2 m, looking ahead."""
+    poses = []
+    for angle in np.linspace(0, np.pi, LAP):
+        T = np.eye(4)
+        T[:3, :3] = Rotation.from_rotvec([0, angle, 0]).as_matrix()
+        T[:3, 3] = [2 - 2 * np.cos(angle), 0, 2 * np.sin(angle)]
+        poses.append(T)
+    return poses
+
+
+def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
+    """Truth jumps back to the start, odometry goes on from where it was: neither is an error."""
+    record = ReplayRecord()
+    begin = np.eye(4)
+    for stretch in range(2):
+        for number, true_pose in enumerate(lap()):
+            pose = begin @ true_pose
+            scaled = pose.copy()
+            scaled[:3, 3] /= SCALE
+            depth = np.ones((2, 2), np.float32)
+            record.add(number, depth, None, scaled, "motion", true_pose, stretch)
+        begin = pose
+    figures = record.figures()
+    assert figures["ate_m"] == pytest.approx(0, abs=1e-9)
+    assert figures["rpe_m"] == pytest.approx(0, abs=1e-9)
+    assert figures["scale"] == pytest.approx(SCALE)
+    step = np.linalg.norm(np.diff(np.array(lap())[:, :3, 3], axis=0), axis=1).sum()
+    assert figures["length_m"] == pytest.approx(2 * step)
+
+
+def test_a_stretch_that_goes_on_keeps_its_own_motion() -> None:
+    poses = np.array(lap())
+    np.testing.assert_array_equal(going_on(poses, [0] * LAP), poses)
+    joined = going_on(np.concatenate([poses, poses]), [0] * LAP + [1] * LAP)
+    np.testing.assert_allclose(joined[LAP], poses[-1], atol=1e-12)
+    np.testing.assert_allclose(np.linalg.inv(joined[LAP]) @ joined[-1], poses[-1], atol=1e-12)
+    assert going_on(np.array([]), []).shape == (0, 4, 4)
