@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from camera_bag import write_camera_bag
-from monodepth_commands import MonodepthCommands
+from common.camera_bag import write_camera_bag
+from common.monodepth_commands import MonodepthCommands
 
 from monodepth_ros.data.open_sequence import open_sequence
 

@@ -13,7 +13,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from monodepth_commands import MonodepthCommands
+from common.monodepth_commands import MonodepthCommands
 
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 

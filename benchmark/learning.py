@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from learning_pictures import draw_predictions
-from monodepth_commands import MonodepthCommands
+from common.learning_pictures import draw_predictions
+from common.monodepth_commands import MonodepthCommands
 
 RESULTS = Path(__file__).parent / "results"
 KNOWN = Path(__file__).resolve().parents[1] / "training" / "known_scenes" / "replay"

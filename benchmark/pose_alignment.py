@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from learnt_features import LEARNT_FEATURES
+from common.learnt_features import LEARNT_FEATURES
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from learnt_features import LEARNT_FEATURES
+from common.learnt_features import LEARNT_FEATURES
 from scale_consistency import FIGURES, RESULTS, Comparison, add_machine_option, scenes
 
 # A quarter of the steps before the refinement, and another in which it takes over.

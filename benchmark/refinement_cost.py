@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from learnt_features import LEARNT_FEATURES
+from common.learnt_features import LEARNT_FEATURES
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from learnt_features import LEARNT_FEATURES
-from monodepth_commands import MonodepthCommands
+from common.learnt_features import LEARNT_FEATURES
+from common.monodepth_commands import MonodepthCommands
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.monodepth_commands import MonodepthCommands
 from learning import TESTS, VIDEOS
-from monodepth_commands import MonodepthCommands
 
 RESULTS = Path(__file__).parent / "results"
 RECIPES = {"monodepth2": "training/monodepth2.yaml", "sa4depth": "training/sa4depth.yaml"}

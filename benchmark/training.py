@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from drive_recording import link_recording, write_recording
+from common.drive_recording import link_recording, write_recording
 from rich.console import Console
 from rich.table import Table
 
@@ -276,7 +276,7 @@ def _measure(
     content |= {key: getattr(options, key) for key in (*same, "overrides")}
     request.write_text(json.dumps(content))
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-    program = Path(__file__).with_name("training_measurement.py")
+    program = Path(__file__).parent / "common" / "training_measurement.py"
     process = subprocess.run(
         [sys.executable, str(program), str(request), str(answer)],
         env=environment,

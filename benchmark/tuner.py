@@ -29,7 +29,7 @@ from soak import CAMERA, Listener
 from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.learning.recipe.file import find_recipe
 
-NODE = "from monodepth_ros.nodes.{} import main; main()"
+NODE = "from monodepth_ros.nodes.programs import {0}; {0}()"
 
 
 class Machine(Listener):

@@ -20,6 +20,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmark"
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The programs import each other as when they are run."""
+    monkeypatch.syspath_prepend(BENCHMARK / "common")
     monkeypatch.syspath_prepend(BENCHMARK)
 
 

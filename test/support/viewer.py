@@ -149,7 +149,7 @@ def start(
     """The node as a process of its own, with ``name:=value`` parameters and other ROS arguments."""
     arguments = [["--ros-args", "-p", parameter] for parameter in parameters]
     arguments += [["--ros-args", *more]] if more else []
-    code = f"from monodepth_ros.nodes.{executable} import main; main()"
+    code = f"from monodepth_ros.nodes.programs import {executable}; {executable}()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *(part for words in arguments for part in words)],
         env=environment,
