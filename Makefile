@@ -7,14 +7,20 @@ READY := $(VENV)/.ready
 
 JAZZY := .venv-jazzy
 
+# Processes that test at once. What measures time, rate or loss runs after them, alone.
+WORKERS ?= 2
+AT_ONCE := -n $(WORKERS) --dist worksteal -m 'not alone'
+
 .PHONY: test test-jazzy demo lint clean
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(AT_ONCE)
+	$(BIN)/python -m pytest -m alone
 
 # The nodes on Jazzy's wheels, which need an environment of their own.
 test-jazzy: $(JAZZY)/.ready
-	$(JAZZY)/bin/python -m pytest test/nodes $(JAZZY_OPTIONS)
+	$(JAZZY)/bin/python -m pytest test/nodes $(AT_ONCE) $(JAZZY_OPTIONS)
+	$(JAZZY)/bin/python -m pytest test/nodes -m alone $(JAZZY_OPTIONS)
 
 demo: $(READY)
 	$(BIN)/monodepth demo

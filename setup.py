@@ -77,6 +77,7 @@ setup(
             "hypothesis>=6",
             "mypy>=1.10",
             "pytest>=8,<9",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
             "setuptools",
             "wheel",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+import importlib
+import importlib.util
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 # Tests are imported by file, so what several of them share needs its folder on the path.
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from domains import own_domain
+from nursery import Child, Nursery
+
+# PyPI's ROS 2 executes Python anew when it is imported: before pytest-xdist starts its workers.
+if importlib.util.find_spec("rclpy"):
+    importlib.import_module("rclpy")
 
 REAL_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
@@ -60,20 +68,17 @@ def real_data() -> Path:
     return REAL_DATA.resolve()
 
 
-# Each test on DDS has a domain of its own, and nothing leaves this machine.
-_domains = itertools.count(1 + os.getpid() % 100)
-
-
 @pytest.fixture
 def ros_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """The environment of this test's processes."""
+) -> Iterator[dict[str, str]]:
+    """The environment of this test's processes: a DDS domain of its own, on this machine alone."""
     pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + next(_domains) % 200))
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("ros_log")))
-    return dict(os.environ)
+    with own_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        yield dict(os.environ)
 
 
 @pytest.fixture
@@ -85,20 +90,32 @@ def viewer(ros_environment: dict[str, str]) -> Iterator[Viewer]:
         yield node
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where processes start that need what nodes import."""
+    with closing(Nursery()) as nursery:
+        yield nursery
+
+
 @pytest.fixture
-def start_node(ros_environment: dict[str, str]) -> Iterator[Any]:
-    """Starts a node as a process, with parameters; what still runs at the end is killed."""
-    from viewer import start
+def start_code(nursery: Nursery, ros_environment: dict[str, str]) -> Iterator[Any]:
+    """Starts code as a process, with parameters; what still runs at the end is killed."""
+    with ExitStack() as running:
 
-    processes: list[subprocess.Popen[str]] = []
+        def run(code: str, *parameters: str, arguments: Sequence[str] = ()) -> Child:
+            words = [word for parameter in parameters for word in ("--ros-args", "-p", parameter)]
+            words += ["--ros-args", *arguments] if arguments else []
+            return running.enter_context(closing(nursery.start(code, words, ros_environment)))
 
-    def run(
-        executable: str, *parameters: str, arguments: Sequence[str] = ()
-    ) -> subprocess.Popen[str]:
-        processes.append(start(executable, ros_environment, parameters, arguments))
-        return processes[-1]
+        yield run
 
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+
+@pytest.fixture
+def start_node(start_code: Any) -> Any:
+    """Starts a node as a process, with ``name:=value`` parameters and other ROS arguments."""
+
+    def run(program: str, *parameters: str, arguments: Sequence[str] = ()) -> Child:
+        code = f"from monodepth_ros.nodes.programs import {program}; {program}()"
+        return start_code(code, *parameters, arguments=arguments)
+
+    return run

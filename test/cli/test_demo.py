@@ -26,6 +26,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["demo", *map(str, arguments)])
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @needs_ros
 def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros_environment):
@@ -121,6 +122,7 @@ def test_a_bag_of_the_users_is_no_demos(tmp_path):
     assert (tmp_path / "bag/bag.mcap").exists()
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @needs_ros
 def test_an_interrupted_demo_keeps_what_it_has_recorded(tmp_path, ros_environment):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +12,22 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from nursery import Child
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from viewer import Viewer, of_status
 
 
 @pytest.fixture
-def faulty(ros_environment: dict[str, str]) -> Iterator[Any]:
-    """Starts the node that fails in a place; gives its output when it is ended."""
-    running: list[subprocess.Popen[str]] = []
+def faulty(start_code: Any) -> Any:
+    """Starts the node that fails in a place."""
+    script = Path(__file__).parents[1] / "support" / "faulty_node.py"
+    code = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
 
-    def run(fails_in: str) -> subprocess.Popen[str]:
-        script = Path(__file__).parents[1] / "support" / "faulty_node.py"
-        parameters = ["--ros-args", "-p", f"fails_in:={fails_in}"] if fails_in else []
-        running.append(
-            subprocess.Popen(
-                [sys.executable, str(script), *parameters],
-                env=ros_environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-        return running[-1]
+    def run(fails_in: str) -> Child:
+        return start_code(code, *([f"fails_in:={fails_in}"] if fails_in else []))
 
-    yield run
-    for process in running:
-        process.kill()
-        process.communicate()
+    return run
 
 
 def change(viewer: Viewer, transition: int) -> bool:

@@ -41,6 +41,7 @@ rclpy.shutdown()
 """
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_no_large_image_is_lost_on_its_way(
     viewer: Viewer, start_node: Any, ros_environment: dict[str, str]

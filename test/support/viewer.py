@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -141,19 +139,3 @@ def of_status(viewer: Viewer, key: str) -> str | None:
     """What the newest diagnostics say of ``key``."""
     status = viewer.status
     return None if status is None else next((v.value for v in status.values if v.key == key), None)
-
-
-def start(
-    executable: str, environment: dict[str, str], parameters: Sequence[str], more: Sequence[str]
-) -> subprocess.Popen[str]:
-    """The node as a process of its own, with ``name:=value`` parameters and other ROS arguments."""
-    arguments = [["--ros-args", "-p", parameter] for parameter in parameters]
-    arguments += [["--ros-args", *more]] if more else []
-    code = f"from monodepth_ros.nodes.programs import {executable}; {executable}()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *(part for words in arguments for part in words)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )

@@ -207,6 +207,7 @@ def test_a_time_budget_counts_all_sessions(corridor: Path, tmp_path: Path) -> No
     assert read_checkpoint(run / LAST)["callbacks"]["TimeBudget"]["seconds"] > seconds
 
 
+@pytest.mark.alone
 def test_stopped_time_does_not_count() -> None:
     """What passes between a step's end and SIGCONT is taken for time in which the process stood."""
     trainer = SimpleNamespace(world_size=1, should_stop=False)

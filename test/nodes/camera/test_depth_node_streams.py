@@ -153,6 +153,7 @@ def test_another_resolution_in_mid_stream(viewer: Viewer, depth_node: Any) -> No
     np.testing.assert_allclose(np.reshape(info.k, (3, 3)), larger.K, rtol=1e-9)
 
 
+@pytest.mark.alone
 def test_a_flood_of_images_is_dropped_and_delays_nothing(viewer: Viewer, depth_node: Any) -> None:
     """200 Hz; the node works on the newest, and what it publishes does not grow old."""
     viewer.listen(Image, "depth/image_rect")

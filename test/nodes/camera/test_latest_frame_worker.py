@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from monodepth_ros.nodes.camera.latest_frame_worker import LatestFrameWorker
 
 
@@ -37,6 +39,7 @@ def test_the_newest_frame_is_next_and_the_others_are_counted() -> None:
     assert worker.stop(5)
 
 
+@pytest.mark.alone
 def test_whoever_delivers_never_waits() -> None:
     worker = LatestFrameWorker[int](lambda frame: time.sleep(0.05), unexpected)
     before = time.perf_counter()

@@ -279,6 +279,7 @@ input()
 """
 
 
+@pytest.mark.alone
 def test_what_the_middleware_loses_is_counted(
     viewer: Viewer, start_node: Any, ros_environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -267,6 +267,7 @@ def test_a_full_disk_leaves_what_was_written(small_disk: Path) -> None:
     assert figures.written + figures.lost == number and figures.written <= len(found)
 
 
+@pytest.mark.alone
 def test_processor_time_of_a_camera_with_depth_and_cloud(tmp_path: Path) -> None:
     """What the recorder itself takes of 44 MB a second; a bound far above what is measured."""
     recording = recorder(tmp_path)
