@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monodepth_ros.geometry.feature_alignment import AlignmentLevel, refine_pose
-from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.optimisation import build_optimizer
 from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.learning.step_stream import plan_run
 
 AT_ONCE = ["refinement.warmup_steps=0", "refinement.ramp_steps=0"]
 
@@ -57,16 +57,15 @@ def timed(work: Callable[[], None], repeats: int, device: torch.device) -> float
 def measure(recipe: Recipe, device: torch.device, repeats: int) -> dict[str, object]:
     """Seconds of a step and of its solver."""
     torch.manual_seed(0)
-    module = DepthLearning(recipe, plan_run(recipe, 1000)).to(device).train()
-    optimizer = module.configure_optimizers()["optimizer"]
+    module = Learner(recipe).to(device).train()
+    optimizer = build_optimizer(recipe.optimizer, module.parameter_groups(), fused=True)
     batch = random_batch(recipe, device)
     generator = torch.Generator(device)
     half = recipe.trainer.precision == "bf16"
 
     def step() -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            disparities = module.disparities(batch["jittered"][:, 0])
-            loss, _ = module.objective(batch, disparities, generator)
+            loss, _ = module.training_loss(batch, 0, generator)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -92,7 +91,7 @@ def measure(recipe: Recipe, device: torch.device, repeats: int) -> dict[str, obj
 
 
 def aligned(
-    module: DepthLearning, batch: dict[str, Tensor], half: bool
+    module: Learner, batch: dict[str, Tensor], half: bool
 ) -> tuple[list[AlignmentLevel], Tensor]:
     """The levels, cut off from the networks, and the poses to start from."""
     images, K = batch["images"], batch["K"]

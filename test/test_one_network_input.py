@@ -23,10 +23,9 @@ from monodepth_ros.geometry.image_size import resize_batch, resize_image
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.network_input import to_network_input
 from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.teacher import Teacher
-from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe.file import load_recipe
-from monodepth_ros.learning.step_stream import plan_run
 from monodepth_ros.learning.tuning.comparison import _depth
 from monodepth_ros.learning.tuning.tune import settings_of_model
 from monodepth_ros.zoo.catalogue import resolve
@@ -120,7 +119,7 @@ def test_training_and_what_judges_it(
     np.testing.assert_allclose(taught, 1 / reference, rtol=1e-4)
     settings = settings_of_model(resolve("demo"), load_recipe("finetune"))
     recipe = load_recipe("finetune", settings)
-    judge = DepthLearning(recipe, plan_run(recipe, samples=10)).eval()
+    judge = Learner(recipe).eval()
     load_initial_weights(judge, recipe.networks)
     with torch.no_grad():
         judged = _depth(judge, judge.disparities(stored)[0])[0, 0]

@@ -92,17 +92,21 @@ class OurTraining:
 
     def module(self) -> Any:
         """The module that trains, on the device and in training mode."""
-        from monodepth_ros.learning.module import DepthLearning
+        from monodepth_ros.learning.learner import Learner
 
-        module = DepthLearning(self.recipe, self.plan).to(self.device).train()
+        module = Learner(self.recipe).to(self.device).train()
         module.compile_networks()
         return module
 
     def step(self) -> Callable[[], object]:
         """One training step on a fixed random batch, without the trainer around it."""
+        from monodepth_ros.learning.optimisation import build_optimizer
+
         torch.backends.cudnn.benchmark = True  # as the trainer does
         module, size = self.module(), self.recipe.data.size
-        optimizer = module.configure_optimizers()["optimizer"]
+        optimizer = build_optimizer(
+            self.recipe.optimizer, module.parameter_groups(), self.precision != "fp16"
+        )
         count = self.recipe.trainer.batch_size
         images = torch.rand(count, 3, 3, *size, device=self.device)
         K = torch.from_numpy(camera_matrix(*size)).to(self.device).repeat(count, 1, 1)
@@ -114,8 +118,7 @@ class OurTraining:
 
         def step() -> None:
             with torch.autocast(self.device.type, half, enabled=half is not None):
-                disparities = module.disparities(batch["jittered"][:, 0])
-                loss, _ = module.objective(batch, disparities, noise)
+                loss, _ = module.training_loss(batch, 0, noise)
             optimizer.zero_grad()
             scaler.scale(loss).backward()
             scaler.step(optimizer)
@@ -220,7 +223,7 @@ def compare_losses(m: Measurement) -> dict[str, Any]:
     from reference_monodepth2 import ReferenceTraining, gradient_norm
 
     # Imported now: later, the reference's stand-ins could mislead its libraries.
-    import monodepth_ros.learning.module  # noqa: F401
+    import monodepth_ros.learning.learner  # noqa: F401
     from monodepth_ros.learning.initial_weights import load_initial_weights
     from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
 
@@ -238,7 +241,7 @@ def compare_losses(m: Measurement) -> dict[str, Any]:
     load_initial_weights(module, ours.recipe.networks)
     batch = next(ours.batches())
 
-    loss, _ = module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    loss, _ = module.training_loss(batch, 0, None)
     loss.backward()
     theirs = reference.loss_without_noise(reference.inputs(batch["images"], batch["K"]))
     theirs.backward()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.recipe.recipe import NetworksRecipe
 from monodepth_ros.networks.architecture import find_architecture
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder, from_published_names
@@ -23,7 +23,7 @@ from monodepth_ros.zoo.weights import load_weights
 LITE0 = "efficientnet-lite0"
 
 
-def load_initial_weights(module: DepthLearning, recipe: NetworksRecipe) -> None:
+def load_initial_weights(module: Learner, recipe: NetworksRecipe) -> None:
     """Load what ``networks.init`` names, in place; a model's weights win over an encoder's."""
     init = recipe.init
     if init.imagenet_encoder is not None:

@@ -14,17 +14,17 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.patch_alignment import patch_features
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.self_supervision import (
     SelfSupervisedObjective,
     SelfSupervisionSettings,
 )
-from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.optimisation import build_optimizer
 from monodepth_ros.learning.pose_refiner import (
     PoseRefiner,
     RefinementSettings,
     with_fixed_scale,
 )
-from monodepth_ros.learning.step_stream import plan_run
 
 NEAREST, FARTHEST = 0.5, 20.0
 PATCHES: dict[str, Any] = {
@@ -107,10 +107,10 @@ def test_each_images_scale_alone_loses_its_gradient() -> None:
     assert by_scale.abs().max() < 1e-4 and by_ratio.abs() > 1
 
 
-def learning(**refinement: object) -> DepthLearning:
+def learning(**refinement: object) -> Learner:
     recipe = small_recipe(objective=SELF_SUPERVISED, refinement=refinement)
     torch.manual_seed(0)
-    return DepthLearning(recipe, plan_run(recipe, samples=10)).train()
+    return Learner(recipe).train()
 
 
 def batch() -> dict[str, Tensor]:
@@ -221,11 +221,11 @@ def test_refined_poses_take_over_after_the_warm_up() -> None:
 
 
 def test_only_after_the_warm_up_and_only_in_training() -> None:
-    assert learning().refined_share == 0
-    assert learning(enabled=True, warmup_steps=1).refined_share == 0
+    assert learning().refined_share(0) == 0
+    assert learning(enabled=True, warmup_steps=1).refined_share(0) == 0
     module = learning(**PATCHES)
-    assert module.refined_share == 1
-    assert module.eval().refined_share == 0
+    assert module.refined_share(0) == 1
+    assert module.eval().refined_share(0) == 0
 
 
 def test_both_views_count_by_their_weights() -> None:
@@ -242,8 +242,8 @@ def test_damping_starts_as_the_recipe_says_and_learns_faster() -> None:
         torch.stack([d for d in module.refiner.dampings() if isinstance(d, Tensor)]),
         torch.full((2, 6), 0.05),
     )
-    optimizer = module.configure_optimizers()["optimizer"]
-    rates = [group["initial_lr"] for group in optimizer.param_groups]
+    optimizer = build_optimizer(module.recipe.optimizer, module.parameter_groups(), fused=True)
+    rates = [group["lr"] for group in optimizer.param_groups]
     assert rates == [1e-4, pytest.approx(1e-2)]
 
 

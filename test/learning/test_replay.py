@@ -12,7 +12,7 @@ from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import WithReplay, build_datasets, build_replay, collate
-from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
 from monodepth_ros.learning.step_stream import ReplaySampler, StepSampler, plan_run
@@ -58,8 +58,8 @@ def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> Non
             batch[name] = batch[name].float() / 255
             batch[name.replace("images", "jittered")] = batch[name]
         torch.manual_seed(0)
-        module = DepthLearning(recipe, plan_run(recipe, samples=10))
-        losses[weight], _ = module.batch_objective(batch, torch.Generator().manual_seed(0))
+        module = Learner(recipe)
+        losses[weight], _ = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     with torch.no_grad():
         known = module.disparities(
             torch.cat([batch["jittered"][:, 0], batch["replay_jittered"][:, 0]])

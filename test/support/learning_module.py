@@ -7,13 +7,12 @@ from recipes import small_recipe
 from torch import Tensor
 
 from monodepth_ros.geometry import se3
-from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.step_stream import plan_run
+from monodepth_ros.learning.learner import Learner
 
 
-def build(**sections: Any) -> DepthLearning:
+def build(**sections: Any) -> Learner:
     recipe = small_recipe(**sections)
-    return DepthLearning(recipe, plan_run(recipe, samples=10))
+    return Learner(recipe)
 
 
 def random_batch(count: int = 2, frames: int = 3) -> dict[str, Tensor]:

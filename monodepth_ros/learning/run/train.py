@@ -30,8 +30,8 @@ from monodepth_ros.learning.batches import (
     open_sequences,
 )
 from monodepth_ros.learning.initial_weights import load_initial_weights
-from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe.recipe import Recipe, TrainerRecipe
+from monodepth_ros.learning.run.adapter import TrainedLearner
 from monodepth_ros.learning.run.checkpoints import LAST, Checkpoints, read_checkpoint
 from monodepth_ros.learning.run.nan_guard import NanGuard
 from monodepth_ros.learning.run.progress import ProgressReport
@@ -99,7 +99,7 @@ def train(
     plan = plan_run(recipe, len(training))
     budget = TimeBudget(recipe.trainer.max_minutes)
     torch.manual_seed(recipe.trainer.seed)  # the random initial weights
-    module = DepthLearning(recipe, plan, budget.spent)
+    module = TrainedLearner(recipe, plan, budget.spent)
     start = 0
     if checkpoint is not None:
         check_same_run(folder, recipe, recordings)
@@ -188,7 +188,7 @@ def process_rank() -> int:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0)))
 
 
-def _check_checkpoint(path: Path, module: DepthLearning, plan: Plan) -> int:
+def _check_checkpoint(path: Path, module: TrainedLearner, plan: Plan) -> int:
     """The step at which the run goes on; UserError when it belongs to another run."""
     try:
         content = read_checkpoint(path)

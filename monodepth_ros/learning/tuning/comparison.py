@@ -15,10 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.learning.batches import Sample, collate
 from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.masked_mean import true_depth
-from monodepth_ros.learning.module import DepthLearning
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.learning.step_stream import plan_run
 from monodepth_ros.networks.disparity import disparity_to_depth
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
@@ -104,7 +103,7 @@ def model_figures(
     recipe = recipe.model_copy(update={"networks": networks})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.trainer.seed)  # of a pose network that the model lacks
-        module = DepthLearning(recipe, plan_run(recipe, 1_000_000)).eval()
+        module = Learner(recipe).eval()
     load_initial_weights(module, recipe.networks)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module.to(device)
@@ -132,7 +131,7 @@ def _batches(
 
 
 def _synthesis(
-    module: DepthLearning, batch: dict[str, Tensor], points: torch.Generator
+    module: Learner, batch: dict[str, Tensor], points: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Depth of the targets, and of each the mean photometric error of its synthesised view."""
     images, K, valid = batch["images"], batch["K"], batch.get("valid")
@@ -146,7 +145,7 @@ def _synthesis(
     return _depth(module, disparities[0]), maps.means()
 
 
-def _depth(module: DepthLearning, disparity: Tensor) -> Tensor:
+def _depth(module: Learner, disparity: Tensor) -> Tensor:
     networks = module.recipe.networks
     return disparity_to_depth(disparity, networks.min_depth, networks.max_depth)
 

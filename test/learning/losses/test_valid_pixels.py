@@ -12,13 +12,12 @@ from torch import Tensor
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.self_supervision import (
     SelfSupervisedObjective,
     SelfSupervisionSettings,
 )
 from monodepth_ros.learning.losses.smoothness import edge_weights, planarity, smoothness
-from monodepth_ros.learning.module import DepthLearning
-from monodepth_ros.learning.step_stream import plan_run
 
 HEIGHT, WIDTH, SCALES = 32, 64, 4
 PATCHES = {
@@ -167,7 +166,7 @@ def step(refinement: dict[str, Any], seed: int, **objective: Any) -> tuple[float
         refinement=refinement,
         replay={"weight": 0.3},
     )
-    module = DepthLearning(recipe, plan_run(recipe, samples=10)).train()
+    module = Learner(recipe).train()
     disparities, _ = leaves()
     truth = torch.rand(2, 1, HEIGHT, WIDTH) + 1
     images = with_garbage(frames(), seed)
@@ -219,7 +218,7 @@ def test_a_teacher_is_not_asked_about_what_nobody_saw() -> None:
     for seed in (1, 2):
         torch.manual_seed(0)
         recipe = small_recipe(objective=SUPERVISED)
-        module = DepthLearning(recipe, plan_run(recipe, samples=10))
+        module = Learner(recipe)
         module.teacher = Guess(seed)  # type: ignore[assignment]
         batch = {
             "images": frames(),
@@ -242,12 +241,12 @@ def test_known_scenes_of_distorted_cameras() -> None:
     for seed in (1, 2):
         torch.manual_seed(0)
         recipe = small_recipe(objective=SELF_SUPERVISED, replay={"weight": 1.0})
-        module = DepthLearning(recipe, plan_run(recipe, samples=10)).eval()
+        module = Learner(recipe).eval()
         truth = with_garbage(torch.ones(2, 1, HEIGHT, WIDTH), seed)
         batch = {"images": frames(), "jittered": frames(), "K": intrinsics()}
         batch |= {f"replay_{name}": value for name, value in batch.items()}
         batch |= {"replay_depth": truth, "replay_valid": valid_pixels()}
-        losses.append(module.batch_objective(batch, torch.Generator().manual_seed(0))[0].item())
+        losses.append(module.training_loss(batch, 0, torch.Generator().manual_seed(0))[0].item())
     assert losses[0] == losses[1]
 
 
@@ -272,11 +271,11 @@ def test_a_recording_of_a_distorted_camera_is_learnt(tmp_path: Any) -> None:
     recipe = small_recipe(
         objective=SELF_SUPERVISED, data={"augmentation": {"crop": 0.7}}, refinement=PATCHES
     )
-    module = DepthLearning(recipe, plan_run(recipe, samples=10)).train()
+    module = Learner(recipe).train()
     training, _ = build_datasets(recipe, [tmp_path / "distorted"], [])
     batch = module.augment(collate([training[0], training[1]]), torch.Generator().manual_seed(0))
     share = batch["valid"].float().mean()
     assert 0.5 < share < 1.0
-    loss, terms = module.batch_objective(batch, torch.Generator().manual_seed(0))
+    loss, terms = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     loss.backward()
     assert loss.isfinite() and terms["refinement/photometric"] > 0

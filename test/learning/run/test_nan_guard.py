@@ -5,7 +5,7 @@ import pytest
 import torch
 from recipes import SUPERVISED, small_recipe
 
-from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.run.nan_guard import TrainingDiverged
 from monodepth_ros.learning.run.train import train
 
@@ -14,10 +14,10 @@ from monodepth_ros.learning.run.train import train
 def test_a_run_stops_with_the_offending_batch_saved(
     what: str, corridor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objective = DepthLearning.objective
+    objective = Learner.objective
     seen: list[dict[str, torch.Tensor]] = []
 
-    def poisoned(self: DepthLearning, batch: Any, disparities: Any, *others: Any) -> Any:
+    def poisoned(self: Learner, batch: Any, disparities: Any, *others: Any) -> Any:
         loss, terms = objective(self, batch, disparities, *others)
         seen.append(batch)
         if len(seen) == 3 and what == "loss":
@@ -26,7 +26,7 @@ def test_a_run_stops_with_the_offending_batch_saved(
             loss = loss + (disparities[0] - disparities[0]).sqrt().sum()  # finite; slope infinite
         return loss, terms
 
-    monkeypatch.setattr(DepthLearning, "objective", poisoned)
+    monkeypatch.setattr(Learner, "objective", poisoned)
     with pytest.raises(TrainingDiverged, match=f"step 2.*{what}.*not_finite_step_0000002_rank_0"):
         train(small_recipe(objective=SUPERVISED), [corridor], tmp_path / "run")
     saved = torch.load(tmp_path / "run/not_finite_step_0000002_rank_0.pt", weights_only=True)

@@ -12,11 +12,10 @@ from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.initial_weights import load_imagenet_encoder
-from monodepth_ros.learning.module import DepthLearning
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.run import train as training_run
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
-from monodepth_ros.learning.step_stream import plan_run
 from monodepth_ros.networks.resnet import ResNetEncoder
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
@@ -183,7 +182,7 @@ def test_what_a_recipe_freezes_stays_while_it_trains(corridor: Path, tmp_path: P
         run = train(recipe, [corridor], tmp_path / frozen)
         trained = read_checkpoint(run / LAST)["state_dict"]
         torch.manual_seed(recipe.trainer.seed)
-        fresh = DepthLearning(recipe, plan_run(recipe, samples=10)).state_dict()
+        fresh = Learner(recipe).state_dict()
         for name, value in fresh.items():
             if kept in name:
                 assert torch.equal(trained[name], value), name

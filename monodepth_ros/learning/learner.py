@@ -1,14 +1,11 @@
-"""What a training step and a validation step do."""
+"""What is learnt: the networks of a recipe, the loss of a batch and its figures in validation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from monodepth_ros.data.samples.augmentation import Augmentation
@@ -21,12 +18,10 @@ from monodepth_ros.learning.losses.pose_supervision import motion_difference
 from monodepth_ros.learning.losses.self_supervision import SelfSupervisedObjective
 from monodepth_ros.learning.losses.supervision import SupervisedObjective
 from monodepth_ros.learning.losses.teacher import Teacher
-from monodepth_ros.learning.optimisation import build_optimizer, learning_rate_factor
 from monodepth_ros.learning.pose_refiner import PoseRefiner, with_fixed_scale
 from monodepth_ros.learning.recipe.networks import recipe_mask_net, recipe_pose_net
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.learning.run.validation_metrics import ValidationFigures
-from monodepth_ros.learning.step_stream import Plan, seed_step
+from monodepth_ros.learning.step_stream import seed_step
 from monodepth_ros.networks.architecture import build_depth_net
 from monodepth_ros.networks.disparity import disparity_to_depth
 
@@ -34,7 +29,7 @@ Batch = dict[str, Tensor]
 Poses = tuple[Tensor, Tensor]  # to the previous and to the next image
 
 
-class DepthLearning(lightning.LightningModule):
+class Learner(nn.Module):
     """A depth and a pose network that learn from image triplets, true depth, or both.
 
     Batches hold ``images`` ``(B, F, 3, H, W)`` ordered target, previous, next (the target alone,
@@ -44,11 +39,9 @@ class DepthLearning(lightning.LightningModule):
     images hold elsewhere. The networks see the jittered images, the objectives the clean ones.
     """
 
-    def __init__(
-        self, recipe: Recipe, plan: Plan, time_spent: Callable[[], float] = lambda: 0.0
-    ) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.recipe, self.plan, self.time_spent = recipe, plan, time_spent
+        self.recipe = recipe
         objective = recipe.objective
         self.depth_net = build_depth_net(recipe.networks.architecture)
         self.pose_net = recipe_pose_net(recipe.networks, self.depth_net)
@@ -77,9 +70,8 @@ class DepthLearning(lightning.LightningModule):
             # mypy: PyTorch's stub of Module.to lacks this overload
             self.depth_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.pose_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._validation = ValidationFigures()
 
-    def train(self, mode: bool = True) -> DepthLearning:
+    def train(self, mode: bool = True) -> Learner:
         """As of any module, but frozen networks and frozen batch statistics stay as they are."""
         super().train(mode)
         if self.freezes_depth:
@@ -95,40 +87,28 @@ class DepthLearning(lightning.LightningModule):
             self.depth_net.compile()
             self.pose_net.compile()
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """One optimiser for all networks; its rates move every step."""
-        recipe, damping = self.recipe.optimizer, self.refiner.damping
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What an optimiser moves: all that learns, the solver's damping at a rate of its own."""
+        damping = self.refiner.damping
         learning = [p for p in self.parameters() if p.requires_grad and p is not damping]
         groups: list[dict[str, Any]] = [{"params": learning}]
         if damping is not None and damping.requires_grad:
-            faster = recipe.lr * self.recipe.refinement.damping_lr
+            faster = self.recipe.optimizer.lr * self.recipe.refinement.damping_lr
             groups.append({"params": [damping], "lr": faster})
-        fused = self.recipe.trainer.precision != "fp16"  # fused Adam unscales by itself, too late
-        optimizer = build_optimizer(recipe, groups, fused)
-        factor = learning_rate_factor(self.recipe.schedule, self.plan, self.time_spent)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return groups
 
-    def configure_gradient_clipping(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
-        """Clip here, since the trainer refuses to with a fused optimiser."""
-        if self.recipe.optimizer.clip_norm is not None:
-            parameters = [p for p in self.parameters() if p.grad is not None]
-            nn.utils.clip_grad_norm_(parameters, self.recipe.optimizer.clip_norm)
+    def prepare(self, batch: Batch, number: int | None = None, rank: int = 0) -> Batch:
+        """From uint8 images to what losses take; augmented when it is a batch to learn from.
 
-    def on_fit_start(self) -> None:
-        """The trainer leaves modes as they are; the objective draws on the training device."""
-        self.train()
-        self._noise = torch.Generator(self.device)
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """From uint8 images to what the steps take, augmented for training."""
-        if not self.trainer.training:
+        Args:
+            batch: of a loader, on the device.
+            number: the batch's in the stream of all steps, which decides what is drawn with the
+                seed and the rank; None leaves the images as they are, to validate on.
+            rank: of the process.
+        """
+        if number is None:
             return {**batch, "images": batch["images"].float() / 255.0}
-        for generator in (self._drawing, self._noise):
-            seed_step(generator, self.recipe.trainer.seed, self.global_step, self.global_rank)
+        seed_step(self._drawing, self.recipe.trainer.seed, number, rank)
         replayed = {
             key.removeprefix(REPLAYED): value
             for key, value in batch.items()
@@ -141,19 +121,19 @@ class DepthLearning(lightning.LightningModule):
             batch |= {f"{REPLAYED}{key}": value for key, value in replayed.items()}
         return batch
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The weighted objective of one batch, a scalar."""
-        loss, terms = self.batch_objective(batch, self._noise)
-        if self.plan.is_logged(self.global_step + 1):
-            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-            epoch = self.plan.epoch(self.global_step + 1)
-            self.log_dict({"loss": loss, **terms, "lr": rate, "epoch": epoch}, sync_dist=True)
-        return loss
-
-    def batch_objective(
-        self, batch: Batch, generator: torch.Generator | None
+    def forward(
+        self, batch: Batch, step: int, generator: torch.Generator | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of the batch and of the known frames replayed with it, and the named terms."""
+        """`training_loss`: what trains a module in several processes goes through its forward."""
+        return self.training_loss(batch, step, generator)
+
+    def training_loss(
+        self, batch: Batch, step: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of a prepared batch and of the known frames replayed with it, and the named terms.
+
+        ``step`` counts the optimiser's; ``generator`` breaks ties, on the device of the batch.
+        """
         disparities, masks = None, None
         targets, replayed = batch["jittered"][:, 0], batch.get(f"{REPLAYED}jittered")
         if self.sees_depth or replayed is not None:
@@ -165,6 +145,7 @@ class DepthLearning(lightning.LightningModule):
             disparities and [d[: len(targets)] for d in disparities],
             generator,
             masks and [m[: len(targets)] for m in masks],
+            step,
         )
         if replayed is not None and disparities is not None:
             known = [d[len(targets) :] for d in disparities]
@@ -174,11 +155,6 @@ class DepthLearning(lightning.LightningModule):
             loss = loss + self.recipe.replay.weight * part.loss
             terms |= _named("replay", part)
         return loss, terms
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Stop by the plan, so that the last step is validated whatever its number."""
-        if self.global_step >= self.plan.total_steps:
-            self.trainer.should_stop = True
 
     def disparities(self, target: Tensor) -> list[Tensor]:
         """Sigmoid disparities of ``(B, 3, H, W)`` at four scales in float32, finest first."""
@@ -218,6 +194,7 @@ class DepthLearning(lightning.LightningModule):
         disparities: list[Tensor] | None,
         generator: torch.Generator | None,
         masks: list[Tensor] | None = None,
+        step: int = 0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the objectives that the recipe switches on, and its named terms.
 
@@ -228,7 +205,9 @@ class DepthLearning(lightning.LightningModule):
         terms: dict[str, Tensor] = {}
         poses = self.relative_poses(batch["jittered"]) if recipe.teaches_pose else None
         if self.synthesises_views and disparities is not None and poses is not None:
-            part_loss, terms = self._self_supervision(batch, disparities, poses, generator, masks)
+            part_loss, terms = self._self_supervision(
+                batch, disparities, poses, generator, masks, step
+            )
             loss = loss + part_loss
         if self.learns_depth_from_truth and disparities is not None:
             part = self.supervised(disparities, true_depth(batch), batch["K"], images)
@@ -245,53 +224,38 @@ class DepthLearning(lightning.LightningModule):
             terms["supervised/pose"] = difference.mean().detach()
         return loss, terms
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Photometric error always where it is learnt, depth metrics where there is truth."""
+    def validation_metrics(self, batch: Batch) -> dict[str, Tensor]:
+        """Of each image, ``(B,)``, NaN where it has no value; of a batch prepared to validate on.
+
+        Photometric error always where it is learnt, depth metrics where there is truth.
+        """
         images = batch["images"]
+        metrics: dict[str, Tensor] = {}
         disparities, masks = self.predictions(images[:, 0])
         if self.recipe.objective.teaches_pose:
             poses = self.relative_poses(images)
             if self.synthesises_views:
                 part = self._view_synthesis(batch, disparities, poses, None, masks)
-                self._validation.add(
-                    "val/photometric", part.terms["photometric"].expand(len(images))
-                )
+                metrics["photometric"] = part.terms["photometric"].expand(len(images))
             if self.recipe.objective.compares_motions and "depth" in batch:
-                self._validation.add("val/pose", self._motion_differences(batch, poses))
+                metrics["pose"] = self._motion_differences(batch, poses)
         if "depth" in batch:
             networks, evaluation = self.recipe.networks, self.recipe.evaluation
             depth = disparity_to_depth(disparities[0], networks.min_depth, networks.max_depth)
-            metrics = batch_median_scaled_metrics(
+            metrics |= batch_median_scaled_metrics(
                 depth, true_depth(batch), evaluation.min_depth, evaluation.max_depth
             )
-            for name, values in metrics.items():
-                self._validation.add(f"val/{name}", values)
-
-    def on_validation_epoch_end(self) -> None:
-        """Means over all images of all processes; images without valid truth do not count."""
-        for name, mean in self._validation.means(self.trainer.strategy).items():
-            self.log(name, mean)
-
-    def plan_record(self) -> dict[str, int]:
-        """What a resumed run must have in common with the former one, to see the same batches."""
-        return {"samples": self.plan.samples, "batch": self.plan.global_batch}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note beside the weights the plan and what validation found last."""
-        checkpoint["plan"] = self.plan_record()
-        figures = self.trainer.callback_metrics.items()
-        checkpoint["validation"] = {k: float(v) for k, v in figures if k.startswith("val/")}
+        return metrics
 
     @property
     def sees_depth(self) -> bool:
         """Whether the depths of a batch are needed, or motions alone are compared."""
         return self.synthesises_views or self.learns_depth_from_truth or self.teacher is not None
 
-    @property
-    def refined_share(self) -> float:
+    def refined_share(self, step: int) -> float:
         """How far refined poses have taken over view synthesis from the network's own: 0 to 1."""
         settings = self.recipe.refinement
-        return settings.share(self.global_step) if self.training and settings.enabled else 0.0
+        return settings.share(step) if self.training and settings.enabled else 0.0
 
     def _self_supervision(
         self,
@@ -300,15 +264,16 @@ class DepthLearning(lightning.LightningModule):
         poses: Poses,
         generator: torch.Generator | None,
         masks: list[Tensor] | None,
+        step: int,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """View synthesis by the network's poses, by refined ones, or by both."""
-        settings, share = self.recipe.refinement, self.refined_share
+        settings, share = self.recipe.refinement, self.refined_share(step)
         weight = self.recipe.objective.self_supervised.weight
         own = 1.0 - share + share * settings.network_pose_weight
         loss = batch["images"].new_zeros(())
         terms: dict[str, Tensor] = {}
         if own > 0:
-            part = self._view_synthesis(batch, disparities, poses, generator, masks)
+            part = self._view_synthesis(batch, disparities, poses, generator, masks, step)
             loss = loss + weight * own * part.loss
             terms |= _named("self_supervised", part)
         if share > 0:
@@ -320,7 +285,7 @@ class DepthLearning(lightning.LightningModule):
                 disparities = with_fixed_scale(disparities, *limits, batch.get("valid"))
             for previous, following in refined:
                 part = self._view_synthesis(
-                    batch, disparities, (previous, following), generator, masks
+                    batch, disparities, (previous, following), generator, masks, step
                 )
                 loss = loss + weight * share * part.loss / len(refined)
             terms |= _named("refinement", part)
@@ -361,11 +326,12 @@ class DepthLearning(lightning.LightningModule):
         poses: Poses,
         generator: torch.Generator | None,
         masks: list[Tensor] | None = None,
+        step: int = 0,
     ) -> Objective:
         settings = self.recipe.objective.self_supervised
-        if self.training and self.global_step < settings.rotation_first_steps:
+        if self.training and step < settings.rotation_first_steps:
             disparities = [torch.zeros_like(d) for d in disparities]  # as far as can be
-        elif not settings.train_depth or self.global_step < settings.pose_first_steps:
+        elif not settings.train_depth or step < settings.pose_first_steps:
             disparities = [d.detach() for d in disparities]
         images, K, valid = batch["images"], batch["K"], batch.get("valid")
         return self.self_supervised(disparities, *poses, images, K, generator, masks, valid)
