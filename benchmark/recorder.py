@@ -102,8 +102,8 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     diagnostics = Diagnostics()
     program = "from monodepth_ros.nodes.recorder.recorder_node import main; main()"
-    parameters = [TOPICS, f"folder:={folder}", "split_megabytes:=1000.0", "remove_oldest:=true"]
-    parameters += ["budget_megabytes:=4000.0"]
+    parameters = [TOPICS, f"folder:={folder}", "max_bag_size_mb:=1000.0", "remove_oldest:=true"]
+    parameters += ["disk_budget_mb:=4000.0"]
     arguments = [word for parameter in parameters for word in ("-p", parameter)]
     recorder = subprocess.Popen(
         [sys.executable, "-c", program, "--ros-args", *arguments], env=environment

@@ -170,9 +170,9 @@ def main() -> None:
         recipe_file = Path(folder) / "finetune.yaml"
         recipe_file.write_text(yaml.safe_dump(recipe))
         parameters = [
-            f"bags:={arguments.bags.resolve()}",
+            f"bags_folder:={arguments.bags.resolve()}",
             f"prefix:={arguments.prefix}",
-            f"minutes:={arguments.minutes}",
+            f"training_minutes:={arguments.minutes}",
             f"recipe:={recipe_file}",
         ]
         machine = Machine(Path(folder), parameters)

@@ -79,4 +79,4 @@ def test_without_ros_a_node_says_so_in_one_line(tmp_path: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "no ROS 2 here" in done.stderr
+    assert "no ROS 2 found" in done.stderr

@@ -50,7 +50,7 @@ def demo(
 ) -> None:
     """Play a camera into depth and odometry nodes; leave a bag, pictures and figures behind."""
     if importlib.util.find_spec("rclpy") is None:
-        raise UserError("no ROS 2 here: source one, or pip install 'monodepth_ros[ros]'")
+        raise UserError("no ROS 2 found: source one, or pip install 'monodepth_ros[ros]'")
     folder = catalogue.resolve(model)
     _claim(out)
     environment = private_environment()

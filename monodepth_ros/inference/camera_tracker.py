@@ -17,6 +17,7 @@ from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import check_frame
+from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.stamps import CONFIRMED, JUMP, SECOND
 
 Event = Literal["start", "motion", "standstill", "bridge", "gap", "restart"]
@@ -26,29 +27,6 @@ _REMEMBERED = 300  # standing frames
 _MANY = 10  # standing frames that tell how much noise alone seems to move the image
 _EVENLY = 0.5  # of what an even motion has done halfway: with less, the camera stood at first
 _SAME_CAMERA = 0.01  # of its focal length and its size
-
-
-@dataclass(frozen=True)
-class TrackerSettings:
-    """What a motion may be, and how far it is trusted.
-
-    Noise is the standard deviation of a step: a share of what was moved, a share of how much was
-    turned, as a turn looks much like a sideways motion, and what is left when hardly anything
-    moves. The shares are measured, see docs/odometry.md.
-    """
-
-    standstill: float = 0.25  # network pixels: what moves the image less is no motion
-    longest_step: float = 0.5  # seconds; the network has not learnt motions over longer gaps
-    longest_bridge: float = 2.0  # seconds that a velocity is believed after it was measured
-    least_contrast: float = 0.01  # standard deviation of [0, 1] below which an image tells nothing
-    longest_gap: float = 60.0  # seconds that a gap counts for in the covariance, at most
-    clock_gap: float = 2.0  # seconds that may have passed where the clock was set
-    translation_noise: float = 0.3  # of the translation
-    rotation_noise: float = 0.25  # of the rotation
-    turning_noise: float = 0.5  # metres for each radian turned
-    translation_floor: float = 0.005  # metres
-    rotation_floor: float = 0.005  # radians
-    fastest: float = 2.0  # m/s, and rad/s: how far a gap can have carried the camera
 
 
 @dataclass(frozen=True)
@@ -182,7 +160,7 @@ class CameraTracker:
             return None
         image = self.estimator.prepared(rgb)
         outline, contrast = _outline(image)
-        if contrast < self.settings.least_contrast:
+        if contrast < self.settings.min_contrast:
             self.passed_over = "it has no contrast, as behind a covered lens"
             return None
         current = _Reference(image, outline, stamp)
@@ -235,14 +213,14 @@ class CameraTracker:
 
     def _first_step(self, current: _Reference, stretch: int, known: bool) -> _Step:
         """Onto a frame that no motion can be measured to; the next tells how fast it goes."""
-        latest, possible = self._latest, np.eye(6) * self.settings.fastest**2
+        latest, possible = self._latest, np.eye(6) * self.settings.max_speed**2
         self._measured, self._behind = current.stamp, []
         self._standing.clear()
         if not self._begun:
             return _Step("start", current.stamp, velocity_covariance=possible)
         elapsed = (current.stamp - latest) / SECOND
         if stretch != self._stretch:
-            elapsed = self.settings.clock_gap
+            elapsed = self.settings.clock_change_gap
             if self._unscaled_since is not None:
                 self._unscaled_since += current.stamp - latest
             latest = current.stamp
@@ -255,12 +233,12 @@ class CameraTracker:
         settings = self.settings
         elapsed = (current.stamp - self._latest) / SECOND
         shift = _shift(reference.outline, current.outline)
-        if shift < settings.standstill:
+        if shift < settings.standstill_threshold_px:
             self._standing.append((current.stamp, shift))
             self._velocity, self._measured = np.zeros(6), current.stamp
             noise = self._noise(np.eye(4)) / max(elapsed, _SHORTEST) ** 2
             return _Step("standstill", self._latest, velocity_covariance=noise)
-        if elapsed > settings.longest_step:
+        if elapsed > settings.max_image_gap:
             self._reference = current
             self._standing.clear()
             return self._over_a_gap(elapsed, (current.stamp - self._measured) / SECOND)
@@ -275,7 +253,7 @@ class CameraTracker:
         velocity_noise = noise * rate**2
         if factor is None:
             noise = noise + self._unscaled_noise(current.stamp)
-            velocity_noise[:3, :3] = np.eye(3) * settings.fastest**2
+            velocity_noise[:3, :3] = np.eye(3) * settings.max_speed**2
         self._move(motion, noise)
         self._velocity, self._measured = twist_of(motion) * rate, current.stamp
         return _Step("motion", reference.stamp, distance, velocity_noise)
@@ -303,7 +281,7 @@ class CameraTracker:
         if self._unscaled_since is None:
             self._unscaled_since = self._latest
         before, now = ((at - self._unscaled_since) / SECOND for at in (self._latest, stamp))
-        carried = self.settings.fastest**2 * (now**2 - before**2)
+        carried = self.settings.max_speed**2 * (now**2 - before**2)
         return np.diag([carried] * 3 + [0.0] * 3)
 
     def _over_a_gap(self, elapsed: float, since_measured: float) -> _Step:
@@ -311,8 +289,8 @@ class CameraTracker:
 
         Several gaps in a row count as one, or an old velocity would carry the robot on for ever.
         """
-        possible = np.eye(6) * self.settings.fastest**2
-        if since_measured <= self.settings.longest_bridge:
+        possible = np.eye(6) * self.settings.max_speed**2
+        if since_measured <= self.settings.max_extrapolation_time:
             motion = _motion(self._velocity * elapsed)
             self._move(motion, self._noise(motion) + self._possible(elapsed / 2))
             return _Step("bridge", self._latest, velocity_covariance=possible / 4)
@@ -322,16 +300,18 @@ class CameraTracker:
 
     def _possible(self, elapsed: float) -> Matrix:
         """6x6 covariance of where it can have come in some seconds without an image."""
-        reach = self.settings.fastest * min(elapsed, self.settings.longest_gap)
+        reach = self.settings.max_speed * min(elapsed, self.settings.max_gap_duration)
         return np.diag([reach**2] * 3 + [min(reach, np.pi) ** 2] * 3)
 
     def _noise(self, step: Matrix) -> Matrix:
         """6x6 covariance of a step, in the frame that it starts from."""
         settings = self.settings
         moved, turned = np.linalg.norm(step[:3, 3]), np.linalg.norm(twist_of(step)[3:])
-        translation = settings.translation_noise * moved + settings.turning_noise * turned
-        translation += settings.translation_floor
-        rotation = settings.rotation_noise * turned + settings.rotation_floor
+        translation = (
+            settings.translation_noise * moved + settings.translation_noise_per_radian * turned
+        )
+        translation += settings.min_translation_noise
+        rotation = settings.rotation_noise * turned + settings.min_rotation_noise
         return np.diag([translation**2] * 3 + [rotation**2] * 3)
 
     def _move(self, step: Matrix, noise: Matrix) -> None:

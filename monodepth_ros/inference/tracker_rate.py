@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monodepth_ros.inference.camera_tracker import TrackerSettings
+from monodepth_ros.inference.tracker_settings import TrackerSettings
 
 _LONGER_THAN_USUAL = 1.5  # a step longer than this many usual ones is a gap
 _FARTHEST = 2.0  # seconds between images, above which nothing is to be expected
@@ -19,7 +19,7 @@ def settings_for_step(
     20th frame of a video; else each of them would be a gap.
     """
     settings = settings or TrackerSettings()
-    if step is None or _LONGER_THAN_USUAL * step <= settings.longest_step:
+    if step is None or _LONGER_THAN_USUAL * step <= settings.max_image_gap:
         return settings, None
     told = f"images are {step:.2g} s apart, more than odometry is made for"
     if step > _FARTHEST:
@@ -27,10 +27,10 @@ def settings_for_step(
     longest = _LONGER_THAN_USUAL * step
     changed = replace(
         settings,
-        longest_step=longest,
-        longest_bridge=max(settings.longest_bridge, 2 * longest),
+        max_image_gap=longest,
+        max_extrapolation_time=max(settings.max_extrapolation_time, 2 * longest),
     )
     return changed, (
         f"{told}: steps of up to {longest:.2g} s are measured instead of"
-        f" {settings.longest_step:g} s, with less accuracy"
+        f" {settings.max_image_gap:g} s, with less accuracy"
     )

@@ -1,62 +1,79 @@
-"""Tables of topics, services and parameters for the README, and the parameter files.
+"""Writes docs/parameters.md and the parameter files from what the nodes declare.
 
     python -m monodepth_ros.nodes.documentation
 
-writes them anew from what the nodes declare; a test holds them to it.
+A test holds both to the code.
 """
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monodepth_ros.nodes.camera.depth_node import DEPTH_PARAMETERS
-from monodepth_ros.nodes.camera.odometry_node import ODOMETRY_PARAMETERS
+from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.recorder.parameters import RECORDER_PARAMETERS
 from monodepth_ros.nodes.tuner.parameters import TUNER_PARAMETERS
 from monodepth_ros.share_directory import share_directory
 
+_INTRODUCTION = """\
+# Topics, services and parameters of the nodes
+
+This page is generated: `python -m monodepth_ros.nodes.documentation` writes it from the code.
+
+`config/` holds a parameter file with all defaults for each node. Parameters that you will most
+likely change come first. A parameter that is not *live* is read when the node starts. Ranges and
+choices are in square brackets."""
+
 
 @dataclass(frozen=True)
 class Interface:
-    """What a node has to do with the graph: name, type and meaning of each topic and service."""
+    """What a node offers: topics and services as (name, type, description), and parameters."""
 
     subscribes: tuple[tuple[str, str, str], ...]
     publishes: tuple[tuple[str, str, str], ...]
     services: tuple[tuple[str, str, str], ...]
     parameters: tuple[ParameterSpec, ...]
 
+    def sorted_parameters(self) -> list[tuple[str, list[ParameterSpec]]]:
+        """The parameters in two groups with their headings: likely to change, and advanced."""
+        basic = [spec for spec in self.parameters if not spec.advanced]
+        return [("Parameters", basic), ("Advanced", [p for p in self.parameters if p.advanced])]
+
 
 _CAMERA = (
-    ("image_raw", "sensor_msgs/Image", "the camera; best effort, the newest counts"),
+    ("image_raw", "sensor_msgs/Image", "camera image; best effort, keep last 1"),
     ("image_raw/compressed", "sensor_msgs/CompressedImage", "with `image_transport: compressed`"),
-    ("camera_info", "sensor_msgs/CameraInfo", "its calibration; distorted images are rectified"),
+    ("camera_info", "sensor_msgs/CameraInfo", "calibration; distorted images are rectified"),
     ("speed", "Odometry, TwistStamped or Twist", "with `scale_source: speed`"),
 )
 _SCALE_IN = (
     ("scale", "std_msgs/Float64", "with `scale_source: topic`"),
-    ("scale_model", "std_msgs/String", "the model that it is of; another one's is not taken"),
+    (
+        "scale_model",
+        "std_msgs/String",
+        "model of that scale; one of another model is ignored",
+    ),
 )
 _SCALE_OUT = (
-    ("scale", "std_msgs/Float64", "metres per unit of the model, where it is estimated"),
-    ("scale_model", "std_msgs/String", "the model that it is of, with the hash of its weights"),
+    ("scale", "std_msgs/Float64", "estimated scale, metres per unit of the model"),
+    ("scale_model", "std_msgs/String", "model of that scale, with the hash of its weights"),
 )
 _DIAGNOSTICS = ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "rates, latency, drops, errors")
-_RELOAD = ("~/reload", "std_srvs/Trigger", "load the model that the parameter `model` names now")
+_RELOAD = ("~/reload", "std_srvs/Trigger", "load the model that the parameter `model` names")
 
 INTERFACES = {
     "depth_node": Interface(
         (*_CAMERA, *_SCALE_IN),
         (
             ("depth/image_rect", "sensor_msgs/Image", "depth, 32FC1 (m) or 16UC1 (mm)"),
-            ("depth/camera_info", "sensor_msgs/CameraInfo", "of the depth image, no distortion"),
-            ("depth/points", "sensor_msgs/PointCloud2", "organised, xyz or xyzrgb, NaN invalid"),
-            ("depth/confidence", "sensor_msgs/Image", "32FC1, 0 to 1; runs the network twice"),
-            ("depth/preview", "sensor_msgs/Image", "bgr8, for people"),
+            ("depth/camera_info", "sensor_msgs/CameraInfo", "camera of the depth image, rectified"),
+            ("depth/points", "sensor_msgs/PointCloud2", "organised, xyz or xyzrgb, NaN: invalid"),
+            ("depth/confidence", "sensor_msgs/Image", "32FC1, 0 to 1; needs a second inference"),
+            ("depth/preview", "sensor_msgs/Image", "colour-mapped depth, bgr8"),
             *_SCALE_OUT,
             _DIAGNOSTICS,
         ),
@@ -67,84 +84,83 @@ INTERFACES = {
         (*_CAMERA, *_SCALE_IN),
         (
             ("odom", "nav_msgs/Odometry", "pose of `base_frame` in `odom_frame`, with covariance"),
-            ("path", "nav_msgs/Path", "the latest poses, if somebody listens"),
+            ("path", "nav_msgs/Path", "the last `path_length` poses"),
             ("/tf", "tf2_msgs/TFMessage", "with `publish_tf`, where tf2_ros is installed"),
             *_SCALE_OUT,
             _DIAGNOSTICS,
         ),
-        (_RELOAD, ("~/reset", "std_srvs/Trigger", "the next image is the new start")),
+        (_RELOAD, ("~/reset", "std_srvs/Trigger", "restart odometry at the next image")),
         (*CAMERA_PARAMETERS, *ODOMETRY_PARAMETERS),
     ),
     "recorder_node": Interface(
-        (("those of `topics`", "any", "as their publishers offer them, serialised"),),
-        (("/diagnostics", "diagnostic_msgs/DiagnosticArray", "what is written, lost, refused"),),
+        (("those of `topics`", "any", "with the QoS of their publishers"),),
         (
-            ("~/start", "std_srvs/Trigger", "record, to a new bag"),
-            ("~/stop", "std_srvs/Trigger", "end the bag; the answer names it"),
-            ("~/snapshot", "std_srvs/Trigger", "the last `snapshot_seconds` to a bag of their own"),
+            (
+                "/diagnostics",
+                "diagnostic_msgs/DiagnosticArray",
+                "messages written, lost and not stored",
+            ),
+        ),
+        (
+            ("~/start", "std_srvs/Trigger", "start recording to a new bag"),
+            ("~/stop", "std_srvs/Trigger", "stop recording; the response names the bags"),
+            ("~/snapshot", "std_srvs/Trigger", "write the last `snapshot_seconds` to a new bag"),
         ),
         RECORDER_PARAMETERS,
     ),
     "tuner_node": Interface(
         (("/diagnostics", "diagnostic_msgs/DiagnosticArray", "latencies of the live nodes"),),
         (
-            ("~/status", "std_msgs/String", "JSON: stage, tuning, last outcome; kept for all"),
-            ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "the same, with heat and power"),
+            ("~/status", "std_msgs/String", "JSON: stage, tuning, last outcome; transient local"),
+            ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "status, temperature and power"),
         ),
         (
-            ("~/tune", "std_srvs/Trigger", "learn from the newest bags; the answer comes at once"),
-            ("~/rollback", "std_srvs/Trigger", "give the live nodes the model before"),
+            ("~/tune", "std_srvs/Trigger", "train on the newest bags; the response comes at once"),
+            ("~/rollback", "std_srvs/Trigger", "load the previous model into the live nodes"),
         ),
         TUNER_PARAMETERS,
     ),
 }
 
 
-def readme_tables() -> str:
-    """The tables of all nodes, in Markdown."""
-    parts = []
+def parameters_page() -> str:
+    """The page docs/parameters.md: topics, services and parameters of all nodes."""
+    parts = [_INTRODUCTION]
     for name, interface in INTERFACES.items():
         rows = [
-            (f"`{topic}`", kind, direction, meaning)
+            (f"`{topic}`", kind, direction, description)
             for direction, group in (
-                ("in", interface.subscribes),
-                ("out", interface.publishes),
+                ("subscribed", interface.subscribes),
+                ("published", interface.publishes),
                 ("service", interface.services),
             )
-            for topic, kind, meaning in group
+            for topic, kind, description in group
         ]
-        parts.append(f"**`{name}`**")
-        parts.append(_table(("name", "type", "", "what"), rows))
-        parts.append(
-            _table(
-                ("parameter", "default", "what", "live"),
-                [_row(spec) for spec in interface.parameters],
-            )
-        )
-    return "\n\n".join(parts)
+        parts += [f"## {name}", _table(("name", "type", "", "description"), rows)]
+        for heading, specs in interface.sorted_parameters():
+            parts += [
+                f"### {heading} of {name}" if heading == "Parameters" else f"{heading}:",
+                _table(("parameter", "default", "description", "live"), [*map(_row, specs)]),
+            ]
+    return "\n\n".join(parts) + "\n"
 
 
 def parameter_file(name: str) -> str:
-    """The YAML file of a node: every parameter, described, with its default."""
+    """The YAML file of a node: every parameter with its description and its default."""
     lines = [
-        f"# Parameters of {name}, all with their defaults. Valid in every namespace.",
+        f"# Parameters of {name} with their defaults. They apply in every namespace.",
         f"/**/{name}:",
         "  ros__parameters:",
     ]
-    for spec in INTERFACES[name].parameters:
-        lines += [f"    # {line}" for line in textwrap.wrap(_explained(spec), 92)]
-        lines.append(f"    {spec.name}: {_yaml(spec.default)}")
+    for heading, specs in INTERFACES[name].sorted_parameters():
+        lines += [f"    # ---- {heading} ----"] if heading == "Advanced" else []
+        for spec in specs:
+            lines += [f"    # {line}" for line in textwrap.wrap(_description(spec), 92)]
+            lines.append(f"    {spec.name}: {_yaml(spec.default)}")
     return "\n".join(lines) + "\n"
 
 
-def with_tables(readme: str) -> str:
-    """The README's text with the tables between their marks."""
-    begin, end = "<!-- tables of nodes: begin -->", "<!-- tables of nodes: end -->"
-    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{begin}\n\n{readme_tables()}\n\n{end}", readme)
-
-
-def _explained(spec: ParameterSpec) -> str:
+def _description(spec: ParameterSpec) -> str:
     text = spec.description
     if spec.choices:
         text += f" [{', '.join(spec.choices)}]"
@@ -155,7 +171,7 @@ def _explained(spec: ParameterSpec) -> str:
 
 def _row(spec: ParameterSpec) -> tuple[str, ...]:
     live = "no" if spec.read_only else "yes"
-    return f"`{spec.name}`", f"`{_yaml(spec.default)}`", _explained(spec), live
+    return f"`{spec.name}`", f"`{_yaml(spec.default)}`", _description(spec), live
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -170,10 +186,9 @@ def _yaml(value: bool | int | float | str | tuple[str, ...]) -> str:
 
 
 def main() -> None:
-    """Write the README's tables and the parameter files of a checkout."""
+    """Write docs/parameters.md and the parameter files of a checkout."""
     root = share_directory()
-    readme = root / "README.md"
-    readme.write_text(with_tables(readme.read_text()))
+    (root / "docs" / "parameters.md").write_text(parameters_page())
     for name in INTERFACES:
         (root / "config" / f"{name}.yaml").write_text(parameter_file(name))
 

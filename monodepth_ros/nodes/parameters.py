@@ -26,7 +26,8 @@ _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 class ParameterSpec:
     """One parameter. ``choices`` bounds a string, ``minimum`` and ``maximum`` a number.
 
-    A default of several strings is that of a list of strings.
+    A tuple of strings as the default makes a list of strings. ``advanced`` parameters are rarely
+    changed; parameter files and documentation list them last.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ParameterSpec:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    advanced: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
         """What `ros2 param describe` shows."""
@@ -62,6 +64,25 @@ class ParameterSpec:
             raise UserError(
                 f"parameter {self.name}: {value!r} is not one of {', '.join(self.choices)}"
             )
+
+
+# Every node has these.
+NODE_PARAMETERS = (
+    ParameterSpec(
+        "autostart",
+        True,
+        "the node configures and activates itself; false: a lifecycle manager does",
+        advanced=True,
+    ),
+    ParameterSpec(
+        "diagnostics_period",
+        1.0,
+        "seconds between two messages on /diagnostics",
+        minimum=0.1,
+        maximum=60.0,
+        advanced=True,
+    ),
+)
 
 
 def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:

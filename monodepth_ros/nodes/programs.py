@@ -5,38 +5,30 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from functools import partial
 
 from monodepth_ros.interruption import SIGNALS, end_by_signals
 
-
-def depth_node() -> None:
-    """Entry point of ``depth_node``."""
-    _run("depth_node", "camera")
-
-
-def odometry_node() -> None:
-    """Entry point of ``odometry_node``."""
-    _run("odometry_node", "camera")
+# The module of each node, in monodepth_ros.nodes.
+_MODULES = {
+    "depth_node": "camera.depth_node",
+    "odometry_node": "camera.odometry_node",
+    "recorder_node": "recorder.recorder_node",
+    "tuner_node": "tuner.tuner_node",
+}
 
 
-def recorder_node() -> None:
-    """Entry point of ``recorder_node``."""
-    _run("recorder_node", "recorder")
-
-
-def tuner_node() -> None:
-    """Entry point of ``tuner_node``."""
-    _run("tuner_node", "tuner")
-
-
-def _run(node: str, room: str) -> None:
-    # PyPI's ROS 2 executes Python anew when it is imported: signals wait until that has handlers.
+def _run(node: str) -> None:
+    # PyPI's ROS 2 executes Python again when it is imported: signals wait until that has handlers.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         importlib.import_module("rclpy")
     except ModuleNotFoundError:
-        print(f"{node}: no ROS 2 here: source one, or install the extra [ros]", file=sys.stderr)
+        print(f"{node}: no ROS 2 found: source one, or install the extra [ros]", file=sys.stderr)
         sys.exit(2)
     end_by_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    importlib.import_module(f"monodepth_ros.nodes.{room}.{node}").main()
+    importlib.import_module(f"monodepth_ros.nodes.{_MODULES[node]}").main()
+
+
+depth_node, odometry_node, recorder_node, tuner_node = (partial(_run, node) for node in _MODULES)

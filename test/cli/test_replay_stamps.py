@@ -20,7 +20,7 @@ from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.trajectory import read_trajectory
-from monodepth_ros.inference.camera_tracker import TrackerSettings
+from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import AHEAD, UNSTAMPED
 

@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.camera_tracker import (
-    CameraTracker,
-    TrackerSettings,
-    carried_covariance,
-)
+from monodepth_ros.inference.camera_tracker import CameraTracker, carried_covariance
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.tracker_settings import TrackerSettings
 
 CAMERA = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
 MS = 1_000_000
@@ -232,12 +229,12 @@ def test_a_long_gap_is_declared(tracker):
 
 def test_the_covariance_is_that_of_many_noisy_chains(tracker, monkeypatch):
     """First-order propagation against a thousand chains with the noise that it assumes."""
-    settings = TrackerSettings(translation_floor=0, rotation_floor=0)
+    settings = TrackerSettings(min_translation_noise=0, min_rotation_noise=0)
     tracker.settings = settings
     poses = events(tracker, range(0, 15 * STEP, STEP))
     turn = Rotation.from_rotvec([0, 0.05, 0])
     step = turn.apply([0, 0, 0.1])
-    sigma = settings.translation_noise * 0.1 + settings.turning_noise * 0.05
+    sigma = settings.translation_noise * 0.1 + settings.translation_noise_per_radian * 0.05
     angle = settings.rotation_noise * 0.05
     ends = []
     for _ in range(1000):

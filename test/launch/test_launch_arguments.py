@@ -242,8 +242,8 @@ def test_the_recorder_records_what_replay_needs(started: Any) -> None:
 def test_the_recorder_of_a_compressed_camera_and_more(started: Any) -> None:
     node = one(
         started(
-            "record.launch.py", "image_transport:=compressed", "more:=imu, /gps", "prefix:=front",
-            "image_raw:=colour/image_raw",
+            "record.launch.py", "image_transport:=compressed", "extra_topics:=imu, /gps",
+            "prefix:=front", "image_raw:=colour/image_raw",
         )
     )  # fmt: skip
     assert node["parameters"]["topics"] == ["image_raw/compressed", "camera_info"]
@@ -254,5 +254,11 @@ def test_the_recorder_of_a_compressed_camera_and_more(started: Any) -> None:
 
 
 def test_the_tuner_takes_simulated_time(started: Any) -> None:
-    node = one(started("tuner.launch.py", "use_sim_time:=true", "folder:=bags", "minutes:=5"))
-    assert node["parameters"] == {"bags": "bags", "use_sim_time": True, "minutes": 5.0}
+    node = one(
+        started("tuner.launch.py", "use_sim_time:=true", "folder:=bags", "training_minutes:=5")
+    )
+    assert node["parameters"] == {
+        "bags_folder": "bags",
+        "use_sim_time": True,
+        "training_minutes": 5.0,
+    }

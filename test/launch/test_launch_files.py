@@ -164,7 +164,7 @@ def test_a_speed_is_measured_by_odometry_and_followed_by_depth(viewer: Viewer, l
 
 def test_a_camera_is_recorded(viewer: Viewer, launch: Any, tmp_path: Path) -> None:
     parameters = tmp_path / "recorder.yaml"
-    parameters.write_text("/**/recorder_node: {ros__parameters: {spare_megabytes: 0.0}}")
+    parameters.write_text("/**/recorder_node: {ros__parameters: {min_free_disk_mb: 0.0}}")
     process = launch(
         "record.launch.py",
         f"folder:={tmp_path / 'bags'}",

@@ -1,4 +1,4 @@
-"""The README's tables and the parameter files say what the nodes declare."""
+"""docs/parameters.md and the parameter files say what the nodes declare."""
 
 from __future__ import annotations
 
@@ -12,15 +12,33 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
 from viewer import Viewer
 
-from monodepth_ros.nodes.documentation import INTERFACES, parameter_file, with_tables
+from monodepth_ros.nodes.documentation import INTERFACES, parameter_file, parameters_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readme_has_the_tables_of_today() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert "`scale_source`" in readme
-    assert with_tables(readme) == readme, "run python -m monodepth_ros.nodes.documentation"
+def test_the_page_of_parameters_is_that_of_today() -> None:
+    page = (ROOT / "docs" / "parameters.md").read_text()
+    assert "`scale_source`" in page
+    assert page == parameters_page(), "run python -m monodepth_ros.nodes.documentation"
+    assert "docs/parameters.md" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("node", INTERFACES)
+def test_advanced_parameters_come_last(node: str) -> None:
+    advanced = {spec.name: spec.advanced for spec in INTERFACES[node].parameters}
+    assert 0 < sum(advanced.values()) < len(advanced)
+    text = parameter_file(node)
+    section = parameters_page().partition(f"## {node}\n")[2].partition("\n## ")[0]
+    for found in (yaml.safe_load(text)[f"/**/{node}"]["ros__parameters"], _names(section)):
+        assert [advanced[name] for name in found] == sorted(advanced.values())
+        assert len(found) == len(advanced)
+
+
+def _names(section: str) -> list[str]:
+    """The parameters of a node in the order of its tables."""
+    rows = section.partition("| parameter |")[2].splitlines()
+    return [row.split("`")[1] for row in rows if row.startswith("| `")]
 
 
 @pytest.mark.parametrize("node", INTERFACES)

@@ -28,7 +28,7 @@ PARAMETERS: list[tuple[Any, dict[str, Any]]] = [
     (DepthNode, {"device": "cpu", "scale_source": "topic"}),
     (OdometryNode, {"device": "cpu", "publish_tf": True, "scale_source": "camera_height",
                     "camera_height": 1.0}),
-    (RecorderNode, {"record": False}),
+    (RecorderNode, {"record_on_activation": False}),
     (TunerNode, {}),
 ]  # fmt: skip
 

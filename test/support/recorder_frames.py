@@ -23,7 +23,7 @@ def frame(number: int, padding: int = 0) -> Recorded:
 
 
 def recorder(folder: Path, **settings: Any) -> BagRecorder:
-    return BagRecorder(RecorderSettings(folder, **{"spare_megabytes": 0.0, **settings}))
+    return BagRecorder(RecorderSettings(folder, **{"min_free_disk_mb": 0.0, **settings}))
 
 
 def stamps(bag: Path) -> list[int]:

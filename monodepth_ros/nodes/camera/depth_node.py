@@ -27,17 +27,29 @@ from monodepth_ros.nodes.spinning import run_node
 
 DEPTH_PARAMETERS = (
     ParameterSpec(
-        "output_size", "network", "size of the depth image", choices=("network", "image")
+        "output_size",
+        "network",
+        "size of the depth image: that of the network's input or that of the camera image",
+        choices=("network", "image"),
     ),
     ParameterSpec(
         "depth_encoding",
         "32FC1",
-        "metres as floats, or millimetres as 16 bits (up to 65.5 m)",
+        "encoding of the depth image: float metres, or 16-bit millimetres (up to 65.5 m)",
         read_only=False,
         choices=("32FC1", "16UC1"),
     ),
-    ParameterSpec("points_stride", 1, "a point for every n-th pixel", False, minimum=1, maximum=32),
-    ParameterSpec("points_colour", True, "points have the image's colours", read_only=False),
+    ParameterSpec(
+        "points_stride",
+        1,
+        "one point per N x N pixels of the depth image",
+        read_only=False,
+        minimum=1,
+        maximum=32,
+    ),
+    ParameterSpec(
+        "points_colour", True, "points carry the colours of the image (field rgb)", read_only=False
+    ),
 )
 TOPICS = {
     "depth/image_rect": Image,

@@ -19,28 +19,34 @@ from monodepth_ros.nodes.parameters import ParameterSpec
 
 MOUNTING_PARAMETERS = (
     ParameterSpec(
-        "base_frame", "base_link", "frame whose odometry is published; its TF to the camera is used"
+        "base_frame", "base_link", "child_frame_id of the odometry: the frame of the robot's base"
     ),
     ParameterSpec(
         "mounting",
         "auto",
-        "where the camera sits: from TF, or from the parameters `camera_x` to `camera_yaw`; auto:"
-        " from TF if it comes within `mounting_timeout`, else from the parameters, with a warning",
+        "source of the camera's pose on the base: TF, or the parameters `camera_x` to"
+        " `camera_yaw`; auto: TF if it is available within `mounting_timeout`, else the parameters,"
+        " with a warning",
         choices=("auto", "tf", "parameters"),
     ),
     ParameterSpec(
         "mounting_timeout",
         3.0,
-        "seconds from the first image in which TF has to come, for `mounting: auto`",
+        "time in seconds from the first image to wait for TF, for `mounting: auto`",
         minimum=0.0,
         maximum=600.0,
+        advanced=True,
     ),
-    ParameterSpec("camera_x", 0.0, "metres forward from the base to the camera"),
-    ParameterSpec("camera_y", 0.0, "metres to the left from the base to the camera"),
-    ParameterSpec("camera_z", 0.0, "metres up from the base to the camera"),
-    ParameterSpec("camera_roll", 0.0, "radians; all three zero: the camera looks forward"),
-    ParameterSpec("camera_pitch", 0.0, "radians, positive looks down"),
-    ParameterSpec("camera_yaw", 0.0, "radians, positive looks left"),
+    ParameterSpec("camera_x", 0.0, "position of the camera on the base, metres forward"),
+    ParameterSpec("camera_y", 0.0, "position of the camera on the base, metres to the left"),
+    ParameterSpec("camera_z", 0.0, "position of the camera on the base, metres up"),
+    ParameterSpec(
+        "camera_roll",
+        0.0,
+        "roll of the camera in radians; roll, pitch and yaw of 0: it looks forward",
+    ),
+    ParameterSpec("camera_pitch", 0.0, "pitch of the camera in radians; positive: it looks down"),
+    ParameterSpec("camera_yaw", 0.0, "yaw of the camera in radians; positive: it looks left"),
 )
 
 

@@ -15,78 +15,21 @@ from numpy.typing import NDArray
 from std_srvs.srv import Trigger
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose, TrackerSettings
+from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.torch import TorchEngine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.camera_node import CameraNode
 from monodepth_ros.nodes.camera.mounting import Mounting
-from monodepth_ros.nodes.camera.odometry_parameters import ROBOT_PARAMETERS
+from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS, TRACKER_PARAMETERS
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
 from monodepth_ros.nodes.conversions.odometry import BaseOdometry, stamped_pose, transform_message
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.frame_statistics import WINDOW
-from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.reporting_node import LOG_PERIOD
 from monodepth_ros.nodes.spinning import run_node
 
-_TRACKER = TrackerSettings()
-TRACKER_PARAMETERS = (
-    ParameterSpec(
-        "standstill",
-        _TRACKER.standstill,
-        "network pixels; what moves the image less is no motion",
-        minimum=0.0,
-        maximum=10.0,
-    ),
-    ParameterSpec(
-        "longest_step",
-        _TRACKER.longest_step,
-        "seconds between two images above which the network is not asked",
-        minimum=0.01,
-        maximum=60.0,
-    ),
-    ParameterSpec(
-        "longest_bridge",
-        _TRACKER.longest_bridge,
-        "seconds between two images up to which the last velocity is believed",
-        minimum=0.0,
-        maximum=60.0,
-    ),
-    ParameterSpec(
-        "fastest",
-        _TRACKER.fastest,
-        "m/s and rad/s: how far a gap can have carried the robot",
-        minimum=0.0,
-        maximum=1000.0,
-    ),
-    ParameterSpec(
-        "translation_noise",
-        _TRACKER.translation_noise,
-        "standard deviation of a step, as a share of it",
-        minimum=0.0,
-        maximum=10.0,
-    ),
-    ParameterSpec(
-        "rotation_noise",
-        _TRACKER.rotation_noise,
-        "standard deviation of a turn, as a share of it",
-        minimum=0.0,
-        maximum=10.0,
-    ),
-    ParameterSpec(
-        "turning_noise",
-        _TRACKER.turning_noise,
-        "standard deviation of a step, in metres for each radian turned",
-        minimum=0.0,
-        maximum=100.0,
-    ),
-)
-ODOMETRY_PARAMETERS = (
-    *ROBOT_PARAMETERS,
-    ParameterSpec("path_length", 2000, "poses that the path keeps", minimum=1, maximum=100000),
-    *TRACKER_PARAMETERS,
-)
 _PATH_PERIOD = 0.5  # seconds; a long path takes longer to send than an image to track
 _DEPTH_EVERY = 5  # images between two looks at the ground, where the scale hangs on it
 

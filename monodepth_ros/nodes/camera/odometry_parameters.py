@@ -1,17 +1,78 @@
-"""The parameters of odometry that a robot's bring-up sets; the tracker has more."""
+"""The parameters of the odometry node."""
 
 from __future__ import annotations
 
+from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.mounting import MOUNTING_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
 
-ROBOT_PARAMETERS = (
+_DEFAULTS = TrackerSettings()
+TRACKER_PARAMETERS = tuple(
+    ParameterSpec(
+        name, getattr(_DEFAULTS, name), description, minimum=low, maximum=high, advanced=True
+    )
+    for name, description, low, high in (
+        (
+            "standstill_threshold_px",
+            "image motion below this threshold, in pixels of the network's input, counts as"
+            " standstill",
+            *(0.0, 10.0),
+        ),
+        (
+            "max_image_gap",
+            "longest time between two images, in seconds, over which the network measures a motion",
+            *(0.01, 60.0),
+        ),
+        (
+            "max_extrapolation_time",
+            "time in seconds for which the last velocity is extrapolated while images are missing",
+            *(0.0, 60.0),
+        ),
+        (
+            "max_speed",
+            "maximum speed (m/s and rad/s) assumed while images are missing; inflates the"
+            " covariance",
+            *(0.0, 1000.0),
+        ),
+        (
+            "translation_noise",
+            "standard deviation of a step's translation, as a fraction of the translation",
+            *(0.0, 10.0),
+        ),
+        (
+            "rotation_noise",
+            "standard deviation of a step's rotation, as a fraction of the rotation",
+            *(0.0, 10.0),
+        ),
+        (
+            "translation_noise_per_radian",
+            "standard deviation of a step's translation that its rotation adds, in metres per"
+            " radian",
+            *(0.0, 100.0),
+        ),
+    )
+)
+ODOMETRY_PARAMETERS = (
     ParameterSpec(
         "refine",
         False,
-        "align each motion to the depth of its image, which also has to be estimated: far better",
+        "refine each motion by aligning image features to the estimated depth: far more accurate,"
+        " but also runs the depth network",
     ),
-    ParameterSpec("odom_frame", "odom", "frame of the poses: where the base was at first"),
+    ParameterSpec(
+        "odom_frame", "odom", "frame_id of the poses; its origin is the base at the first image"
+    ),
     *MOUNTING_PARAMETERS,
-    ParameterSpec("publish_tf", False, "odom -> base on TF as well; needs tf2_ros"),
+    ParameterSpec(
+        "publish_tf", False, "also publish `odom_frame` -> `base_frame` on /tf; needs tf2_ros"
+    ),
+    ParameterSpec(
+        "path_length",
+        2000,
+        "number of poses in the topic `path`",
+        minimum=1,
+        maximum=100_000,
+        advanced=True,
+    ),
+    *TRACKER_PARAMETERS,
 )

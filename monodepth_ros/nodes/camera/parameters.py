@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from monodepth_ros.nodes.camera.scale_source import SCALE_PARAMETERS
-from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
 
 CAMERA_PARAMETERS = (
-    ParameterSpec("autostart", True, "configure and activate without being told to"),
     ParameterSpec(
         "model",
         "demo",
-        "name or folder of the model; a new one is taken up by `~/reload`",
+        "name or folder of the model; after a change, call `~/reload`",
         read_only=False,
     ),
-    ParameterSpec("device", "auto", "of the networks: auto, cpu, cuda or cuda:N"),
-    ParameterSpec("precision", "fp32", "of the networks", choices=("fp32", "fp16", "bf16")),
+    ParameterSpec("device", "auto", "device that runs the networks: auto, cpu, cuda or cuda:N"),
     ParameterSpec(
-        "threads",
-        0,
-        "CPU threads of the networks and of image processing; 0: one for each core",
-        minimum=0,
-        maximum=256,
+        "precision", "fp32", "number format of the networks", choices=("fp32", "fp16", "bf16")
     ),
-    ParameterSpec("image_transport", "raw", "what the camera sends", choices=("raw", "compressed")),
+    ParameterSpec(
+        "image_transport", "raw", "transport of the image topic", choices=("raw", "compressed")
+    ),
     ParameterSpec(
         "rectified",
         "auto",
-        "images have no distortion, P of camera_info is their camera; auto: those of a topic whose"
-        " name ends in `image_rect*`, after remapping",
+        "true: the images have no distortion, and P of camera_info is their camera matrix; auto:"
+        " true for a topic whose name, after remapping, ends in `image_rect*`",
         choices=("auto", "true", "false"),
     ),
-    ParameterSpec(
-        "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
-    ),
     *SCALE_PARAMETERS,
+    ParameterSpec(
+        "threads",
+        0,
+        "CPU threads for the networks and for image processing; 0: one per core",
+        minimum=0,
+        maximum=256,
+        advanced=True,
+    ),
+    *NODE_PARAMETERS,
 )

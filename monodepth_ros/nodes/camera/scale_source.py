@@ -22,15 +22,16 @@ SCALE_PARAMETERS = (
     ParameterSpec(
         "scale_source",
         "none",
-        "where metres come from: nowhere (the model's own unit), `scale_factor`, the topic `speed`,"
-        " ground seen from `camera_height`, or the topic `scale` of another node",
+        "source of the metric scale: none (results are in the model's unit), fixed"
+        " (`scale_factor`), speed (topic `speed`), camera_height (height above the ground), topic"
+        " (topic `scale` of another node)",
         choices=("none", "fixed", "speed", "camera_height", "topic"),
     ),
     ParameterSpec(
         "scale_factor",
         0.0,
-        "metres per unit of the model: the factor of `scale_source: fixed`, for others the one to"
-        " begin with, until another model is loaded; 0 is unknown",
+        "metres per unit of the model, for `scale_source: fixed`; other sources start from it"
+        " until they have an estimate or another model is loaded; 0: unknown",
         read_only=False,
         minimum=0.0,
         maximum=1e6,
@@ -38,13 +39,13 @@ SCALE_PARAMETERS = (
     ParameterSpec(
         "speed_type",
         "Odometry",
-        "message type of the topic `speed`",
+        "message type of the topic `speed`, for `scale_source: speed`",
         choices=tuple(SPEED_TYPES),
     ),
     ParameterSpec(
         "camera_height",
         0.0,
-        "metres from the ground up to the camera, for `scale_source: camera_height`",
+        "height of the camera above the ground in metres, for `scale_source: camera_height`",
         minimum=0.0,
         maximum=100.0,
     ),

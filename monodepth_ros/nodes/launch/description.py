@@ -18,7 +18,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch import LaunchContext, LaunchDescription
 from monodepth_ros.dds_environment import profile_environment, profile_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.camera.odometry_parameters import ROBOT_PARAMETERS
+from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.launch.replay import bag_arguments, played_bag
 from monodepth_ros.nodes.parameters import ParameterSpec
@@ -46,31 +46,41 @@ _CAMERA = _chosen(
 PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {
     "depth_node": _CAMERA,
     "odometry_node": _CAMERA
-    + _chosen(ROBOT_PARAMETERS, "refine", "mounting", "base_frame", "odom_frame", "publish_tf"),
-    "recorder_node": _chosen(RECORDER_PARAMETERS, "prefix", "images", "record", "standstill"),
-    "tuner_node": _chosen(TUNER_PARAMETERS, "prefix", "minutes"),
+    + _chosen(ODOMETRY_PARAMETERS, "refine", "mounting", "base_frame", "odom_frame", "publish_tf"),
+    "recorder_node": _chosen(
+        RECORDER_PARAMETERS,
+        "prefix",
+        "image_format",
+        "record_on_activation",
+        "standstill_threshold_px",
+    ),
+    "tuner_node": _chosen(TUNER_PARAMETERS, "prefix", "training_minutes"),
 }
 # Arguments that are no parameters: default, description and choices.
 _ALL_NODES = {
-    "namespace": ("camera", "namespace of the camera's topics and of the nodes", ()),
-    "params_file": ("", "parameter file of all nodes, with a section for each", ()),
-    "use_sim_time": ("false", "take the time from /clock, as when a bag is played", _BOOLEAN),
-    "log_level": ("info", "of the nodes", ("debug", "info", "warn", "error", "fatal")),
-    "respawn": ("false", "start a node anew when it ends", _BOOLEAN),
+    "namespace": ("camera", "namespace of the nodes and of the camera's topics", ()),
+    "params_file": ("", "parameter file with a section for each node", ()),
+    "use_sim_time": ("false", "use the time on /clock, as when a bag is played", _BOOLEAN),
+    "log_level": (
+        "info",
+        "log level of the nodes",
+        ("debug", "info", "warn", "error", "fatal"),
+    ),
+    "respawn": ("false", "restart a node when it exits", _BOOLEAN),
     "dds_profile": (
         profile_path(),
-        f"profile that lets Fast DDS carry large images; {_NO_PROFILE}: as it is",
+        f"Fast DDS profile with shared memory for large images; {_NO_PROFILE}: Fast DDS's default",
         (),
     ),
 }
 _TOPICS = {
     "image_raw": ("image_raw", "the camera's image topic", ()),
     "camera_info": ("camera_info", "the camera's camera_info topic", ()),
-    "speed": ("speed", "the robot's speed, for scale_source speed, such as /odom", ()),
+    "speed": ("speed", "the robot's speed for `scale_source: speed`, for example /odom", ()),
 }
 _RVIZ = {"rviz": ("false", "open RViz", _BOOLEAN)}
-_FOLDER = {"folder": ("~/monodepth_bags", "folder of the recorder's bags", ())}
-_MORE = {"more": ("", "further topics to record where they are published, with commas", ())}
+_FOLDER = {"folder": ("~/monodepth_bags", "folder of the recorded bags", ())}
+_EXTRA_TOPICS = {"extra_topics": ("", "further topics to record, comma-separated", ())}
 _Arguments = Mapping[str, tuple[str, str, tuple[str, ...]]]
 
 
@@ -115,7 +125,7 @@ def recorder_launch() -> LaunchDescription:
     computed for it.
     """
     transport = _chosen(CAMERA_PARAMETERS, "image_transport")
-    arguments = _declared({**_ALL_NODES, **_TOPICS, **_FOLDER, **_MORE})
+    arguments = _declared({**_ALL_NODES, **_TOPICS, **_FOLDER, **_EXTRA_TOPICS})
     return LaunchDescription(
         [*arguments, *_of_specs(transport), *_parameters(["recorder_node"]), recorder()]
     )
@@ -129,11 +139,11 @@ def recorder() -> OpaqueFunction:
         given["folder"] = _text(context, "folder")
         if _text(context, "image_transport") == "compressed":
             given["topics"] = ["image_raw/compressed", "camera_info"]
-        more = [name.strip() for name in _text(context, "more").split(",") if name.strip()]
-        if more:
+        names = [name.strip() for name in _text(context, "extra_topics").split(",")]
+        if any(names):
             (optional,) = _chosen(RECORDER_PARAMETERS, "optional_topics")
             assert isinstance(optional.default, tuple)
-            given["optional_topics"] = [*optional.default, *more]
+            given["optional_topics"] = [*optional.default, *filter(None, names)]
         return given
 
     return _node("recorder_node", values)
@@ -149,7 +159,7 @@ def tuner() -> OpaqueFunction:
     """The tuner node."""
     return _node(
         "tuner_node",
-        lambda context: {**_given(context, "tuner_node"), "bags": _text(context, "folder")},
+        lambda context: {**_given(context, "tuner_node"), "bags_folder": _text(context, "folder")},
     )
 
 
@@ -157,7 +167,7 @@ def loop_launch() -> LaunchDescription:
     """Depth, odometry, the recorder and the tuner of one camera."""
     return LaunchDescription(
         [
-            *_declared({**_ALL_NODES, **_TOPICS, **_RVIZ, **_FOLDER, **_MORE}),
+            *_declared({**_ALL_NODES, **_TOPICS, **_RVIZ, **_FOLDER, **_EXTRA_TOPICS}),
             *_parameters(["depth_node", "odometry_node", "recorder_node", "tuner_node"]),
             camera_node("depth_node", {"speed": "topic"}, tuned=True),
             camera_node("odometry_node", {"camera_height": "topic"}, tuned=True),

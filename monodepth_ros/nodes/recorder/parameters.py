@@ -2,92 +2,116 @@
 
 from __future__ import annotations
 
-from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
 
-_MOST = 1e9
+_NO_LIMIT = 1e9
 RECORDER_PARAMETERS = (
-    ParameterSpec("autostart", True, "configure and activate without being told to"),
-    ParameterSpec("record", True, "record from activation on; else from `~/start` on"),
     ParameterSpec(
         "topics",
         ("image_raw", "camera_info"),
-        "what is recorded, and missed where nobody publishes it; remapping counts",
+        "topics to record; diagnostics warn while nobody publishes one of them; remappings apply",
     ),
     ParameterSpec(
         "optional_topics",
         ("/tf", "/tf_static", "speed", "odom", "scale"),
-        "what is recorded as well where somebody publishes it: odometry replays by them",
+        "topics to record when they are published, such as those that odometry needs in a replay",
     ),
-    ParameterSpec("folder", "~/monodepth_bags", "where the bags go"),
-    ParameterSpec("prefix", "monodepth", "first part of a bag's name, before date and time"),
+    ParameterSpec("folder", "~/monodepth_bags", "folder of the recorded bags"),
+    ParameterSpec("prefix", "monodepth", "prefix of the bags' names, before date and time"),
     ParameterSpec(
-        "images", "raw", "how raw camera images are stored", choices=("raw", "jpeg", "png")
+        "record_on_activation",
+        True,
+        "start recording when the node is activated; false: wait for `~/start`",
     ),
-    ParameterSpec("jpeg_quality", 95, "of `images: jpeg`", minimum=1, maximum=100),
     ParameterSpec(
-        "standstill",
+        "image_format",
+        "raw",
+        "how raw camera images are stored: as they are, or compressed under `TOPIC/compressed`",
+        choices=("raw", "jpeg", "png"),
+    ),
+    ParameterSpec(
+        "standstill_threshold_px",
         0.0,
-        "pixels, of 160 across, that the image must have moved since the last one recorded; until"
-        " then only one image a second is, with what belongs to it; 0 records all",
+        "image motion since the last recorded image, in pixels of an image 160 pixels wide; below"
+        " it only one image per second is recorded; 0: all images are recorded",
         minimum=0.0,
         maximum=160.0,
     ),
     ParameterSpec(
-        "chunk_seconds",
-        2.0,
-        "seconds after which messages are on the disk, safe from a power cut",
-        minimum=0.0,
-        maximum=60.0,
-    ),
-    ParameterSpec(
-        "split_seconds", 0.0, "after which a new bag begins; 0: none", minimum=0.0, maximum=_MOST
-    ),
-    ParameterSpec(
-        "split_megabytes",
-        4000.0,
-        "after which a new bag begins; 0: none",
-        minimum=0.0,
-        maximum=_MOST,
-    ),
-    ParameterSpec(
-        "budget_megabytes",
+        "disk_budget_mb",
         0.0,
-        "that the bags of this node and this prefix may take, snapshots aside; 0: no limit",
+        "maximum size of all bags of this node with this prefix, in MB, without snapshots; 0: no"
+        " limit",
         minimum=0.0,
-        maximum=_MOST,
+        maximum=_NO_LIMIT,
     ),
     ParameterSpec(
-        "remove_oldest", False, "at the budget's end remove the oldest of these bags, not stop"
-    ),
-    ParameterSpec(
-        "spare_megabytes",
-        500.0,
-        "that stay free on the disk: recording stops before",
-        minimum=0.0,
-        maximum=_MOST,
+        "remove_oldest",
+        False,
+        "when `disk_budget_mb` is used up, remove the oldest bag; false: stop recording",
     ),
     ParameterSpec(
         "snapshot_seconds",
         0.0,
-        "that `~/snapshot` writes; 0: no snapshots",
+        "length in seconds of what `~/snapshot` writes; 0: no snapshots",
         minimum=0.0,
         maximum=3600.0,
     ),
     ParameterSpec(
-        "snapshot_megabytes",
+        "jpeg_quality",
+        95,
+        "JPEG quality, for `image_format: jpeg`",
+        minimum=1,
+        maximum=100,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "chunk_seconds",
+        2.0,
+        "seconds after which messages are flushed to the disk; a power cut loses no more than that",
+        minimum=0.0,
+        maximum=60.0,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "max_bag_seconds",
+        0.0,
+        "maximum duration of a bag in seconds; then a new bag begins; 0: no limit",
+        minimum=0.0,
+        maximum=_NO_LIMIT,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "max_bag_size_mb",
+        4000.0,
+        "maximum size of a bag in MB; then a new bag begins; 0: no limit",
+        minimum=0.0,
+        maximum=_NO_LIMIT,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "min_free_disk_mb",
         500.0,
-        "of memory that they may take; fewer seconds then",
-        minimum=1.0,
-        maximum=_MOST,
+        "free disk space in MB below which recording stops",
+        minimum=0.0,
+        maximum=_NO_LIMIT,
+        advanced=True,
     ),
     ParameterSpec(
-        "queue_megabytes",
+        "snapshot_memory_mb",
+        500.0,
+        "maximum memory of the snapshot buffer in MB; when it is full, a snapshot is shorter",
+        minimum=1.0,
+        maximum=_NO_LIMIT,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "queue_memory_mb",
         200.0,
-        "of memory for what a slow disk has not taken yet",
+        "maximum memory in MB of messages that wait for a slow disk; further ones are lost",
         minimum=1.0,
-        maximum=_MOST,
+        maximum=_NO_LIMIT,
+        advanced=True,
     ),
-    ParameterSpec(
-        "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
-    ),
+    *NODE_PARAMETERS,
 )

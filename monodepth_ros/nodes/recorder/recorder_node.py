@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,12 @@ class RecorderNode(ReportingNode):
             raise UserError(f"parameter prefix: {self.value('prefix')!r} is not a file's name")
         self._topics = TopicFollower(self, names, self._take)
         self._standstill = None
-        if self.value("standstill") > 0:
+        if self.value("standstill_threshold_px") > 0:
             images = [name for name in names if name.endswith(("image_raw", "compressed"))]
-            self._standstill = StandstillFilter((images or names)[0], self.value("standstill"))
-        kind = self.value("images")
+            self._standstill = StandstillFilter(
+                (images or names)[0], self.value("standstill_threshold_px")
+            )
+        kind = self.value("image_format")
         self._recorder = BagRecorder(
             self._settings(),
             message_definition,
@@ -83,7 +86,7 @@ class RecorderNode(ReportingNode):
         """Listen, and record if that is wanted from the beginning."""
         assert self._recorder is not None and self._topics is not None
         self._tell_unmarked_bags()
-        if self.value("record"):
+        if self.value("record_on_activation"):
             self._recorder.start()
         if not self._clock_stands:
             self._topics.look()
@@ -115,16 +118,11 @@ class RecorderNode(ReportingNode):
         super().destroy_node()
 
     def _settings(self) -> RecorderSettings:
-        numbers = (
-            "chunk_seconds", "split_seconds", "split_megabytes", "budget_megabytes",
-            "spare_megabytes", "snapshot_seconds", "snapshot_megabytes", "queue_megabytes",
-        )  # fmt: skip
+        names = {field.name for field in fields(RecorderSettings)} - {"folder", "recorder"}
         return RecorderSettings(
-            Path(self.value("folder")).expanduser(),
-            self.value("prefix"),
-            self.get_fully_qualified_name(),
-            remove_oldest=self.value("remove_oldest"),
-            **{name: self.value(name) for name in numbers},
+            folder=Path(self.value("folder")).expanduser(),
+            recorder=self.get_fully_qualified_name(),
+            **{name: self.value(name) for name in names},
         )
 
     def _full_names(self, parameter: str) -> list[str]:
@@ -142,7 +140,7 @@ class RecorderNode(ReportingNode):
 
     def _tell_unmarked_bags(self) -> None:
         folder, prefix = Path(self.value("folder")).expanduser(), self.value("prefix")
-        unmarked = unmarked_bags(folder, prefix) if self.value("budget_megabytes") > 0 else []
+        unmarked = unmarked_bags(folder, prefix) if self.value("disk_budget_mb") > 0 else []
         if unmarked:
             self.get_logger().warning(
                 f"{folder}: {len(unmarked)} bags of the name {prefix}_* hold no mark of a recorder"

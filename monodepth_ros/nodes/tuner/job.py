@@ -25,20 +25,20 @@ _PROBATION = 6.0  # seconds in which nodes with the new model must not report er
 
 @dataclass(frozen=True)
 class TuningLimits:
-    """What a tuning may take; 0 switches a limit off.
+    """The node's parameters of these names; a maximum of 0 is no limit.
 
-    ``megabytes`` of memory end it; too much heat (degrees Celsius), ``watts`` or latency of a live
-    node (times that before) pause it for ``pause_seconds`` at least.
+    A tuning that needs more memory fails. More heat (degrees Celsius), power (watts) or latency of
+    a live node (relative to that before the training) pauses it.
     """
 
     threads: int = 1
-    megabytes: float = 0.0
-    temperature: float = 0.0
-    watts: float = 0.0
+    max_memory_mb: float = 0.0
+    max_temperature: float = 0.0
+    max_power: float = 0.0
     power_sensor: str = ""
-    latency_ratio: float = 1.5
+    max_latency_ratio: float = 1.5
     baseline_seconds: float = 10.0
-    pause_seconds: float = 10.0
+    min_pause_seconds: float = 10.0
 
 
 class TuningJob:
@@ -137,7 +137,7 @@ class TuningJob:
     def _baseline(self) -> dict[str, float]:
         """Latencies of the live nodes while nothing is learnt."""
         self.stage, self.detail = "measuring", "latency of the live nodes"
-        if self.limits.latency_ratio > 0:
+        if self.limits.max_latency_ratio > 0:
             self._stopping.wait(self.limits.baseline_seconds)
         return self._live.latencies(self.limits.baseline_seconds)
 
@@ -148,16 +148,16 @@ class TuningJob:
             if self._stopping.wait(_LOOK):
                 process.stop(_STOP)
                 return ""
-            most = self.limits.megabytes
+            most = self.limits.max_memory_mb
             if 0 < most < process.megabytes:
                 process.stop(_STOP)
-                return f"needs more than the {most:.0f} MB that memory_megabytes allows"
+                return f"needs more than the {most:.0f} MB that max_memory_mb allows"
             reason = self._too_much(baseline)
             now = time.monotonic()
             if reason:
                 paused_at = now
                 process.pause()
-            elif now - paused_at >= self.limits.pause_seconds:
+            elif now - paused_at >= self.limits.min_pause_seconds:
                 process.go_on()
             if process.paused:
                 self.stage = "paused"
@@ -169,12 +169,12 @@ class TuningJob:
     def _too_much(self, baseline: dict[str, float]) -> str:
         limits = self.limits
         hot, watts = temperature(), power(limits.power_sensor)
-        if limits.temperature > 0 and hot > limits.temperature:
-            return f"{hot:.0f} degrees, {limits.temperature:.0f} are allowed"
-        if limits.watts > 0 and watts > limits.watts:
-            return f"{watts:.1f} W, {limits.watts:.1f} are allowed"
+        if limits.max_temperature > 0 and hot > limits.max_temperature:
+            return f"{hot:.0f} degrees, {limits.max_temperature:.0f} are allowed"
+        if limits.max_power > 0 and watts > limits.max_power:
+            return f"{watts:.1f} W, {limits.max_power:.1f} are allowed"
         name, ratio = self._live.slowest(baseline)
-        if limits.latency_ratio > 0 and ratio > limits.latency_ratio:
+        if limits.max_latency_ratio > 0 and ratio > limits.max_latency_ratio:
             return f"{name} takes {ratio:.1f} times as long as before"
         return ""
 

@@ -2,106 +2,153 @@
 
 from __future__ import annotations
 
-from monodepth_ros.nodes.parameters import ParameterSpec
+from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
 
-_MOST = 1e9
 TUNER_PARAMETERS = (
-    ParameterSpec("autostart", True, "configure and activate without being told to"),
-    ParameterSpec("model", "demo", "what the first tuning starts from"),
-    ParameterSpec("tuned_model", "tuned", "name under which the nodes find the newest version"),
-    ParameterSpec("models_folder", "", "where it is; empty: the user's model folder"),
+    ParameterSpec("model", "demo", "model that the first tuning starts from"),
+    ParameterSpec("tuned_model", "tuned", "name under which other nodes load the newest version"),
     ParameterSpec(
         "live_nodes",
         ("depth_node", "odometry_node"),
-        "nodes that get the new model, and whose latency counts; remapping does not",
+        "nodes that get the tuned model and whose latency is watched; remappings do not apply",
     ),
-    ParameterSpec("bags", "~/monodepth_bags", "folder of the recorder's bags"),
+    ParameterSpec("bags_folder", "~/monodepth_bags", "folder of the recorded bags"),
     ParameterSpec(
         "prefix",
         "monodepth",
-        "the recorder's: bags without its mark are left out; empty: every bag there",
+        "the recorder's parameter `prefix`: other bags are not used; empty: all bags are used",
     ),
     ParameterSpec(
-        "newest_bags", 5, "how many of the newest are learnt; 0: all", minimum=0, maximum=1000
+        "newest_bags",
+        5,
+        "number of bags to train on, newest first; 0: all",
+        minimum=0,
+        maximum=1000,
     ),
-    ParameterSpec("image_topic", "", "of the bags; empty: every camera's"),
-    ParameterSpec("depth_topic", "", "true depth in the bags, to judge by, if there is any"),
-    ParameterSpec("folder", "~/monodepth_tuning", "where tunings are worked on and kept"),
-    ParameterSpec("recipe", "finetune", "how it learns: a name from training/, or a YAML file"),
+    ParameterSpec("image_topic", "", "image topic in the bags; empty: all cameras"),
     ParameterSpec(
-        "known_scenes",
-        "",
-        "folder with replay/ and check/, frames not to be forgotten; empty: the package's;"
-        " none: forget",
+        "depth_topic", "", "topic of ground-truth depth in the bags, for validation; empty: none"
     ),
+    ParameterSpec("folder", "~/monodepth_tuning", "folder of the tunings and their results"),
+    ParameterSpec("recipe", "finetune", "training recipe: a name from training/, or a YAML file"),
     ParameterSpec(
-        "minutes", 15.0, "of training; pauses do not count", minimum=0.1, maximum=10_000.0
-    ),
-    ParameterSpec("threads", 1, "of the CPU that training may use", minimum=1, maximum=256),
-    ParameterSpec(
-        "memory_megabytes",
-        4000.0,
-        "of memory besides mapped files, at which a tuning is given up; 0: no limit",
-        minimum=0.0,
-        maximum=_MOST,
+        "training_minutes",
+        15.0,
+        "duration of the training in minutes, without pauses",
+        minimum=0.1,
+        maximum=10_000.0,
     ),
     ParameterSpec(
-        "gpu_share", 0.5, "of a GPU's memory that it may take", minimum=0.01, maximum=1.0
+        "hand_over",
+        True,
+        "load a better model into the live nodes; false: only store it",
     ),
+    ParameterSpec("threads", 1, "CPU threads for training", minimum=1, maximum=256),
     ParameterSpec(
         "max_temperature",
         90.0,
-        "degrees Celsius of the hottest zone, above which training pauses; 0: no limit",
+        "temperature of the hottest thermal zone in degrees Celsius above which training pauses;"
+        " 0: no limit",
         minimum=0.0,
         maximum=150.0,
     ),
     ParameterSpec(
         "max_power",
         0.0,
-        "watts, above which training pauses; 0: no limit",
+        "power in watts above which training pauses; 0: no limit",
         minimum=0.0,
         maximum=10_000.0,
     ),
-    ParameterSpec("power_sensor", "", "file that tells microwatts; empty: the machine's sensors"),
     ParameterSpec(
         "max_latency_ratio",
         1.5,
-        "times the latency before, of a live node, above which training pauses; 0: no limit",
+        "latency of a live node, relative to that before training, above which training pauses;"
+        " 0: no limit",
         minimum=0.0,
         maximum=1000.0,
     ),
     ParameterSpec(
+        "models_folder",
+        "",
+        "folder of the tuned models; empty: the user's model folder",
+        advanced=True,
+    ),
+    ParameterSpec(
+        "known_scenes",
+        "",
+        "folder with replay/ and check/: frames that the model must not forget; empty: those of"
+        " the package; none: no such frames",
+        advanced=True,
+    ),
+    ParameterSpec(
+        "max_memory_mb",
+        4000.0,
+        "maximum memory of the training in MB, without memory-mapped files; above it the tuning"
+        " fails; 0: no limit",
+        minimum=0.0,
+        maximum=1e9,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "gpu_memory_fraction",
+        0.5,
+        "fraction of the GPU's memory that training may use",
+        minimum=0.01,
+        maximum=1.0,
+        advanced=True,
+    ),
+    ParameterSpec(
+        "power_sensor",
+        "",
+        "file that holds the power in microwatts; empty: the machine's sensors",
+        advanced=True,
+    ),
+    ParameterSpec(
         "baseline_seconds",
         10.0,
-        "in which that latency is measured",
+        "seconds before training in which the latency of the live nodes is measured",
         minimum=1.0,
         maximum=600.0,
+        advanced=True,
     ),
-    ParameterSpec("pause_seconds", 10.0, "of a pause, at least", minimum=0.0, maximum=3600.0),
+    ParameterSpec(
+        "min_pause_seconds",
+        10.0,
+        "minimum duration of a pause in seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        advanced=True,
+    ),
     ParameterSpec(
         "min_gain",
         0.01,
-        "share by which the error on held-back frames must fall",
+        "relative decrease of the error on held-out frames that makes a model better",
         minimum=0.0,
         maximum=1.0,
+        advanced=True,
     ),
     ParameterSpec(
         "max_forgetting",
         0.1,
-        "share by which the error on known scenes may rise, beside that of `model`",
+        "maximum relative increase of the error on known scenes, compared to `model`",
         minimum=0.0,
         maximum=100.0,
+        advanced=True,
     ),
     ParameterSpec(
-        "keep",
+        "former_weights_fraction",
         0.25,
-        "share of the former weights that is mixed in, so that less is forgotten",
+        "fraction of the former weights in the average of former and tuned weights; reduces"
+        " forgetting",
         minimum=0.0,
         maximum=1.0,
+        advanced=True,
     ),
-    ParameterSpec("hand_over", True, "give a better model to the live nodes; else only keep it"),
-    ParameterSpec("resume", True, "go on with an interrupted tuning when the node is activated"),
     ParameterSpec(
-        "diagnostics_period", 1.0, "seconds between diagnostics", minimum=0.1, maximum=60.0
+        "resume",
+        True,
+        "resume an interrupted tuning when the node is activated",
+        advanced=True,
     ),
+    *NODE_PARAMETERS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ class TunerNode(ReportingNode):
             raise UserError("the node is not active")
         if self._job is not None and self._job.running:
             raise UserError(f"{self._job.folder.name} is still at work: {self._job.stage}")
-        bags_folder = Path(self.value("bags")).expanduser()
+        bags_folder = Path(self.value("bags_folder")).expanduser()
         bags, left_out = finished_bags(bags_folder, self.value("prefix"), self.value("newest_bags"))
         told = f"; left out: {', '.join(left_out)}" if left_out else ""
         if not bags:
@@ -122,14 +123,14 @@ class TunerNode(ReportingNode):
             "--base": resolve(self.value("model")),
             "--recipe": self.value("recipe"),
             "--known": self.value("known_scenes") or None,
-            "--minutes": self.value("minutes"),
+            "--minutes": self.value("training_minutes"),
             "--threads": self.value("threads"),
-            "--gpu-share": self.value("gpu_share"),
+            "--gpu-share": self.value("gpu_memory_fraction"),
             "--images": self.value("image_topic") or None,
             "--depth": self.value("depth_topic") or None,
             "--min-gain": self.value("min_gain"),
             "--max-forgetting": self.value("max_forgetting"),
-            "--keep": self.value("keep"),
+            "--keep": self.value("former_weights_fraction"),
         }
         given = [[key, str(value)] for key, value in options.items() if value is not None]
         return [*map(str, bags), *(word for pair in given for word in pair)]
@@ -139,16 +140,7 @@ class TunerNode(ReportingNode):
         for earlier in TuningJob.unfinished(self._folder):
             if earlier != folder:  # it would replace what this one gives
                 TuningJob.abandon(earlier, f"{folder.name} came after it")
-        limits = TuningLimits(
-            threads=self.value("threads"),
-            megabytes=self.value("memory_megabytes"),
-            temperature=self.value("max_temperature"),
-            watts=self.value("max_power"),
-            power_sensor=self.value("power_sensor"),
-            latency_ratio=self.value("max_latency_ratio"),
-            baseline_seconds=self.value("baseline_seconds"),
-            pause_seconds=self.value("pause_seconds"),
-        )
+        limits = TuningLimits(**{f.name: self.value(f.name) for f in fields(TuningLimits)})
         hands_over = self.value("hand_over")
         self._job = TuningJob(folder, limits, self._live, self._versions, hands_over)
         self._job.start()

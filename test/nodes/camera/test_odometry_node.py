@@ -84,7 +84,7 @@ def test_poses_are_those_of_the_network_in_the_robots_frames(viewer: Viewer, dri
 
 
 def test_standing_and_a_gap(viewer: Viewer, drive: Any) -> None:
-    begun = drive("longest_bridge:=0.0")
+    begun = drive("max_extrapolation_time:=0.0")
     moved = play_and_hear(viewer, begun)
     stood = play_and_hear(viewer, begun, image=begun.images[-1])
     assert stood.pose.pose == moved.pose.pose and stood.twist.twist.linear.x == 0

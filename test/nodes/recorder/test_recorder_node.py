@@ -24,7 +24,7 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.nodes.recorder.message_definition import message_definition
 
-ROOM = "spare_megabytes:=0.0"
+ROOM = "min_free_disk_mb:=0.0"
 
 
 def stamps(bag: Path, topic: str) -> list[int]:
@@ -126,7 +126,7 @@ def test_latched_and_reliable_topics(viewer: Viewer, start_node: Any, tmp_path: 
 
 def test_diagnostics_say_what_is_wrong(viewer: Viewer, start_node: Any, tmp_path: Path) -> None:
     topics = "topics:=[image_raw, rear/image_raw]"
-    start_node("recorder_node", f"folder:={tmp_path}", "spare_megabytes:=1000000000.0", topics)
+    start_node("recorder_node", f"folder:={tmp_path}", "min_free_disk_mb:=1000000000.0", topics)
 
     def told() -> bool:
         status = viewer.status

@@ -24,7 +24,7 @@ from viewer import Viewer, of_status
 
 from monodepth_ros.data.bags.file import BagFile
 
-ROOM = "spare_megabytes:=0.0"
+ROOM = "min_free_disk_mb:=0.0"
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(
@@ -197,7 +197,7 @@ def test_start_is_refused_where_there_is_no_room(
     viewer: Viewer, start_node: Any, tmp_path: Path
 ) -> None:
     """A node that begins with a full disk is active all the same, for when there is room again."""
-    start_node("recorder_node", f"folder:={tmp_path}", "spare_megabytes:=1e8", "topics:=[words]")
+    start_node("recorder_node", f"folder:={tmp_path}", "min_free_disk_mb:=1e8", "topics:=[words]")
     publisher = viewer.node.create_publisher(String, "words", RELIABLE)
     full = "less than 1e+08 MB are free on the disk"
     viewer.until(lambda: full in viewer.said(), play=lambda: publisher.publish(String(data="1")))

@@ -19,7 +19,7 @@ from monodepth_ros.nodes.tuner.job import TuningJob, TuningLimits, outcome
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.zoo.versions import ModelVersions
 
-QUICK = TuningLimits(latency_ratio=1.5, baseline_seconds=0.05, pause_seconds=0.1)
+QUICK = TuningLimits(max_latency_ratio=1.5, baseline_seconds=0.05, min_pause_seconds=0.1)
 
 
 class Live:
@@ -166,7 +166,11 @@ def test_it_pauses_while_live_nodes_are_slow(job: Any, live: Live) -> None:
 def test_it_pauses_while_too_much_power_is_drawn(job: Any, tmp_path: Path) -> None:
     sensor = tmp_path / "power"
     sensor.write_text("50000000\n")
-    one = job(TuningLimits(watts=30, power_sensor=str(sensor), latency_ratio=0, pause_seconds=0))
+    one = job(
+        TuningLimits(
+            max_power=30, power_sensor=str(sensor), max_latency_ratio=0, min_pause_seconds=0
+        )
+    )
     one.start()
     until(lambda: one.stage == "paused")
     assert one.detail == "50.0 W, 30.0 are allowed"
@@ -176,7 +180,7 @@ def test_it_pauses_while_too_much_power_is_drawn(job: Any, tmp_path: Path) -> No
 
 
 def test_too_much_memory_ends_it(job: Any) -> None:
-    one = job(TuningLimits(megabytes=50, latency_ratio=0))
+    one = job(TuningLimits(max_memory_mb=50, max_latency_ratio=0))
     one.start()
     until(lambda: not one.running)
     assert outcome(one.folder).startswith("failed: needs more than the 50 MB")

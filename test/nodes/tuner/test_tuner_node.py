@@ -49,7 +49,7 @@ def folders(ros_environment: dict[str, str], tmp_path: Path) -> dict[str, Path]:
 def start_tuner(start_node: Any, folders: dict[str, Path], *parameters: str) -> Any:
     return start_node(
         "tuner_node",
-        f"bags:={folders['bags']}",
+        f"bags_folder:={folders['bags']}",
         f"folder:={folders['tunings']}",
         f"recipe:={folders['recipe.yaml']}",
         *TUNER,
@@ -94,7 +94,7 @@ def test_drive_record_learn_and_use_it(
     viewer: Viewer, start_node: Any, folders: dict[str, Path]
 ) -> None:
     start_node("depth_node")
-    start_node("recorder_node", f"folder:={folders['bags']}", "spare_megabytes:=0.0")
+    start_node("recorder_node", f"folder:={folders['bags']}", "min_free_disk_mb:=0.0")
     start_tuner(start_node, folders)
     viewer.listen(Image, "depth/image_rect")
     viewer.listen_kept(String, "/tuner_node/status")

@@ -51,14 +51,14 @@ class RecorderSettings:
     prefix: str = "monodepth"
     recorder: str = "recorder"
     chunk_seconds: float = 2.0
-    split_seconds: float = 0.0
-    split_megabytes: float = 4000.0
-    budget_megabytes: float = 0.0  # of the recorder's own bags in the folder
+    max_bag_seconds: float = 0.0
+    max_bag_size_mb: float = 4000.0
+    disk_budget_mb: float = 0.0  # of the recorder's own bags in the folder
     remove_oldest: bool = False  # rather than to stop, when the budget is used up
-    spare_megabytes: float = 500.0  # that stay free on the disk
+    min_free_disk_mb: float = 500.0  # that stay free on the disk
     snapshot_seconds: float = 0.0
-    snapshot_megabytes: float = 500.0
-    queue_megabytes: float = 200.0  # waiting for a slow disk; what comes on top is lost
+    snapshot_memory_mb: float = 500.0
+    queue_memory_mb: float = 200.0  # waiting for a slow disk; what comes on top is lost
 
 
 class BagRecorder:
@@ -155,7 +155,7 @@ class BagRecorder:
                 self._remember(message)
             if not self._recording:
                 return
-            if self._waiting + len(message.data) > self.settings.queue_megabytes * _MEGABYTE:
+            if self._waiting + len(message.data) > self.settings.queue_memory_mb * _MEGABYTE:
                 self._counts["lost"] += 1
                 return
             self._queue.append(message)
@@ -173,7 +173,7 @@ class BagRecorder:
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         if (
             free_bytes(self.settings.folder)
-            < self.settings.spare_megabytes * _MEGABYTE + self._kept
+            < self.settings.min_free_disk_mb * _MEGABYTE + self._kept
         ):
             raise UserError(f"{self.settings.folder}: not enough space for a snapshot")
         writer = self._new_bag("snapshot")
@@ -212,7 +212,7 @@ class BagRecorder:
         self._ring.append(message)
         self._kept += len(message.data)
         oldest = message.stamp - round(self.settings.snapshot_seconds * 1e9)
-        limit = self.settings.snapshot_megabytes * _MEGABYTE
+        limit = self.settings.snapshot_memory_mb * _MEGABYTE
         # A clock that jumps back leaves messages from the future, which are as old as the rest.
         while self._ring[0].stamp < oldest or self._kept > limit:
             self._kept -= len(self._ring.popleft().data)
@@ -308,8 +308,8 @@ class BagRecorder:
         """Whether the bag has reached the length or the size at which the next one begins."""
         settings = self.settings
         age = time.monotonic() - self._opened
-        return (0 < settings.split_seconds <= age) or (
-            0 < settings.split_megabytes * _MEGABYTE <= writer.size
+        return (0 < settings.max_bag_seconds <= age) or (
+            0 < settings.max_bag_size_mb * _MEGABYTE <= writer.size
         )
 
     def _keep_safe(self) -> None:
@@ -323,15 +323,16 @@ class BagRecorder:
     def _make_room(self) -> None:
         """UserError when no more may be written."""
         settings = self.settings
-        if free_bytes(settings.folder) < settings.spare_megabytes * _MEGABYTE:
+        if free_bytes(settings.folder) < settings.min_free_disk_mb * _MEGABYTE:
             raise UserError(
-                f"{settings.folder}: less than {settings.spare_megabytes:g} MB are free on the disk"
+                f"{settings.folder}: less than {settings.min_free_disk_mb:g} MB are free on the"
+                " disk"
             )
-        if settings.budget_megabytes > 0:
+        if settings.disk_budget_mb > 0:
             keep_to_budget(
                 settings.folder,
                 self._is_own,
-                settings.budget_megabytes * _MEGABYTE,
+                settings.disk_budget_mb * _MEGABYTE,
                 settings.remove_oldest,
                 None if self._writer is None else self._writer.path,
             )

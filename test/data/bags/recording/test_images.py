@@ -67,7 +67,7 @@ def test_what_cannot_be_decoded_is_stored_as_it_came_and_counted(tmp_path: Path)
     short.height = 1000
     messages = [recorded("/strange", strange, 0), recorded("/short", short, 1)]
     recording = BagRecorder(
-        RecorderSettings(tmp_path, spare_megabytes=0.0), stored=ImageRecoding("jpeg")
+        RecorderSettings(tmp_path, min_free_disk_mb=0.0), stored=ImageRecoding("jpeg")
     )
     recording.start()
     for message in messages:

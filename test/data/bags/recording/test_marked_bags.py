@@ -18,8 +18,8 @@ def test_the_budget_ends_recording_or_removes_the_oldest(tmp_path: Path) -> None
     for remove in (False, True):
         recording = recorder(
             tmp_path,
-            split_megabytes=0.2,
-            budget_megabytes=1.0,
+            max_bag_size_mb=0.2,
+            disk_budget_mb=1.0,
             chunk_seconds=0.0,
             remove_oldest=remove,
         )

@@ -37,7 +37,7 @@ def test_every_message_is_there(tmp_path: Path) -> None:
 
 
 def test_splits_are_bags_of_their_own(tmp_path: Path) -> None:
-    recording = recorder(tmp_path, split_megabytes=0.5, chunk_seconds=0.01)
+    recording = recorder(tmp_path, max_bag_size_mb=0.5, chunk_seconds=0.01)
     recording.start()
     for number in range(30):
         recording.offer(frame(number, padding=1000))
@@ -64,7 +64,7 @@ def test_a_snapshot_holds_the_last_seconds(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_keeps_to_its_size(tmp_path: Path) -> None:
-    recording = recorder(tmp_path, snapshot_seconds=100.0, snapshot_megabytes=0.02)
+    recording = recorder(tmp_path, snapshot_seconds=100.0, snapshot_memory_mb=0.02)
     for number in range(40):
         recording.offer(frame(number))
     assert 3 < len(stamps(recording.snapshot())) < 9
@@ -72,7 +72,7 @@ def test_a_snapshot_keeps_to_its_size(tmp_path: Path) -> None:
 
 
 def test_too_little_space_ends_recording(tmp_path: Path) -> None:
-    recording = recorder(tmp_path, spare_megabytes=1e12)
+    recording = recorder(tmp_path, min_free_disk_mb=1e12)
     recording.start()
     recording.offer(frame(0))
     wait_until(lambda: not recording.figures().recording)
@@ -81,7 +81,7 @@ def test_too_little_space_ends_recording(tmp_path: Path) -> None:
 
 
 def test_a_slow_disk_loses_the_newest_and_counts(tmp_path: Path) -> None:
-    recording = recorder(tmp_path, queue_megabytes=0.0)
+    recording = recorder(tmp_path, queue_memory_mb=0.0)
     recording.start()
     recording.offer(frame(0))
     recording.close()
@@ -122,7 +122,7 @@ def test_what_cannot_be_converted_or_judged_is_stored_as_it_came(tmp_path: Path)
     def fails(message: Recorded) -> Any:
         raise ValueError("no image")
 
-    recording = BagRecorder(RecorderSettings(tmp_path, spare_megabytes=0.0), None, fails, fails)
+    recording = BagRecorder(RecorderSettings(tmp_path, min_free_disk_mb=0.0), None, fails, fails)
     recording.start()
     for number in range(3):
         recording.offer(frame(number))
@@ -149,7 +149,7 @@ def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_stop_names_all_bags_since_the_start(tmp_path: Path) -> None:
-    recording = recorder(tmp_path, split_megabytes=0.05, chunk_seconds=0.0)
+    recording = recorder(tmp_path, max_bag_size_mb=0.05, chunk_seconds=0.0)
     recording.start()
     for number in range(6):
         recording.offer(frame(number, padding=1000))
