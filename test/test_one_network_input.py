@@ -12,12 +12,12 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.cli.evaluation.inputs import predicted_disparity
 from monodepth_ros.data.bags.recorded_frames import frames_of_sequence
 from monodepth_ros.data.images.file import RgbImage
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.data.samples.frame_cache import cache_sequence
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
+from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_batch, resize_image
 from monodepth_ros.inference.depth_estimator import DepthEstimator

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.distortion import widest_ray
+from monodepth_ros.geometry.lens import beyond_the_lens, pixel_centres, rays
 
 
 class Rectifier:
@@ -29,7 +29,8 @@ class Rectifier:
             self._x, self._y = cv2.fisheye.initUndistortRectifyMap(*arguments)
         else:
             self._x, self._y = cv2.initUndistortRectifyMap(*arguments)
-        beyond = _beyond(camera)
+        directions = rays(camera.undistorted(), pixel_centres(camera.height, camera.width))
+        beyond = beyond_the_lens(camera, directions).reshape(camera.height, camera.width)
         self._x[beyond] = self._y[beyond] = -1
         inside_x = (self._x >= 0) & (self._x <= camera.width - 1)
         valid: NDArray[np.bool_] = inside_x & (self._y >= 0) & (self._y <= camera.height - 1)
@@ -56,11 +57,3 @@ class Rectifier:
         # The nearest pixel may lie inside the image where this one does not.
         known = np.where(self._invalid, np.nan, np.asarray(rectified))
         return np.asarray(known, dtype=np.float32)
-
-
-def _beyond(camera: PinholeCamera) -> NDArray[np.bool_]:
-    """HxW: the rectified pixels that the lens model says nothing of."""
-    row, column = np.indices((camera.height, camera.width))
-    y = (row - camera.K[1, 2]) / camera.K[1, 1]
-    x = (column - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0]
-    return np.asarray(np.hypot(x, y) > widest_ray(camera.distortion_model, camera.D))

@@ -1,7 +1,9 @@
 """Named protocols of depth evaluation: which pixels count, and how predictions are scaled."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -72,6 +74,27 @@ class DepthProtocol:
                 f"depth range {self.min_depth:g} to {self.max_depth:g} m is empty: "
                 "the minimum must be at least 0 and below the maximum"
             )
+
+    def adapted(
+        self,
+        scaling: str | None = None,
+        min_depth: float | None = None,
+        max_depth: float | None = None,
+        png_scale: float | None = None,
+    ) -> DepthProtocol:
+        """With what is given instead of the protocol's own; a depth limit also moves the clamp."""
+        low, high = self.clamp
+        return replace(
+            self,
+            scaling=self.scaling if scaling is None else scaling,
+            min_depth=self.min_depth if min_depth is None else min_depth,
+            max_depth=self.max_depth if max_depth is None else max_depth,
+            clamp=(
+                low if min_depth is None else min_depth,
+                high if max_depth is None else max_depth,
+            ),
+            png_scale=self.png_scale if png_scale is None else png_scale,
+        )
 
     @property
     def clamps(self) -> bool:

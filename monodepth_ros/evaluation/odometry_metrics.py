@@ -1,6 +1,7 @@
 """Trajectory errors: KITTI segments (t_err, r_err), ATE, RPE and the 5-frame snippet ATE."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,16 @@ def evaluate_odometry(
         scale=similarity.scale,
     )
     return OdometryEvaluation(errors, aligned, paired_truth, len(truth))
+
+
+def mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:
+    """Each figure's mean over the sequences that are long enough for it."""
+    rows = [asdict(evaluation.errors) for evaluation in evaluations]
+    figures = {}
+    for key in rows[0]:
+        known = [row[key] for row in rows if np.isfinite(row[key])]
+        figures[key] = float(np.mean(known)) if known else np.nan
+    return figures
 
 
 def _apart(estimate: Trajectory, truth: Trajectory) -> float:

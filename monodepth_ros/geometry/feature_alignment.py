@@ -19,9 +19,14 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import resizing_matrix
-from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
+from monodepth_ros.geometry.projection import PROJECTION_EPSILON, pixel_of_ray, unproject
 from monodepth_ros.geometry.validity import eroded
-from monodepth_ros.geometry.warp import MIN_WARP_DEPTH, inside, normalised_coordinates
+from monodepth_ros.geometry.warp import (
+    MIN_WARP_DEPTH,
+    inside,
+    normalised_coordinates,
+    sample_grid,
+)
 
 MODERATE_DAMPING = 10**-0.5  # of the diagonal: where PixLoc's learned ones start
 _SMALLEST_DIAGONAL = 1e-6
@@ -248,7 +253,7 @@ class _Matcher:
         self.known = depth.isfinite() & (depth > MIN_WARP_DEPTH)
         depth = torch.where(self.known, depth, torch.ones_like(depth))
         self.K = level.K.float()
-        self.points = depth[:, None] * (inverse_intrinsics(self.K) @ pixels)  # (B, 3, N)
+        self.points = depth[:, None] * unproject(pixels, self.K)  # (B, 3, N)
         self.features = _at(level.target.float(), picked)
         self.weight = (
             depth.new_ones(batch, len(picked))
@@ -271,9 +276,7 @@ class _Matcher:
         in_front = self.known & (MIN_WARP_DEPTH < Z)
         Z = torch.where(in_front, Z, torch.ones_like(Z))
         x, y = X / (Z + PROJECTION_EPSILON), Y / (Z + PROJECTION_EPSILON)
-        K = self.K[..., None]
-        u = K[:, 0, 0] * x + K[:, 0, 1] * y + K[:, 0, 2]
-        v = K[:, 1, 1] * y + K[:, 1, 2]
+        u, v = pixel_of_ray(x, y, self.K[..., None])
         pixels = torch.stack([u, v], 1)[:, :, None]  # (B, 2, 1, N): a map of one row
         within = inside(pixels, Z[:, None, None], self.height, self.width, self.settings.border)
         seen = in_front & within[:, 0, 0]
@@ -304,7 +307,7 @@ class _Matcher:
         grid = normalised_coordinates(pixels, self.height, self.width)
         # No gradient to features, slopes or points from where nothing is compared.
         grid = torch.where(seen[:, None, :, None], grid, torch.zeros_like(grid))
-        sampled = F.grid_sample(self.source, grid, align_corners=True)[:, :, 0]
+        sampled = sample_grid(self.source, grid, "zeros")[:, :, 0]
         c = self.channels
         return sampled[:, :c], sampled[:, c : 2 * c], sampled[:, 2 * c : 3 * c], sampled[:, 3 * c]
 

@@ -1,4 +1,7 @@
-"""Back-projection of depth maps to points and projection of points to pixels."""
+"""Back-projection of depth maps to points and projection of points to pixels: tensors, no lens.
+
+`lens` does the same of NumPy arrays, distortion included.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,16 @@ def inverse_intrinsics(K: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
+def unproject(pixels: Tensor, K: Tensor) -> Tensor:
+    """``K^-1 [x, y, 1]^T``: rays ``(B, 3, N)`` with z = 1 of homogeneous ``pixels`` ``(3, N)``."""
+    return inverse_intrinsics(K) @ pixels
+
+
 def rays(K: Tensor, height: int, width: int) -> Tensor:
-    """``K^-1 [x, y, 1]^T`` of every pixel: ``(B, 3, height, width)`` with z = 1."""
+    """The ray of every pixel: ``(B, 3, height, width)`` with z = 1."""
     grid = pixel_grid(height, width, K.device, K.dtype).flatten(1)
-    K_inverse = inverse_intrinsics(K)
-    result = K_inverse[..., :2] @ grid + K_inverse[..., 2:]
-    return result.unflatten(-1, (height, width))
+    homogeneous = torch.cat([grid, torch.ones_like(grid[:1])])
+    return unproject(homogeneous, K).unflatten(-1, (height, width))
 
 
 def backproject(depth: Tensor, K: Tensor) -> Tensor:
@@ -55,6 +62,11 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
 
     Points behind the camera are projected too; callers mask them by ``z``.
     """
-    homogeneous = (K @ points.flatten(2)).view_as(points)
-    z = homogeneous[:, 2:3]
-    return homogeneous[:, :2] / (z + PROJECTION_EPSILON), z
+    z = points[:, 2:3]
+    x, y = (points[:, :2] / (z + PROJECTION_EPSILON)).unbind(1)
+    return torch.stack(pixel_of_ray(x, y, K[..., None, None]), 1), z
+
+
+def pixel_of_ray(x: Tensor, y: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a ray through (x, y, 1) meets the image; ``K`` ``(B, 3, 3, ...)`` fits both."""
+    return K[:, 0, 0] * x + K[:, 0, 1] * y + K[:, 0, 2], K[:, 1, 1] * y + K[:, 1, 2]

@@ -1,4 +1,7 @@
-"""View synthesis: sampling a source image where the target's pixels land in it."""
+"""View synthesis: sampling a source image where the target's pixels land in it.
+
+`reprojection` holds the same warp in the form that training runs.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,14 @@ def normalised_coordinates(pixels: Tensor, height: int, width: int) -> Tensor:
     return torch.stack([x, y], -1)
 
 
+def sample_grid(image: Tensor, grid: Tensor, padding: str = "border") -> Tensor:
+    """``image`` ``(B, C, H, W)`` at normalised coordinates ``(B, h, w, 2)``, bilinear."""
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=True)
+
+
 def sample(image: Tensor, pixels: Tensor, padding: str = "border") -> Tensor:
     """``image`` ``(B, C, H, W)`` at ``pixels`` ``(B, 2, h, w)``, bilinear, centres at integers."""
-    grid = normalised_coordinates(pixels, *image.shape[-2:])
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=True)
+    return sample_grid(image, normalised_coordinates(pixels, *image.shape[-2:]), padding)
 
 
 def inside(pixels: Tensor, z: Tensor, height: int, width: int, margin: float = 0.0) -> Tensor:

@@ -97,9 +97,9 @@ class ReplayRecord:
 
     def figures(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
-        figures: dict[str, float] = {"frames": float(len(self.frames))}
-        figures |= {f"frames_{event}": float(n) for event, n in sorted(self.events().items())}
-        figures["frames_left_out"] = float(self.left_out.total())
+        figures: dict[str, float] = {"frames": len(self.frames)}
+        figures |= {f"frames_{event}": n for event, n in sorted(self.events().items())}
+        figures["frames_left_out"] = self.left_out.total()
         measured = [frame.metrics for frame in self.frames if frame.metrics]
         if measured:
             figures |= mean_metrics(measured)
@@ -138,7 +138,10 @@ class ReplayRecord:
     def truth(self) -> dict[str, float]:
         """How many frames have true depth and a true pose, and the range of depth that counts."""
         poses = sum(frame.true_pose is not None for frame in self.frames)
-        known = {"frames_with_depth": float(self.true_depths), "frames_with_pose": float(poses)}
+        known: dict[str, float] = {
+            "frames_with_depth": self.true_depths,
+            "frames_with_pose": poses,
+        }
         if self._farthest > 0:
             known |= {"nearest_m": self._nearest, "farthest_m": self._farthest}
         return known

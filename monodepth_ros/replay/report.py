@@ -93,7 +93,7 @@ def _scale_and_truth(record: ReplayRecord) -> dict[str, str]:
     """The unit of what the model says, and what it is measured against."""
     known = record.truth()
     unit = "metres" if record.metric else "relative: that of the model, unknown in metres"
-    depths, poses = (int(known[f"frames_with_{name}"]) for name in ("depth", "pose"))
+    depths, poses = known["frames_with_depth"], known["frames_with_pose"]
     told = f"depth of {depths}, pose of {poses} of {len(record.frames)} frames"
     rows = {"unit": unit, "ground truth": told if depths or poses else "none: no errors are known"}
     if depths:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.visualisation.preview import colourise
+from monodepth_ros.geometry.lens import backproject
+from monodepth_ros.visualisation.colour_maps import colourise
 
 Rgb = NDArray[np.uint8]
 _BACKGROUND, _GRID = 24, 48
@@ -30,9 +31,7 @@ def demo_picture(
     height, width = rgb.shape[:2]
     parts = [rgb, _resized(colourise(np.reciprocal(depth)), height, width)]
     if confidence is not None:
-        level = np.nan_to_num(np.clip(255 * confidence, 0, 255)).astype(np.uint8)
-        grey = cv2.applyColorMap(level, cv2.COLORMAP_VIRIDIS)[:, :, ::-1]
-        parts.append(_resized(np.asarray(grey, np.uint8), height, width))
+        parts.append(_resized(colourise(confidence, 0, 1, "viridis"), height, width))
     colours = cv2.resize(rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
     parts.append(_from_above(depth, colours, camera, trajectory, truth, height))
     return np.concatenate(parts, axis=1)
@@ -51,10 +50,9 @@ def _from_above(
     size: int,
 ) -> Rgb:
     """A square seen along the camera's y axis: it looks up the picture, its x axis points right."""
-    y, x = np.mgrid[0 : depth.shape[0], 0 : depth.shape[1]]
     seen = np.isfinite(depth)
-    rays = np.linalg.inv(camera.K) @ np.stack([x[seen], y[seen], np.ones(seen.sum())])
-    points = (rays * depth[seen]).T
+    y, x = np.nonzero(seen)
+    points = backproject(depth, camera, np.stack([x, y], 1))
     # What is nearly all there is; the last few points may be a hundred times as far.
     far = float(np.percentile(points[:, 2], 98)) if len(points) else 1.0
     behind = max(0.12 * far, -1.1 * trajectory[:, 2].min(initial=0.0))

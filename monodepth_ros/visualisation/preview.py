@@ -1,4 +1,4 @@
-"""Pictures of depth for people to look at."""
+"""Pictures of a frame and what is said of it, side by side."""
 
 from __future__ import annotations
 
@@ -6,27 +6,40 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.visualisation.colour_maps import colourise
 
-def colourise(disparity: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Disparity HxW as uint8 RGB: magma, near is bright, invalid is grey.
-
-    From the smallest value to the 95th percentile, so that few near pixels do not darken the rest.
-    """
-    valid = np.isfinite(disparity)
-    picture = np.full((*disparity.shape, 3), 128, np.uint8)
-    if valid.any():
-        low, high = disparity[valid].min(), np.percentile(disparity[valid], 95)
-        level = (np.where(valid, disparity, low) - low) / max(high - low, np.finfo(np.float32).tiny)
-        bytes_ = (255 * level.clip(0, 1)).round().astype(np.uint8)
-        colours = cv2.applyColorMap(bytes_, cv2.COLORMAP_MAGMA)[:, :, ::-1]  # OpenCV gives BGR
-        picture[valid] = colours[valid]
-    return picture
+Rgb = NDArray[np.uint8]
+_FULL_ERROR = 0.5  # relative error of depth drawn red
 
 
-def side_by_side(rgb: NDArray[np.uint8], disparity: NDArray[np.float32]) -> NDArray[np.uint8]:
+def side_by_side(rgb: Rgb, disparity: NDArray[np.float32]) -> Rgb:
     """The input and its colourised disparity, both at the input's size."""
     height, width = rgb.shape[:2]
     if disparity.shape != (height, width):
         resized = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_LINEAR)
         disparity = np.asarray(resized, np.float32)
     return np.concatenate([rgb, colourise(disparity)], axis=1)
+
+
+def beside_the_truth(
+    rgb: Rgb,
+    depth: NDArray[np.float32],
+    disparity: NDArray[np.float32],
+    truth: NDArray[np.float32] | None,
+    ratio: float,
+) -> tuple[Rgb, str]:
+    """Image, disparity, and with a truth that and the error, all of the depth's size; a caption.
+
+    The error is that of depth times ``ratio``; without a finite one there is none.
+    """
+    height, width = depth.shape
+    image = np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    parts, caption = [image, colourise(disparity)], "image, inverse depth (near is bright)"
+    if truth is not None and np.isfinite(ratio):
+        truth = resize_nearest(truth, (height, width)).astype(np.float32)
+        truth = np.where(np.isfinite(truth) & (truth > 0), truth, np.float32(np.nan))
+        error = np.abs(ratio * depth - truth) / truth
+        parts += [colourise(1 / truth), colourise(error, 0, _FULL_ERROR, "jet", invalid=0)]
+        caption += ", ground truth, relative error after median scaling (red: 50 % and more)"
+    return np.concatenate(parts, axis=1), caption

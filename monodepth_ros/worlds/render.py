@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.lens import pixel_centres, rays
 from monodepth_ros.worlds.light.matte import MatteLight
 from monodepth_ros.worlds.mitsuba_backend import is_vectorised, load_mitsuba
 from monodepth_ros.worlds.world import World
@@ -85,11 +86,10 @@ class Renderer:
     def depth(self, index: int) -> np.ndarray:
         """Z depth float32 (H, W) of the surface at each pixel centre, NaN where no surface is."""
         camera = self.world.camera
-        v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
-        rays = np.stack([u.ravel(), v.ravel(), np.ones(u.size)]).T @ np.linalg.inv(camera.K).T
-        lengths = np.linalg.norm(rays, axis=1)
+        seen = rays(camera, pixel_centres(camera.height, camera.width))
+        lengths = np.linalg.norm(seen, axis=1)
         pose = self.world.poses[index]
-        directions = (rays / lengths[:, None]) @ pose[:3, :3].T
+        directions = (seen / lengths[:, None]) @ pose[:3, :3].T
         distance = _trace(self._scene, pose[:3, 3], directions)
         distance[~np.isfinite(distance)] = np.nan
         return (distance / lengths).reshape(camera.height, camera.width).astype(np.float32)

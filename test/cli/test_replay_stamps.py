@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.cli.replay import _Run, _Source
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.trajectory import read_trajectory
+from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.replay.record import ReplayRecord
+from monodepth_ros.replay.run import ReplayRun
+from monodepth_ros.replay.source import open_source
 from monodepth_ros.stamps import AHEAD, UNSTAMPED
 
 COUNT = 12
@@ -77,19 +78,20 @@ class Replay:
     """All of a replay but its drawings."""
 
     def __init__(self, folder: Path) -> None:
-        self._run = _Run("demo", "cpu", False, folder, ReplayRecord(), TrackerSettings())
+        self._run = ReplayRun(
+            MotionEstimator("demo", "cpu"), TrackerSettings(), folder, ReplayRecord()
+        )
         self._run._rerun = None
 
     def __call__(self, bag: Path) -> ReplayRecord:
         record = self._run.record = ReplayRecord()
         self._run.tracker.reset()
-        with ExitStack() as opened:
-            request = ExtractionRequest(images=(TOPIC,), poses="/odom", depth="/front/depth/image")
-            with BagFile(bag) as file:
-                images = [m for m in file.messages() if m.topic == TOPIC]
-                if "/odom" not in file.topics:
-                    request = ExtractionRequest(images=(TOPIC,))
-            source = _Source(str(bag), request, CaptureSettings(), record, opened)
+        request = ExtractionRequest(images=(TOPIC,), poses="/odom", depth="/front/depth/image")
+        with BagFile(bag) as file:
+            images = [m for m in file.messages() if m.topic == TOPIC]
+            if "/odom" not in file.topics:
+                request = ExtractionRequest(images=(TOPIC,))
+        with open_source(str(bag), request, CaptureSettings(), record) as source:
             for frame in source.frames:
                 if frame is not None:
                     self._run.take(frame)

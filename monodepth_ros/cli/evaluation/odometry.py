@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from monodepth_ros.cli.evaluation.inputs import (
@@ -17,17 +14,22 @@ from monodepth_ros.cli.evaluation.inputs import (
     Every,
     Model,
     estimator_of,
-    guesses,
+    model_scales,
     model_trajectories,
     open_recordings,
 )
 from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
-from monodepth_ros.cli.evaluation.scale import MinMotion, sequence_scales
+from monodepth_ros.cli.evaluation.scale import MinMotion
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import ALIGNMENTS
-from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation, evaluate_odometry
+from monodepth_ros.evaluation.odometry_metrics import (
+    OdometryEvaluation,
+    evaluate_odometry,
+    mean_errors,
+)
+from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_odometry_report
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary
@@ -73,21 +75,19 @@ def odometry(
         evaluations = {est.stem: evaluation}
         figures = _counts(estimate, truth, evaluation)
     elif model is not None and est is None and gt is None:
-        sequences = open_recordings(data, "--data", capture=capture_settings(camera, field_of_view))
-        guessed = guesses(sequences)
-        pairs = {s.name: model_trajectories(model, s, every, device, refine) for s in sequences}
+        sequences = open_recordings(data, "--data", capture_settings(camera, field_of_view))
+        guessed = guessed_cameras(sequences)
+        pairs = model_trajectories(model, sequences, every, device, refine)
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)
             for name, (estimate, truth) in pairs.items()
         }
         if scale:
-            estimator = estimator_of(model, device)
-            figures = scale_summary(
-                sequence_scales(estimator, sequences, {"network": pairs}, min_motion)
-            )
+            estimator, kinds = estimator_of(model, device), {"network": pairs}
+            figures = scale_summary(model_scales(estimator, sequences, kinds, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
-    figures = {**_mean_errors(evaluations.values()), **figures, **guessed}
+    figures = {**mean_errors(evaluations.values()), **figures, **guessed}
     if out is not None:
         write_odometry_report(out, evaluations, figures)
     show(figures, json)
@@ -117,13 +117,3 @@ def _counts(
         "true_poses": len(truth),
         "unknown_poses": len(estimate.unknown) + len(truth.unknown),
     }
-
-
-def _mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:
-    """Each figure's mean over the sequences that are long enough for it."""
-    rows = [dataclasses.asdict(evaluation.errors) for evaluation in evaluations]
-    figures = {}
-    for key in rows[0]:
-        known = [row[key] for row in rows if np.isfinite(row[key])]
-        figures[key] = float(np.mean(known)) if known else np.nan
-    return figures

@@ -21,9 +21,9 @@ Out = Annotated[Path | None, typer.Option(help="Folder for figures, CSV tables a
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
-def with_progress(items: Iterable[T], description: str) -> Iterable[T]:
+def with_progress(items: Iterable[T], description: str, total: float | None = None) -> Iterable[T]:
     """The items, with a bar on a terminal's error stream while they are worked on."""
-    return track(items, description, console=Console(stderr=True), transient=True)
+    return track(items, description, total, console=Console(stderr=True), transient=True)
 
 
 def tell_left_out(evaluation: DepthEvaluation) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.lens import backproject
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,8 @@ def _points(
     height, width = depth.shape
     top = int(settings.top * height)
     chosen = generator.integers(0, (height - top) * width, settings.pixels)
-    y, x = top + chosen // width, chosen % width
-    z = depth[y, x].astype(np.float64)
-    seen = np.isfinite(z) & (z > 0)
-    pixels = np.stack([x, y, np.ones_like(x)])[:, seen]
-    return (np.linalg.inv(camera.K) @ pixels * z[seen]).T
+    points = backproject(depth, camera, np.stack([chosen % width, top + chosen // width], 1))
+    return points[np.isfinite(points[:, 2]) & (points[:, 2] > 0)]
 
 
 def _held(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monodepth_ros.learning.losses.compilation import compiled_once
+from monodepth_ros.geometry.compilation import compiled_once
 
 C1 = 0.01**2
 C2 = 0.03**2

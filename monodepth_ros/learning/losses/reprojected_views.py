@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from monodepth_ros.geometry.reprojection import (
+    sample_sources,
+    sampling_coordinates,
+    source_projection,
+)
 from monodepth_ros.geometry.validity import eroded
 from monodepth_ros.learning.losses.photometric import FixedTarget
-from monodepth_ros.learning.losses.reprojection import sampling_coordinates, source_projection
 from monodepth_ros.learning.losses.slicewise import batch_slices
 
 
@@ -65,24 +69,15 @@ class ReprojectedViews:
         coordinates = sampling_coordinates(
             upsample(inverse_depth, self.size), homography, epipole, self.compiled
         )
-        warped = self._sampled(self.sources[s], coordinates)
+        warped = sample_sources(self.sources[s], coordinates, self.padding)
         error = self._target[s].photometric_error(warped, self.ssim_weight).squeeze(2)
         return error, None if self.valid is None else self._counted(self.valid[s], coordinates)
-
-    def _sampled(self, sources: Tensor, coordinates: Tensor) -> Tensor:
-        return F.grid_sample(
-            sources.flatten(0, 1),
-            coordinates.flatten(0, 1).permute(0, 2, 3, 1),
-            mode="bilinear",
-            padding_mode=self.padding,
-            align_corners=True,
-        ).unflatten(0, coordinates.shape[:2])
 
     @torch.no_grad()
     def _counted(self, valid: Tensor, coordinates: Tensor) -> Tensor:
         """Bool ``(b, S, H, W)``: no pixel that the error depends on is invalid in any image."""
         invalid = (~valid).to(coordinates)[:, None].expand(-1, coordinates.shape[1], -1, -1, -1)
-        seen = (self._sampled(invalid, coordinates).squeeze(2) == 0) & valid
+        seen = (sample_sources(invalid, coordinates, self.padding).squeeze(2) == 0) & valid
         return eroded(seen, self.window)
 
 

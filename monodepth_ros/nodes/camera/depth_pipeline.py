@@ -15,7 +15,7 @@ from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.point_cloud import CloudMaker
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
-from monodepth_ros.visualisation.preview import colourise
+from monodepth_ros.visualisation.colour_maps import colourise
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.lens import pixel_centres, rays
 
 
 class CloudMaker:
@@ -23,11 +24,11 @@ class CloudMaker:
     def __init__(self, camera: PinholeCamera, stride: int = 1) -> None:
         """Take the camera of the depth images, and every how many pixels a point is made."""
         self.stride = stride
-        y, x = np.mgrid[0 : camera.height : stride, 0 : camera.width : stride]
-        rays = np.linalg.inv(camera.K) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
-        self._rays = rays[:2].reshape(2, *x.shape).astype(np.float32)
+        shape = -(-camera.height // stride), -(-camera.width // stride)
+        directions = rays(camera, pixel_centres(camera.height, camera.width, stride))
+        self._rays = directions[:, :2].T.reshape(2, *shape).astype(np.float32)
         self._data = array("B")
-        self._colour = np.empty((*x.shape, 4), np.uint8)
+        self._colour = np.empty((*shape, 4), np.uint8)
 
     def message(
         self, depth: NDArray[np.float32], header: Header, rgb: NDArray[np.uint8] | None = None

@@ -1,14 +1,8 @@
 """Depth of one camera in another: the geometry, what hides what, lenses."""
 
 import numpy as np
-import pytest
 
-from monodepth_ros.data.layouts.depth_registration import (
-    DepthResampler,
-    project,
-    rays,
-    register_depth,
-)
+from monodepth_ros.data.layouts.depth_registration import DepthResampler, register_depth
 from monodepth_ros.geometry.camera import PinholeCamera
 
 CAMERA = PinholeCamera.from_focal_length(64, 48, 50.0, 50.0, 32.0, 24.0)
@@ -77,18 +71,3 @@ def test_nothing_known() -> None:
     nothing = np.full((48, 64), np.nan, np.float32)
     assert np.isnan(register_depth(nothing, CAMERA, CAMERA, np.eye(4))).all()
     assert np.isnan(DepthResampler(CAMERA, CAMERA)(nothing)).all()
-
-
-@pytest.mark.parametrize("camera", [CAMERA, PLUMB_BOB, FISHEYE])
-def test_rays_and_pixels_are_inverse(camera: PinholeCamera) -> None:
-    pixels = np.array([[0.0, 0], [63, 47], [32, 24], [10, 40]])
-    points = rays(camera, pixels) * np.array([[1.0], [2], [3], [0.5]])
-    np.testing.assert_allclose(project(camera, points), pixels, atol=1e-3)
-
-
-def test_a_point_far_outside_is_not_folded_into_the_image() -> None:
-    """Without the check the polynomial of k1 = -0.3 brings a ray of 63 degrees to the centre."""
-    barrel = PinholeCamera(64, 48, CAMERA.K, "plumb_bob", (-0.3, 0.0, 0.0, 0.0))
-    folded = project(barrel, np.array([[1.8, 0.0, 1.0], [0.2, 0.0, 1.0]]))
-    assert np.isnan(folded[0]).all()
-    assert folded[1] == pytest.approx([32 + 50 * 0.2 * (1 - 0.3 * 0.04), 24])

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
-from monodepth_ros.learning.losses.reprojection import sampling_coordinates, source_projection
 from monodepth_ros.learning.losses.self_supervision import (
     SelfSupervisedObjective,
     SelfSupervisionSettings,
@@ -201,31 +200,6 @@ def test_predictive_masks_weight_the_errors_and_are_drawn_to_one():
         strict=True,
     ):
         torch.testing.assert_close(gradient, right)
-
-
-def test_gradient_of_coordinates_is_that_of_finite_differences():
-    inverse_depth = torch.rand(2, 1, 3, 4, dtype=torch.float64) + 0.1
-    T = se3.exp(0.1 * torch.randn(2, 2, 6, dtype=torch.float64))
-    homography, epipole = source_projection(T, K.expand(2, 3, 3), 3, 4)
-    inputs = [x.detach().requires_grad_() for x in (inverse_depth, homography, epipole)]
-    assert torch.autograd.gradcheck(sampling_coordinates, inputs)
-
-
-def test_points_at_the_camera_give_no_nan():
-    # A source one metre ahead: what is at one metre depth lies in its camera's plane.
-    T = torch.eye(4).expand(1, 2, 4, 4).clone()
-    T[..., 2, 3] = -1.0
-    homography, epipole = source_projection(T, K.float()[None], HEIGHT, WIDTH)
-    homography.requires_grad_()
-    inverse_depth = torch.ones(1, 1, HEIGHT, WIDTH, requires_grad=True)
-    coordinates = sampling_coordinates(inverse_depth, homography, epipole)
-    image = torch.rand(2, 3, HEIGHT, WIDTH)
-    warped = F.grid_sample(
-        image, coordinates[0].permute(0, 2, 3, 1), padding_mode="border", align_corners=True
-    )
-    warped.sum().backward()
-    for x in (coordinates, warped, inverse_depth.grad, homography.grad):
-        assert x.isfinite().all()
 
 
 def test_noise_follows_its_generator():

@@ -13,13 +13,13 @@ pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra 
 from std_msgs.msg import Header
 from viewer import CAMERA, RGB
 
-from monodepth_ros.cli.evaluation.inputs import predicted_disparity
 from monodepth_ros.data.bags.messages.image import decode_depth
 from monodepth_ros.data.bags.recorded_frames import frames_of_sequence
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.rectified_sequence import rectified
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
+from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.mask_size import resize_valid
 from monodepth_ros.inference.depth_estimator import DepthEstimator, OutputSize

@@ -1,4 +1,6 @@
-"""Where the target's pixels land in the sources, as a function of inverse depth.
+"""The warp as training runs it: several sources, and where pixels land as a function of 1/depth.
+
+A test holds it equal to `warp.warp`.
 
 With ``u`` the homogeneous target pixel and ``r = 1 / depth``, the projection ``K (R X + t)`` of its
 point ``X = K^-1 u / r``, multiplied by ``r``, is ``q = (K R K^-1) u + r K t``: one matrix and one
@@ -14,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from monodepth_ros.geometry.compilation import compiled_once
 from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
-from monodepth_ros.learning.losses.compilation import compiled_once
+from monodepth_ros.geometry.warp import sample_grid
 
 # Below this, the division by q_z is not trusted; 0 / 0 must never reach the sampler.
 _SMALLEST_Z = 1e-7
@@ -47,6 +50,12 @@ def sampling_coordinates(
         compiled: whether torch.compile fuses the arithmetic.
     """
     return _SamplingCoordinates.apply(inverse_depth, homography, epipole, compiled)
+
+
+def sample_sources(sources: Tensor, coordinates: Tensor, padding: str) -> Tensor:
+    """``sources`` ``(B, S, C, H, W)`` at `sampling_coordinates` ``(B, S, 2, h, w)``, bilinear."""
+    grid = coordinates.flatten(0, 1).permute(0, 2, 3, 1)
+    return sample_grid(sources.flatten(0, 1), grid, padding).unflatten(0, coordinates.shape[:2])
 
 
 class _SamplingCoordinates(torch.autograd.Function):

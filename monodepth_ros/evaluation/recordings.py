@@ -1,0 +1,56 @@
+"""What is evaluated on: recordings with truth, rectified, and the true half of each comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.rectified_sequence import rectified
+from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.evaluation.depth_evaluation import DepthPair
+from monodepth_ros.evaluation.depth_protocol import DepthProtocol
+
+
+def open_recordings(
+    paths: Iterable[str],
+    kitti_truth: Literal["velodyne", "improved"] = "velodyne",
+    capture: CaptureSettings = NOTHING_STATED,
+) -> list[Sequence]:
+    """The recordings at ``paths``, rectified, each under a name of its own."""
+    sequences = [
+        rectified(sequence)
+        for path in paths
+        for sequence in open_sequence(path, kitti_truth, capture)
+    ]
+    seen: Counter[str] = Counter()
+    for sequence in sequences:  # tables and plots are keyed by the name
+        seen[sequence.name] += 1
+        if seen[sequence.name] > 1:
+            sequence.name = f"{sequence.name} ({seen[sequence.name]})"
+    return sequences
+
+
+def guessed_cameras(sequences: Iterable[Sequence]) -> dict[str, int]:
+    """How many recordings have intrinsics that nobody measured, where there are some."""
+    count = sum(sequence.calibration == "guessed" for sequence in sequences)
+    return {"guessed_cameras": count} if count else {}
+
+
+def frames_of(sequence: Sequence, every: int) -> list[int]:
+    """Which frames are evaluated."""
+    return list(sequence.targets)[::every]
+
+
+def true_half(sequence: Sequence, index: int, protocol: DepthProtocol) -> DepthPair:
+    """The true half of a pair, or the reason why there is none."""
+    name = f"{sequence.name}/{sequence.frame_name(index)}"
+    try:
+        truth = sequence.depth(index)
+    except CorruptFrame as error:
+        return DepthPair(sequence.name, name, problem=str(error))
+    if truth is None:
+        return DepthPair(sequence.name, name, problem="no true depth")
+    return DepthPair(sequence.name, name, truth=truth[: protocol.rows(len(truth))])

@@ -1,0 +1,68 @@
+"""Rays of pixels and pixels of points, with the lens: arrays of NumPy.
+
+`projection` does the same of tensors for cameras without distortion; a test holds both equal.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.distortion import widest_ray
+
+
+def pixel_centres(height: int, width: int, stride: int = 1) -> NDArray[np.float64]:
+    """Of every ``stride``-th row and column, ``(N, 2)``, x first, row by row."""
+    rows, columns = np.mgrid[0:height:stride, 0:width:stride]
+    return np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
+
+
+def rays(camera: PinholeCamera, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points ``(N, 3)`` at Z = 1 that a camera sees at ``pixels`` ``(N, 2)``."""
+    if not len(pixels):
+        return np.empty((0, 3))
+    D = np.array(camera.D, np.float64)
+    if not camera.distorted:
+        flat = (np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(camera.K).T)[:, :2]
+    elif camera.distortion_model == "equidistant":
+        flat = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, D).reshape(-1, 2)
+    else:
+        precise = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-6)
+        no_turn, metres = np.eye(3), np.eye(3)
+        flat = np.asarray(
+            cv2.undistortPointsIter(pixels[:, None], camera.K, D, no_turn, metres, precise)
+        ).reshape(-1, 2)
+    return np.column_stack([flat, np.ones(len(flat))])
+
+
+def backproject(
+    depth: NDArray[np.floating], camera: PinholeCamera, pixels: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Points ``(N, 3)`` in the camera's frame of whole ``pixels`` ``(N, 2)`` of ``depth`` HxW."""
+    return rays(camera, pixels.astype(np.float64)) * depth[pixels[:, 1], pixels[:, 0], None]
+
+
+def project(camera: PinholeCamera, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pixels ``(N, 2)`` of points ``(N, 3)`` in front of a camera.
+
+    NaN for points so far outside that the lens model says nothing of them.
+    """
+    if not len(points):
+        return np.empty((0, 2))
+    if not camera.distorted:
+        return np.asarray((points @ camera.K.T)[:, :2] / points[:, 2:])
+    D, still = np.array(camera.D, np.float64), np.zeros(3)
+    if camera.distortion_model == "equidistant":
+        pixels = cv2.fisheye.projectPoints(points[:, None], still, still, camera.K, D)[0]
+    else:
+        pixels = cv2.projectPoints(points[:, None], still, still, camera.K, D)[0]
+    pixels = np.asarray(pixels, np.float64).reshape(-1, 2)
+    return np.where(beyond_the_lens(camera, points)[:, None], np.nan, pixels)
+
+
+def beyond_the_lens(camera: PinholeCamera, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """``(N,)``: which points ``(N, 3)`` lie where the lens model, a polynomial, turns back."""
+    x, y = (points[:, :2] / points[:, 2:]).T
+    return np.asarray(np.hypot(x, y) > widest_ray(camera.distortion_model, camera.D))

@@ -1,0 +1,105 @@
+"""A model on frame after frame of a recording, as both nodes run it, and the report of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.data.bags.recorded_frames import RecordedFrame
+from monodepth_ros.inference.camera_tracker import CameraTracker
+from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.replay.record import ReplayRecord
+from monodepth_ros.replay.report import write_replay_report
+from monodepth_ros.replay.source import ReplaySource
+from monodepth_ros.stamps import SECOND, ElapsedTime
+from monodepth_ros.visualisation.picture_file import write_png
+from monodepth_ros.visualisation.preview import beside_the_truth
+from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
+
+_PICTURES = 6
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """Of the frame with that number; what it shows, from left to right."""
+
+    number: int
+    rgb: NDArray[np.uint8]
+    caption: str
+
+
+class ReplayRun:
+    """Depth and odometry of one recording; what is kept of each frame goes into ``record``."""
+
+    def __init__(
+        self, motion: MotionEstimator, tracking: TrackerSettings, out: Path, record: ReplayRecord
+    ) -> None:
+        self.depth = DepthEstimator(motion.engine, output_size="network")
+        self.tracker = CameraTracker(motion, tracking)
+        self.out, self.record = out, record
+        self.milliseconds: list[float] = []
+        self._kept: list[_Picture] = []
+        self._elapsed = ElapsedTime()
+        self._every = 1  # of the frames whose picture is kept; doubled as they become many
+        out.mkdir(parents=True, exist_ok=True)
+        self._rerun = RerunRecording(out / "replay.rrd") if rerun_is_installed() else None
+
+    def take(self, frame: RecordedFrame) -> None:
+        """One frame, as both nodes take it."""
+        began = time.perf_counter()
+        seen = self.depth.estimate(frame.rgb, frame.camera)
+        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp, stretch=frame.stretch)
+        self.milliseconds.append(1000 * (time.perf_counter() - began))
+        pose = None if tracked is None else tracked.T_world_camera
+        event = "none" if tracked is None else tracked.event
+        self.record.metric = seen.scale == "metric"
+        number = len(self.record.frames)
+        self.record.add(
+            frame.stamp, seen.depth, frame.depth, pose, event, frame.pose, frame.stretch
+        )
+        if number % self._every == 0:
+            ratio = self.record.frames[-1].ratio
+            shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)
+            self._keep(_Picture(number, *shown))
+        if self._rerun is not None:
+            seconds = self._elapsed.at(frame.stamp, frame.stretch) / SECOND
+            if pose is not None:
+                self._rerun.add_pose(seconds, pose)
+            if seen.camera is not None:
+                self._rerun.add_depth(seconds, frame.rgb, seen.depth, seen.camera)
+
+    def finish(self, source: ReplaySource) -> dict[str, object]:
+        """Write the report; what its metrics.json holds."""
+        if self._rerun is not None:
+            self._rerun.close()
+        pictures = {}
+        for kept in self._kept:
+            name = f"frame_{kept.number:06d}.png"
+            pictures[name] = f"frame {kept.number}: {kept.caption}"
+            write_png(self.out / name, kept.rgb)
+        engine = self.depth.engine
+        recording = Path(source.path).name
+        facts = {
+            "source": recording,
+            "camera": source.camera,
+            "intrinsics": source.calibration(),
+            "model": engine.card.name,
+            "weights": next(iter(engine.card.files.values()), "")[:12],
+            "device": str(engine.device),
+        }
+        title = f"{recording} by {engine.card.name}"
+        times = np.array(self.milliseconds)
+        return write_replay_report(self.out, title, facts, self.record, pictures, times)
+
+    def _keep(self, picture: _Picture) -> None:
+        """Evenly spread over a recording whose length is not known yet."""
+        self._kept.append(picture)
+        if len(self._kept) > 2 * _PICTURES:
+            self._every *= 2
+            self._kept = [kept for kept in self._kept if kept.number % self._every == 0]
