@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.data.rectified_sequence import rectified
 from monodepth_ros.evaluation.alignment import align
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 
@@ -31,16 +31,14 @@ def step_errors(
     """Per step: metres moved, radians turned, the errors of both by axis; squares of the ATE."""
     moved, turned, translation_errors, rotation_errors = [], [], [], []
     squares: list[float] = []
-    for sequence in open_sequence(path):
-        rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
+    for sequence in map(rectified, open_sequence(path)):
         estimates, truths = [], []
         before = None
         for index in range(0, len(sequence), stride):
-            rgb = sequence.image(index)
-            now = estimator.prepared(rgb if rectifier is None else rectifier.image(rgb))
+            now = estimator.prepared(sequence.image(index))
             pose = sequence.pose(index)
             if before is not None and pose is not None and before[1] is not None:
-                estimates.append(estimator.motion(before[0], now, sequence.camera.undistorted()))
+                estimates.append(estimator.motion(before[0], now, sequence.camera))
                 truths.append(np.linalg.inv(before[1]) @ pose)
             before = now, pose
         squares += _squared_errors(estimates, truths)

@@ -68,6 +68,13 @@ class PinholeCamera:
         model, D = checked_distortion(self.distortion_model, self.D, source)
         return replace(self, distortion_model=model, D=D)
 
+    def check_size(self, height: int, width: int, name: str) -> None:
+        """UserError unless images of this size are the camera's, which ``name`` states."""
+        if (self.height, self.width) != (height, width):
+            raise UserError(
+                f"{name} is of {self.width}x{self.height} images, but these are {width}x{height}"
+            )
+
     def resized(self, height: int, width: int) -> PinholeCamera:
         """The camera of the same image resized; see :func:`resizing_matrix`."""
         A = resizing_matrix(height / self.height, width / self.width)

@@ -1,1 +1,1 @@
-"""A bag through estimator and tracker, offline."""
+"""Recordings, images and videos through estimator and tracker, offline."""

@@ -342,6 +342,6 @@ def test_protocols_open_kitti_with_their_own_truth(monkeypatch, protocol, truth)
         asked.append(kitti_truth)
         raise UserError("seen")
 
-    monkeypatch.setattr("monodepth_ros.data.open_sequence.open_sequence", open_sequence)
+    monkeypatch.setattr("monodepth_ros.evaluation.recordings.open_sequence", open_sequence)
     refusal("depth", "--model", "any", "--data", "kitti", "--protocol", protocol)
     assert asked == [truth]

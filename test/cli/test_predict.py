@@ -57,7 +57,7 @@ def test_distorted_inputs_are_rectified(model, tmp_path):
     lens = ("--camera", tmp_path / "lens.yaml")
     result = run(tmp_path / "in", "--out", tmp_path / "out", *lens)
     assert result.exit_code == 1  # the other one is not of that camera
-    assert "other.png: is 20x40, but --camera is of 80x60 images" in result.stderr
+    assert "other.png: --camera is of 80x60 images, but these are 20x40" in result.stderr
     depth = np.load(tmp_path / "out" / "a_depth.npy")
     rectifier = Rectifier(PinholeCamera(80, 60, np.reshape(K, (3, 3)), "plumb_bob", tuple(D)))
     expected = DepthEstimator(model, "cpu").estimate(rectifier.image(rgb), rectifier.camera).depth

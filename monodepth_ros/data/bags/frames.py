@@ -199,11 +199,7 @@ class BagFrames:
                     "--camera has a distortion, which rectified images have not: give the"
                     " calibration of the rectified image, or --not-rectified"
                 )
-            if (camera.height, camera.width) != (height, width):
-                raise UserError(
-                    f"--camera is of {camera.width}x{camera.height} images, but these are"
-                    f" {width}x{height}"
-                )
+            camera.check_size(height, width, "--camera")
             return camera
         stated = self._stated_camera(topic, height, width)
         if stated is None:

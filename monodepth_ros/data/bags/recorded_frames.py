@@ -14,6 +14,7 @@ from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.data.rectified_sequence import rectified
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -48,13 +49,10 @@ def frames_of_bag(
         if frame is None:
             yield None
             continue
-        camera, rgb, depth = extraction.camera(topic, frame.rgb), frame.rgb, frame.depth
-        if camera.distorted:
-            rectifier = rectifier or Rectifier(camera)
-            rgb = rectifier.image(rgb)
-            depth = None if depth is None else rectifier.depth(depth)
-        seen_by = rectifier.camera if rectifier else camera.undistorted()
-        yield RecordedFrame(frame.time, rgb, seen_by, depth, frame.pose, frame.stretch)
+        rectifier = rectifier or Rectifier(extraction.camera(topic, frame.rgb))
+        rgb = rectifier.image(frame.rgb)
+        depth = None if frame.depth is None else rectifier.depth(frame.depth)
+        yield RecordedFrame(frame.time, rgb, rectifier.camera, depth, frame.pose, frame.stretch)
 
 
 def frames_of_sequence(
@@ -68,8 +66,7 @@ def frames_of_sequence(
     ``coverage`` gets how many of the others have the truth that the recording states.
     UserError where no frame has a stamp.
     """
-    rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
-    camera = rectifier.camera if rectifier else sequence.camera.undistorted()
+    seen = rectified(sequence)
     stated = {"depth": sequence.has_depth, "poses": sequence.states_poses}
     for what in (what for what, is_stated in stated.items() if is_stated):
         coverage[what] = Coverage(what, sequence.name, asked=False)
@@ -80,19 +77,16 @@ def frames_of_sequence(
             yield None
             continue
         try:
-            rgb, depth = sequence.image(index), sequence.depth(index)
+            rgb, depth = seen.image(index), seen.depth(index)
         except (CorruptFrame, UserError) as error:
             left_out[str(error)] += 1
             yield None
             continue
-        if rectifier is not None:
-            rgb = rectifier.image(rgb)
-            depth = None if depth is None else rectifier.depth(depth)
         pose = sequence.pose(index)
         for what, known in (("depth", depth), ("poses", pose)):
             if what in coverage:
                 coverage[what].add(Unknown("not in the recording") if known is None else known)
-        yield RecordedFrame(judged.time, rgb, camera, depth, pose, judged.stretch)
+        yield RecordedFrame(judged.time, rgb, seen.camera, depth, pose, judged.stretch)
 
 
 def _times(sequence: Sequence, indices: range) -> list[Judged[int]]:

@@ -33,13 +33,8 @@ def find_camera(
     """
     height, width = size
     if capture.camera is not None:
-        camera = capture.camera
-        if (camera.height, camera.width) != size:
-            raise UserError(
-                f"{source}: its images are {width}x{height}, but --camera is a calibration of"
-                f" {camera.width}x{camera.height} images"
-            )
-        return camera, "measured"
+        capture.camera.check_size(height, width, f"{source}: --camera")
+        return capture.camera, "measured"
     if K_file.is_file():
         K = read_matrix(K_file, 3, 3)
         return check_centre(PinholeCamera(width, height, K).validate(str(K_file)), K_file, source)

@@ -28,7 +28,7 @@ from rich.progress import track
 
 from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
 from monodepth_ros.data.images.file import CorruptFrame
-from monodepth_ros.data.rectification import Rectifier
+from monodepth_ros.data.rectified_sequence import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_image
@@ -102,19 +102,16 @@ def cache_sequence(
     root = root or default_cache()
     height, width = size
     count = len(sequence)
-    rectifier = Rectifier(sequence.camera) if sequence.camera.distorted else None
-    camera = (rectifier.camera if rectifier else sequence.camera).resized(height, width)
+    seen = rectified(sequence)
+    camera = seen.camera.resized(height, width)
 
     def image(index: int) -> NDArray[np.uint8]:
-        pixels = sequence.image(index)
-        pixels = rectifier.image(pixels) if rectifier else pixels
-        return resize_image(pixels, size).transpose(2, 0, 1)
+        return resize_image(seen.image(index), size).transpose(2, 0, 1)
 
     def truth(index: int) -> NDArray[np.generic]:
-        metres = sequence.depth(index)
+        metres = seen.depth(index)
         if metres is None:
             return np.full((1, height, width), np.nan, dtype=np.float32)
-        metres = rectifier.depth(metres) if rectifier else metres
         return resize_nearest(metres, size)[None]
 
     key = _key(sequence, size)

@@ -50,7 +50,6 @@ class FrameRectifier:
         """
         self._rectified = rectified
         self._bits = BitDepth(topic, say)
-        self._camera: PinholeCamera | None = None
         self._info_values: tuple[object, ...] = ()
         self._rectifier: Rectifier | None = None
 
@@ -61,17 +60,13 @@ class FrameRectifier:
         """
         compressed = isinstance(message, CompressedImage)
         rgb = (decode_compressed if compressed else decode_image)(message, self._bits)
-        camera = self._camera_of(info, rgb.shape[0], rgb.shape[1])
-        if self._rectifier is not None:
-            rgb = self._rectifier.image(rgb)
-        return RectifiedFrame(rgb, camera, message.header)
+        rectifier = self._rectifier_of(info, rgb.shape[0], rgb.shape[1])
+        return RectifiedFrame(rectifier.image(rgb), rectifier.camera, message.header)
 
-    def _camera_of(self, info: CameraInfo, height: int, width: int) -> PinholeCamera:
-        """The rectified camera: the same object as long as nothing about it changes."""
+    def _rectifier_of(self, info: CameraInfo, height: int, width: int) -> Rectifier:
+        """The same, with the same camera, as long as nothing about it changes."""
         values = (height, width, *calibration_of(info))
-        if self._camera is None or values != self._info_values:
-            camera = camera_from_info(info, height, width, self._rectified)
-            self._rectifier = Rectifier(camera) if camera.distorted else None
-            self._camera = self._rectifier.camera if self._rectifier else camera.undistorted()
+        if self._rectifier is None or values != self._info_values:
+            self._rectifier = Rectifier(camera_from_info(info, height, width, self._rectified))
             self._info_values = values
-        return self._camera
+        return self._rectifier

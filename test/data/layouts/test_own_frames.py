@@ -97,7 +97,7 @@ def test_a_calibration_that_the_user_names(tmp_path: Path) -> None:
     (sequence,) = open_sequence(folder, capture=CaptureSettings(camera=camera))
     assert sequence.camera is camera and sequence.calibration == "measured"
     other = PinholeCamera.from_focal_length(640, 480, 700, 710, 300, 200)
-    with pytest.raises(UserError, match="64x48, but --camera is a calibration of 640x480"):
+    with pytest.raises(UserError, match="--camera is of 640x480 images, but these are 64x48"):
         open_sequence(folder, capture=CaptureSettings(camera=other))
 
 

@@ -36,10 +36,7 @@ def camera_from_info(info: Any, height: int, width: int, rectified: bool = False
                 f" ({roi.x_offset}, {roi.y_offset}), leaves the {info.width}x{info.height} image"
             ) from None
     camera = camera.binned(max(info.binning_y, 1), max(info.binning_x, 1))
-    if (camera.height, camera.width) != (height, width):
-        raise UserError(
-            f"{_SOURCE} is of {camera.width}x{camera.height} images, but these are {width}x{height}"
-        )
+    camera.check_size(height, width, _SOURCE)
     return camera
 
 

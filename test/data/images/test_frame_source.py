@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from monodepth_ros.cli.frame_source import find_inputs, frame_count, read_frames
 from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.images.frame_source import find_inputs, frame_count, read_frames
 from monodepth_ros.errors import UserError
 
 

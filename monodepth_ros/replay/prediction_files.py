@@ -1,0 +1,98 @@
+"""Depth of images and videos, written into files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.cameras.input_camera import InputCamera
+from monodepth_ros.errors import printable
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
+from monodepth_ros.visualisation.picture_file import write_png
+from monodepth_ros.visualisation.preview import side_by_side
+
+Rgb = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class WrittenPrediction:
+    """What was written for one frame. Depth figures are in metres when ``scale`` is ``metric``."""
+
+    input: str
+    depth: str
+    preview: str
+    width: int
+    height: int
+    scale: str
+    depth_min: float | None
+    depth_median: float | None
+    depth_max: float | None
+    invalid_pixels: int
+    seconds: float
+
+
+@dataclass
+class PredictionWriter:
+    """Predicts frame by frame and writes into ``folder``, each frame under a name of its own."""
+
+    estimator: DepthEstimator
+    folder: Path
+    camera: InputCamera
+    _names: set[str] = field(default_factory=set)
+
+    def write(self, source: Path, name: str, rgb: Rgb) -> WrittenPrediction:
+        """Predict and write the frame ``name`` of ``source``.
+
+        CorruptFrame where it is not of the camera.
+        """
+        height, width = rgb.shape[:2]
+        rgb, camera = self.camera.seen(rgb, source)
+        start = time.perf_counter()
+        prediction = self.estimator.estimate(rgb, camera)
+        seconds = time.perf_counter() - start
+        depth_path, preview_path = write_prediction(
+            self.folder, self._own_name(name), rgb, prediction
+        )
+        valid = prediction.depth[np.isfinite(prediction.depth)]
+        return WrittenPrediction(
+            input=printable(source),
+            depth=printable(depth_path),
+            preview=printable(preview_path),
+            width=width,
+            height=height,
+            scale=prediction.scale,
+            depth_min=float(valid.min()) if valid.size else None,
+            depth_median=float(np.median(valid)) if valid.size else None,
+            depth_max=float(valid.max()) if valid.size else None,
+            invalid_pixels=prediction.depth.size - valid.size,
+            seconds=round(seconds, 6),
+        )
+
+    def _own_name(self, name: str) -> str:
+        """``a/left.png`` and ``b/left.png`` must not overwrite each other's outputs."""
+        own = next(candidate for candidate in _variants(name) if candidate not in self._names)
+        self._names.add(own)
+        return own
+
+
+def write_prediction(
+    folder: Path, name: str, rgb: Rgb, prediction: DepthPrediction
+) -> tuple[Path, Path]:
+    """Write ``NAME_depth.npy`` and ``NAME_preview.png``; returns both paths."""
+    depth_path, preview_path = folder / f"{name}_depth.npy", folder / f"{name}_preview.png"
+    with atomic_path(depth_path) as path:
+        np.save(path, prediction.depth)
+    write_png(preview_path, side_by_side(rgb, prediction.disparity))
+    return depth_path, preview_path
+
+
+def _variants(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
