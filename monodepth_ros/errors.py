@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend."""
+"""Errors that end a command in one line: those that a user can mend, and failures."""
 
 
 class UserError(Exception):
@@ -10,6 +10,13 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+class Failure(Exception):
+    """What was asked for rightly did not come about.
+
+    The message is one line. The command line prints it and exits with status 1.
+    """
 
 
 def printable(text: object) -> str:

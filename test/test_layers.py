@@ -18,6 +18,7 @@ FOUNDATION = {
     "dds_environment",
     "yaml_file",
     "heartbeat",
+    "progress",
     "stamps",
 }
 

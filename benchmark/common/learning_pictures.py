@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,8 +15,10 @@ from numpy.typing import NDArray
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.geometry.mask_size import resize_nearest
 from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.visualisation.colour_maps import colourise
 
 WIDTH = 192
 FULL_ERROR = 0.5
@@ -34,7 +35,7 @@ def draw_predictions(model: Path, data: Iterable[str], out: Path, rows: int = 3)
         temporary.write_bytes(encoded.tobytes())
 
 
-def _row(estimator: DepthEstimator, sequence: Any, index: int) -> NDArray[np.uint8]:
+def _row(estimator: DepthEstimator, sequence: Sequence, index: int) -> NDArray[np.uint8]:
     image, truth = sequence.image(index), sequence.depth(index)
     size = (round(WIDTH * image.shape[0] / image.shape[1]), WIDTH)
     depth = resize_nearest(estimator.estimate(image, sequence.camera).depth, size)
@@ -42,17 +43,11 @@ def _row(estimator: DepthEstimator, sequence: Any, index: int) -> NDArray[np.uin
     known = np.isfinite(truth) & (truth > 0) & np.isfinite(depth)
     depth = depth * np.median(truth[known]) / np.median(depth[known])
     nearest = np.percentile(1 / truth[known], 95)
-    error = np.abs(depth - truth) / truth / FULL_ERROR
+    error = np.where(known, np.abs(depth - truth) / truth, np.nan)
     columns = [
         cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA),
-        _coloured(1 / depth / nearest, np.isfinite(depth), cv2.COLORMAP_MAGMA),
-        _coloured(1 / truth / nearest, known, cv2.COLORMAP_MAGMA),
-        _coloured(error, known, cv2.COLORMAP_JET),
+        colourise(1 / depth, 0, nearest, invalid=0),
+        colourise(np.where(known, 1 / truth, np.nan), 0, nearest, invalid=0),
+        colourise(error, 0, FULL_ERROR, "jet", invalid=0),
     ]
     return np.concatenate(columns, axis=1)
-
-
-def _coloured(level: NDArray[Any], known: NDArray[np.bool_], colours: int) -> NDArray[np.uint8]:
-    level = np.where(known, level, 0).clip(0, 1)
-    picture = cv2.applyColorMap((255 * level).round().astype(np.uint8), colours)[:, :, ::-1]
-    return np.where(known[:, :, None], picture, 0).astype(np.uint8)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.interruption import ended_by_signals
 
 # Sub-command -> where it lives (a function, or a typer app with commands of its own), and its
@@ -85,6 +85,9 @@ class LazyGroup(TyperGroup):
         except UserError as error:
             self._report(error, str(error))
             sys.exit(WRONG_USE)
+        except Failure as error:
+            self._report(error, str(error))
+            sys.exit(FAILED)
         except Exception as error:
             self._report(error, f"{type(error).__name__}: {error} (--debug shows where)")
             sys.exit(FAILED)

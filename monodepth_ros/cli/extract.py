@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from monodepth_ros.cli.extraction.bag_cameras import CameraOutcome, extract_cameras, failures
-from monodepth_ros.cli.extraction.copied_recordings import copy_recordings
 from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, capture_settings
 from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
-from monodepth_ros.cli.progress import plain_console
 from monodepth_ros.data.bags.file import BagFile, is_bag
 from monodepth_ros.data.bags.topics import ImageTopic, image_topics
+from monodepth_ros.data.extraction.bag_cameras import CameraOutcome, extract_cameras, failures
+from monodepth_ros.data.extraction.copied_recordings import copy_recordings
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
+from monodepth_ros.progress import plain_console
 
 
 def extract(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monodepth_ros.cli.progress import frame_progress
+from monodepth_ros.progress import frame_progress
 from monodepth_ros.worlds.generate import SequenceRequest, generate
 
 

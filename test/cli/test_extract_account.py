@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from bag_messages import (
     FRAMES,
     camera_info,
@@ -22,11 +21,12 @@ from bag_messages import (
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.cli.tune import _sequences
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import Failure, UserError
+from monodepth_ros.learning.tuning.recordings import learnable_recordings
+from monodepth_ros.progress import plain_console
 
 LATE = 33_000_000  # nanoseconds from an image to the depth of the camera without sync
 
@@ -204,7 +204,9 @@ def test_a_bag_by_one_of_its_topics(two_cameras: Path, tmp_path: Path) -> None:
     assert len(open_sequence(f"{good}@1:5:2")[0]) == 2
     with pytest.raises(UserError, match="no topic '/front'"):
         open_sequence(f"{two_cameras}@/front")
-    (folder,) = _sequences([f"{good}@:4"], tmp_path / "tune", ExtractionRequest(), [])
+    (folder,) = learnable_recordings(
+        [f"{good}@:4"], tmp_path / "tune", ExtractionRequest(), [], plain_console()
+    )
     assert len(open_sequence(folder)[0]) == 4
 
 
@@ -222,9 +224,8 @@ def test_tune_does_not_learn_without_the_depth_that_should_judge(
     drive: Path, apart: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = ExtractionRequest(depth="/front/depth/image", tolerance=0.001)
-    with pytest.raises(typer.Exit) as ended:
-        _sequences([str(drive)], tmp_path / "out", request, [])
-    assert ended.value.exit_code == 1
+    with pytest.raises(Failure, match="/front/depth/image"):
+        learnable_recordings([str(drive)], tmp_path / "out", request, [], plain_console())
     assert "depth 0 of 12 frames: nearest stamp 4 ms away" in capsys.readouterr().err
     few = ExtractionRequest(depth="/front/range")
-    assert len(_sequences([str(apart)], tmp_path / "few", few, [])) == 1
+    assert len(learnable_recordings([str(apart)], tmp_path / "few", few, [], plain_console())) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,9 +21,9 @@ from monodepth_ros.learning.tuning.tune import (
     Tuning,
     holding_back,
     only_one,
-    read_verdict,
     settings_of_model,
 )
+from monodepth_ros.progress import plain_console
 from monodepth_ros.stamps import REPEATED
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
@@ -41,7 +42,13 @@ def tuning(corridor: Path, tmp_path: Path) -> Tuning:
         refinement={"enabled": True, "feat_source": "patches", "learn_damping": False},
         trainer={"max_steps": 3},
     )
-    return Tuning(model, model, holding_back(recipe), [video], known=[corridor], min_gain=0.0)
+    return Tuning(
+        model, model, holding_back(recipe), [str(video)], known=[str(corridor)], min_gain=0.0
+    )
+
+
+def judged(tuning: Tuning, out: Path) -> dict[str, Any]:
+    return tuning.verdict(out, plain_console(quiet=True))
 
 
 def test_a_recipe_that_holds_nothing_back_gives_up_a_part_of_the_middle() -> None:
@@ -69,8 +76,11 @@ def test_a_tuning_ends_with_a_model_and_a_verdict(tuning: Tuning, tmp_path: Path
     out = tmp_path / "tuned_hall"
     outcome = {"frames": 20, "left_out": {REPEATED: 2}, "problems": ["the clock was set back"]}
     (Path(tuning.recordings[0]) / "extraction.json").write_text(json.dumps(outcome))
-    verdict = replace(tuning, unusable=["front: no image can be used"]).run(out)
-    assert verdict["unusable"] == ["front: no image can be used"]
+    broken = tmp_path / "broken.mcap"
+    broken.write_bytes(b"no bag")
+    verdict = judged(replace(tuning, recordings=[*tuning.recordings, str(broken)]), out)
+    (unusable,) = verdict["unusable"]
+    assert unusable.startswith(str(broken))
     assert verdict["left_out"] == {"walk": [f"2 left out: {REPEATED}", "the clock was set back"]}
     assert verdict["model"] == str(out / "tuned_hall") and isinstance(verdict["better"], bool)
     for figures in (verdict["former"], verdict["candidate"]):
@@ -78,22 +88,22 @@ def test_a_tuning_ends_with_a_model_and_a_verdict(tuning: Tuning, tmp_path: Path
         assert figures["abs_rel"] is None
     card = load_card(out / "tuned_hall")
     assert card.name == "tuned_hall" and card.scale == load_card(tuning.model).scale
-    assert read_verdict(out) == verdict
+    assert json.loads((out / "verdict.json").read_text()) == verdict
 
 
 def test_what_is_complete_is_kept(tuning: Tuning, tmp_path: Path) -> None:
     """Killed between training and verdict, it judges; the training is not run again."""
     out = tmp_path / "tuned"
-    verdict = tuning.run(out)
+    verdict = judged(tuning, out)
     (out / "verdict.json").unlink()
-    assert tuning.run(out) == verdict
+    assert judged(tuning, out) == verdict
     assert len(list((out / "run" / "sessions").iterdir())) == 1
 
 
 def test_a_share_of_the_former_weights_is_kept(tuning: Tuning, tmp_path: Path) -> None:
     weights = {}
     for keep in (0.0, 0.25, 1.0):
-        model = replace(tuning, keep=keep).run(tmp_path / f"tuned_{keep}")["model"]
+        model = judged(replace(tuning, keep=keep), tmp_path / f"tuned_{keep}")["model"]
         weights[keep] = load_weights(Path(model), load_card(Path(model)))["depth"]
     former = load_weights(tuning.model, load_card(tuning.model))["depth"]
     for key, value in weights[0.25].items():

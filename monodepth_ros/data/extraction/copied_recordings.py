@@ -1,4 +1,4 @@
-"""Videos, plain images and other recordings copied with a progress bar, for `extract`."""
+"""Videos, plain images and other recordings copied into folders, with a progress bar."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monodepth_ros.cli.extraction.bag_cameras import CameraOutcome, tell_outcome
-from monodepth_ros.cli.progress import frame_progress
 from monodepth_ros.data.bags.extraction import ExtractedSequence
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.extraction.bag_cameras import CameraOutcome, tell_outcome
 from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.extraction.sequence import SequenceFiles, extract_sequence
 from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.progress import frame_progress
 
 
 def copy_recordings(

@@ -1,4 +1,4 @@
-"""The cameras of a bag extracted with a progress bar, for `extract` and `tune`."""
+"""The cameras of a bag, each extracted into a folder of its own, with a progress bar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monodepth_ros.cli.progress import frames_told
 from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.bags.frames import UnusableCamera
@@ -19,6 +18,7 @@ from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat
+from monodepth_ros.progress import frames_told
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,0 @@
-"""What `extract` and `tune` share."""

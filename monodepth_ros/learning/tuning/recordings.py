@@ -1,0 +1,104 @@
+"""What a tuning learns from: recordings, bags extracted, and scenes that it should not forget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from monodepth_ros.data.coverage import Coverage, found_nowhere
+from monodepth_ros.data.extraction.bag_cameras import extract_cameras
+from monodepth_ros.data.extraction.request import ExtractionRequest
+from monodepth_ros.data.open_sequence import SLICE, bags_at
+from monodepth_ros.errors import Failure, UserError
+from monodepth_ros.share_directory import share_directory
+
+
+def known_scenes(folder: str | None) -> tuple[list[str], list[str]]:
+    """The folders to replay and to check with, empty where there are none."""
+    if folder == "none":
+        return [], []
+    root = share_directory() / "training" / "known_scenes" if folder is None else Path(folder)
+    parts = [root / "replay", root / "check"]
+    missing = [part for part in parts if not part.is_dir()]
+    if missing:
+        raise UserError(f"--known {root}: there is no {missing[0].name}/ in it")
+    return [str(parts[0])], [str(parts[1])]
+
+
+def learnable_recordings(
+    recordings: Sequence[str],
+    folder: Path,
+    request: ExtractionRequest,
+    unusable: list[str],
+    console: Console,
+) -> list[str]:
+    """What to learn from: bags as they are extracted, all else as it is.
+
+    A bag or camera that cannot be used is left out, unless there is nothing else; ``unusable`` gets
+    a line for each. Failure where no frame of any bag has the true depth that was asked for.
+    """
+    sources: list[str] = []
+    bad = 0  # bags
+    coverages: list[Coverage] = []
+    for text in recordings:
+        bags, topic, part = named_bags(text)
+        if not bags:
+            sources.append(text)
+        for bag in bags:
+            own = request if topic is None else replace(request, images=(topic,))
+            out = folder / f"{len(sources) + bad:03d}_{bag.stem}"
+            try:
+                found = _extracted(bag, out, own, coverages, unusable, console)
+                sources += [f"{sequence}{part}" for sequence in found]
+            except UserError as error:
+                bad += 1
+                unusable.append(str(error))
+                console.print(f"left out: {error}")
+    if not sources:
+        raise UserError(unusable[0])
+    if lines := found_nowhere(coverages):
+        raise Failure("; ".join(lines))
+    return sources
+
+
+def named_bags(text: str) -> tuple[list[Path], str | None, str]:
+    """The bags that a recording is or holds, the topic of `BAG@/topic`, and the slice behind.
+
+    No bags where it is of another kind.
+    """
+    name, _, part = text.rpartition("@")
+    sliced = bool(name) and SLICE.fullmatch(part) is not None
+    text = name if sliced else text
+    name, _, end = text.rpartition("@")
+    topic = end if name and end.startswith("/") and not Path(text).exists() else None
+    bags = bags_at(Path(text if topic is None else name))
+    return bags, topic, f"@{part}" if sliced else ""
+
+
+def _extracted(
+    bag: Path,
+    folder: Path,
+    request: ExtractionRequest,
+    coverages: list[Coverage],
+    unusable: list[str],
+    console: Console,
+) -> list[Path]:
+    """The sequences of a bag's cameras, extracted unless they are there already.
+
+    ``coverages`` gets how many of their frames have what was asked for, ``unusable`` why cameras
+    cannot be used while others can.
+    """
+    outcomes = extract_cameras(bag, folder, "", request, console)
+    found = [outcome.sequence.folder for outcome in outcomes if outcome.frames]
+    if not found:
+        raise UserError(f"{bag}: no image of it can be used")
+    unusable += (
+        outcome.sequence.failure or f"{bag}: no image of {outcome.sequence.topic} can be used"
+        for outcome in outcomes
+        if not outcome.frames
+    )
+    coverages += (c for outcome in outcomes for c in outcome.sequence.coverage.values())
+    return found
