@@ -30,8 +30,8 @@ from monodepth_ros.learning.pose_refiner import PoseRefiner
 from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.record import RECIPE
-from monodepth_ros.networks.architecture import build_depth_net
-from monodepth_ros.networks.depth_net import DepthNet
+from monodepth_ros.networks.depth_network import EncoderDecoderNetwork, with_encoder
+from monodepth_ros.networks.registry import build_depth_network
 
 DEPTH_RANGE = 0.1, 100.0  # of true depth, metres
 
@@ -45,7 +45,7 @@ class Errors:
     image_pixels: float
 
 
-def refiner_of(name: str) -> tuple[PoseRefiner, DepthNet]:
+def refiner_of(name: str) -> tuple[PoseRefiner, EncoderDecoderNetwork]:
     """The refiner, and the depth network whose encoder it may need."""
     run = Path(name)
     recipe = load_recipe(run / RECIPE) if run.is_dir() else load_recipe("sa4depth", LEARNT_FEATURES)
@@ -54,8 +54,9 @@ def refiner_of(name: str) -> tuple[PoseRefiner, DepthNet]:
         settings = settings.model_copy(update={"feat_source": "patches"})
     elif name == "random":
         settings = settings.model_copy(update={"feat_source": "own"})
-    depth_net = build_depth_net(recipe.networks.architecture)
-    refiner = PoseRefiner(settings, *DEPTH_RANGE, depth_net.encoder.channels)
+    network = build_depth_network(recipe.networks.architecture, *DEPTH_RANGE)
+    depth_net = with_encoder(network, "this program")
+    refiner = PoseRefiner(settings, depth_net.encoder.channels)
     if run.is_dir():
         weights = read_checkpoint(run / LAST)["state_dict"]
         for part, prefix in ((refiner, "refiner."), (depth_net, "depth_net.")):
@@ -115,12 +116,10 @@ def measure(arguments: argparse.Namespace, names: list[str]) -> dict[str, Errors
         )
         images = images.float() / 255
         depth = torch.where(depth > 0, depth, torch.nan)
-        near, far = (1 / end for end in DEPTH_RANGE)
-        disparity = (1 / depth - far) / (near - far)
         start = disturbed(truth, arguments.degrees, arguments.share, generator)
         poses = {"disturbed": start}
         for name, (refiner, depth_net) in refiners.items():
-            poses[name] = refiner(start, disparity, images, K, generator, depth_net.encoder).T
+            poses[name] = refiner(start, 1 / depth, images, K, generator, depth_net.encoder).T
         for name, T in poses.items():
             found[name].append(
                 pair_errors(T, truth, depth, K) * torch.tensor([1, 1, width / size[1]])

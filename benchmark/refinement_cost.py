@@ -98,7 +98,7 @@ def aligned(
     with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         disparity = module.disparities(images[:, 0])[0]
         weight = torch.ones_like(disparity)
-        encoder = module.depth_net.encoder
+        encoder = module.aligned_encoder
         levels = module.refiner.levels(disparity, images, K, encoder, weight)
         T = torch.stack(module.relative_poses(images), 1).flatten(0, 1).clone()
     for level in levels:

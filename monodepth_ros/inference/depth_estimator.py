@@ -18,7 +18,6 @@ from monodepth_ros.inference.engines.torch import Precision, TorchEngine
 from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
 from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale.unit import scale_of
-from monodepth_ros.networks.disparity import scaled_disparity
 
 OutputSize = Literal["network", "image"]
 
@@ -81,15 +80,15 @@ class DepthEstimator:
         check_frame(rgb, camera)
         size = (rgb.shape[0], rgb.shape[1]) if self.output_size == "image" else self.size
         image = to_network_input(rgb, self.size, self.engine.device)
-        sigmoid = self.engine(image)
+        inverse_depth = self.engine(image)
         confidence = None
         if with_confidence:
             mirrored = self._disparity(self.engine(image.flip(3)).flip(3), size)
-            agreed = confidence_of(image, self._disparity(sigmoid, size), mirrored)
+            agreed = confidence_of(image, self._disparity(inverse_depth, size), mirrored)
             confidence = agreed.cpu().numpy()
         scale = scale_of(self.card, camera, self.size)
         disparity: NDArray[np.float32] = (
-            (self._disparity(sigmoid, size) / scale.factor).cpu().numpy()
+            (self._disparity(inverse_depth, size) / scale.factor).cpu().numpy()
         )
         with np.errstate(invalid="ignore"):
             disparity[~(np.isfinite(disparity) & (disparity > 0))] = np.nan
@@ -107,8 +106,8 @@ class DepthEstimator:
         )
 
     @torch.inference_mode()
-    def _disparity(self, sigmoid: Tensor, size: tuple[int, int]) -> Tensor:
+    def _disparity(self, inverse_depth: Tensor, size: tuple[int, int]) -> Tensor:
         """Disparity ``(H, W)``; it is what is resized, since depth averages badly at edges."""
-        if tuple(sigmoid.shape[-2:]) != size:
-            sigmoid = F.interpolate(sigmoid, size, mode="bilinear", align_corners=False)
-        return scaled_disparity(sigmoid, self.card.min_depth, self.card.max_depth)[0, 0]
+        if tuple(inverse_depth.shape[-2:]) != size:
+            inverse_depth = F.interpolate(inverse_depth, size, mode="bilinear", align_corners=False)
+        return inverse_depth[0, 0]

@@ -18,7 +18,6 @@ from monodepth_ros.inference.engines.torch import Precision, TorchEngine
 from monodepth_ros.inference.network_input import network_size, to_network_input
 from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale.unit import Scale, scale_of
-from monodepth_ros.networks.disparity import scaled_disparity
 
 _ALIGNMENT = AlignmentSettings(iterations=ITERATIONS)
 
@@ -86,9 +85,7 @@ class MotionEstimator:
         """Aligned by the depth of the later frame; as it was where nothing can be matched."""
         if camera is None:
             raise UserError("a motion can only be refined by frames whose camera is known")
-        inverse_depth = scaled_disparity(
-            self.engine(later), self.card.min_depth, self.card.max_depth
-        )
+        inverse_depth = self.engine(later)
         device = self.engine.device
         seen_by = self._cameras.at(camera, self.size)
         K = torch.from_numpy(seen_by.K)[None].float().to(device)

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.recipe.recipe import NetworksRecipe
-from monodepth_ros.networks.architecture import find_architecture
+from monodepth_ros.networks.depth_network import with_encoder
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder, from_published_names
 from monodepth_ros.networks.feature_net import FeatureNet
 from monodepth_ros.networks.pose_net import PoseNet
+from monodepth_ros.networks.registry import find_architecture
 from monodepth_ros.networks.resnet import stack_first_convolution
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
@@ -28,7 +29,8 @@ def load_initial_weights(module: Learner, recipe: NetworksRecipe) -> None:
     init = recipe.init
     if init.imagenet_encoder is not None:
         weights = _read_state_dict(imagenet_file(init.imagenet_encoder))
-        load_imagenet_encoder(module.depth_net.encoder, weights, init.imagenet_encoder)
+        net = with_encoder(module.depth_net, "networks.init.imagenet_encoder")
+        load_imagenet_encoder(net.encoder, weights, init.imagenet_encoder)
         if isinstance(module.pose_net, PoseNet):
             load_imagenet_encoder(module.pose_net.encoder, weights, init.imagenet_encoder, images=2)
     if init.feature_encoder is not None:
@@ -71,7 +73,8 @@ def load_imagenet_encoder(
 
 def _load_from_model(network: nn.Module, model: Path, part: str, recipe: NetworksRecipe) -> None:
     card = load_card(model)
-    if not find_architecture(card.architecture).same(part, find_architecture(recipe.architecture)):
+    ours, theirs = (find_architecture(a.architecture) for a in (recipe, card))
+    if getattr(ours, part) != getattr(theirs, part):
         raise UserError(
             f"networks.init.{part}: {model} is a {card.architecture}, but networks.architecture is"
             f" {recipe.architecture}: change one of them"

@@ -22,8 +22,8 @@ from monodepth_ros.learning.pose_refiner import PoseRefiner, with_fixed_scale
 from monodepth_ros.learning.recipe.networks import recipe_mask_net, recipe_pose_net
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.step_stream import seed_step
-from monodepth_ros.networks.architecture import build_depth_net
-from monodepth_ros.networks.disparity import disparity_to_depth
+from monodepth_ros.networks.depth_network import FeatureEncoder, with_encoder
+from monodepth_ros.networks.registry import build_depth_network
 
 Batch = dict[str, Tensor]
 Poses = tuple[Tensor, Tensor]  # to the previous and to the next image
@@ -43,19 +43,19 @@ class Learner(nn.Module):
         super().__init__()
         self.recipe = recipe
         objective = recipe.objective
-        self.depth_net = build_depth_net(recipe.networks.architecture)
-        self.pose_net = recipe_pose_net(recipe.networks, self.depth_net)
-        self.mask_net = (
-            recipe_mask_net(recipe.networks, self.depth_net) if self.predicts_masks else None
+        self.depth_net = build_depth_network(
+            recipe.networks.architecture, recipe.networks.min_depth, recipe.networks.max_depth
         )
+        self.pose_net = recipe_pose_net(recipe.networks, self.depth_net)
+        self.mask_net = recipe_mask_net(self.depth_net) if self.predicts_masks else None
         self.self_supervised = SelfSupervisedObjective(
             objective.self_supervised, recipe.trainer.compile_objective
         )
         self.supervised = SupervisedObjective(objective.supervised)
         self.taught = SupervisedObjective(objective.teacher)
-        depth_range = recipe.networks.min_depth, recipe.networks.max_depth
-        channels = self.depth_net.encoder.channels
-        self.refiner = PoseRefiner(recipe.refinement, *depth_range, channels)
+        self.refiner = PoseRefiner(
+            recipe.refinement, () if self.aligned_encoder is None else self.aligned_encoder.channels
+        )
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
         self.freezes_depth = recipe.networks.freeze_depth
@@ -157,16 +157,24 @@ class Learner(nn.Module):
         return loss, terms
 
     def disparities(self, target: Tensor) -> list[Tensor]:
-        """Sigmoid disparities of ``(B, 3, H, W)`` at four scales in float32, finest first."""
+        """Inverse depths of ``(B, 3, H, W)`` in float32, finest first."""
         return self.predictions(target)[0]
 
     def predictions(self, target: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
-        """Disparities, and with predictive masks also those, ``(B, 2, h, w)`` at each scale."""
+        """Inverse depths, and of a mask network its masks, ``(B, 2, h, w)`` at each scale."""
         if self.mask_net is None:
-            return [d.float() for d in self.depth_net(self._laid_out(target))], None
-        features = self.depth_net.encoder(self._laid_out(target))
-        disparities = [d.float() for d in self.depth_net.decoder(features)]
-        return disparities, [m.float() for m in self.mask_net(features)]
+            return self.depth_net(self._laid_out(target)).inverse_depth, None
+        net = with_encoder(self.depth_net, "predictive_mask")
+        features = net.encoder(self._laid_out(target))
+        return net.decode(features).inverse_depth, [m.float() for m in self.mask_net(features)]
+
+    @property
+    def aligned_encoder(self) -> FeatureEncoder | None:
+        """The depth encoder, where its features are what poses are aligned by."""
+        settings = self.recipe.refinement
+        if not settings.enabled or settings.feat_source != "depth_encoder":
+            return None
+        return with_encoder(self.depth_net, "refinement.feat_source depth_encoder").encoder
 
     @property
     def predicts_masks(self) -> bool:
@@ -240,11 +248,8 @@ class Learner(nn.Module):
             if self.recipe.objective.compares_motions and "depth" in batch:
                 metrics["pose"] = self._motion_differences(batch, poses)
         if "depth" in batch:
-            networks, evaluation = self.recipe.networks, self.recipe.evaluation
-            depth = disparity_to_depth(disparities[0], networks.min_depth, networks.max_depth)
-            metrics |= batch_median_scaled_metrics(
-                depth, true_depth(batch), evaluation.min_depth, evaluation.max_depth
-            )
+            limits = self.recipe.evaluation.min_depth, self.recipe.evaluation.max_depth
+            metrics |= batch_median_scaled_metrics(1 / disparities[0], true_depth(batch), *limits)
         return metrics
 
     @property
@@ -281,8 +286,7 @@ class Learner(nn.Module):
             loss = loss + share * part.loss
             terms |= _named("refinement", part)
             if settings.detach_depth and settings.hold_scale:
-                limits = self.refiner.depth_range
-                disparities = with_fixed_scale(disparities, *limits, batch.get("valid"))
+                disparities = with_fixed_scale(disparities, batch.get("valid"))
             for previous, following in refined:
                 part = self._view_synthesis(
                     batch, disparities, (previous, following), generator, masks, step
@@ -306,11 +310,10 @@ class Learner(nn.Module):
             maps = self.self_supervised.error_maps(disparities, *poses, batch["images"], K, valid)
             weight = (~maps.automasked).float()
         seen = self._laid_out_all(batch["jittered" if settings.jittered else "images"])
-        encoder = self.depth_net.encoder
+        encoder = self.aligned_encoder
         refined = self.refiner(T, disparities[0], seen, K, generator, encoder, weight, valid)
         with torch.autocast(T.device.type, enabled=False):
-            depth = disparity_to_depth(disparities[0].detach(), *self.refiner.depth_range)
-            depth = known_depth(depth, valid)
+            depth = known_depth(1 / disparities[0].detach(), valid)
             difference = motion_difference(T, refined.T.detach(), depth).mean()
         loss = settings.consistency_weight * difference
         statistics = {"shortened": refined.shortened, "refused": refined.refused}
@@ -330,7 +333,8 @@ class Learner(nn.Module):
     ) -> Objective:
         settings = self.recipe.objective.self_supervised
         if self.training and step < settings.rotation_first_steps:
-            disparities = [torch.zeros_like(d) for d in disparities]  # as far as can be
+            farthest = 1 / self.depth_net.max_depth  # as far as can be
+            disparities = [torch.full_like(d, farthest) for d in disparities]
         elif not settings.train_depth or step < settings.pose_first_steps:
             disparities = [d.detach() for d in disparities]
         images, K, valid = batch["images"], batch["K"], batch.get("valid")

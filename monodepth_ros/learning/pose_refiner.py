@@ -28,7 +28,6 @@ from monodepth_ros.geometry.feature_alignment import (
 from monodepth_ros.geometry.patch_alignment import patch_features, valid_patches
 from monodepth_ros.geometry.validity import eroded, shrunk
 from monodepth_ros.learning.losses.masked_mean import masked_mean
-from monodepth_ros.networks.disparity import scaled_disparity
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.feature_net import (
     PYRAMID_STRIDES,
@@ -133,14 +132,11 @@ class PoseRefiner(nn.Module):
     def __init__(
         self,
         settings: RefinementSettings,
-        min_depth: float,
-        max_depth: float,
         encoder_channels: Sequence[int] = (),
     ) -> None:
-        """Take the settings, the range of depth, and the channels of the depth encoder."""
+        """Take the settings, and with feat_source depth_encoder the encoder's channels."""
         super().__init__()
         self.settings = settings
-        self.depth_range = min_depth, max_depth
         self.feature_net = _feature_net(settings, encoder_channels)
         self.damping: nn.Parameter | None = None
         if settings.enabled and settings.learn_damping:
@@ -151,7 +147,7 @@ class PoseRefiner(nn.Module):
     def forward(
         self,
         T_neighbour_target: Tensor,
-        disparity: Tensor,
+        inverse_depth: Tensor,
         images: Tensor,
         K: Tensor,
         generator: torch.Generator | None = None,
@@ -163,7 +159,7 @@ class PoseRefiner(nn.Module):
 
         Args:
             T_neighbour_target: ``(B, N, 4, 4)``, maps points of the target to each neighbour.
-            disparity: sigmoid of the target at full size, ``(B, 1, H, W)``.
+            inverse_depth: of the target at full size, ``(B, 1, H, W)``.
             images: ``(B, 1 + N, 3, H, W)`` in [0, 1], target first.
             K: ``(B, 3, 3)`` at this size.
             generator: draws the points, on the device of ``images``.
@@ -173,7 +169,7 @@ class PoseRefiner(nn.Module):
         """
         settings = self.settings
         with torch.set_grad_enabled(settings.gradient_steps != 0 and torch.is_grad_enabled()):
-            levels = self.levels(disparity, images, K, depth_encoder, weight, valid)
+            levels = self.levels(inverse_depth, images, K, depth_encoder, weight, valid)
             start = T_neighbour_target.flatten(0, 1)
             refined = refine_pose(start, levels, settings.alignment(), generator)
         neighbours = T_neighbour_target.shape[1]
@@ -182,7 +178,7 @@ class PoseRefiner(nn.Module):
 
     def levels(
         self,
-        disparity: Tensor,
+        inverse_depth: Tensor,
         images: Tensor,
         K: Tensor,
         depth_encoder: Encoder | None = None,
@@ -191,14 +187,13 @@ class PoseRefiner(nn.Module):
     ) -> list[AlignmentLevel]:
         """What is aligned, coarse first; arguments as of a call."""
         if self.settings.detach_depth:
-            disparity = disparity.detach()
+            inverse_depth = inverse_depth.detach()
         maps = self._maps(images, depth_encoder)
         with torch.autocast(images.device.type, enabled=False):
-            inverse_depth = scaled_disparity(disparity.float(), *self.depth_range)
             return [
                 alignment_level(
                     features.unflatten(0, images.shape[:2]),
-                    inverse_depth,
+                    inverse_depth.float(),
                     K.float(),
                     confidence=None
                     if confidence is None
@@ -258,13 +253,8 @@ def _feature_net(
     return FeatureNet(encoder, settings.strides, settings.dimensions)
 
 
-def with_fixed_scale(
-    disparities: Sequence[Tensor],
-    min_depth: float,
-    max_depth: float,
-    valid: Tensor | None = None,
-) -> list[Tensor]:
-    """Sigmoid disparities of the same values, whose scale has no gradient, image by image.
+def with_fixed_scale(inverse_depths: Sequence[Tensor], valid: Tensor | None = None) -> list[Tensor]:
+    """Inverse depths of the same values, whose scale has no gradient, image by image.
 
     Refined translations follow the scale of depth, so the photometric error cannot judge it; but by
     poses that count as constant it has a slope that never ends, along which each image's depth
@@ -272,7 +262,5 @@ def with_fixed_scale(
     of the image's finest inverse depth, over its ``valid`` pixels, all its scales lack that slope
     alone.
     """
-    near, far = 1 / min_depth, 1 / max_depth
-    inverse_depths = [scaled_disparity(d, min_depth, max_depth) for d in disparities]
     mean = masked_mean(inverse_depths[0], valid, (1, 2, 3), keepdim=True)
-    return [(r * (mean.detach() / mean) - far) / (near - far) for r in inverse_depths]
+    return [r * (mean.detach() / mean) for r in inverse_depths]

@@ -32,6 +32,7 @@ class DepthDecoder(nn.Module):
         outputs: int = 1,
     ) -> None:
         super().__init__()
+        self.sizes = tuple(encoder_channels), tuple(channels), padding
 
         def convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
             return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode=padding)
@@ -46,12 +47,16 @@ class DepthDecoder(nn.Module):
         )
         self.disparity = nn.ModuleList(convolution(channels[i], outputs) for i in range(SCALES))
 
+    def of_outputs(self, outputs: int) -> DepthDecoder:
+        """Another one of the same sizes, with random weights."""
+        return DepthDecoder(*self.sizes, outputs)
+
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Disparities in (0, 1), ``(B, 1, H / 2^s, W / 2^s)`` for s = 0..3, finest first."""
+        """Maps in (0, 1), ``(B, outputs, H / 2^s, W / 2^s)`` for s = 0..3, finest first."""
         return [self._head(i, x) for i, x in enumerate(self._decode(features)[:SCALES])]
 
     def finest(self, features: Sequence[Tensor]) -> Tensor:
-        """The disparity of scale 0 alone, ``(B, 1, H, W)``: what inference needs."""
+        """Scale 0 alone, ``(B, outputs, H, W)``: what inference needs."""
         return self._head(0, self._decode(features)[0])
 
     def _head(self, scale: int, x: Tensor) -> Tensor:

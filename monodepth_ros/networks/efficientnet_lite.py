@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from monodepth_ros.networks.depth_network import FeatureEncoder
 from monodepth_ros.networks.resnet import initialise_from_scratch
 
 STEM = 32
@@ -93,7 +94,7 @@ class SameConv2d(nn.Conv2d):
             return super().forward(x.to(self.weight.dtype))
 
 
-class EfficientNetLiteEncoder(nn.Module):
+class EfficientNetLiteEncoder(FeatureEncoder):
     """Features at strides 2, 4, 8, 16, 32 of one image."""
 
     def __init__(self) -> None:

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
-from monodepth_ros.networks.resnet import ResNetEncoder
+from monodepth_ros.networks.depth_network import FeatureEncoder
 
 PYRAMID_STRIDES = (2, 4, 8, 16, 32)  # of an encoder's features
 _DECODER_CHANNELS = {16: 64, 8: 64, 4: 64, 2: 32}  # by stride, PixLoc's
@@ -95,7 +94,7 @@ class FeatureNet(nn.Module):
 
     def __init__(
         self,
-        encoder: ResNetEncoder | EfficientNetLiteEncoder,
+        encoder: FeatureEncoder,
         strides: Sequence[int],
         dimensions: Sequence[int],
     ) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
+from monodepth_ros.networks.depth_network import FeatureEncoder
 from monodepth_ros.networks.normalisation import normalise
 from monodepth_ros.networks.pose_decoder import POSE_SCALE, PoseDecoder
-from monodepth_ros.networks.resnet import ResNetEncoder
 
 _KERNELS = (7, 5, 3, 3, 3, 3, 3)
 _CHANNELS = (16, 32, 64, 128, 256, 256, 256)
@@ -39,7 +38,7 @@ class SharedEncoderPoseNet(nn.Module):
     The encoder is the depth network's own; it is not registered here a second time.
     """
 
-    def __init__(self, encoder: ResNetEncoder | EfficientNetLiteEncoder, width: int) -> None:
+    def __init__(self, encoder: FeatureEncoder, width: int = 256) -> None:
         super().__init__()
         self.decoder = PoseDecoder(encoder.channels[-1], width, features=2)
         self._encoder = [encoder]

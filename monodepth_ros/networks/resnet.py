@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from monodepth_ros.networks.depth_network import FeatureEncoder
 from monodepth_ros.networks.normalisation import normalise
 
 PUBLISHED_STAGES = (64, 128, 256, 512)
@@ -59,7 +60,7 @@ class Bottleneck(nn.Module):
         return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class ResNetEncoder(nn.Module):
+class ResNetEncoder(FeatureEncoder):
     """Features at strides 2, 4, 8, 16, 32 (He et al., CVPR 2016).
 
     Args:

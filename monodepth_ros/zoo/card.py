@@ -22,10 +22,11 @@ from pydantic import (
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.architecture import ARCHITECTURES, SIZE_MULTIPLE, find_architecture
+from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
 from monodepth_ros.yaml_file import read_mapping
 
 CARD_FILE = "card.yaml"
+SIZE_MULTIPLE = 32
 
 
 def parse_size(value: Any) -> tuple[int, int]:
@@ -44,11 +45,9 @@ def parse_size(value: Any) -> tuple[int, int]:
 
 def check_size(architecture: str, size: tuple[int, int]) -> None:
     """``ValueError`` when the (height, width) is too small for the network."""
-    # The coarsest feature of 32 pixels is one pixel, which has nothing to reflect.
-    smallest = 2 if find_architecture(architecture).decoder_padding == "reflect" else 1
-    if min(size) < smallest * SIZE_MULTIPLE:
-        at_least = smallest * SIZE_MULTIPLE
-        raise ValueError(f"{size[1]}x{size[0]}: {architecture} needs at least {at_least} pixels")
+    smallest = find_architecture(architecture).smallest_size
+    if min(size) < smallest:
+        raise ValueError(f"{size[1]}x{size[0]}: {architecture} needs at least {smallest} pixels")
 
 
 NetworkSize = Annotated[

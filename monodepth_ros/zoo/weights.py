@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, save_card
 
 StateDict = dict[str, Tensor]
 
 WEIGHTS_FILE = "weights.safetensors"
-_BUILDERS = {"depth": build_depth_net, "pose": build_pose_net}
+NETWORKS = ("depth", "pose")
 
 
 def save_weights(
@@ -36,8 +36,8 @@ def save_weights(
     """
     tensors: StateDict = {}
     for network, state in states.items():
-        if network not in _BUILDERS:
-            raise ValueError(f"network {network!r} is not one of {', '.join(_BUILDERS)}")
+        if network not in NETWORKS:
+            raise ValueError(f"network {network!r} is not one of {', '.join(NETWORKS)}")
         for key, value in state.items():
             stored = value.detach().cpu()
             if stored.is_floating_point():
@@ -75,7 +75,7 @@ def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
     for name, digest in card.files.items():
         tensors.update(_read_verified(Path(folder) / name, digest))
     source = ", ".join(str(Path(folder) / name) for name in card.files)
-    states: dict[str, StateDict] = {network: {} for network in _BUILDERS}
+    states: dict[str, StateDict] = {network: {} for network in NETWORKS}
     for key, value in tensors.items():
         network, _, parameter = key.partition(".")
         if network not in states:
@@ -86,9 +86,16 @@ def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
     states = {network: state for network, state in states.items() if state}
     for network, state in states.items():
         with torch.device("meta"):
-            expected = _BUILDERS[network](card.architecture)
+            expected = build_network(network, card)
         check_state(state, expected, f"{source} ({network})", card.architecture)
     return states
+
+
+def build_network(part: str, card: ModelCard) -> nn.Module:
+    """The card's ``depth`` or ``pose`` network with random weights."""
+    if part == "pose":
+        return build_pose_network(card.architecture)
+    return build_depth_network(card.architecture, card.min_depth, card.max_depth)
 
 
 def check_state(state: StateDict, expected: nn.Module, source: str, architecture: str) -> None:

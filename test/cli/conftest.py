@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo import catalogue
 from monodepth_ros.zoo.card import ModelCard, Provenance
 from monodepth_ros.zoo.weights import save_model
@@ -37,7 +37,10 @@ def model(models_folder: Path) -> Path:
         architecture=ARCHITECTURE,
         size=(64, 96),
     )
-    nets = {"depth": build_depth_net(ARCHITECTURE), "pose": build_pose_net(ARCHITECTURE)}
+    nets = {
+        "depth": build_depth_network(ARCHITECTURE, 0.1, 100.0),
+        "pose": build_pose_network(ARCHITECTURE),
+    }
     folder = models_folder / "demo"
     save_model(folder, card, {name: net.state_dict() for name, net in nets.items()})
     return folder

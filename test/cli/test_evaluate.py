@@ -16,7 +16,7 @@ from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.visual_odometry import VisualOdometry
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, Provenance
 from monodepth_ros.zoo.weights import save_model
 
@@ -83,8 +83,8 @@ def model(tmp_path_factory):
         size=(32, 64),
     )
     nets = {
-        "depth": build_depth_net("monodepth2-slim").state_dict(),
-        "pose": build_pose_net("monodepth2-slim").state_dict(),
+        "depth": build_depth_network("monodepth2-slim", 0.1, 100.0).state_dict(),
+        "pose": build_pose_network("monodepth2-slim").state_dict(),
     }
     save_model(folder, card, nets)
     return folder

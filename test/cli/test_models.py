@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights, save_model
 
@@ -118,9 +118,8 @@ def test_weights_that_overflow_fail(model):
 
 def write_public_format(folder):
     """ResNet-18 weights as the four public files."""
-    depth_net, pose_net = (
-        build("monodepth2-resnet18") for build in (build_depth_net, build_pose_net)
-    )
+    depth_net = build_depth_network("monodepth2-resnet18", 0.1, 100.0)
+    pose_net = build_pose_network("monodepth2-resnet18")
     order = [f"{part}_upsampling.{i}" for i in range(4, -1, -1) for part in ("before", "after")]
     names = {name: f"decoder.{n}.conv.conv" for n, name in enumerate(order)}
     names |= {f"disparity.{i}": f"decoder.{10 + i}.conv" for i in range(4)}

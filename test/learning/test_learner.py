@@ -108,8 +108,9 @@ def test_view_synthesis_can_leave_the_depth_network_alone() -> None:
 
 
 def test_only_rotation_is_learnt_at_first() -> None:
-    settings = {"rotation_first_steps": 1, "max_depth": 1e6}
-    module = build(objective={"self_supervised": settings})
+    module = build(
+        networks={"max_depth": 1e6}, objective={"self_supervised": {"rotation_first_steps": 1}}
+    )
     teach_by_view_synthesis(module)
     rotation, translation = module.pose_net.decoder.pose.bias.grad[:6].chunk(2)
     assert not gradients(module.depth_net)

@@ -26,7 +26,6 @@ from monodepth_ros.learning.pose_refiner import (
     with_fixed_scale,
 )
 
-NEAREST, FARTHEST = 0.5, 20.0
 PATCHES: dict[str, Any] = {
     "enabled": True,
     "feat_source": "patches",
@@ -44,40 +43,41 @@ SETTINGS = RefinementSettings(**{**PATCHES, "strides": (4, 2, 1), "points": None
 
 
 def triplet() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Images, sigmoid disparity of the true depth, K, and true motions of a walk sideways."""
+    """Images, inverse of the true depth, K, and true motions of a walk sideways."""
     poses = [np.eye(4) for _ in range(3)]
     poses[1][:3, 3] = -0.12, 0.02, -0.05
     poses[2][:3, 3] = 0.10, -0.01, 0.06
     frames = [render(pose) for pose in poses]
     images = np.stack([image for image, _ in frames]).transpose(0, 3, 1, 2)
-    inverse = 1 / torch.from_numpy(frames[0][1])[None, None]
-    disparity = (inverse - 1 / FARTHEST) / (1 / NEAREST - 1 / FARTHEST)
+    inverse_depth = 1 / torch.from_numpy(frames[0][1])[None, None]
     T = np.stack([np.linalg.inv(pose) for pose in poses[1:]])[None]
     return (
         torch.from_numpy(images)[None].float() / 255,
-        disparity,
+        inverse_depth,
         torch.from_numpy(CAMERA.K)[None].float(),
         torch.from_numpy(T).float(),
     )
 
 
 def test_true_depth_leads_to_the_true_poses() -> None:
-    images, disparity, K, truth = triplet()
+    images, inverse_depth, K, truth = triplet()
     start = torch.eye(4).expand(1, 2, 4, 4)
-    refined = PoseRefiner(SETTINGS, NEAREST, FARTHEST)(start, disparity, images, K)
+    refined = PoseRefiner(SETTINGS)(start, inverse_depth, images, K)
     assert refined.refused == 0
     before, after = ((se3.log(se3.inverse(truth) @ T)).norm(dim=-1) for T in (start, refined.T))
     assert (after < before / 5).all()
 
 
 def test_brightness_does_not_matter() -> None:
-    images, disparity, K, _ = triplet()
+    images, inverse_depth, K, _ = triplet()
     start = torch.eye(4).expand(1, 2, 4, 4)
-    refiner = PoseRefiner(SETTINGS, NEAREST, FARTHEST)
+    refiner = PoseRefiner(SETTINGS)
     darker = images.clone()
     darker[:, 1:] -= 0.1
     for ours, theirs in zip(
-        refiner(start, disparity, darker, K).T, refiner(start, disparity, images, K).T, strict=True
+        refiner(start, inverse_depth, darker, K).T,
+        refiner(start, inverse_depth, images, K).T,
+        strict=True,
     ):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
 
@@ -91,16 +91,15 @@ def test_patches_of_a_plain_image_are_zero() -> None:
 def test_each_images_scale_alone_loses_its_gradient() -> None:
     generator = torch.Generator().manual_seed(0)
     inverse_depths = [0.1 + torch.rand(2, 1, size, size, generator=generator) for size in (8, 4)]
-    sigmoids = [(r - 0.05) / 1.95 for r in inverse_depths]  # of depths from 0.5 to 20
     weights = [torch.rand(r.shape, generator=generator) for r in inverse_depths]
 
     def loss(scale: Tensor, ratio: Tensor) -> Tensor:
         scale = scale.view(2, 1, 1, 1)  # of each of the two images
         scaled = [inverse_depths[0] * scale, inverse_depths[1] * scale * ratio]
-        fixed = with_fixed_scale([(r - 0.05) / 1.95 for r in scaled], NEAREST, FARTHEST)
+        fixed = with_fixed_scale(scaled)
         return sum((w * d).sum() for w, d in zip(weights, fixed, strict=True))  # type: ignore[misc]
 
-    for ours, theirs in zip(with_fixed_scale(sigmoids, NEAREST, FARTHEST), sigmoids, strict=True):
+    for ours, theirs in zip(with_fixed_scale(inverse_depths), inverse_depths, strict=True):
         torch.testing.assert_close(ours, theirs)
     scale, ratio = torch.ones(2, requires_grad=True), torch.ones((), requires_grad=True)
     by_scale, by_ratio = torch.autograd.grad(loss(scale, ratio), (scale, ratio))
@@ -159,16 +158,16 @@ def test_features_confidences_damping_and_the_pose_network_learn(source: str) ->
 
 
 def test_the_solver_hands_depth_no_gradient_unless_told() -> None:
-    images, disparity, K, _ = triplet()
+    images, inverse_depth, K, _ = triplet()
     for detach in (True, False):
         torch.manual_seed(0)
         settings = RefinementSettings(**LEARNT, detach_depth=detach)
-        refiner = PoseRefiner(settings, NEAREST, FARTHEST).train()
-        disparity = disparity.detach().requires_grad_()
+        refiner = PoseRefiner(settings).train()
+        inverse_depth = inverse_depth.detach().requires_grad_()
         start = torch.eye(4).expand(1, 2, 4, 4).clone().requires_grad_()
-        refined = refiner(start, disparity, images, K)
+        refined = refiner(start, inverse_depth, images, K)
         by_start, by_depth = torch.autograd.grad(
-            refined.T[..., :3, 3].sum(), (start, disparity), allow_unused=True
+            refined.T[..., :3, 3].sum(), (start, inverse_depth), allow_unused=True
         )
         assert by_start is not None and by_start.abs().sum() > 0
         assert (by_depth is None) == detach
@@ -176,21 +175,19 @@ def test_the_solver_hands_depth_no_gradient_unless_told() -> None:
 
 def test_the_gradient_of_the_last_step_tells_depth_that_poses_follow() -> None:
     """How the error changes with depth's relief, poses aligned anew; constant ones mislead it."""
-    images, disparity, K, truth = triplet()
-    far, near = 1 / FARTHEST, 1 / NEAREST
-    inverse_depth = far + (near - far) * disparity
+    images, inverse_depth, K, truth = triplet()
     objective = SelfSupervisedObjective(SelfSupervisionSettings(automask=False, scales=(0,)))
     settings = SETTINGS.model_copy(update={"detach_depth": False, "gradient_steps": 1})
 
     def error(shift: Tensor, poses_follow: bool = True) -> Tensor:
-        shifted = ((inverse_depth + shift * inverse_depth.mean() - far) / (near - far)).float()
-        T = PoseRefiner(settings, NEAREST, FARTHEST)(truth, shifted, images, K).T
+        shifted = (inverse_depth + shift * inverse_depth.mean()).float()
+        T = PoseRefiner(settings)(truth, shifted, images, K).T
         T = T if poses_follow else T.detach()
         return objective([shifted], T[:, 0], T[:, 1], images, K).loss
 
     with torch.no_grad():
-        measured = float(error(torch.tensor(0.11)) - error(torch.tensor(0.09))) / 0.02
-    shift = torch.tensor(0.1, requires_grad=True)
+        measured = float(error(torch.tensor(0.41)) - error(torch.tensor(0.39))) / 0.02
+    shift = torch.tensor(0.4, requires_grad=True)
     (followed,) = torch.autograd.grad(error(shift), shift)
     (constant,) = torch.autograd.grad(error(shift, poses_follow=False), shift)
     assert float(followed) == pytest.approx(measured, rel=0.1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, Provenance
 from monodepth_ros.zoo.weights import save_model
 
@@ -26,7 +26,10 @@ def card() -> ModelCard:
 @pytest.fixture
 def states() -> dict[str, dict[str, torch.Tensor]]:
     torch.manual_seed(1)
-    nets = {"depth": build_depth_net(ARCHITECTURE), "pose": build_pose_net(ARCHITECTURE)}
+    nets = {
+        "depth": build_depth_network(ARCHITECTURE, 0.1, 100.0),
+        "pose": build_pose_network(ARCHITECTURE),
+    }
     # Batch norm statistics of a trained network are not 0 and 1.
     for net in nets.values():
         for key, value in net.state_dict().items():

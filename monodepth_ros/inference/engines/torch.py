@@ -11,10 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
-from monodepth_ros.networks.correlation_pose_net import CorrelationPoseNet
-from monodepth_ros.networks.depth_net import DepthNet
-from monodepth_ros.networks.pose_net import PoseNet
+from monodepth_ros.networks.depth_network import DepthNetwork
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, load_card
 from monodepth_ros.zoo.catalogue import resolve
 from monodepth_ros.zoo.weights import load_weights
@@ -62,8 +60,8 @@ class TorchEngine:
     def __init__(
         self,
         card: ModelCard,
-        depth_net: DepthNet,
-        pose_net: PoseNet | CorrelationPoseNet | None,
+        depth_net: DepthNetwork,
+        pose_net: nn.Module | None,
         device: torch.device,
         precision: Precision,
     ) -> None:
@@ -83,11 +81,11 @@ class TorchEngine:
             raise UserError("precision 'fp16' is slower than fp32 on a CPU: use fp32 or bf16")
         card = load_card(folder)
         states = load_weights(folder, card)
-        depth_net = build_depth_net(card.architecture)
+        depth_net = build_depth_network(card.architecture, card.min_depth, card.max_depth)
         depth_net.load_state_dict(states["depth"])
         pose_net = None
         if "pose" in states:
-            pose_net = build_pose_net(card.architecture)
+            pose_net = build_pose_network(card.architecture)
             pose_net.load_state_dict(states["pose"])
         return cls(card, depth_net, pose_net, target, precision)
 
@@ -109,7 +107,7 @@ class TorchEngine:
         return self._pose_net is not None
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Sigmoid disparities ``(B, 1, H, W)`` of ``images`` ``(B, 3, H, W)`` in [0, 1]."""
+        """Inverse depth ``(B, 1, H, W)`` of ``images`` ``(B, 3, H, W)`` in [0, 1]."""
         with torch.inference_mode(), self._autocast():
             return self._depth_net.finest(self._place(images)).float()
 

@@ -28,7 +28,6 @@ from monodepth_ros.learning.losses.smoothness import (
     resize_to_fit,
     smoothness,
 )
-from monodepth_ros.networks.disparity import scaled_disparity
 
 
 class SelfSupervisionSettings(BaseModel):
@@ -104,7 +103,7 @@ class SelfSupervisedObjective:
         """The objective of a batch.
 
         Args:
-            disparities: sigmoid outputs ``(B, 1, h, w)`` of scales 0, 1, ..., finest first.
+            disparities: inverse depths ``(B, 1, h, w)`` of scales 0, 1, ..., finest first.
             T_previous_target: ``(B, 4, 4)``, maps points of the target camera to the previous one.
             T_next_target: the same to the next camera.
             images: not augmented, ``(B, 3, 3, H, W)`` in [0, 1]: target, previous, next.
@@ -142,7 +141,7 @@ class SelfSupervisedObjective:
         with torch.autocast(images.device.type, enabled=False):
             T = torch.stack([_full(T_previous_target), _full(T_next_target)], 1)
             views = self._views(_full(images), _full(K), T, valid)
-            inverse_depth = self._inverse_depth(_full(disparities[0]))
+            inverse_depth = _full(disparities[0])
             error, counted = self._over_sources(
                 *views.errors(slice(None), inverse_depth, views.homography, views.epipole)
             )
@@ -179,6 +178,8 @@ class SelfSupervisedObjective:
     ) -> dict[str, Tensor]:
         """Weighted smoothness of both orders, those with a weight, averaged over scales."""
         settings, unit = self.settings, self.settings.smoothness_unit
+        # Nearness beyond the farthest: proportional to the network's sigmoid, as is published.
+        disparities = [d - 1 / settings.max_depth for d in disparities]
         sizes = [image_size(d) for d in disparities]
         targets = resize_to_fit(target, sizes)
         edges = [edge_weights(image, settings.edge_decay) for image in targets]
@@ -240,7 +241,7 @@ class SelfSupervisedObjective:
     ) -> tuple[Tensor, Tensor]:
         """Over a slice of the batch: the sum of the error; how many pixels are auto-masked, and
         how many count."""
-        errors, seen = views.errors(s, self._inverse_depth(disparity), homography, epipole)
+        errors, seen = views.errors(s, disparity, homography, epipole)
         if mask is not None:
             errors = errors * upsample(mask, views.size)
         error, counted = self._over_sources(errors, seen)
@@ -261,9 +262,6 @@ class SelfSupervisedObjective:
         return ReprojectedViews(
             images, T, K, ssim_weight, self.settings.padding, self.compiled, valid
         )
-
-    def _inverse_depth(self, disparity: Tensor) -> Tensor:
-        return scaled_disparity(disparity, self.settings.min_depth, self.settings.max_depth)
 
     def _over_sources(
         self, errors: Tensor, seen: Tensor | None = None

@@ -24,7 +24,6 @@ from monodepth_ros.learning.losses.objective import Objective
 from monodepth_ros.learning.losses.reprojected_views import image_size, upsample
 from monodepth_ros.learning.losses.slicewise import batch_slices, slicewise_sum
 from monodepth_ros.learning.losses.smoothness import edge_weights
-from monodepth_ros.networks.disparity import scaled_disparity
 
 TERMS = ("silog", "gradient", "normal")
 
@@ -186,7 +185,7 @@ class SupervisedObjective:
         An image without a valid pixel adds zero, and zero gradient.
 
         Args:
-            disparities: sigmoid outputs ``(B, 1, h, w)`` of scales 0, 1, ..., finest first; each is
+            disparities: inverse depths ``(B, 1, h, w)`` of scales 0, 1, ..., finest first; each is
                 upsampled to the size of the truth.
             truth: depth ``(B, 1, H, W)``, metres; what is not finite or not positive is invalid.
             K: intrinsics ``(B, 3, 3)`` at the size of the truth.
@@ -213,8 +212,7 @@ class SupervisedObjective:
         """Over a slice of the batch: the weighted sum of all terms, and each weighted term."""
         settings = self.settings
         log_truth, valid = truth.log_depth[s], truth.valid[s]
-        disparity = upsample(disparity, image_size(log_truth))
-        inverse_depth = scaled_disparity(disparity, settings.min_depth, settings.max_depth)
+        inverse_depth = upsample(disparity, image_size(log_truth))
         difference = -inverse_depth.log() - log_truth
         zero = inverse_depth.new_zeros(())
         terms = [zero, zero, zero]

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.losses.supervision import SupervisionSettings
-from monodepth_ros.networks.architecture import build_depth_net
-from monodepth_ros.networks.disparity import disparity_to_depth
+from monodepth_ros.networks.registry import build_depth_network
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
 
@@ -35,8 +34,7 @@ class Teacher:
                 f"teacher.model: {model} works on images of {width}x{height}, but data.size is"
                 f" {size[1]}x{size[0]}"
             )
-        self.range = card.min_depth, card.max_depth
-        self.net = build_depth_net(card.architecture)
+        self.net = build_depth_network(card.architecture, card.min_depth, card.max_depth)
         weights = load_weights(model, card)["depth"]
         self.net.load_state_dict({name: weight.float() for name, weight in weights.items()})
         self.net.eval().requires_grad_(False)
@@ -48,4 +46,4 @@ class Teacher:
         """``(B, 1, H, W)`` of images ``(B, 3, H, W)`` in [0, 1], in the teacher's unit."""
         self.net.to(images.device)
         images = images.contiguous(memory_format=torch.channels_last)
-        return disparity_to_depth(self.net.finest(images).float(), *self.range)
+        return 1 / self.net.finest(images)

@@ -26,7 +26,7 @@ from monodepth_ros.learning.losses.self_supervision import SelfSupervisionSettin
 from monodepth_ros.learning.losses.supervision import SupervisionSettings
 from monodepth_ros.learning.losses.teacher import TeacherSettings
 from monodepth_ros.learning.pose_refiner import RefinementSettings
-from monodepth_ros.networks.architecture import ARCHITECTURES
+from monodepth_ros.networks.registry import ARCHITECTURES
 from monodepth_ros.zoo.card import NetworkSize
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]

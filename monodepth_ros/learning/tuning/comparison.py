@@ -18,7 +18,6 @@ from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.masked_mean import true_depth
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.networks.disparity import disparity_to_depth
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
 
@@ -115,7 +114,7 @@ def model_figures(
         if "depth" in batch:
             errors["abs_rel"].append(_abs_rel(depth, true_depth(batch), recipe))
     for batch in _batches(known, recipe, device) if known is not None else ():
-        depth = _depth(module, module.disparities(batch["images"][:, 0])[0])
+        depth = 1 / module.disparities(batch["images"][:, 0])[0]
         errors["known"].append(_abs_rel(depth, true_depth(batch), recipe))
     photometric = torch.cat(errors["photometric"]).mean()
     return ModelFigures(float(photometric), _mean(errors["abs_rel"]), _mean(errors["known"]))
@@ -138,16 +137,11 @@ def _synthesis(
     disparities = module.disparities(images[:, 0])
     T = torch.stack(module.relative_poses(images), 1)
     if module.recipe.refinement.enabled:
-        encoder = module.depth_net.encoder
+        encoder = module.aligned_encoder
         T = module.refiner(T, disparities[0], images, K, points, encoder, valid=valid).T
     previous, following = T.unbind(1)
     maps = module.self_supervised.error_maps(disparities, previous, following, images, K, valid)
-    return _depth(module, disparities[0]), maps.means()
-
-
-def _depth(module: Learner, disparity: Tensor) -> Tensor:
-    networks = module.recipe.networks
-    return disparity_to_depth(disparity, networks.min_depth, networks.max_depth)
+    return 1 / disparities[0], maps.means()
 
 
 def _abs_rel(depth: Tensor, truth: Tensor, recipe: Recipe) -> Tensor:

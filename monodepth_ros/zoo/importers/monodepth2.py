@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net
-from monodepth_ros.networks.depth_net import DepthNet
+from monodepth_ros.networks.monodepth2 import Monodepth2Network
 from monodepth_ros.networks.pose_net import PoseNet
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, Provenance, parse_size
 from monodepth_ros.zoo.weights import StateDict, check_state, save_model
 
@@ -26,6 +26,7 @@ LICENCE = "Monodepth2 licence (Niantic): non-commercial use only; weights suppli
 DEPTH_FILES = ("encoder.pth", "depth.pth")
 POSE_FILES = ("pose_encoder.pth", "pose.pth")
 
+MIN_DEPTH, MAX_DEPTH = 0.1, 100.0  # of the release
 # Stereo training used a baseline of 0.1 units; KITTI's is 0.54 m.
 STEREO_FACTOR = 5.4
 # Focal lengths of every KITTI image as the release trains with it, in image widths and heights.
@@ -64,10 +65,11 @@ def import_monodepth2(
     files = [_read_pth(source / file) for file in names]
     encoder = files[0]
     architecture = _recognise(encoder)
-    depth_net = build_depth_net(architecture)
+    depth_net = build_depth_network(architecture, MIN_DEPTH, MAX_DEPTH)
+    assert isinstance(depth_net, Monodepth2Network)
     states = {"depth": _network_state(depth_net, files[0], files[1], _DECODER_NAMES, architecture)}
     if with_pose:
-        pose_net = build_pose_net(architecture)
+        pose_net = build_pose_network(architecture)
         assert isinstance(pose_net, PoseNet)  # as every ResNet architecture has
         states["pose"] = _network_state(pose_net, files[2], files[3], _POSE_NAMES, architecture)
     size = _input_size(encoder) if size is None else size
@@ -103,7 +105,7 @@ def _recognise(encoder: _PthFile) -> str:
 
 
 def _network_state(
-    net: DepthNet | PoseNet,
+    net: Monodepth2Network | PoseNet,
     encoder: _PthFile,
     decoder: _PthFile,
     names: dict[str, str],
@@ -167,8 +169,8 @@ def _card(name: str, architecture: str, size: tuple[int, int], encoder: _PthFile
         ),
         architecture=architecture,
         size=size,
-        min_depth=0.1,
-        max_depth=100.0,
+        min_depth=MIN_DEPTH,
+        max_depth=MAX_DEPTH,
     )
     if not encoder.content.get("use_stereo"):
         return card

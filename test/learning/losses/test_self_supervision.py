@@ -25,7 +25,8 @@ def settings(**changes):
 class Batch:
     """Inputs of the objective: smooth textures that move, and a guess of depth and motion."""
 
-    def __init__(self, batch=2, scales=4, dtype=torch.float64, seed=0):
+    def __init__(self, batch=2, scales=4, dtype=torch.float64, seed=0, depths=(0.1, 100.0)):
+        nearest, farthest = (1 / depth for depth in depths)
         generator = torch.Generator().manual_seed(seed)
 
         def random(*shape):
@@ -41,6 +42,8 @@ class Batch:
         self.disparities = [
             (smooth((HEIGHT, WIDTH), batch, 1) - 2.0)
             .sigmoid()[:, :, :: 2**s, :: 2**s]
+            .mul(nearest - farthest)
+            .add(farthest)
             .to(dtype)
             .requires_grad_()
             for s in range(scales)
@@ -116,9 +119,8 @@ def naive_loss(batch, s, masks=None):
             intrinsics = scale[:, None] * (intrinsics + half_pixel) - half_pixel
         target, *sources = views.unbind(1)
         full = F.interpolate(disparity, target.shape[-2:], mode="bilinear", align_corners=False)
-        depth = 1 / (1 / s.max_depth + (1 / s.min_depth - 1 / s.max_depth) * full)
         warped = [
-            naive_error(naive_warp(source, depth, T, intrinsics, s.padding), target, ssim_weight)
+            naive_error(naive_warp(source, 1 / full, T, intrinsics, s.padding), target, ssim_weight)
             for source, T in zip(sources, (batch.previous, batch.next), strict=True)
         ]
         errors = torch.cat(warped, 1)
@@ -134,7 +136,8 @@ def naive_loss(batch, s, masks=None):
         if s.automask:
             errors = torch.cat([identity, errors], 1)
         total = total + errors.min(1).values.mean()
-        smooth, planar = naive_smoothness(disparity, small[:, 0], s.edge_decay, s.smoothness_unit)
+        nearness = disparity - 1 / s.max_depth
+        smooth, planar = naive_smoothness(nearness, small[:, 0], s.edge_decay, s.smoothness_unit)
         total = total + s.smoothness_weight * smooth / 2**index
         total = total + s.planarity_weight * planar / 2**index
     return total / len(s.scales)
@@ -177,7 +180,8 @@ def assert_equals_naive(batch, s, tolerance, masks=None, reference=None):
     ids=lambda changes: ",".join(changes) or "reference",
 )
 def test_loss_and_gradients_equal_the_published_formulas(changes):
-    assert_equals_naive(Batch(), settings(**changes), 1e-9)
+    chosen = settings(**changes)
+    assert_equals_naive(Batch(depths=(chosen.min_depth, chosen.max_depth)), chosen, 1e-9)
 
 
 def test_single_precision_is_close_to_double():
@@ -321,16 +325,12 @@ def plane_sequence():
     return images, views[0][1][None].float(), poses[1][None].float(), poses[2][None].float()
 
 
-def sigmoid_of(depth):
-    return (1 / depth - 0.01) / 9.99
-
-
 def test_true_depth_and_motion_leave_no_error():
     images, depth, previous, following = plane_sequence()
     objective = SelfSupervisedObjective(settings(scales=(0,), smoothness_weight=0.0))
     intrinsics = K.float()[None]
-    right = objective.error_maps([sigmoid_of(depth)], previous, following, images, intrinsics)
-    wrong = objective.error_maps([sigmoid_of(1.3 * depth)], previous, following, images, intrinsics)
+    right = objective.error_maps([1 / depth], previous, following, images, intrinsics)
+    wrong = objective.error_maps([1 / (1.3 * depth)], previous, following, images, intrinsics)
     inner = (..., slice(3, -3), slice(6, -6))
     assert right.error[inner].mean() < 0.006  # bilinear sampling of a curved texture
     assert right.automasked[inner].float().mean() < 0.02
@@ -351,7 +351,8 @@ def test_learns_depth_from_motion():
     before = error()
     for _ in range(150):
         optimiser.zero_grad()
-        objective([logits.sigmoid()], previous, following, images, K.float()[None]).loss.backward()
+        inverse_depths = [0.01 + 9.99 * logits.sigmoid()]
+        objective(inverse_depths, previous, following, images, K.float()[None]).loss.backward()
         optimiser.step()
     assert before > 0.1
     assert error() < 0.05

@@ -30,8 +30,8 @@ def random_truth(batch=2, missing=0.2):
 def random_disparities(batch=2, scales=2, dtype=torch.float64):
     return [
         torch.rand(batch, 1, HEIGHT >> s, WIDTH >> s, dtype=torch.float64)
-        .mul(0.06)
-        .add(0.01)
+        .mul(0.6)
+        .add(0.11)
         .to(dtype)
         .requires_grad_()
         for s in range(scales)
@@ -94,8 +94,7 @@ def naive_loss(disparities, truth, settings):
 
     for disparity in disparities:
         upsampled = F.interpolate(disparity, (HEIGHT, WIDTH), mode="bilinear", align_corners=False)
-        near, far = 1 / settings.min_depth, 1 / settings.max_depth
-        for depth, d in zip(1 / (far + (near - far) * upsampled[:, 0]), truth[:, 0], strict=True):
+        for depth, d in zip(1 / upsampled[:, 0], truth[:, 0], strict=True):
             valid = torch.isfinite(d)
             if not valid.any():
                 continue
@@ -129,7 +128,7 @@ def test_terms_equal_loops_over_pixels(scale_invariance, differences):
     )
     truth, disparities = random_truth(), random_disparities(scales=1)
     terms = SupervisedObjective(settings)(disparities, truth, batched(K)).terms
-    depth = 1 / (0.01 + 9.99 * disparities[0].detach())
+    depth = 1 / disparities[0].detach()
     expected = np.mean(
         [
             terms_by_loop(d[0].numpy(), t[0].numpy(), K.numpy(), scale_invariance, differences)
@@ -202,7 +201,7 @@ def test_normals_of_a_plane():
 
 def test_exact_prediction_has_no_loss():
     disparity = random_disparities(scales=1)
-    truth = 1 / (0.01 + 9.99 * disparity[0].detach())
+    truth = 1 / disparity[0].detach()
     loss = SupervisedObjective(SupervisionSettings(scales=(0,)))(disparity, truth, batched(K)).loss
     assert abs(loss.item()) < 1e-12
 
@@ -235,7 +234,7 @@ def test_a_batch_without_truth_has_zero_loss_and_gradient():
 
 def test_truth_beyond_the_range_pulls_to_its_end():
     settings = SupervisionSettings(scales=(0,), max_depth=10.0)
-    far = torch.zeros(2, 1, HEIGHT, WIDTH, dtype=torch.float64)
+    far = torch.full((2, 1, HEIGHT, WIDTH), 0.1, dtype=torch.float64)
     truth = torch.full_like(far, 50.0)
     assert SupervisedObjective(settings)([far], truth, batched(K)).loss.item() < 1e-12
 
@@ -272,7 +271,7 @@ def test_learns_depth_from_truth():
     intrinsics = batched(K, 1, torch.float32)
     for _ in range(150):
         optimiser.zero_grad()
-        objective([logits.sigmoid()], truth, intrinsics).loss.backward()
+        objective([0.01 + 9.99 * logits.sigmoid()], truth, intrinsics).loss.backward()
         optimiser.step()
     depth = 1 / (0.01 + 9.99 * logits.detach().sigmoid())
     assert ((depth - truth).abs() / truth).mean() < 0.02

@@ -50,10 +50,13 @@ def with_garbage(images: Tensor, seed: int) -> Tensor:
 
 
 def leaves() -> tuple[list[Tensor], list[Tensor]]:
-    """Disparities of four scales and two motions."""
+    """Inverse depths of four scales, of 0.5 to 20 m, and two motions."""
     generator = torch.Generator().manual_seed(1)
     disparities = [
-        torch.rand(2, 1, HEIGHT // 2**s, WIDTH // 2**s, generator=generator).requires_grad_()
+        torch.rand(2, 1, HEIGHT // 2**s, WIDTH // 2**s, generator=generator)
+        .mul(1.95)
+        .add(0.05)
+        .requires_grad_()
         for s in range(SCALES)
     ]
     twists = 0.03 * torch.randn(2, 2, 6, generator=generator)
@@ -87,7 +90,7 @@ def self_supervised(
     given = [*disparities, *motions]
     masks = None
     if settings.predictive_mask:
-        masks = [(0.2 + 0.7 * d.detach()).repeat(1, 2, 1, 1).requires_grad_() for d in disparities]
+        masks = [(0.2 + 0.35 * d.detach()).repeat(1, 2, 1, 1).requires_grad_() for d in disparities]
         given += masks
     loss = SelfSupervisedObjective(settings)(
         disparities, *motions, images, intrinsics(), torch.Generator().manual_seed(0), masks, valid

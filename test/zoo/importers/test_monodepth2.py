@@ -13,7 +13,11 @@ from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.torch import TorchEngine
-from monodepth_ros.networks.architecture import build_depth_net, build_pose_net, find_architecture
+from monodepth_ros.networks.registry import (
+    build_depth_network,
+    build_pose_network,
+    find_architecture,
+)
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
 from monodepth_ros.zoo.weights import load_weights
@@ -147,7 +151,7 @@ def write_release(folder, layers: int = 18, height: int = 64, width: int = 96):
     """The four files with random weights, as the release stores them."""
     torch.manual_seed(3)
     expansion = 4 if layers == 50 else 1
-    pose_layers = find_architecture(f"monodepth2-resnet{layers}").pose_layers
+    pose_layers = find_architecture(f"monodepth2-resnet{layers}").pose.settings["layers"]
     files = {
         "encoder": encoder_file(layers, 1),
         "depth": depth_file((64, *(expansion * w for w in WIDTHS))),
@@ -201,13 +205,16 @@ def test_outputs_equal_the_reference_definition(tmp_path, layers):
     motion = reference_pose(files["pose"], pair[4])
 
     states = load_weights(folder, card)
-    depth_net, pose_net = build_depth_net(card.architecture), build_pose_net(card.architecture)
+    depth_net, pose_net = (
+        build_depth_network(card.architecture, 0.1, 100.0),
+        build_pose_network(card.architecture),
+    )
     depth_net.load_state_dict(states["depth"])
     pose_net.load_state_dict(states["pose"])
     depth_net.eval()
     pose_net.eval()
     with torch.no_grad():
-        actual = depth_net(first)
+        actual = [(r - 0.01) / 9.99 for r in depth_net(first).inverse_depth]
         axis_angle, translation = pose_net(first, second)
     # Differences that the sigmoid hides would show here.
     assert all(e.std() > 0.01 for e in expected)
@@ -218,7 +225,7 @@ def test_outputs_equal_the_reference_definition(tmp_path, layers):
     )
 
     engine = TorchEngine.load(folder, "cpu")
-    torch.testing.assert_close(engine(first), expected[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close((engine(first) - 0.01) / 9.99, expected[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(
         torch.cat(engine.motion(first, second), 1), motion, atol=1e-6, rtol=1e-5
     )
@@ -236,7 +243,7 @@ def test_older_and_newer_files_are_tolerated(tmp_path, release, source):
     features = reference_encoder(files["encoder"], image)
     expected = reference_disparities(files["depth"], features)[0]
     actual = TorchEngine.load(tmp_path / "old", "cpu")(image)
-    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close((actual - 0.01) / 9.99, expected, atol=1e-5, rtol=0)
 
 
 def test_stereo_weights_are_metric(tmp_path, release, source):

@@ -1,0 +1,68 @@
+"""The networks of Monodepth2 (Godard et al., ICCV 2019), on a ResNet or a mobile encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder, Padding
+from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork, FeatureEncoder
+from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
+from monodepth_ros.networks.pose_decoder import PoseDecoder
+from monodepth_ros.networks.pose_net import PoseNet
+from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
+
+
+class Monodepth2Network(EncoderDecoderNetwork):
+    """Inverse depth at full, half, quarter and eighth size; the sides are multiples of 32.
+
+    It is linear in a sigmoid, from ``1 / max_depth`` to ``1 / min_depth``.
+    """
+
+    def __init__(
+        self, encoder: FeatureEncoder, decoder: DepthDecoder, min_depth: float, max_depth: float
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.min_depth, self.max_depth = min_depth, max_depth
+
+    def decode(self, features: Sequence[Tensor]) -> DepthOutput:
+        """Four maps ``(B, 1, H / 2^s, W / 2^s)``, s = 0..3."""
+        return DepthOutput([self._in_range(sigmoid) for sigmoid in self.decoder(features)])
+
+    def finest(self, image: Tensor) -> Tensor:
+        """Without the heads of the other scales."""
+        return self._in_range(self.decoder.finest(self.encoder(image)))
+
+    def further_decoder(self, outputs: int) -> DepthDecoder:
+        """As of every network with an encoder."""
+        return self.decoder.of_outputs(outputs)
+
+    def _in_range(self, sigmoid: Tensor) -> Tensor:
+        # In float32 also where the rest runs in half: that has steps of a percent of depth.
+        nearest, farthest = 1.0 / self.min_depth, 1.0 / self.max_depth
+        return farthest + (nearest - farthest) * sigmoid.float()
+
+
+def build_depth(
+    min_depth: float,
+    max_depth: float,
+    layers: int | None,
+    stages: tuple[int, ...] = PUBLISHED_STAGES,
+    decoder_channels: tuple[int, ...] = STANDARD_CHANNELS,
+    padding: Padding = "reflect",
+) -> Monodepth2Network:
+    """On a ResNet of ``layers`` with ``stages``; on EfficientNet-Lite0 where ``layers`` is None."""
+    encoder: FeatureEncoder = (
+        EfficientNetLiteEncoder() if layers is None else ResNetEncoder(layers, stages=stages)
+    )
+    decoder = DepthDecoder(encoder.channels, decoder_channels, padding)
+    return Monodepth2Network(encoder, decoder, min_depth, max_depth)
+
+
+def build_pose(layers: int) -> PoseNet:
+    """The published pose network: a ResNet sees both images at once."""
+    encoder = ResNetEncoder(layers, images=2)
+    return PoseNet(encoder, PoseDecoder(encoder.channels[-1]))

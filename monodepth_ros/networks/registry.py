@@ -1,0 +1,105 @@
+"""The networks by the names that model cards and recipes use; reading this needs no torch.
+
+A new network is a file beside this one and a line in `ARCHITECTURES`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from monodepth_ros.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from monodepth_ros.networks.depth_network import DepthNetwork
+
+# What nothing in an image tells of depth: nothing at all, one factor, or of inverse depth one
+# factor and one summand (as MiDaS leaves them).
+Ambiguity = Literal["none", "scale", "scale_and_shift"]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """What builds a network, ``module:name``, imported when it is called, and its settings."""
+
+    target: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, **more: Any) -> Any:
+        """The network; a depth network's range comes with ``more``."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)(**self.settings, **more)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A depth network and the pose network that is trained with it; None: it has none.
+
+    Images have sides of at least ``smallest_size`` pixels, in multiples of ``size_multiple``.
+    """
+
+    depth: Builder
+    pose: Builder | None
+    size_multiple: int = 32
+    smallest_size: int = 32
+    ambiguity: Ambiguity = "scale"
+
+
+def _monodepth2(**settings: Any) -> Builder:
+    return Builder("monodepth_ros.networks.monodepth2:build_depth", settings)
+
+
+def _published(layers: int, pose_layers: int) -> Architecture:
+    pose = Builder("monodepth_ros.networks.monodepth2:build_pose", {"layers": pose_layers})
+    # At 32 pixels the coarsest feature is one pixel, which has nothing to reflect.
+    return Architecture(_monodepth2(layers=layers), pose, smallest_size=64)
+
+
+_SMALL_DECODER = {"decoder_channels": (16, 24, 40, 64, 96), "padding": "zeros"}
+_CORRELATION = Builder(
+    "monodepth_ros.networks.correlation_pose_net:CorrelationPoseNet", {"width": 128}
+)
+
+ARCHITECTURES: dict[str, Architecture] = {
+    # For small boards: about 4 M parameters in all. Its plain 3x3 convolutions on half the channels
+    # trained faster on CPU cores than a depthwise network of half as many parameters.
+    "monodepth2-slim": Architecture(
+        _monodepth2(layers=18, stages=(32, 64, 128, 192), **_SMALL_DECODER), _CORRELATION
+    ),
+    # Starts from ImageNet weights that anybody may use, which is worth more than its price: half
+    # the training speed of `slim` on CPU cores (depthwise convolutions), at the same speed live.
+    "monodepth2-lite": Architecture(_monodepth2(layers=None, **_SMALL_DECODER), _CORRELATION),
+    "monodepth2-resnet18": _published(18, pose_layers=18),
+    "monodepth2-resnet34": _published(34, pose_layers=34),
+    "monodepth2-resnet50": _published(50, pose_layers=50),
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture called ``name``; a ``ValueError`` lists the known names."""
+    if name not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def build_depth_network(name: str, min_depth: float, max_depth: float) -> DepthNetwork:
+    """A depth network of this range, with random weights."""
+    network: DepthNetwork = find_architecture(name).depth(min_depth=min_depth, max_depth=max_depth)
+    return network
+
+
+def build_pose_network(name: str) -> nn.Module:
+    """A pose network with random weights; a `UserError` where the architecture has none.
+
+    It maps two images to the motion between them, as
+    :meth:`monodepth_ros.networks.pose_net.PoseNet.forward` says.
+    """
+    build = find_architecture(name).pose
+    if build is None:
+        raise UserError(f"architecture {name} has no pose network")
+    network: nn.Module = build()
+    return network
