@@ -3,10 +3,10 @@
     python benchmark/finetuning.py --build build --recordings ../shared/data
 
 The bundled model learns from bags that hold a camera's images alone, as `monodepth tune` does on a
-robot, and is measured on later frames of the same place and on made-up worlds that it has never
-seen. Frames right behind those of training look much like them, so others further on are measured
-too where there are any; what the mean depth map of the training frames scores tells what a figure
-is worth. The test worlds are those of benchmark/learning.py, rendered unless they are there.
+robot. It is measured on later frames of the same place and on synthetic worlds that it has never
+seen. Frames right behind those of training look much like them, so frames further on are measured
+too if there are any. The mean depth map of the training frames is the baseline. The test worlds are
+those of benchmark/learning.py, rendered unless they are there.
 """
 
 from __future__ import annotations
@@ -144,12 +144,17 @@ def write(rows: list[dict[str, Any]], commands: dict[str, str], out: Path) -> No
         commands = {**known["commands"], **commands}
     out.write_text(json.dumps({"rows": rows, "commands": commands}, indent=1) + "\n")
     lines = [
-        "The bundled model, tuned on video of a place without truth by `monodepth tune`: abs_rel,",
-        "median-scaled, on later frames of the place and on made-up worlds that no training saw.",
-        "`gap` is between the last training frame and the first test frame, `mean map` what the",
-        "mean depth map of the training frames scores, `resize` how images came to the network's",
-        "size (worlds are rendered at it). Rebuilt by",
+        "The bundled model, tuned by `monodepth tune` on video of a place without ground truth:",
+        "abs_rel, median-scaled, on later frames of the place and on synthetic worlds that no",
+        "training has seen. Rebuilt by",
         "`python benchmark/finetuning.py --build build --recordings RECORDINGS`.",
+        "",
+        "| column | meaning |",
+        "|---|---|",
+        "| gap | between the last training frame and the first test frame |",
+        "| mean map | abs_rel of the mean depth map of the training frames |",
+        "| minutes | duration of the tuning |",
+        "| resize | kernel that resized images to the network's size; worlds are rendered at it |",
         "",
         "| tuned on | test | gap | mean map | before | after | change | minutes | resize |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -1,10 +1,10 @@
-"""Writes training/known_scenes: frames of made-up places that tuning should not forget.
+"""Writes training/known_scenes: frames of synthetic places that tuning should not forget.
 
     python benchmark/known_scenes.py --build build
 
-``replay`` is learnt from beside new video, ``check`` tells what was forgotten: one frame of each of
-many places, with true depth, none of a place in both. The worlds are rendered unless they stand in
-the build folder, as benchmark/learning.py left them.
+``replay`` is learnt from beside new video, ``check`` measures what was forgotten. Each holds one
+frame of each of many places, with true depth; no place is in both. The worlds are rendered unless
+they are in the build folder, as benchmark/learning.py left them.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class Training:
     init: str | None = None
     settings: tuple[str, ...] = ()
     select: str = "last"  # "best" only where the validation is not of the test scene
-    licence: str = "CC0-1.0"  # of weights from made-up places alone
+    licence: str = "CC0-1.0"  # of weights from synthetic places alone
     replay: bool = False  # known scenes beside it
     keep: float = 0.0  # of the weights of ``init``
 
@@ -178,7 +178,7 @@ class Rebuild(MonodepthCommands):
         if isinstance(job.data, str):
             command += ["--data", self._recording(job.data, RECORDINGS[job.data][0])]
         else:
-            # Metres of made-up places mean little in real ones: measured, see the table.
+            # Metres of synthetic places mean little in real ones: measured, see the table.
             command += ["--licence", job.licence, "--scale", "relative"]
             command += _options("--data", job.data) + _options("--val", VALIDATION)
         if job.init is not None:
@@ -275,13 +275,15 @@ def write_results(rows: list[dict[str, object]], commands: dict[str, str]) -> No
         json.dumps({"rows": rows, "commands": commands}, indent=1) + "\n"
     )
     lines = [
-        "Median-scaled depth on frames that no training has seen; rebuilt by",
-        "`python benchmark/learning.py --build build --recordings RECORDINGS`. Every command is in",
-        "`learning.json`. `resize` is how images came to the network's size: bilinear with",
-        "antialiasing, as live frames do, or by Lanczos, as training and evaluation did when the",
-        "models of those rows were made. Synthetic worlds are rendered at that size. Test frames",
-        "of a recording follow its training frames without a gap, up to 3.3 s later in the kitchen",
-        "and 8 s in the office: further on a model is worse, see `finetuning.md`.",
+        "Median-scaled depth on frames that no training has seen. Rebuilt by",
+        "`python benchmark/learning.py --build build --recordings RECORDINGS`; every command is in",
+        "`learning.json`.",
+        "",
+        "- `resize` is the kernel that resized images to the network's size: bilinear with",
+        "  antialiasing, as for live frames, or Lanczos, as in training and evaluation when the",
+        "  models of those rows were made. Synthetic worlds are rendered at that size.",
+        "- Test frames of a recording follow its training frames without a gap, up to 3.3 s later",
+        "  in the kitchen and 8 s in the office. Further on a model is worse, see `finetuning.md`.",
         "",
         "| model | test frames | images | abs_rel | rmse | a1 | median ratio | resize |",
         "|---|---|---|---|---|---|---|---|",

@@ -95,10 +95,10 @@ class Ablations:
         record["commands"] = self.commands
         out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
         lines = [
-            f"{self.steps} steps from the model `demo`, one seed; rebuilt by",
+            f"{self.steps} steps from the model `demo`, one seed; columns as in",
+            "`scale_consistency.md`. Rebuilt by",
             "`python benchmark/refinement_ablations.py --build build --recordings RECORDINGS`;",
-            f"every command is in `{out.with_suffix('.json').name}`, the figures are those of",
-            "`scale_consistency.md`.",
+            f"every command is in `{out.with_suffix('.json').name}`.",
             "",
             *_table(self.rows, ("scene", "variant"), FIGURES),
             "",

@@ -189,10 +189,10 @@ def write_results(out: Path, rows: Sequence[dict[str, object]], comparison: Comp
     out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     order = list(dict.fromkeys(str(row["scene"]) for row in rows))
     text = [
-        f"{comparison.steps} steps from the model `demo` (line `start`), rebuilt by",
+        f"{comparison.steps} steps from the model `demo` (line `start`). rho is the scale of a",
+        "step over that of depth. Rebuilt by",
         "`python benchmark/scale_consistency.py --build build --recordings RECORDINGS`; every",
-        f"command is in `{out.with_suffix('.json').name}`. rho is the scale of a step over that of",
-        "depth.",
+        f"command is in `{out.with_suffix('.json').name}`.",
         "",
         *table(rows, order),
     ]
