@@ -58,7 +58,7 @@ def refiner_of(name: str) -> tuple[PoseRefiner, EncoderDecoderNetwork]:
     depth_net = with_encoder(network, "this program")
     refiner = PoseRefiner(settings, depth_net.encoder.channels)
     if run.is_dir():
-        weights = read_checkpoint(run / LAST)["state_dict"]
+        weights = read_checkpoint(run / LAST)["weights"]
         for part, prefix in ((refiner, "refiner."), (depth_net, "depth_net.")):
             part.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

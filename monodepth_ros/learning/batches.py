@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sized
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import lightning
 import numpy as np
 import torch
 from torch import Tensor
@@ -205,50 +204,46 @@ def _evenly_spread(dataset: Dataset[Sample], count: int | None) -> Dataset[Sampl
     return Subset(dataset, np.linspace(0, total - 1, count).round().astype(int).tolist())
 
 
-class Batches(lightning.LightningDataModule):
-    """The loaders of a run; each process loads its share."""
+def training_loader(
+    recipe: Recipe,
+    plan: Plan,
+    training: Dataset[Sample],
+    replay: Dataset[Sample] | None = None,
+    start: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    pin_memory: bool = False,
+) -> DataLoader[Sample]:
+    """The batches of one process of ``world`` from step ``start`` on."""
+    sampler = StepSampler(plan, recipe.trainer.seed, rank, world, start)
+    if replay is None:
+        return _loader(recipe, training, pin_memory, batch_sampler=sampler)
+    both, frames = WithReplay(training, replay), len(cast(Sized, replay))
+    mixed = ReplaySampler(sampler, both.boundary, frames, recipe.replay.batch_size)
+    return _loader(recipe, both, pin_memory, batch_sampler=mixed)
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        plan: Plan,
-        training: Dataset[Sample],
-        validation: Dataset[Sample] | None,
-        replay: Dataset[Sample] | None = None,
-    ) -> None:
-        super().__init__()
-        self.recipe, self.plan = recipe, plan
-        self.training, self.validation, self.replay = training, validation, replay
 
-    def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches from the step on at which the trainer is: 0, or where it resumes."""
-        trainer = cast(lightning.Trainer, self.trainer)
-        seed, start = self.recipe.trainer.seed, trainer.global_step
-        sampler = StepSampler(self.plan, seed, trainer.global_rank, trainer.world_size, start)
-        if self.replay is None:
-            return self._loader(self.training, batch_sampler=sampler)
-        frames = len(cast(Sized, self.replay))
-        both = WithReplay(self.training, self.replay)
-        mixed = ReplaySampler(sampler, both.boundary, frames, self.recipe.replay.batch_size)
-        return self._loader(both, batch_sampler=mixed)
+def validation_loader(
+    recipe: Recipe,
+    validation: Dataset[Sample],
+    rank: int = 0,
+    world: int = 1,
+    pin_memory: bool = False,
+) -> DataLoader[Sample]:
+    """Every held-back frame once, in order; of ``world`` processes each loads its share."""
+    share = Subset(validation, range(rank, len(cast(Sized, validation)), world))
+    return _loader(recipe, share, pin_memory, batch_size=recipe.trainer.batch_size)
 
-    def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
-        """Every held-back frame once, in order."""
-        if self.validation is None:
-            return []
-        trainer = cast(lightning.Trainer, self.trainer)
-        total = len(cast(Sized, self.validation))
-        share = Subset(self.validation, range(trainer.global_rank, total, trainer.world_size))
-        return self._loader(share, batch_size=self.recipe.trainer.batch_size)
 
-    def _loader(self, dataset: Dataset[Sample], **batching: Any) -> DataLoader[Sample]:
-        trainer = cast(lightning.Trainer, self.trainer)
-        workers = self.recipe.data.workers
-        return DataLoader(
-            dataset,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            collate_fn=collate,
-            pin_memory=trainer.strategy.root_device.type == "cuda",
-            **batching,
-        )
+def _loader(
+    recipe: Recipe, dataset: Dataset[Sample], pin_memory: bool, **batching: Any
+) -> DataLoader[Sample]:
+    workers = recipe.data.workers
+    return DataLoader(
+        dataset,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        **batching,
+    )

@@ -52,7 +52,7 @@ def export_run(
     states = {
         name: {
             key.removeprefix(prefix): value
-            for key, value in content["state_dict"].items()
+            for key, value in content["weights"].items()
             if key.startswith(prefix)
         }
         for name, prefix in NETWORKS.items()
@@ -64,7 +64,7 @@ def export_run(
         # True depth teaches metres; view synthesis alone leaves the scale open.
         taught = recipe.objective.supervised.weight > 0 and not recipe.networks.freeze_depth
         scale = "metric" if taught else "relative"
-    card = _card(run, model.name, recipe, licence, scale, content["validation"])
+    card = _card(run, model.name, recipe, licence, scale, content["state"]["validation"])
     save_model(model, card, states, torch.float16 if half else torch.float32)
     return model
 

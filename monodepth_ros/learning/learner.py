@@ -21,7 +21,7 @@ from monodepth_ros.learning.losses.teacher import Teacher
 from monodepth_ros.learning.pose_refiner import PoseRefiner, with_fixed_scale
 from monodepth_ros.learning.recipe.networks import recipe_mask_net, recipe_pose_net
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.learning.step_stream import seed_step
+from monodepth_ros.learning.step_stream import seed_batch
 from monodepth_ros.networks.depth_network import FeatureEncoder, with_encoder
 from monodepth_ros.networks.registry import build_depth_network
 
@@ -77,7 +77,8 @@ class Learner(nn.Module):
         if self.freezes_depth:
             self.depth_net.eval()
         if self.recipe.networks.freeze_statistics:
-            for norm in filter(lambda m: isinstance(m, nn.BatchNorm2d), self.modules()):
+            norms = (nn.BatchNorm2d, nn.SyncBatchNorm)
+            for norm in filter(lambda module: isinstance(module, norms), self.modules()):
                 norm.eval()
         return self
 
@@ -108,7 +109,7 @@ class Learner(nn.Module):
         """
         if number is None:
             return {**batch, "images": batch["images"].float() / 255.0}
-        seed_step(self._drawing, self.recipe.trainer.seed, number, rank)
+        seed_batch(self._drawing, self.recipe.trainer.seed, number, rank)
         replayed = {
             key.removeprefix(REPLAYED): value
             for key, value in batch.items()
@@ -120,12 +121,6 @@ class Learner(nn.Module):
             replayed = self.augment(replayed, self._drawing)
             batch |= {f"{REPLAYED}{key}": value for key, value in replayed.items()}
         return batch
-
-    def forward(
-        self, batch: Batch, step: int, generator: torch.Generator | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`training_loss`: what trains a module in several processes goes through its forward."""
-        return self.training_loss(batch, step, generator)
 
     def training_loss(
         self, batch: Batch, step: int, generator: torch.Generator | None
@@ -155,6 +150,8 @@ class Learner(nn.Module):
             loss = loss + self.recipe.replay.weight * part.loss
             terms |= _named("replay", part)
         return loss, terms
+
+    forward = training_loss  # what trains a module in several processes calls the module
 
     def disparities(self, target: Tensor) -> list[Tensor]:
         """Inverse depths of ``(B, 3, H, W)`` in float32, finest first."""

@@ -27,6 +27,13 @@ def build_optimizer(
     )
 
 
+def set_learning_rate(optimizer: Any, factor: float) -> float:
+    """Multiply the rates that the groups began with; the first group's is returned."""
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+    return float(optimizer.param_groups[0]["lr"])
+
+
 def learning_rate_factor(
     recipe: ScheduleRecipe, plan: Plan, time_spent: Callable[[], float]
 ) -> Callable[[int], float]:

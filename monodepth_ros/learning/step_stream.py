@@ -1,7 +1,7 @@
-"""A run as one stream of steps: which samples and which random numbers each step gets.
+"""A run as one stream of batches: which samples and which random numbers each of them gets.
 
-Both follow from (seed, step) alone, so a run that resumes at any step, also within an epoch, sees
-exactly what the uninterrupted run would have seen, and nothing random needs saving.
+Both follow from seed and number alone, so a run that resumes at any step, also within an epoch,
+sees exactly what the uninterrupted run would have seen, and nothing random needs saving.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.utils.data import Sampler
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe.recipe import Recipe
 
-_ORDER, _STEP, _REPLAY = 0, 1, 2  # separate streams of random numbers
+_ORDER, _BATCH, _REPLAY = 0, 1, 2  # separate streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Plan:
     global_batch: int
     total_steps: int
     log_every: int
+    accumulate: int = 1  # batches whose gradients make a step
+
+    def record(self) -> dict[str, int]:
+        """What a resumed run must have in common with the former one, to see the same batches."""
+        return {"samples": self.samples, "batch": self.global_batch}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -45,7 +50,7 @@ class Plan:
 def plan_run(recipe: Recipe, samples: int) -> Plan:
     """The plan of a recipe over ``samples`` triplets; UserError when they do not fill one batch."""
     trainer = recipe.trainer
-    global_batch = trainer.batch_size * trainer.devices * trainer.num_nodes
+    global_batch = trainer.batch_size * trainer.accumulate * trainer.devices * trainer.num_nodes
     if samples < global_batch:
         raise UserError(
             f"--data holds {samples} training samples, fewer than one batch of {global_batch}:"
@@ -54,7 +59,8 @@ def plan_run(recipe: Recipe, samples: int) -> Plan:
     total = recipe.schedule.epochs * (samples // global_batch)
     total = min(total, trainer.max_steps or total)
     # A short run logs too.
-    return Plan(samples, global_batch, total, log_every=min(trainer.log_every, total))
+    log_every = min(trainer.log_every, total)
+    return Plan(samples, global_batch, total, log_every, trainer.accumulate)
 
 
 class StepSampler(Sampler[list[int]]):
@@ -63,13 +69,10 @@ class StepSampler(Sampler[list[int]]):
     def __init__(self, plan: Plan, seed: int, rank: int = 0, world: int = 1, start: int = 0):
         self.plan, self.seed, self.rank, self.world, self.start = plan, seed, rank, world, start
 
-    def __len__(self) -> int:
-        """Steps of the whole run, whatever ``start`` is: the trainer counts those done itself."""
-        return self.plan.total_steps
-
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the sample indices of each remaining step."""
-        share = self.plan.global_batch // self.world
+        """Yield the sample indices of each remaining batch: of each step as many as accumulate."""
+        accumulate = self.plan.accumulate
+        share = self.plan.global_batch // (self.world * accumulate)
         epoch, order = -1, np.empty(0, np.int64)
         for step in range(self.start, self.plan.total_steps):
             this_epoch, batch = divmod(step, self.plan.steps_per_epoch)
@@ -77,8 +80,9 @@ class StepSampler(Sampler[list[int]]):
                 epoch = this_epoch
                 generator = np.random.default_rng([self.seed, _ORDER, epoch])
                 order = generator.permutation(self.plan.samples)
-            first = batch * self.plan.global_batch + self.rank * share
-            yield order[first : first + share].tolist()
+            for part in range(accumulate):
+                first = batch * self.plan.global_batch + (part * self.world + self.rank) * share
+                yield order[first : first + share].tolist()
 
 
 class ReplaySampler(Sampler[list[int]]):
@@ -87,19 +91,16 @@ class ReplaySampler(Sampler[list[int]]):
     def __init__(self, steps: StepSampler, boundary: int, frames: int, count: int) -> None:
         self.steps, self.boundary, self.frames, self.count = steps, boundary, frames, count
 
-    def __len__(self) -> int:
-        """Steps of the whole run."""
-        return len(self.steps)
-
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the sample indices of each remaining step; replayed ones from ``boundary`` on."""
-        for step, batch in enumerate(self.steps, self.steps.start):
-            generator = np.random.default_rng([self.steps.seed, _REPLAY, step, self.steps.rank])
+        """Yield the sample indices of each remaining batch; replayed ones from ``boundary`` on."""
+        steps = self.steps
+        for number, batch in enumerate(steps, steps.start * steps.plan.accumulate):
+            generator = np.random.default_rng([steps.seed, _REPLAY, number, steps.rank])
             drawn = self.boundary + generator.integers(self.frames, size=self.count)
             yield batch + drawn.tolist()
 
 
-def seed_step(generator: torch.Generator, seed: int, step: int, rank: int) -> torch.Generator:
-    """Reset ``generator`` to the random numbers of one step of one process."""
-    state = np.random.SeedSequence([seed, _STEP, step, rank]).generate_state(1, np.uint64)
+def seed_batch(generator: torch.Generator, seed: int, number: int, rank: int) -> torch.Generator:
+    """Reset ``generator`` to the random numbers of one batch of the stream in one process."""
+    state = np.random.SeedSequence([seed, _BATCH, number, rank]).generate_state(1, np.uint64)
     return generator.manual_seed(int(state[0]) >> 1)

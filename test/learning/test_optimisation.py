@@ -1,9 +1,14 @@
 import math
 
 import pytest
+import torch
 
-from monodepth_ros.learning.optimisation import learning_rate_factor
-from monodepth_ros.learning.recipe.recipe import ScheduleRecipe
+from monodepth_ros.learning.optimisation import (
+    build_optimizer,
+    learning_rate_factor,
+    set_learning_rate,
+)
+from monodepth_ros.learning.recipe.recipe import OptimizerRecipe, ScheduleRecipe
 from monodepth_ros.learning.step_stream import Plan
 
 PLAN = Plan(samples=100, global_batch=10, total_steps=200, log_every=1)
@@ -44,3 +49,17 @@ def test_the_clock_moves_a_schedule_that_has_an_end() -> None:
     assert factor(10) == pytest.approx(0.5 * (1 + math.cos(0.8 * math.pi)))
     published = learning_rate_factor(ScheduleRecipe(), PLAN, lambda: spent)
     assert published(10) == 1.0
+
+
+def test_rates_follow_the_factor_from_where_each_group_began() -> None:
+    """Also in a run that resumes, whose optimiser has the rates of its last step."""
+    weights = [torch.zeros(1, requires_grad=True) for _ in range(2)]
+    groups = [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.5}]
+    optimizer = build_optimizer(OptimizerRecipe(lr=0.1), groups, fused=True)
+    for factor in (0.5, 0.25):
+        assert set_learning_rate(optimizer, factor) == pytest.approx(0.1 * factor)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        assert rates == pytest.approx([0.1 * factor, 0.5 * factor])
+    resumed = build_optimizer(OptimizerRecipe(lr=0.1), groups, fused=True)
+    resumed.load_state_dict(optimizer.state_dict())
+    assert set_learning_rate(resumed, 1.0) == pytest.approx(0.1)

@@ -71,7 +71,7 @@ def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> Non
 def test_a_run_with_replay(video: Path, held_back: Path, tmp_path: Path) -> None:
     recipe = small_recipe(objective=SELF_SUPERVISED)
     run = train(recipe, [video], tmp_path / "run", replay=[held_back])
-    assert read_checkpoint(run / LAST)["global_step"] == 4
+    assert read_checkpoint(run / LAST)["state"]["step"] == 4
     assert "replay/silog" in (run / "metrics.csv").read_text().split("\n")[0]
 
 

@@ -204,6 +204,7 @@ class TrainerRecipe(Section):
     """The machine side of a run: it should not change what is learnt."""
 
     batch_size: PositiveInt = 12  # on each device
+    accumulate: PositiveInt = 1  # batches whose gradients make a step
     seed: NonNegativeInt = 0
     max_steps: PositiveInt | None = None
     max_minutes: PositiveFloat | None = None

@@ -3,75 +3,97 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import Callback
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.run.state import Run, State
+from monodepth_ros.learning.run.stopping import any_process
+from monodepth_ros.learning.step_stream import Plan
 
 LAST = Path("checkpoints/last.ckpt")
 BEST = Path("checkpoints/best.ckpt")
+_KEPT = ("step", "seconds", "validation", "best", "best_step")  # of the state
 
 
-class Checkpoints(Callback):
+class Checkpoints:
     """Writes ``last.ckpt`` every few minutes and at the end, ``best.ckpt`` after a validation.
 
-    ``last.ckpt`` is only written right after a step, the one moment from which a run can go on
-    exactly; ``best.ckpt`` holds weights alone. Both replace their predecessor in one rename.
+    ``last.ckpt`` is what a run goes on from exactly; ``best.ckpt`` holds weights alone. Both
+    replace their predecessor in one rename.
     """
 
-    def __init__(self, folder: Path, minutes: float, monitor: str | None) -> None:
-        self.folder, self.minutes, self.monitor = folder, minutes, monitor
-        self.best: float | None = None
-        self.best_step: int | None = None
+    def __init__(self, run: Run, monitor: str | None) -> None:
+        self.run, self.monitor = run, monitor
         self._saved_at = time.monotonic()
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """The first interval begins now."""
-        self._saved_at = time.monotonic()
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def __call__(self, state: State) -> None:
         """Save when the interval is over or no step follows."""
-        last_step = trainer.should_stop or trainer.global_step >= trainer.max_steps
-        due = time.monotonic() - self._saved_at >= 60.0 * self.minutes
-        if trainer.world_size > 1:
-            due = trainer.strategy.reduce_boolean_decision(due, all=False)
-        if last_step or due:
-            self._save(trainer, self.folder / LAST)
+        last_step = state.stop or state.step == self.run.plan.total_steps
+        minutes = self.run.learner.recipe.trainer.checkpoint_minutes
+        due = time.monotonic() - self._saved_at >= 60.0 * minutes
+        if last_step or any_process(self.run.fabric, due):
+            self._save(LAST, state, optimizer=self.run.optimizer, precision=self._precision)
             self._saved_at = time.monotonic()
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+    def validated(self, state: State) -> None:
         """Keep the weights when the monitored figure is the lowest so far."""
-        if self.monitor is None or self.monitor not in trainer.callback_metrics:
+        value = state.validation.get(self.monitor or "", math.nan)
+        if math.isfinite(value) and (state.best is None or value < state.best):
+            state.best, state.best_step = value, state.step
+            self._save(BEST, state)
+
+    def resume(self, content: dict[str, Any]) -> None:
+        """Bring weights, optimiser and loss scale to where they were."""
+        self.run.learner.load_state_dict(content["weights"])
+        self.run.optimizer.load_state_dict(content["optimizer"])
+        self._precision.load_state_dict(content["precision"])
+
+    @property
+    def _precision(self) -> Any:
+        return self.run.fabric.strategy.precision
+
+    def _save(self, name: Path, state: State, **parts: Any) -> None:
+        if not self.run.fabric.is_global_zero:
             return
-        value = float(trainer.callback_metrics[self.monitor])
-        if math.isfinite(value) and (self.best is None or value < self.best):
-            self.best, self.best_step = value, trainer.global_step
-            self._save(trainer, self.folder / BEST, weights_only=True)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must beat."""
-        return {"best": self.best, "best_step": self.best_step}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the former run's best."""
-        self.best, self.best_step = state_dict["best"], state_dict["best_step"]
-
-    def _save(self, trainer: lightning.Trainer, path: Path, weights_only: bool = False) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        trainer.save_checkpoint(partial, weights_only=weights_only)  # every process takes part
-        if trainer.is_global_zero:
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+        content = {
+            "state": {key: getattr(state, key) for key in _KEPT},
+            "plan": self.run.plan.record(),
+            "weights": self.run.learner.state_dict(),
+            **{key: part.state_dict() for key, part in parts.items()},
+        }
+        with atomic_path(self.run.folder / name) as temporary:
+            torch.save(content, temporary)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content on the CPU: tensors and plain values, nothing is unpickled."""
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def read_resumable(path: Path, learner: Learner, plan: Plan) -> tuple[State, dict[str, Any]]:
+    """Where a run goes on, and the checkpoint; UserError when it belongs to another run."""
+    try:
+        content = read_checkpoint(path)
+        state, weights, former = State(**content["state"]), content["weights"], content["plan"]
+    except Exception as error:
+        raise UserError(f"{path}: not a checkpoint of this program ({error})") from None
+    expected = learner.state_dict()
+    if weights.keys() != expected.keys() or any(
+        weights[k].shape != expected[k].shape for k in expected
+    ):
+        raise UserError(
+            f"{path}: the checkpoint has another architecture than"
+            f" networks.architecture={learner.recipe.networks.architecture}"
+        )
+    if former != plan.record():
+        raise UserError(
+            f"{path}: the run had {former}, now there are {plan.record()}:"
+            " give the same --data and trainer.batch_size to go on exactly"
+        )
+    return state, content

@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import cv2
-import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from torch import Tensor
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.learning.learner import Batch, Learner
+from monodepth_ros.learning.run.state import Run, State
 
 Picture = NDArray[np.uint8]
 FULL_ERROR = 0.4  # photometric error drawn white
 
 
-class SamplePictures(Callback):
+class SamplePictures:
     """Writes rows of input | disparity | error | auto-mask of a few training samples.
 
     Without the self-supervised objective a row is input | disparity | true disparity.
     """
 
-    def __init__(self, folder: Path, every: int, samples: int = 4) -> None:
-        self.folder, self.every, self.samples = folder, every, samples
+    def __init__(self, run: Run, samples: int = 4) -> None:
+        self.run, self.samples = run, samples
+        self.every = run.learner.recipe.trainer.pictures_every
 
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def __call__(self, state: State) -> None:
         """Draw every so many steps, and after the last one."""
-        step = trainer.global_step
-        due = self.every and (step % self.every == 0 or step == pl_module.plan.total_steps)
-        if due and trainer.is_global_zero:
-            picture = draw(pl_module, {name: v[: self.samples] for name, v in batch.items()})
-            with atomic_path(self.folder / f"step_{step:07d}.png") as path:
+        last = state.step == self.run.plan.total_steps
+        if self.every and (state.step % self.every == 0 or last):
+            few = {name: values[: self.samples] for name, values in state.batch.items()}
+            picture = draw(self.run.learner, few)
+            with atomic_path(self.run.folder / f"pictures/step_{state.step:07d}.png") as path:
                 # OpenCV writes BGR; of a name that is not UTF-8 it knows nothing.
                 path.write_bytes(cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())
 
 
 @torch.no_grad()
-def draw(module: Any, batch: dict[str, Tensor]) -> Picture:
+def draw(learner: Learner, batch: Batch) -> Picture:
     """One row for each sample of a training batch, uint8 RGB."""
-    was_training = module.training
-    module.eval()
+    was_training = learner.training
+    learner.eval()
     try:
-        disparities = module.disparities(batch["images"][:, 0])
+        disparities = learner.disparities(batch["images"][:, 0])
         columns = [_rgb(batch["images"][:, 0]), _disparity(disparities[0])]
-        if module.synthesises_views:
-            poses = module.relative_poses(batch["images"])
-            maps = module.self_supervised.error_maps(
+        if learner.synthesises_views:
+            poses = learner.relative_poses(batch["images"])
+            maps = learner.self_supervised.error_maps(
                 disparities, *poses, batch["images"], batch["K"], batch.get("valid")
             )
             columns += [_grey(maps.error / FULL_ERROR), _grey(~maps.automasked)]
         else:
             columns.append(_disparity(1.0 / batch["depth"]))
     finally:
-        module.train(was_training)
+        learner.train(was_training)
     return np.concatenate([np.concatenate(row, 1) for row in zip(*columns, strict=True)], 0)
 
 

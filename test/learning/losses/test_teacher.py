@@ -53,7 +53,7 @@ def test_a_teacher_is_not_saved_with_its_pupil(teacher: Path, tmp_path: Path) ->
     write_corridor(tmp_path / "video" / "walk", frames=8, depth=False)
     recipe = small_recipe(objective={**SELF_SUPERVISED, "teacher": {"model": str(teacher)}})
     run = train(recipe, [tmp_path / "video"], tmp_path / "run")
-    assert not any("teacher" in key for key in read_checkpoint(run / LAST)["state_dict"])
+    assert not any("teacher" in key for key in read_checkpoint(run / LAST)["weights"])
     assert "teacher/gradient" in (run / "metrics.csv").read_text().split("\n")[0]
 
 

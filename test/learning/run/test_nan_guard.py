@@ -14,19 +14,20 @@ from monodepth_ros.learning.run.train import train
 def test_a_run_stops_with_the_offending_batch_saved(
     what: str, corridor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objective = Learner.objective
+    forward = Learner.forward
     seen: list[dict[str, torch.Tensor]] = []
 
-    def poisoned(self: Learner, batch: Any, disparities: Any, *others: Any) -> Any:
-        loss, terms = objective(self, batch, disparities, *others)
+    def poisoned(self: Learner, batch: Any, *others: Any) -> Any:
+        loss, terms = forward(self, batch, *others)
         seen.append(batch)
         if len(seen) == 3 and what == "loss":
             loss = loss * float("nan")
         elif len(seen) == 3:
-            loss = loss + (disparities[0] - disparities[0]).sqrt().sum()  # finite; slope infinite
+            weight = next(self.depth_net.parameters())
+            loss = loss + (weight - weight.detach()).sqrt().sum()  # 0; its slope is infinite
         return loss, terms
 
-    monkeypatch.setattr(Learner, "objective", poisoned)
+    monkeypatch.setattr(Learner, "forward", poisoned)
     with pytest.raises(TrainingDiverged, match=f"step 2.*{what}.*not_finite_step_0000002_rank_0"):
         train(small_recipe(objective=SUPERVISED), [corridor], tmp_path / "run")
     saved = torch.load(tmp_path / "run/not_finite_step_0000002_rank_0.pt", weights_only=True)

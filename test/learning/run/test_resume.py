@@ -5,11 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from lightning.fabric import Fabric
 from recipes import SMALL, small_recipe
 
 from monodepth_ros.errors import UserError
@@ -17,6 +17,7 @@ from monodepth_ros.learning.recipe.file import parse_recipe, save_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.checkpoints import read_checkpoint
 from monodepth_ros.learning.run.record import check_same_run
+from monodepth_ros.learning.run.state import State
 from monodepth_ros.learning.run.stopping import StopSignals, TimeBudget
 from monodepth_ros.learning.run.train import train
 
@@ -55,23 +56,24 @@ def test_a_resumed_run_equals_an_uninterrupted_one(corridor: Path, tmp_path: Pat
     stopped = recipe()
     # The same plan, ended by hand: a smaller max_steps would be another schedule.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StopSignals, "on_train_batch_end", stop_at(7))
+        patch.setattr(StopSignals, "__call__", stop_at(7))
         train(stopped, [corridor], parts)
-    assert read_checkpoint(parts / LAST)["global_step"] == 7
+    assert read_checkpoint(parts / LAST)["state"]["step"] == 7
     train(stopped, [corridor], parts, resume=True)
     a, b = read_checkpoint(whole / LAST), read_checkpoint(parts / LAST)
-    for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers"):
-        assert_same(a[part], b[part], part)
+    assert a["state"]["step"] == 8 and a["optimizer"]["param_groups"][0]["lr"] < 1e-4
+    for content in (a, b):
+        del content["state"]["seconds"]
+    assert_same(a, b)
     assert (parts / "metrics_before_step_0000007.csv").exists()
     assert (parts / "sessions/from_step_0000007.json").exists()
 
 
 def stop_at(step: int) -> Any:
-    def on_train_batch_end(self: Any, trainer: Any, *_: Any) -> None:
-        if trainer.global_step == step:
-            trainer.should_stop = True
+    def call(self: StopSignals, state: State) -> None:
+        state.stop = state.step == step
 
-    return on_train_batch_end
+    return call
 
 
 def test_resuming_a_complete_run_changes_nothing(corridor: Path, tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_a_checkpoint_is_not_unpickled(corridor: Path, tmp_path: Path) -> None:
         def __reduce__(self) -> Any:
             return Path.touch, (tmp_path / "owned",)
 
-    torch.save({"global_step": 0, "state_dict": Evil()}, run / LAST)
+    torch.save({"state": {}, "plan": {}, "weights": Evil()}, run / LAST)
     with pytest.raises(UserError, match="not a checkpoint"):
         train(recipe(), [corridor], run, resume=True)
     assert not (tmp_path / "owned").exists()
@@ -190,35 +192,34 @@ def test_a_signal_leaves_a_run_to_resume(
             process.kill()
     assert "stopped by a signal" in log.read_text().splitlines()[-1]
     content = read_checkpoint(run / LAST)
-    assert content["global_step"] >= 2
-    step = content["global_step"]
+    assert content["state"]["step"] >= 2
+    step = content["state"]["step"]
     train(recipe(max_steps=step + 2), [corridor], run, resume=True)
-    assert read_checkpoint(run / LAST)["global_step"] == step + 2
+    assert read_checkpoint(run / LAST)["state"]["step"] == step + 2
 
 
 def test_a_time_budget_counts_all_sessions(corridor: Path, tmp_path: Path) -> None:
     """A budget that is spent stops after one step, and at once in the next session."""
     started = time.monotonic()
     run = train(recipe(max_minutes=1e-6), [corridor], tmp_path / "run")
-    assert read_checkpoint(run / LAST)["global_step"] == 1
-    seconds = read_checkpoint(run / LAST)["callbacks"]["TimeBudget"]["seconds"]
+    assert read_checkpoint(run / LAST)["state"]["step"] == 1
+    seconds = read_checkpoint(run / LAST)["state"]["seconds"]
     assert 0 < seconds < time.monotonic() - started
     train(recipe(max_minutes=1e-6), [corridor], run, resume=True)
-    assert read_checkpoint(run / LAST)["callbacks"]["TimeBudget"]["seconds"] > seconds
+    assert read_checkpoint(run / LAST)["state"]["seconds"] > seconds
 
 
 @pytest.mark.alone
 def test_stopped_time_does_not_count() -> None:
     """What passes between a step's end and SIGCONT is taken for time in which the process stood."""
-    trainer = SimpleNamespace(world_size=1, should_stop=False)
-    budget = TimeBudget(1.0)
-    former = signal.getsignal(signal.SIGCONT)
-    budget.on_train_start(trainer, None)  # type: ignore[arg-type]
-    budget.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
-    time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGCONT)
-    assert 60 * budget.minutes < 0.4
-    time.sleep(0.2)
-    assert 60 * budget.minutes > 0.2
-    budget.teardown(trainer, None, "fit")  # type: ignore[arg-type]
+    state, former = State(), signal.getsignal(signal.SIGCONT)
+    with TimeBudget(Fabric(accelerator="cpu", devices=1), 0.3 / 60) as budget:
+        budget(state)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGCONT)
+        budget(state)
+        assert state.seconds < 0.2 and not state.stop
+        time.sleep(0.3)
+        budget(state)
+        assert 0.3 < state.seconds < 0.5 and state.stop
     assert signal.getsignal(signal.SIGCONT) == former

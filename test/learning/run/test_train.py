@@ -1,19 +1,21 @@
 import csv
 import json
+import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
-import lightning
 import pytest
 import torch
 from corridor import write_corridor
 from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.initial_weights import load_imagenet_encoder
 from monodepth_ros.learning.learner import Learner
-from monodepth_ros.learning.run import train as training_run
+from monodepth_ros.learning.run import devices
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
 from monodepth_ros.networks.resnet import ResNetEncoder
@@ -42,27 +44,27 @@ def test_supervision_teaches_depth(corridor: Path, held_back: Path, tmp_path: Pa
     assert min(read_metrics(run, "val/abs_rel")) < 0.35  # a constant depth has 0.6
 
 
-@pytest.mark.parametrize(("native", "used"), [(True, "bf16-mixed"), (False, "32-true")])
+@pytest.mark.parametrize("native", [True, False])
 def test_bfloat16_where_the_processor_has_it(
     native: bool,
-    used: str,
     corridor: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Elsewhere it is emulated, several times slower than single precision."""
-    monkeypatch.setattr(training_run, "bfloat16_is_native", lambda: native)
-    seen: list[str] = []
-    fit = lightning.Trainer.fit
-    monkeypatch.setattr(
-        lightning.Trainer,
-        "fit",
-        lambda self, *a, **k: (seen.append(self.precision), fit(self, *a, **k)),
-    )
+    monkeypatch.setattr(devices, "bfloat16_is_native", lambda: native)
+    seen: list[bool] = []
+    depths = Learner.predictions
+
+    def watched(self: Learner, target: torch.Tensor) -> Any:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return depths(self, target)
+
+    monkeypatch.setattr(Learner, "predictions", watched)
     recipe = small_recipe(trainer={"precision": "bf16", "max_steps": 1})
     train(recipe, [corridor], tmp_path / "run")
-    assert seen == [used]
+    assert seen == [native]
     assert ("no fast bfloat16" in capsys.readouterr().err) != native
 
 
@@ -84,7 +86,7 @@ def test_run_folder(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     record = json.loads((run / "sessions/from_step_0000000.json").read_text())
     assert record["data"]["training"] == [str(corridor)] and record["versions"]["torch"]
     assert record["data"]["focal_length"] == pytest.approx(40.0)
-    assert read_checkpoint(run / "checkpoints/last.ckpt")["global_step"] == 3
+    assert read_checkpoint(run / LAST)["state"]["step"] == 3
 
     model = export_run(run, tmp_path / "corridor", "CC0-1.0", half=False, checkpoint="last")
     card = load_card(model)
@@ -92,7 +94,7 @@ def test_run_folder(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     assert card.size == (32, 64) and (card.min_depth, card.max_depth) == (0.5, 20.0)
     assert card.provenance.results["val/abs_rel"] > 0
     weights = load_weights(model, card)
-    state = read_checkpoint(run / "checkpoints/last.ckpt")["state_dict"]
+    state = read_checkpoint(run / "checkpoints/last.ckpt")["weights"]
     assert set(weights) == {"depth", "pose"}
     for name, network in weights.items():
         for key, value in network.items():
@@ -107,7 +109,7 @@ def test_validation_without_truth(tmp_path: Path) -> None:
     run = train(recipe, [video], tmp_path / "run")
     assert len(read_metrics(run, "val/photometric")) == 1
     best = read_checkpoint(run / "checkpoints/best.ckpt")
-    assert set(best["validation"]) == {"val/photometric"}
+    assert set(best["state"]["validation"]) == {"val/photometric"}
     assert load_card(export_run(run, tmp_path / "model", "CC0-1.0")).scale == "relative"
     claimed = export_run(run, tmp_path / "claimed", "CC0-1.0", scale="metric")
     assert load_card(claimed).scale == "metric"
@@ -124,9 +126,7 @@ def test_training_starts_from_a_model(corridor: Path, tmp_path: Path) -> None:
         trainer={"max_steps": 1, "seed": 5},
     )
     again = train(still, [corridor], tmp_path / "again")
-    first, second = (
-        read_checkpoint(r / "checkpoints/last.ckpt")["state_dict"] for r in (run, again)
-    )
+    first, second = (read_checkpoint(r / "checkpoints/last.ckpt")["weights"] for r in (run, again))
     name = "depth_net.decoder.disparity.0.weight"
     torch.testing.assert_close(first[name], second[name], rtol=0, atol=1e-6)
     other = small_recipe(
@@ -180,10 +180,62 @@ def test_what_a_recipe_freezes_stays_while_it_trains(corridor: Path, tmp_path: P
     for frozen, kept in (("freeze_statistics", "running_"), ("freeze_depth", "depth_net")):
         recipe = small_recipe(networks={frozen: True}, trainer={"max_steps": 2})
         run = train(recipe, [corridor], tmp_path / frozen)
-        trained = read_checkpoint(run / LAST)["state_dict"]
+        trained = read_checkpoint(run / LAST)["weights"]
         torch.manual_seed(recipe.trainer.seed)
         fresh = Learner(recipe).state_dict()
         for name, value in fresh.items():
             if kept in name:
                 assert torch.equal(trained[name], value), name
         assert any(not torch.equal(trained[name], value) for name, value in fresh.items())
+
+
+def test_accumulated_batches_equal_one_of_their_size(corridor: Path, tmp_path: Path) -> None:
+    """Without random numbers, of which each batch has its own, and with frozen statistics."""
+    found = []
+    for batch, accumulate in ((4, 1), (2, 2)):
+        recipe = small_recipe(
+            networks={"freeze_statistics": True},
+            data={"augmentation": {"flip": 0.0, "jitter": 0.0}},
+            objective={"self_supervised": {"automask_noise": 0.0}},
+            optimizer={"eps": 1e-3},
+            trainer={"batch_size": batch, "accumulate": accumulate, "max_steps": 3},
+        )
+        run = train(recipe, [corridor], tmp_path / str(accumulate))
+        losses, terms = (
+            read_metrics(run, name) for name in ("loss", "self_supervised/photometric")
+        )
+        found.append((losses, terms, read_checkpoint(run / LAST)["weights"]))
+    (losses, terms, weights), (other_losses, other_terms, other_weights) = found
+    assert len(losses) == 3 and losses[2] != pytest.approx(losses[0], rel=1e-3)
+    assert other_losses == pytest.approx(losses, rel=1e-4)
+    assert other_terms == pytest.approx(terms, rel=1e-4)
+    for name, value in weights.items():
+        torch.testing.assert_close(other_weights[name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_gradients_are_clipped_to_the_norm(corridor: Path, tmp_path: Path) -> None:
+    norms = []
+
+    def look(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        weights = [w for group in optimizer.param_groups for w in group["params"]]
+        norms.append(torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None]))
+
+    hook = register_optimizer_step_pre_hook(look)
+    try:
+        for clip in (None, 1e-3):
+            recipe = small_recipe(optimizer={"clip_norm": clip}, trainer={"max_steps": 2})
+            train(recipe, [corridor], tmp_path / str(clip))
+    finally:
+        hook.remove()
+    assert [float(norm) for norm in norms[2:]] == [pytest.approx(1e-3, rel=1e-2)] * 2
+    assert min(norms[:2]) > 1e-2
+
+
+def test_nothing_warns(corridor: Path, held_back: Path, tmp_path: Path) -> None:
+    """Whatever a run, one that is resumed, or a library that it uses would warn of."""
+    run = tmp_path / "run"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for steps in (1, 2):
+            recipe = small_recipe(trainer={"max_steps": steps, "pictures_every": 1})
+            train(recipe, [corridor], run, [held_back], resume=steps == 2)

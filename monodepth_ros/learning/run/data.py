@@ -1,0 +1,80 @@
+"""What a run learns from and validates on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.samples.triplets import CachedDataset
+from monodepth_ros.data.sequence import Sequence as Recording
+from monodepth_ros.errors import UserError
+from monodepth_ros.learning.batches import (
+    Sample,
+    account_of,
+    build_datasets,
+    build_replay,
+    fingerprints,
+    focal_length,
+    open_sequences,
+)
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.run.record import Recordings
+
+Paths = Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The samples of a run, and where they come from: paths by option, and open recordings."""
+
+    paths: dict[str, Paths]
+    opened: list[Recording]
+    training: CachedDataset
+    validation: Dataset[Sample] | None
+    replay: CachedDataset | None
+
+    @property
+    def recordings(self) -> Recordings:
+        """What tells whether a resumed run goes on with the same."""
+        return {
+            "--data": fingerprints(self.training),
+            "--val": fingerprints(self.validation),
+            "--replay": fingerprints(self.replay),
+        }
+
+    @property
+    def validates_on_truth(self) -> bool:
+        """Whether held-back frames have true depth."""
+        return self.validation is not None and "depth" in self.validation[0]
+
+    def account(self, doubts: list[str]) -> dict[str, Any]:
+        """For the record of a session; ``doubts`` name cameras that do not fit their images."""
+        return {
+            **{name: [str(path) for path in paths] for name, paths in self.paths.items()},
+            "recordings": self.recordings,
+            "training_samples": len(self.training),
+            "focal_length": focal_length(self.training),
+            "guessed_cameras": self.training.guessed_cameras,
+            "doubtful_cameras": doubts,
+            "left_out": account_of(self.opened),
+        }
+
+
+def open_run_data(
+    recipe: Recipe, data: Paths, held_back: Paths, replay: Paths, capture: CaptureSettings
+) -> RunData:
+    """Open what the options name; UserError where it does not fit the recipe."""
+    opened = open_sequences(data, capture)
+    training, validation = build_datasets(recipe, opened, held_back, capture)
+    if replay and recipe.networks.freeze_depth:
+        raise UserError(
+            "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
+        )
+    replayed = build_replay(recipe, replay) if replay else None
+    paths = {"training": data, "validation": held_back, "replay": replay}
+    return RunData(paths, opened, training, validation, replayed)
