@@ -1,5 +1,7 @@
 """Alignment of an estimated trajectory with the truth before errors are measured."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,10 @@ class Similarity:
         rigid = np.eye(4)
         rigid[:3, :3], rigid[:3, 3] = self.R, self.t
         return rigid @ moved
+
+    def inverse(self) -> Similarity:
+        """From the truth's world to the estimate's."""
+        return Similarity(1 / self.scale, self.R.T, -self.R.T @ self.t / self.scale)
 
 
 IDENTITY = Similarity(1.0, np.eye(3), np.zeros(3))

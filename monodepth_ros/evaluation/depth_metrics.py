@@ -1,11 +1,18 @@
-"""The seven depth metrics of Eigen et al. (NeurIPS 2014), per image, and their mean over images."""
+"""The seven depth metrics of Eigen et al. (NeurIPS 2014), per image, and their mean over images.
 
-from collections.abc import Iterable, Mapping
+One definition serves arrays and tensors; torch is imported for tensors alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METRIC_NAMES = ("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3")
 
@@ -22,15 +29,20 @@ def depth_metrics(pred: ArrayLike, truth: ArrayLike) -> dict[str, float]:
         raise ValueError(f"metrics need paired depths, got shapes {p.shape} and {t.shape}")
     if not (_usable(p).all() and _usable(t).all()):
         raise ValueError("metrics need finite, positive depths: mask the invalid pixels first")
+    return {name: float(value) for name, value in _seven(p, t, np, np.mean).items()}
+
+
+def _seven(p: Any, t: Any, library: Any, mean: Callable[[Any], Any]) -> dict[str, Any]:
+    """The seven formulas, of arrays or tensors; ``mean`` averages over the pixels that count."""
     difference = p - t
-    log_difference = np.log(p) - np.log(t)
-    ratio = np.maximum(p / t, t / p)
+    log_difference = library.log(p) - library.log(t)
+    ratio = library.maximum(p / t, t / p)
     return {
-        "abs_rel": float(np.mean(np.abs(difference) / t)),
-        "sq_rel": float(np.mean(difference**2 / t)),
-        "rmse": float(np.sqrt(np.mean(difference**2))),
-        "rmse_log": float(np.sqrt(np.mean(log_difference**2))),
-        **{f"a{k}": float(np.mean(ratio < 1.25**k)) for k in (1, 2, 3)},
+        "abs_rel": mean(library.abs(difference) / t),
+        "sq_rel": mean(difference**2 / t),
+        "rmse": library.sqrt(mean(difference**2)),
+        "rmse_log": library.sqrt(mean(log_difference**2)),
+        **{f"a{k}": mean(ratio < 1.25**k) for k in (1, 2, 3)},
     }
 
 
@@ -40,32 +52,6 @@ def median_ratio(pred: ArrayLike, truth: ArrayLike) -> float:
     NumPy's median, the mean of the two middle values of an even count, is meant everywhere.
     """
     return float(np.median(np.asarray(truth, np.float64)) / np.median(np.asarray(pred, np.float64)))
-
-
-def valid_pixels(
-    pred: ArrayLike, truth: ArrayLike, min_depth: float, max_depth: float
-) -> NDArray[np.bool_]:
-    """Pixels with min_depth < truth < max_depth and a finite, positive prediction."""
-    p, t = np.asarray(pred), np.asarray(truth)
-    return _usable(t) & (t > min_depth) & (t < max_depth) & _usable(p)
-
-
-def median_scaled_metrics(
-    pred: ArrayLike, truth: ArrayLike, min_depth: float, max_depth: float
-) -> dict[str, float] | None:
-    """The seven metrics of one image after median scaling, with `median_ratio`.
-
-    `pred` and `truth` are depths in one shape (HxW or 1xHxW; arrays or CPU tensors). Valid are
-    pixels whose truth lies within (min_depth, max_depth); the prediction is scaled by the ratio of
-    medians, then clamped to [min_depth, max_depth]. None when no pixel is valid.
-    """
-    p, t = np.asarray(pred, np.float64), np.asarray(truth, np.float64)
-    valid = valid_pixels(p, t, min_depth, max_depth)
-    if not valid.any():
-        return None
-    ratio = median_ratio(p[valid], t[valid])
-    scaled = np.clip(p[valid] * ratio, min_depth, max_depth)
-    return {**depth_metrics(scaled, t[valid]), "median_ratio": ratio}
 
 
 def mean_metrics(per_image: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -79,11 +65,16 @@ def mean_metrics(per_image: Iterable[Mapping[str, float]]) -> dict[str, float]:
 def batch_median_scaled_metrics(
     pred: Tensor, truth: Tensor, min_depth: float, max_depth: float
 ) -> dict[str, Tensor]:
-    """`median_scaled_metrics` of a whole batch on its device.
+    """The seven metrics of a batch after median scaling, on its device.
 
-    `pred` and `truth` are Bx1xHxW; returns the seven metrics and `median_ratio`, each of shape B in
-    float32 (float64 for float64 input), NaN for an image without a valid pixel.
+    `pred` and `truth` are Bx1xHxW. Valid are pixels whose truth lies within (min_depth, max_depth)
+    and whose prediction is finite and positive; the prediction is scaled by `median_ratio`, then
+    clamped to [min_depth, max_depth]: what `evaluate_image` does by a protocol of these limits.
+    Returns the metrics and `median_ratio`, each of shape B in float32 (float64 for float64 input),
+    NaN for an image without a valid pixel.
     """
+    import torch
+
     p, t = pred.flatten(1), truth.flatten(1)
     valid = (t > min_depth) & (t < max_depth) & torch.isfinite(p) & (p > 0)
     ratio = _masked_median(t, valid) / _masked_median(p, valid)
@@ -94,15 +85,7 @@ def batch_median_scaled_metrics(
     def mean(value: Tensor) -> Tensor:
         return (value * valid).sum(1) / count
 
-    threshold = torch.maximum(p / t, t / p)
-    return {
-        "abs_rel": mean((p - t).abs() / t),
-        "sq_rel": mean((p - t) ** 2 / t),
-        "rmse": mean((p - t) ** 2).sqrt(),
-        "rmse_log": mean((p.log() - t.log()) ** 2).sqrt(),
-        **{f"a{k}": mean((threshold < 1.25**k).to(p.dtype)) for k in (1, 2, 3)},
-        "median_ratio": ratio,
-    }
+    return {**_seven(p, t, torch, mean), "median_ratio": ratio}
 
 
 def _usable(depth: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -111,6 +94,8 @@ def _usable(depth: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 def _masked_median(values: Tensor, valid: Tensor) -> Tensor:
     """NumPy's median of each row's valid entries (torch.median gives the lower middle value)."""
+    import torch
+
     ordered = values.where(valid, torch.full_like(values, torch.inf)).sort(1).values
     count = valid.sum(1, keepdim=True)
     low = ordered.gather(1, ((count - 1) // 2).clamp(min=0))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.alignment import align
+from monodepth_ros.evaluation.alignment import Similarity, align
 from monodepth_ros.evaluation.trajectory import Trajectory, match_by_frame, match_by_stamp
 from monodepth_ros.geometry.rotation_angle import rotation_angle
 
@@ -107,6 +107,32 @@ def mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:
         known = [row[key] for row in rows if np.isfinite(row[key])]
         figures[key] = float(np.mean(known)) if known else np.nan
     return figures
+
+
+FEWEST_POSES = 5  # with fewer, an alignment fits anything
+
+
+def try_to_align(estimate: Poses, truth: Poses) -> Similarity | None:
+    """What aligns the poses with 7 DoF; None for too few, and while nothing has moved."""
+    if len(estimate) < FEWEST_POSES:
+        return None
+    try:
+        return align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
+    except UserError:
+        return None
+
+
+def aligned_metrics(estimate: Poses, truth: Poses, alignment: Similarity) -> dict[str, float]:
+    """ATE, mean RPE, the scale of the alignment, and the length of the truth."""
+    aligned = alignment.apply_to_poses(estimate)
+    rpe_m, rpe_rad = (errors.mean() for errors in relative_pose_errors(aligned, truth))
+    return {
+        "ate_m": absolute_trajectory_error(aligned, truth),
+        "rpe_m": float(rpe_m),
+        "rpe_deg": float(np.degrees(rpe_rad)),
+        "scale": float(alignment.scale),
+        "length_m": float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()),
+    }
 
 
 def _apart(estimate: Trajectory, truth: Trajectory) -> float:

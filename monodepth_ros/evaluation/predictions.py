@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthPair
-from monodepth_ros.evaluation.depth_metrics import median_ratio, valid_pixels
 from monodepth_ros.evaluation.depth_protocol import (
     PROTOCOLS,
     DepthProtocol,
     blend_flipped,
     depth_from_disparity,
-    resize_disparity,
+    evaluate_image,
 )
 from monodepth_ros.evaluation.recordings import frames_of, true_half
 from monodepth_ros.evaluation.scale_consistency import pose_scales
@@ -132,6 +131,5 @@ def _depth_ratio(estimator: DepthEstimator, sequence: Sequence, index: int) -> f
     if truth is None:
         return np.nan
     disparity = predicted_disparity(estimator, sequence, index, protocol, flip=False)
-    prediction = depth_from_disparity(resize_disparity(disparity, *truth.shape))
-    valid = valid_pixels(prediction, truth, protocol.min_depth, protocol.max_depth)
-    return median_ratio(prediction[valid], truth[valid]) if valid.any() else np.nan
+    compared = evaluate_image(disparity, truth, protocol)
+    return np.nan if compared is None else compared.ratio

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.coverage import Coverage
-from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.alignment import Similarity, align
+from monodepth_ros.evaluation.alignment import Similarity
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
 from monodepth_ros.evaluation.depth_protocol import (
     PROTOCOLS,
@@ -20,8 +19,8 @@ from monodepth_ros.evaluation.depth_protocol import (
     evaluate_image,
 )
 from monodepth_ros.evaluation.odometry_metrics import (
-    absolute_trajectory_error,
-    relative_pose_errors,
+    aligned_metrics,
+    try_to_align,
 )
 from monodepth_ros.evaluation.scale_consistency import (
     pose_depth_log_ratio,
@@ -109,15 +108,7 @@ class ReplayRecord:
             )
         estimate, truth, alignment = self.aligned()
         if alignment is not None:
-            scaled = alignment.apply_to_poses(estimate)
-            rpe_m, rpe_rad = (errors.mean() for errors in relative_pose_errors(scaled, truth))
-            figures |= {
-                "ate_m": absolute_trajectory_error(scaled, truth),
-                "rpe_m": float(rpe_m),
-                "rpe_deg": float(np.degrees(rpe_rad)),
-                "scale": float(alignment.scale),
-                "length_m": float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()),
-            }
+            figures |= aligned_metrics(estimate, truth, alignment)
         if measured and len(estimate) > 1:
             for name, value in pose_depth_log_ratio(*self.scales())._asdict().items():
                 if np.isfinite(value):
@@ -189,12 +180,7 @@ class ReplayRecord:
         both go on from where they were.
         """
         estimate, truth = self._joined()
-        if len(estimate) < 5:
-            return estimate, truth, None
-        try:
-            return estimate, truth, align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
-        except UserError:
-            return estimate, truth, None  # nothing has moved
+        return estimate, truth, try_to_align(estimate, truth)
 
     def error_map(self) -> NDArray[np.float64] | None:
         """Mean relative error of depth at each pixel of the network's image, NaN where unknown."""

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.alignment import align, umeyama
+from monodepth_ros.evaluation.alignment import Similarity, align, umeyama
 
 
 def random_similarity(random):
@@ -100,3 +100,13 @@ def test_no_motion_cannot_give_a_scale(method, still):
 def test_unknown_alignment():
     with pytest.raises(UserError, match="sim3"):
         align(np.zeros((2, 3)), np.zeros((2, 3)), "sim3")
+
+
+def test_the_inverse_brings_aligned_poses_back():
+    random = np.random.default_rng(4)
+    poses = np.tile(np.eye(4), (6, 1, 1))
+    poses[:, :3, :3] = Rotation.random(6, rng=random).as_matrix()
+    poses[:, :3, 3] = random.normal(size=(6, 3))
+    alignment = Similarity(*random_similarity(random))
+    back = alignment.inverse().apply_to_poses(alignment.apply_to_poses(poses))
+    np.testing.assert_allclose(back, poses, atol=1e-12)

@@ -12,8 +12,8 @@ from monodepth_ros.evaluation.depth_metrics import (
     depth_metrics,
     mean_metrics,
     median_ratio,
-    median_scaled_metrics,
 )
+from monodepth_ros.evaluation.depth_protocol import DepthProtocol, evaluate_image
 
 PERFECT = dict(abs_rel=0, sq_rel=0, rmse=0, rmse_log=0, a1=1, a2=1, a3=1)
 
@@ -22,6 +22,14 @@ def random_depths(shape, seed=0):
     random = np.random.default_rng(seed)
     truth = random.uniform(0.5, 9.0, shape)
     return truth * np.exp(random.normal(0, 0.3, shape)), truth
+
+
+def median_scaled_metrics(pred, truth, min_depth, max_depth):
+    """Of one image, as evaluations measure it."""
+    protocol = DepthProtocol("limited", min_depth, max_depth, (min_depth, max_depth))
+    with np.errstate(divide="ignore"):
+        result = evaluate_image(1 / np.atleast_2d(pred), np.atleast_2d(truth), protocol)
+    return None if result is None else {**result.metrics, "median_ratio": result.ratio}
 
 
 def metrics_by_loop(pred, truth):
@@ -74,7 +82,7 @@ def test_median_scaling_comes_before_the_clamp():
     # Scaled by 10, the far pixel reaches 500 and is clamped to 80; clamped first it would be 50.
     pred, truth = np.array([0.5, 1.0, 50.0]), np.array([5.0, 10.0, 79.0])
     result = median_scaled_metrics(pred, truth, 1e-3, 80)
-    assert result["median_ratio"] == 10
+    assert result["median_ratio"] == pytest.approx(10)
     assert result["rmse"] == pytest.approx(1 / math.sqrt(3))
 
 
@@ -115,6 +123,6 @@ def test_batched_metrics_equal_those_of_each_image():
     truth[3] = np.nan
     batch = batch_median_scaled_metrics(torch.from_numpy(pred), torch.from_numpy(truth), 0.1, 8.0)
     for i in range(3):
-        single = median_scaled_metrics(pred[i], truth[i], 0.1, 8.0)
+        single = median_scaled_metrics(pred[i, 0], truth[i, 0], 0.1, 8.0)
         assert {k: float(v[i]) for k, v in batch.items()} == pytest.approx(single, rel=1e-12)
     assert all(torch.isnan(value[3]) for value in batch.values())

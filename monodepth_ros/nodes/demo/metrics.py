@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.alignment import Similarity, align
+from monodepth_ros.evaluation.alignment import Similarity
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
 from monodepth_ros.evaluation.depth_protocol import (
     PROTOCOLS,
     depth_from_disparity,
     evaluate_image,
 )
-from monodepth_ros.evaluation.odometry_metrics import absolute_trajectory_error
+from monodepth_ros.evaluation.odometry_metrics import aligned_metrics, try_to_align
 
 _SECOND = 1_000_000_000
 
@@ -94,12 +93,8 @@ class DemoFigures:
         estimate, truth, alignment = self._aligned()
         if alignment is None:
             return {}
-        length = np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()
-        return {
-            "ate_m": absolute_trajectory_error(alignment.apply_to_poses(estimate), truth),
-            "scale": float(alignment.scale),
-            "length_m": float(length),
-        }
+        metrics = aligned_metrics(estimate, truth, alignment)
+        return {name: metrics[name] for name in ("ate_m", "scale", "length_m")}
 
     def trajectories(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Estimated poses (N, 4, 4), and the true ones (M, 4, 4) in the estimate's world."""
@@ -107,11 +102,7 @@ class DemoFigures:
         _, truth, alignment = self._aligned()
         if alignment is None:
             return poses, None
-        inverse = np.eye(4)
-        inverse[:3, :3], inverse[:3, 3] = alignment.R, alignment.t
-        brought = np.linalg.inv(inverse) @ truth
-        brought[:, :3, 3] /= alignment.scale
-        return poses, brought
+        return poses, alignment.inverse().apply_to_poses(truth)
 
     def summary(self) -> dict[str, Any]:
         """All figures."""
@@ -146,9 +137,4 @@ class DemoFigures:
         stamps = [stamp for stamp in self._poses if stamp in self._true_poses]
         estimate = np.array([self._poses[s] for s in stamps]).reshape(-1, 4, 4)
         truth = np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)
-        if len(stamps) < 5:
-            return estimate, truth, None
-        try:
-            return estimate, truth, align(estimate[:, :3, 3], truth[:, :3, 3], "7dof")
-        except UserError:
-            return estimate, truth, None  # nothing has moved yet
+        return estimate, truth, try_to_align(estimate, truth)
