@@ -12,6 +12,10 @@ class UserError(Exception):
         super().__init__(printable(message))
 
 
+class WrongUse(UserError):
+    """An option is missing or does not belong here; the files may be good."""
+
+
 class Failure(Exception):
     """What was asked for rightly did not come about.
 

@@ -15,7 +15,7 @@ from monodepth_ros.data.bags.topics import ImageTopic, image_topics
 from monodepth_ros.data.extraction.bag_cameras import CameraOutcome, extract_cameras, failures
 from monodepth_ros.data.extraction.copied_recordings import copy_recordings
 from monodepth_ros.data.extraction.request import ExtractionRequest
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, WrongUse
 from monodepth_ros.progress import plain_console
 
 
@@ -106,6 +106,7 @@ def extract(
     console = plain_console(quiet=as_json)
     outcomes: list[CameraOutcome] = []
     failed: list[str] = []
+    refused: list[UserError] = []
     for path in bags:
         try:
             if is_bag(path):
@@ -117,16 +118,16 @@ def extract(
         except UserError as error:
             if len(bags) == 1:
                 raise
-            failed.append(str(error))  # the others may be good
+            refused.append(error)  # the others may be good
     if as_json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
-    for line in failed:
-        typer.echo(f"monodepth: {line}", err=True)
+    only_wrong_use = not failed and all(isinstance(error, WrongUse) for error in refused)
     if not any(outcome.frames for outcome in outcomes):
-        typer.echo("monodepth: no frame could be taken", err=True)
-        raise typer.Exit(1)
-    if failed:
-        raise typer.Exit(1)
+        failed.append("no frame could be taken")
+    for line in (*refused, *failed):
+        typer.echo(f"monodepth: {line}", err=True)
+    if failed or refused:
+        raise typer.Exit(2 if refused and only_wrong_use else 1)
 
 
 def _list_topics(bags: list[Path], as_json: bool) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence as ListOf
 import numpy as np
 
 from monodepth_ros.data.sequence import Sequence
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import WrongUse
 
 
 def frame_times(sequence: Sequence) -> list[int | None]:
     """Nanoseconds of each frame, by its stamp, None for single frames without one.
 
-    Where no frame has one, by its number and the rate that somebody stated; UserError where nobody
+    Where no frame has one, by its number and the rate that somebody stated; WrongUse where nobody
     did: what needs times cannot guess them.
     """
     stamps = [sequence.stamp_ns(index) for index in range(len(sequence))]
@@ -21,7 +21,7 @@ def frame_times(sequence: Sequence) -> list[int | None]:
         return stamps
     rate = sequence.number_rate
     if rate is None:
-        raise UserError(f"{sequence.name}: its frames have no stamps: give their rate with --fps")
+        raise WrongUse(f"{sequence.name}: its frames have no stamps: give their rate with --fps")
     return [round(sequence.number(index) * 1e9 / rate) for index in range(len(sequence))]
 
 

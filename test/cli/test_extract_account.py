@@ -27,6 +27,7 @@ from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.learning.tuning.recordings import learnable_recordings
 from monodepth_ros.progress import plain_console
+from monodepth_ros.visualisation.picture_file import write_png
 
 LATE = 33_000_000  # nanoseconds from an image to the depth of the camera without sync
 
@@ -127,6 +128,23 @@ def test_one_bad_bag_spares_the_others(drive: Path, tmp_path: Path) -> None:
     told = command("extract", bad, drive, "--out", tmp_path / "out", "--json")
     assert told.exit_code == 1 and "monodepth: " in told.stderr and "bad.mcap" in told.stderr
     assert [outcome["frames"] for outcome in json.loads(told.stdout)] == [FRAMES]
+
+
+def test_a_rate_that_is_missing_is_wrong_use_whatever_else_is_good(
+    drive: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "walk"
+    images.mkdir()
+    for number in range(3):
+        write_png(images / f"{number}.png", picture(number))
+    guess = ("--field-of-view", "60")
+    for sources in ((drive, images), (images, images), (images,)):
+        told = command("extract", *sources, "--out", tmp_path / f"out{len(sources)}", *guess)
+        assert told.exit_code == 2 and "give their rate with --fps" in told.stderr
+    bad = tmp_path / "bad.mcap"
+    bad.write_bytes(b"no bag")
+    told = command("extract", images, bad, "--out", tmp_path / "bad", *guess)
+    assert told.exit_code == 1  # a file is bad as well
 
 
 @pytest.mark.parametrize("name", ["extract", "replay"])

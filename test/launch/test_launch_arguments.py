@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch_script import LAUNCH
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 pytest.importorskip("launch_ros", reason="launch is not on PyPI")
@@ -41,19 +42,6 @@ note = dict(arguments=arguments[1:], parameters=known, profile=profile)
 file = folder / f"{{len(list(folder.iterdir()))}}_{{os.getpid()}}"
 file.write_text(json.dumps(dict(name=pathlib.Path(arguments[0]).name, **note)))
 file.rename(file.with_suffix(".json"))
-"""
-LAUNCH = """
-import sys
-from launch import LaunchService
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.actions import IncludeLaunchDescription
-from launch import LaunchDescription
-file, *arguments = sys.argv[1:]
-service = LaunchService()
-service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
-    PythonLaunchDescriptionSource(file),
-    launch_arguments=[tuple(a.split(":=")) for a in arguments])]))
-sys.exit(service.run())
 """
 TWO_CAMERAS = f"""
 from launch import LaunchDescription

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from launch_script import LAUNCH
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 pytest.importorskip("launch_ros", reason="launch is not on PyPI")
@@ -36,18 +37,6 @@ from monodepth_ros.zoo.versions import ModelVersions
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
 NODES = ("depth_node", "odometry_node", "recorder_node", "tuner_node")
-LAUNCH = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-file, *arguments = sys.argv[1:]
-service = LaunchService()
-service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
-    PythonLaunchDescriptionSource(file),
-    launch_arguments=[tuple(a.split(":=")) for a in arguments])]))
-sys.exit(service.run())
-"""
 
 
 @pytest.fixture

@@ -150,55 +150,45 @@ def write_messages(path: Path, messages: Iterable[tuple[str, Any, int]]) -> Path
 
 def write_drive(path: Path, frames: int = FRAMES) -> Path:
     """Images at 10 Hz at 1 m/s, with depth, odometry between them, and where the camera sits."""
-    with BagWriter(path) as bag:
-
-        def write(topic: str, message: Any, at: int) -> None:
-            kind = message.__msgtype__
-            bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
-
-        optical = (-0.5, 0.5, -0.5, 0.5)  # looks ahead
-        start = stamp_of(0) - SECOND // 10
-        write("/tf_static", transform(start, "base_link", "camera_optical", OFFSET, optical), start)
-        for number in range(frames):
-            stamp = stamp_of(number)
-            for at in (stamp - 50_000_000, stamp + 30_000_000):
-                write("/odom", odometry(at, (at - stamp_of(0)) / SECOND, 1.0), at)
-            write("/front/camera_info", camera_info(stamp), stamp)
-            write("/front/image_raw", image(stamp, picture(number)), stamp + 1_000_000)
-            write(
-                "/front/depth/image",
-                depth_image(stamp + 4_000_000, 1 + 0.1 * number),
-                stamp + 9_000_000,
-            )
-    return path
+    optical = (-0.5, 0.5, -0.5, 0.5)  # looks ahead
+    start = stamp_of(0) - SECOND // 10
+    mounted = transform(start, "base_link", "camera_optical", OFFSET, optical)
+    messages: list[tuple[str, Any, int]] = [("/tf_static", mounted, start)]
+    for number in range(frames):
+        stamp = stamp_of(number)
+        for at in (stamp - 50_000_000, stamp + 30_000_000):
+            messages.append(("/odom", odometry(at, (at - stamp_of(0)) / SECOND, 1.0), at))
+        depth = depth_image(stamp + 4_000_000, 1 + 0.1 * number)
+        messages += [
+            ("/front/camera_info", camera_info(stamp), stamp),
+            ("/front/image_raw", image(stamp, picture(number)), stamp + 1_000_000),
+            ("/front/depth/image", depth, stamp + 9_000_000),
+        ]
+    return write_messages(path, messages)
 
 
 def write_camera(path: Path, numbers: range, topics: tuple[str, ...] = ("/image_raw",)) -> Path:
     """Pictures by number at 1 Hz on each topic, with their camera_info; replaces what is there."""
     shutil.rmtree(path, ignore_errors=True)
-    with BagWriter(path) as bag:
-        for number in numbers:
-            stamp = SECOND * (number + 1)
-            for topic in topics:
-                info = f"{topic.rpartition('/')[0]}/camera_info"
-                for name, message in (
-                    (info, camera_info(stamp)),
-                    (topic, image(stamp, picture(number))),
-                ):
-                    kind = message.__msgtype__
-                    bag.write(name, kind, stamp, bytes(TYPES.serialize_cdr(message, kind)))
-    return path
+    messages: list[tuple[str, Any, int]] = []
+    for number in numbers:
+        stamp = SECOND * (number + 1)
+        for topic in topics:
+            info = f"{topic.rpartition('/')[0]}/camera_info"
+            messages += [
+                (info, camera_info(stamp), stamp),
+                (topic, image(stamp, picture(number)), stamp),
+            ]
+    return write_messages(path, messages)
 
 
 def write_images(path: Path, stamps: list[int], begin: int = 1_700_000_000 * SECOND) -> Path:
     """Images with these stamps and their camera_info, recorded at 10 Hz from ``begin`` on."""
-    with BagWriter(path) as bag:
-        for number, stamp in enumerate(stamps):
-            at = begin + number * SECOND // 10
-            for topic, message in (
-                ("/front/camera_info", camera_info(stamp)),
-                ("/front/image_raw", image(stamp, picture(number % FRAMES))),
-            ):
-                kind = message.__msgtype__
-                bag.write(topic, kind, at, bytes(TYPES.serialize_cdr(message, kind)))
-    return path
+    messages: list[tuple[str, Any, int]] = []
+    for number, stamp in enumerate(stamps):
+        at = begin + number * SECOND // 10
+        messages += [
+            ("/front/camera_info", camera_info(stamp), at),
+            ("/front/image_raw", image(stamp, picture(number % FRAMES)), at),
+        ]
+    return write_messages(path, messages)

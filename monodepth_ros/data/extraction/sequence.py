@@ -21,7 +21,7 @@ from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.data.samples.frame_spacing import moved_since, thumbnail
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, WrongUse
 
 _BAG_OPTIONS = (
     *("images", "camera_info", "rectified"),
@@ -56,13 +56,13 @@ def extract_sequence(
     """Write every n-th frame that has moved, with what is known of it; yields after each frame.
 
     Frames that are in ``folder`` already are kept. UserError where they are of another recording or
-    request, for frames without times, and for options that only bags have.
+    request, WrongUse for frames without times and for options that only bags have.
     """
     sequence = source.sequence
     for option in _BAG_OPTIONS:
         if getattr(request, option) is not None:
             name = option.replace("_", "-")
-            raise UserError(f"--{name} is for bags, which {source.path} is not")
+            raise WrongUse(f"--{name} is for bags, which {source.path} is not")
     origin = origin_of(source, sequence.name, request)
     check_origin(folder, origin)
     if (found := read_outcome(folder)) is not None:

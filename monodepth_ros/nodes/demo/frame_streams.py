@@ -93,10 +93,7 @@ def stated_camera(height: int, width: int, capture: CaptureSettings) -> PinholeC
     camera = capture.camera
     if camera is None:
         return camera_of_field_of_view(height, width, capture.field_of_view or _GUESS)
-    if (camera.height, camera.width) != (height, width):
-        raise UserError(
-            f"--camera is of {camera.width}x{camera.height} images, but these are {width}x{height}"
-        )
+    camera.check_size(height, width, "--camera")
     return camera
 
 

@@ -19,15 +19,13 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import Point, PoseStamped, Quaternion
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
-from PIL import Image as Picture
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
@@ -40,9 +38,11 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.robot_frames import base_from_camera
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
+from monodepth_ros.nodes.conversions.odometry import pose_message
 from monodepth_ros.nodes.demo.frame_streams import FrameStream, StreamedFrame, open_stream
 from monodepth_ros.nodes.demo.metrics import DemoFigures
 from monodepth_ros.visualisation.demo_picture import demo_picture
+from monodepth_ros.visualisation.picture_file import write_png
 from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
 
 NAMESPACE = "/camera"
@@ -150,8 +150,7 @@ class DemoSession:
                 None if truth is None else _seen_from(inverse, truth),
             )
             paths.append(self._out / "pictures" / f"{held.frame.time / 1e9:06.2f}s.png")
-            paths[-1].parent.mkdir(parents=True, exist_ok=True)
-            Picture.fromarray(picture).save(paths[-1])
+            write_png(paths[-1], picture)
         return paths
 
     def close(self) -> None:
@@ -284,12 +283,8 @@ def ground_truth(frame: StreamedFrame, header: Header) -> dict[str, Any]:
     if frame.depth is not None:
         messages[TRUE_DEPTH] = encode_depth(frame.depth, "32FC1", header)
     if frame.pose is not None:
-        pose = PoseStamped(header=Header(stamp=header.stamp, frame_id="world"))
-        x, y, z = frame.pose[:3, 3].tolist()
-        qx, qy, qz, qw = Rotation.from_matrix(frame.pose[:3, :3]).as_quat().tolist()
-        pose.pose.position = Point(x=x, y=y, z=z)
-        pose.pose.orientation = Quaternion(x=qx, y=qy, z=qz, w=qw)
-        messages[TRUE_POSE] = pose
+        world = Header(stamp=header.stamp, frame_id="world")
+        messages[TRUE_POSE] = PoseStamped(header=world, pose=pose_message(frame.pose))
     return messages
 
 
