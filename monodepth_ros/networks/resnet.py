@@ -102,7 +102,12 @@ class ResNetEncoder(FeatureEncoder):
 
 
 def initialise_from_scratch(module: nn.Module) -> None:
-    """Kaiming-normal (fan out, relu) convolutions, unit batch norms, as in Monodepth2."""
+    """Kaiming-normal (fan out, relu) convolutions, unit batch norms, as in Monodepth2.
+
+    Not on PyTorch's meta device, where drawing numbers imports its compiler first, for seconds.
+    """
+    if any(parameter.is_meta for parameter in module.parameters()):
+        return
     for child in module.modules():
         if isinstance(child, nn.Conv2d):
             nn.init.kaiming_normal_(child.weight, mode="fan_out", nonlinearity="relu")

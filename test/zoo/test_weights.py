@@ -1,5 +1,8 @@
 """Weights come back as saved; damaged or foreign ones are refused with the file's name."""
 
+import os
+from contextlib import closing
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -112,3 +115,16 @@ def test_stored_nan_is_refused(model, states):
     save_file(tensors, model / WEIGHTS_FILE)
     with pytest.raises(UserError, match=r"encoder\.conv1\.weight holds values that are not finite"):
         load_weights(model, rehash(model))
+
+
+def test_a_model_is_loaded_without_pytorchs_compiler(model, nursery):
+    """Whose import takes as long as that of all else."""
+    code = (
+        "import sys; from pathlib import Path; from monodepth_ros.zoo.card import load_card\n"
+        "from monodepth_ros.zoo.weights import load_weights\n"
+        f"load_weights(Path({str(model)!r}), load_card(Path({str(model)!r})))\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    with closing(nursery.start(code, [], os.environ)) as child:
+        output, _ = child.communicate(timeout=60)
+    assert output == "False\n"
