@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monodepth_ros.cli.options.size import network_size
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_check import check_model
 from monodepth_ros.zoo import catalogue
-from monodepth_ros.zoo.card import load_card, parse_size
+from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
 from monodepth_ros.zoo.weights import load_weights
 
@@ -108,11 +109,8 @@ def import_model(
         raise UserError(f"{folder}: exists; choose another --name, or replace it with --force")
     if not source.is_dir():
         raise UserError(f"{source}: no such folder")
-    try:
-        network_size = None if size is None else parse_size(size)
-    except ValueError as error:
-        raise UserError(f"--size {error}") from None
-    card = import_monodepth2(source, folder, name, network_size, with_pose=not depth_only)
+    at = network_size(size)
+    card = import_monodepth2(source, folder, name, at, with_pose=not depth_only)
     print(f"{card.architecture} imported to {folder}")
     print(card.licence)
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
+from monodepth_ros.cli.options.size import network_size
 from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.input_camera import InputCamera
 from monodepth_ros.data.images.file import CorruptFrame
@@ -24,7 +25,6 @@ from monodepth_ros.data.images.frame_source import (
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.replay.prediction_files import PredictionWriter, WrittenPrediction
-from monodepth_ros.zoo.card import parse_size
 
 _messages = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -65,7 +65,7 @@ def predict(
         raise UserError("--camera states the focal length: leave --focal out")
     seen_by = InputCamera(None if camera is None else read_calibration(camera), focal)
     files = find_inputs(inputs, every)
-    estimator = DepthEstimator(model, device, _network_size(size), precision)  # type: ignore[arg-type]
+    estimator = DepthEstimator(model, device, network_size(size), precision)  # type: ignore[arg-type]
     writer = PredictionWriter(estimator, out, seen_by)
     total = sum(frame_count(file, every) for file in files)
     written: list[WrittenPrediction] = []
@@ -87,13 +87,6 @@ def predict(
         _print_summary(estimator, written, skipped, out)
     if skipped or not written:
         raise typer.Exit(1)
-
-
-def _network_size(text: str | None) -> tuple[int, int] | None:
-    try:
-        return None if text is None else parse_size(text)
-    except ValueError as error:
-        raise UserError(f"--size {error}") from None
 
 
 def _progress(total: int) -> Progress:

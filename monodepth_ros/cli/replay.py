@@ -15,7 +15,7 @@ from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, captu
 from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
 from monodepth_ros.data.coverage import found_nowhere
 from monodepth_ros.data.extraction.request import ExtractionRequest
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_comparison
@@ -101,15 +101,13 @@ def replay(
         record.problems += dict.fromkeys(source.problems)
     if not record.frames:
         why = dict(record.left_out)
-        typer.echo(f"monodepth: {sources[0]}: no frame could be replayed: {why}", err=True)
-        raise typer.Exit(1)
+        raise Failure(f"{sources[0]}: no frame could be replayed: {why}")
     _show(run.finish(source), as_json)
     if not as_json:
         for line in record.account():
             typer.echo(line, err=True)
     if in_vain := found_nowhere(record.coverage.values()):
-        typer.echo(f"monodepth: {sources[0]}: {'; '.join(in_vain)}", err=True)
-        raise typer.Exit(1)
+        raise Failure(f"{sources[0]}: {'; '.join(in_vain)}")
 
 
 def _compare(folders: list[str], out: Path, as_json: bool) -> None:

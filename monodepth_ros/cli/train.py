@@ -91,16 +91,10 @@ def train(
         raise UserError(f"--export {export}: not empty; name a new folder")
 
     from monodepth_ros.learning.export import export_run
-    from monodepth_ros.learning.run.nan_guard import TrainingDiverged
-    from monodepth_ros.learning.run.stopping import TrainingStopped
     from monodepth_ros.learning.run.train import process_rank
     from monodepth_ros.learning.run.train import train as run_training
 
-    try:
-        folder = run_training(plan, data, out, val or [], resume, replay or [], capture)
-    except (TrainingDiverged, TrainingStopped) as error:
-        typer.echo(f"monodepth: {error}", err=True)
-        raise typer.Exit(1) from None
+    folder = run_training(plan, data, out, val or [], resume, replay or [], capture)
     if process_rank() != 0:
         return
     typer.echo(f"run: {folder}")

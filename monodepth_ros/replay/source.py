@@ -63,7 +63,7 @@ def _of_bag(
         total=len(stamps),
         step=median_step(sorted(stamps)[:: request.every]),
         frames=frames_of_bag(frames, topic, record.left_out, record.coverage),
-        calibration=lambda: "guessed" if topic in frames.guessed else "measured",
+        calibration=lambda: "guessed" if topic in frames.cameras.guessed else "measured",
         problems=bag.problems,
     )
 

@@ -33,6 +33,19 @@ def test_arrays_and_tensors_are_projected_alike() -> None:
     np.testing.assert_allclose(pixels[0].numpy(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_points_of_whole_images_are_those_of_their_pixels(stride: int) -> None:
+    depth = np.random.default_rng(2).uniform(1, 3, (5, 6)).astype(np.float32)
+    depth[2, 2] = np.nan
+    organised = lens.OrganisedPoints(SKEWED, stride)
+    points = np.zeros((*organised.shape, 4), np.float32)
+    organised.write(depth, points)
+    pixels = lens.pixel_centres(5, 6, stride).astype(int)
+    plain = lens.backproject(depth, SKEWED, pixels).reshape(*organised.shape, 3)
+    np.testing.assert_allclose(points[..., :3], plain, rtol=1e-6)
+    assert (points[..., 3] == 0).all()
+
+
 def test_pixel_centres_of_every_second_row_and_column() -> None:
     assert lens.pixel_centres(3, 4, 2).tolist() == [[0, 0], [2, 0], [0, 2], [2, 2]]
 

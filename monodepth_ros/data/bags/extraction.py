@@ -104,7 +104,7 @@ class BagExtraction(BagFrames):
             source=f"{self.bag.path.name} {topic}",
             licence=self.request.licence,
             origin=origin,
-            calibration="guessed" if topic in self.guessed else "measured",
+            calibration="guessed" if topic in self.cameras.guessed else "measured",
         )
 
     def _rate(self, topic: str) -> float:

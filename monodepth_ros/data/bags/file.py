@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import zstandard
@@ -71,12 +70,7 @@ class BagFile:
     def __enter__(self) -> BagFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

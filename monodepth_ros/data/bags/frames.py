@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bags.camera_infos import RecordedCameraInfos
+from monodepth_ros.data.bags.cameras import BagCameras, UnusableCamera
 from monodepth_ros.data.bags.depth import DepthRegistration, nearest_depths, with_depths
 from monodepth_ros.data.bags.file import BagFile, BagMessage
-from monodepth_ros.data.bags.messages.camera import camera_from_info, is_rectified_topic
 from monodepth_ros.data.bags.messages.image import (
     COMPRESSED,
     IMAGE,
@@ -35,14 +34,11 @@ from monodepth_ros.data.bags.topics import (
     cameras,
     check_image_topics,
     image_topics,
-    info_topic,
     topics_of,
     unusable,
 )
 from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.bags.truth import TF, CameraTruth, pose_topic
-from monodepth_ros.data.cameras.capture_settings import camera_of_field_of_view
-from monodepth_ros.data.cameras.intrinsics import warn_of_guess
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.images.bit_depth import BitDepth
@@ -50,10 +46,6 @@ from monodepth_ros.data.samples.frame_spacing import moved_since, thumbnail
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import LONGEST, Judged
-
-
-class UnusableCamera(UserError):
-    """One camera of a bag cannot be used; the others may be."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +77,9 @@ class BagFrames:
         speed = speed_topic(bag, request.speed, poses)
         self.speed = None if speed is None else RobotSpeed(speed, bag.topics[speed])
         self.times = BagTimes({*self.images, *(t for t in (poses, speed) if t is not None)})
-        self.infos: dict[str, RecordedCameraInfos] = {}
+        self.cameras = BagCameras(bag, request)
         self._bits: dict[str, BitDepth] = {}
         self.frame_ids: dict[str, str] = {}
-        self.guessed: set[str] = set()  # image topics whose camera is a guess
-        self._cameras: dict[str, PinholeCamera] = {}
         self._registrations: dict[str, DepthRegistration] = {}
         self._look_around()
 
@@ -124,7 +114,7 @@ class BagFrames:
         for message in self.bag.messages({*small, *self.images}):
             topic, kind = message.topic, kinds[message.topic]
             if kind == CAMERA_INFO:
-                self.infos.setdefault(topic, RecordedCameraInfos()).add(message)
+                self.cameras.take(message)
             elif kind == TF:
                 self._take_transforms(message)
             else:
@@ -137,9 +127,7 @@ class BagFrames:
         for stream in self.times.streams:
             self._take_truth(stream)
         self.bag.problems += self.times.notes
-        for name, infos in self.infos.items():
-            if any(self._infos_of(image) is infos for image in self.images):
-                self.bag.problems += infos.notes(name)
+        self.bag.problems += self.cameras.notes(self.images)
         if self.request.poses or self.request.depth:
             self.bag.problems += self.truth.tree.notes
 
@@ -179,54 +167,8 @@ class BagFrames:
             self.bag.problems += [f"{stream}: {n} left out: {why}" for why, n in left_out.items()]
 
     def camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
-        """Of the first image of this size; the same for all that follow.
-
-        UnusableCamera where nothing says what it is.
-        """
-        if topic not in self._cameras:
-            try:
-                self._cameras[topic] = self._found_camera(topic, rgb)
-            except UserError as error:
-                raise UnusableCamera(f"{self.bag.path}: {topic}: {error}") from None
-        return self._cameras[topic]
-
-    def _found_camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
-        height, width = rgb.shape[:2]
-        if self.request.camera is not None:
-            camera = self.request.camera
-            if camera.distorted and self._rectified(topic):
-                raise UserError(
-                    "--camera has a distortion, which rectified images have not: give the"
-                    " calibration of the rectified image, or --not-rectified"
-                )
-            camera.check_size(height, width, "--camera")
-            return camera
-        stated = self._stated_camera(topic, height, width)
-        if stated is None:
-            if self.request.field_of_view is not None:
-                self.guessed.add(topic)
-                warn_of_guess(f"{self.bag.path.name} {topic}")
-                return camera_of_field_of_view(height, width, self.request.field_of_view)
-            raise UserError(
-                "there is no camera_info for it: give --camera-info TOPIC, or --camera FILE with"
-                " the calibration, or guess with --field-of-view DEGREES"
-            )
-        return stated
-
-    def _stated_camera(self, topic: str, height: int, width: int) -> PinholeCamera | None:
-        """By its camera_info, None where there is none."""
-        infos = self._infos_of(topic)
-        if infos is None:
-            return None
-        return camera_from_info(infos.info, height, width, self._rectified(topic))
-
-    def _infos_of(self, topic: str) -> RecordedCameraInfos | None:
-        name = self.request.camera_info or info_topic(topic, self.bag.topics)
-        return None if name is None else self.infos.get(name)
-
-    def _rectified(self, topic: str) -> bool:
-        asked = self.request.rectified
-        return is_rectified_topic(topic) if asked is None else asked
+        """That of the topic's first image; UnusableCamera where nothing says what it is."""
+        return self.cameras.of(topic, rgb.shape[0], rgb.shape[1])
 
     def usable_camera(self) -> str:
         """The first camera of which there is an image; the others are told in the problems.
@@ -265,7 +207,7 @@ class BagFrames:
                 left_out[image.reason] += 1
             elif number % self.request.every:
                 left_out["between every n-th image"] += 1
-            elif not self._is_of_the_camera(topic, image.item):
+            elif not self.cameras.describes(image.item):
                 left_out["of another calibration than most: camera_info has changed"] += 1
             else:
                 try:
@@ -333,20 +275,16 @@ class BagFrames:
     def _registration(self, topic: str, camera: PinholeCamera) -> DepthRegistration:
         if topic not in self._registrations:
             depth = self.request.depth or ""
-            infos = self.infos.get(info_topic(depth, self.bag.topics) or "")
+            infos = self.cameras.infos_of_depth(depth)
             info = None if infos is None else infos.info
             try:
-                stated = self._stated_camera(topic, camera.height, camera.width)
+                stated = self.cameras.stated(topic, camera.height, camera.width)
             except UserError:
                 stated = None
             self._registrations[topic] = DepthRegistration(
                 depth, info, self.truth.tree, self.frame_ids[topic], camera, stated
             )
         return self._registrations[topic]
-
-    def _is_of_the_camera(self, topic: str, image: BagMessage) -> bool:
-        infos = self._infos_of(topic)
-        return self.request.camera is not None or infos is None or infos.describes(image)
 
     def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
         camera = self.camera(topic, rgb)

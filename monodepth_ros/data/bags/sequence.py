@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bags.file import BagFile
-from monodepth_ros.data.bags.frames import UnusableCamera
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.extraction.outcome import read_outcome
 from monodepth_ros.data.extraction.record import origin_of

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bags.file import BagFile
-from monodepth_ros.data.bags.frames import UnusableCamera
 from monodepth_ros.data.coverage import found_nowhere
 from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import Failure
 from monodepth_ros.learning.run.state import Run, State
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(Failure):
     """The loss or a gradient became NaN or infinite; the message names the saved batch."""
 
 

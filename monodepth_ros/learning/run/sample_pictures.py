@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.learning.learner import Batch, Learner
 from monodepth_ros.learning.run.state import Run, State
+from monodepth_ros.visualisation.colour_maps import colourise
+from monodepth_ros.visualisation.picture_file import write_png
 
 Picture = NDArray[np.uint8]
 FULL_ERROR = 0.4  # photometric error drawn white
@@ -32,9 +32,7 @@ class SamplePictures:
         if self.every and (state.step % self.every == 0 or last):
             few = {name: values[: self.samples] for name, values in state.batch.items()}
             picture = draw(self.run.learner, few)
-            with atomic_path(self.run.folder / f"pictures/step_{state.step:07d}.png") as path:
-                # OpenCV writes BGR; of a name that is not UTF-8 it knows nothing.
-                path.write_bytes(cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())
+            write_png(self.run.folder / f"pictures/step_{state.step:07d}.png", picture)
 
 
 @torch.no_grad()
@@ -67,13 +65,4 @@ def _grey(maps: Tensor) -> list[Picture]:
 
 
 def _disparity(maps: Tensor) -> list[Picture]:
-    return [_magma(m) for m in maps[:, 0].float().cpu().numpy()]
-
-
-def _magma(disparity: NDArray[np.float32]) -> Picture:
-    """Near is bright; from 0 to the 95th percentile; unknown is black."""
-    known = np.isfinite(disparity)
-    top = np.percentile(disparity[known], 95) if known.any() else 1.0
-    level = np.where(known, disparity / top, 0.0).clip(0, 1)
-    colours = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_MAGMA)
-    return np.where(known[..., None], colours[..., ::-1], 0).astype(np.uint8)
+    return [colourise(m, 0, invalid=0) for m in maps[:, 0].float().cpu().numpy()]

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 
+from monodepth_ros.errors import Failure
 from monodepth_ros.learning.run.state import State
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class TrainingStopped(Exception):
+class TrainingStopped(Failure):
     """A signal ended the run before its last step."""
 
 

@@ -23,7 +23,6 @@ from monodepth_ros.learning.batches import build_datasets, build_replay
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.learning.run.nan_guard import TrainingDiverged
 from monodepth_ros.learning.run.record import first_session
 from monodepth_ros.learning.run.stopping import TrainingStopped
 from monodepth_ros.learning.run.train import train
@@ -107,8 +106,6 @@ class Tuning:
         """Learn from ``sources``; ``unusable`` says, for the verdict, what else there was."""
         try:
             train(self.recipe, sources, folder / "run", (), True, self.replay, self.capture)
-        except TrainingDiverged as error:
-            raise Failure(str(error)) from None
         except TrainingStopped:
             raise Failure("stopped by a signal; the same command goes on") from None
         candidate = folder / folder.name

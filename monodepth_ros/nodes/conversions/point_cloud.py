@@ -11,7 +11,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.lens import pixel_centres, rays
+from monodepth_ros.geometry.lens import OrganisedPoints
 
 
 class CloudMaker:
@@ -24,11 +24,9 @@ class CloudMaker:
     def __init__(self, camera: PinholeCamera, stride: int = 1) -> None:
         """Take the camera of the depth images, and every how many pixels a point is made."""
         self.stride = stride
-        shape = -(-camera.height // stride), -(-camera.width // stride)
-        directions = rays(camera, pixel_centres(camera.height, camera.width, stride))
-        self._rays = directions[:, :2].T.reshape(2, *shape).astype(np.float32)
+        self._points = OrganisedPoints(camera, stride)
         self._data = array("B")
-        self._colour = np.empty((*shape, 4), np.uint8)
+        self._colour = np.empty((*self._points.shape, 4), np.uint8)
 
     def message(
         self, depth: NDArray[np.float32], header: Header, rgb: NDArray[np.uint8] | None = None
@@ -38,12 +36,10 @@ class CloudMaker:
         In the optical frame of ``header``, as many rows and columns as the image has by the stride.
         """
         s = self.stride
-        z = depth[::s, ::s]
+        height, width = self._points.shape
         names = ["x", "y", "z"] if rgb is None else ["x", "y", "z", "rgb"]
-        points = self._memory(z.shape[0], z.shape[1], len(names))
-        np.multiply(self._rays[0], z, out=points[..., 0])
-        np.multiply(self._rays[1], z, out=points[..., 1])
-        points[..., 2] = z
+        points = self._memory(height, width, len(names))
+        self._points.write(depth, points)
         if rgb is not None:
             # The lower three bytes of an integer; the upper one would make a NaN of the float.
             cv2.cvtColor(np.ascontiguousarray(rgb[::s, ::s]), cv2.COLOR_RGB2BGRA, dst=self._colour)
@@ -51,7 +47,7 @@ class CloudMaker:
             np.bitwise_and(packed, 0xFFFFFF, out=points.view("<u4")[..., 3])
         message = PointCloud2()
         message.header = header
-        message.height, message.width = z.shape
+        message.height, message.width = height, width
         message.fields = [
             PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
             for i, name in enumerate(names)

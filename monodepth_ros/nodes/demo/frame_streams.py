@@ -141,7 +141,7 @@ def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
     except BaseException:
         bag.close()
         raise
-    guessed = topic in found.guessed
+    guessed = topic in found.cameras.guessed
     told = f"bag {path.name}" + (f", {_camera_told(capture)}" if guessed else "")
     left_out: Counter[str] = Counter()
     return FrameStream(told, _bag(found, topic, left_out), left_out=left_out, guessed=guessed)

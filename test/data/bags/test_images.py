@@ -12,9 +12,9 @@ import pytest
 from bag_messages import HEIGHT, TYPES, WIDTH, camera_info, header, image, make, picture, stamp_of
 from rvl_encoder import encode_rvl
 
+from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bags.file import BagFile
-from monodepth_ros.data.bags.frames import UnusableCamera
 from monodepth_ros.data.bags.recording.writer import BagWriter
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
