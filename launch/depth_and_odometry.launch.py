@@ -1,9 +1,9 @@
-"""Depth and odometry of one camera, in one scale.
+"""Depth and odometry of one camera, with one scale.
 
 ros2 launch monodepth_ros depth_and_odometry.launch.py scale_source:=speed speed:=/odom
 
-Metres from a speed are measured by the odometry node, metres from the camera's height by the depth
-node; the other one follows on the topic `scale`.
+With `scale_source: speed` the odometry node estimates the scale, with `camera_height` the depth
+node does. The other node subscribes to the topic `scale`.
 """
 
 from monodepth_ros.nodes.launch.description import camera_launch, camera_node, rviz

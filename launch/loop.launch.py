@@ -1,8 +1,8 @@
-"""Depth and odometry of one camera that learn its place: recorder and tuner beside them.
+"""Depth and odometry of one camera, with a recorder and a tuner that adapts the model.
 
 ros2 launch monodepth_ros loop.launch.py namespace:=camera folder:=DIR
 
-The nodes start with the model that was tuned last, if there is one.
+The nodes load the tuned model if there is one.
 """
 
 from monodepth_ros.nodes.launch.description import loop_launch

@@ -1,4 +1,4 @@
-"""Records a camera, and what its nodes publish, into MCAP bags.
+"""Records a camera and its odometry to MCAP bags.
 
 ros2 launch monodepth_ros record.launch.py folder:=DIR namespace:=camera
 """

@@ -1,9 +1,9 @@
-"""Depth and odometry of a recorded camera: plays a bag with its own clock.
+"""Depth and odometry of a recorded camera: plays a bag with simulated time.
 
 ros2 launch monodepth_ros replay.launch.py bag:=DIR namespace:=camera rviz:=true
 
-Of the bag only what a camera and a robot say is played, not the results that it may hold: the nodes
-publish their own under the same names.
+Only the inputs of the nodes are played, not recorded results: the nodes publish their own under the
+same names.
 """
 
 from monodepth_ros.nodes.launch.description import camera_node, replay_launch, rviz

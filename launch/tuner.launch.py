@@ -1,4 +1,4 @@
-"""Learns from the recorder's bags beside nodes that run, and gives them better weights.
+"""Trains on the recorder's bags beside running nodes and loads better models into them.
 
 ros2 launch monodepth_ros tuner.launch.py folder:=DIR namespace:=camera
 ros2 service call /camera/tuner_node/tune std_srvs/srv/Trigger

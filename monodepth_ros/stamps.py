@@ -1,9 +1,9 @@
-"""One notion of time: which stamps of a stream to believe, live and in recordings alike.
+"""Which stamps of a stream are valid, by the same rules live and in recordings.
 
-A stamp that is zero, repeated, or far from those around it costs its own message. A clock that was
-set, or a recording that begins again, costs nothing: the frames that follow tell the one from the
-other, as three of them in order are not a mistake. A driver that never stamps is taken by the time
-at which its messages arrived, all of them: one stream never has times of both kinds.
+A message whose stamp is zero, repeated, or far from its neighbours is left out. A clock that was
+set, or a recording that starts again, loses no message: three messages in order distinguish it from
+a wrong stamp. The messages of a driver that never stamps get the times of their arrival, all of
+them: a stream never mixes both kinds of times.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ Clock = Literal["stamp", "arrival"]
 Item = TypeVar("Item")
 
 SECOND = 1_000_000_000  # nanoseconds
-CONFIRMED = (
-    3  # messages in order that are a clock, and alike that are a driver which does not stamp
-)
-JUMP = SECOND  # a step ahead that no clock needs to explain,
-JUMP_PERIODS = 10  # or as many usual steps of the stream,
-JUMP_SHARE = 2  # or of what had passed by arrival: a pause of the camera, no jump of its clock
-LONGEST = 1 << 63  # more than two stamps can be apart
-CLOSE = 10 * SECOND  # from stamp to arrival: the first message of a stream is believed at once
+CONFIRMED = 3  # messages: in order they confirm a clock, with equal stamps a driver without one
+# A step is no jump of the clock up to the largest of: this many nanoseconds, usual steps of the
+# stream, and times the interval by arrival (a pause of the camera).
+JUMP, JUMP_PERIODS, JUMP_SHARE = SECOND, 10, 2
+MAX_DIFFERENCE = 1 << 63  # more than the difference of any two stamps
+CLOSE = 10 * SECOND  # between stamp and arrival; such a first message is valid at once
 
 UNSTAMPED = "without a stamp (0) in a stream that has stamps"
 REPEATED = "stamp repeated"
@@ -34,23 +32,23 @@ AHEAD = "stamp jumps ahead, and no other message confirms it"
 
 
 @dataclass(frozen=True)
-class Judged(Generic[Item]):
+class TimedMessage(Generic[Item]):
     """A message and its ``time`` in nanoseconds, or the ``reason`` why it is left out.
 
-    Times grow within a ``stretch``; a new one begins where the clock was set or a recording began
-    again, and nothing is known of the time between the two. Of several streams that were recorded
-    together, ``epoch`` counts the same for all.
+    Times grow within a ``segment``. A new segment begins where the clock was set or a recording
+    started again; the time between two segments is unknown. ``epoch`` is common to several streams
+    that were recorded together.
     """
 
     item: Item
     time: int
-    stretch: int
+    segment: int
     reason: str = ""
     epoch: int = 0
 
     @property
     def key(self) -> int:
-        """A time that never comes twice among streams that were recorded together."""
+        """A time that is unique among streams that were recorded together."""
         return self.time + (self.epoch << 64)
 
 
@@ -62,40 +60,40 @@ class _Message(Generic[Item]):
     arrival: int
 
 
-class StampJudge(Generic[Item]):
-    """Messages of one stream in, in the order of their arrival; the same out as they are decided.
+class StampFilter(Generic[Item]):
+    """Takes the messages of one stream in the order of their arrival; returns them when decided.
 
-    A message that follows the one before it comes back at once. One that does not is held until
-    the next two tell what it was. ``clock`` is known of a recording (`clock_of`); of a live stream
-    it is None, and its first three messages decide; where they had no stamps, three later ones with
-    stamps in order begin a stretch by stamp: a driver has waited for simulated time.
+    A message that continues the last one is returned at once. Any other one is pending until the
+    next two decide. ``clock`` is known for a recording (`clock_of`). For a live stream it is None,
+    and the first three messages decide. If they had no stamps, three later messages with stamps in
+    order begin a new segment: the driver has waited for simulated time.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock | None = clock
         self._live = clock is None
-        self._newest_stamp = self._in_order = 0  # of stamps that came while arrival counts
+        self._newest_stamp = self._in_order = 0  # of stamps, while the clock is that of arrival
         self.left_out: Counter[str] = Counter()
-        self._undecided: list[_Message[Item]] = []  # of one stamp, while it is the only one
-        self._given_at_once = 0  # of those
-        self._last: _Message[Item] | None = None  # taken
-        # What is held: each chain is in order, a clock that it may be.
+        self._undecided: list[_Message[Item]] = []  # while all have the same stamp
+        self._returned = 0  # of those
+        self._last: _Message[Item] | None = None  # valid one
+        # Pending messages: each chain is in order and may belong to a new clock.
         self._chains: list[list[_Message[Item]]] = []
         self._steps: deque[int] = deque(maxlen=15)
-        self._stretch = self._count = 0
+        self._segment = self._count = 0
 
     @property
-    def held(self) -> int:
-        """How many messages wait for those that follow."""
-        return sum(map(len, self._chains)) + len(self._undecided) - self._given_at_once
+    def pending(self) -> int:
+        """Number of messages that wait for later ones."""
+        return sum(map(len, self._chains)) + len(self._undecided) - self._returned
 
     @property
-    def stretch(self) -> int:
-        """How often the clock has been set so far."""
-        return self._stretch
+    def segment(self) -> int:
+        """Number of times that the clock was set."""
+        return self._segment
 
-    def add(self, stamp: int, arrival: int, item: Item) -> list[Judged[Item]]:
-        """What is decided now that ``item`` has come; both times in nanoseconds."""
+    def add(self, stamp: int, arrival: int, item: Item) -> list[TimedMessage[Item]]:
+        """Add a message, with times in nanoseconds; returns the messages that are decided now."""
         self._count += 1
         if self.clock is None:
             return self._decide(_Message(self._count, item, stamp, arrival))
@@ -104,8 +102,8 @@ class StampJudge(Generic[Item]):
         time = arrival if self.clock == "arrival" else stamp
         return self._judge(_Message(self._count, item, time, arrival))
 
-    def finish(self) -> list[Judged[Item]]:
-        """Decide what is held: nothing follows any more."""
+    def finish(self) -> list[TimedMessage[Item]]:
+        """Decide the pending messages at the end of the stream."""
         self.clock = self.clock or "stamp"
         decided = self._judge_undecided()
         while self._chains:
@@ -114,7 +112,7 @@ class StampJudge(Generic[Item]):
             decided += self._begin(chain, False) if believed else self._give_up([chain])
         return decided
 
-    def _decide(self, message: _Message[Item]) -> list[Judged[Item]]:
+    def _decide(self, message: _Message[Item]) -> list[TimedMessage[Item]]:
         first = self._undecided
         first.append(message)
         if any(other.time != message.time for other in first):
@@ -122,9 +120,9 @@ class StampJudge(Generic[Item]):
         elif len(first) == CONFIRMED:
             self.clock = "arrival"
             first[:] = [replace(message, time=message.arrival) for message in first]
-            self._end_stretch()
+            self._end_segment()
         elif len(first) == 1 and _is_plausible(message):
-            self._given_at_once = 1
+            self._returned = 1
             return self._judge(message)
         else:
             return []
@@ -135,14 +133,14 @@ class StampJudge(Generic[Item]):
         self._newest_stamp = stamp
         if self._in_order == CONFIRMED:
             self.clock = "stamp"
-            self._end_stretch()
+            self._end_segment()
 
-    def _judge_undecided(self) -> list[Judged[Item]]:
-        waiting = self._undecided[self._given_at_once :]
-        self._undecided, self._given_at_once = [], 0
+    def _judge_undecided(self) -> list[TimedMessage[Item]]:
+        waiting = self._undecided[self._returned :]
+        self._undecided, self._returned = [], 0
         return [judged for message in waiting for judged in self._judge(message)]
 
-    def _judge(self, message: _Message[Item]) -> list[Judged[Item]]:
+    def _judge(self, message: _Message[Item]) -> list[TimedMessage[Item]]:
         if message.time <= 0:
             return [self._leave_out(message, UNSTAMPED)]
         if self._last is not None and _continues(self._last, message, self._steps):
@@ -163,7 +161,7 @@ class StampJudge(Generic[Item]):
         return self._begin(oldest, False) if len(oldest) > 1 else self._give_up([oldest], message)
 
     def _extended(self, message: _Message[Item]) -> list[_Message[Item]]:
-        """The chain that ends least before a message, with it; a new one where none does."""
+        """The chain that a message continues best, with the message; else a new chain."""
         before = [
             chain
             for chain in self._chains
@@ -176,37 +174,37 @@ class StampJudge(Generic[Item]):
             self._chains.append(chain)
         return chain
 
-    def _take(self, message: _Message[Item]) -> Judged[Item]:
+    def _take(self, message: _Message[Item]) -> TimedMessage[Item]:
         if self._last is not None:
             self._steps.append(message.time - self._last.time)
         self._last = message
-        return Judged(message.item, message.time, self._stretch)
+        return TimedMessage(message.item, message.time, self._segment)
 
-    def _begin(self, chain: list[_Message[Item]], alone: bool = True) -> list[Judged[Item]]:
-        """Take a chain as a clock of its own; if ``alone``, all else that is held is left out."""
+    def _begin(self, chain: list[_Message[Item]], alone: bool = True) -> list[TimedMessage[Item]]:
+        """Begin a segment with a chain; if ``alone``, leave out all other pending messages."""
         others = [other for other in self._chains if other is not chain]
         if not alone:  # but for what came meanwhile
             others = [other for other in others if other[0].number < chain[-1].number]
         elif len(chain) > 1:
-            # A mistake may have come between the first and the second.
+            # A wrong stamp may lie between the first message and the second.
             before = [other for other in others if other[0].number < chain[0].number]
             fits = [o for o in before if _continues(o[0], chain[0], [_step(*chain[:2])])]
             chain[:0] = [other.pop(0) for other in fits[:1]]
         outliers = self._give_up(others, chain[0])
         self._chains = [other for other in self._chains if other is not chain]
-        self._end_stretch()
+        self._end_segment()
         return outliers + [self._take(message) for message in chain]
 
-    def _end_stretch(self) -> None:
+    def _end_segment(self) -> None:
         if self._last is not None:
-            self._stretch += 1
+            self._segment += 1
             self._last = None
             self._steps.clear()
 
     def _give_up(
         self, chains: list[list[_Message[Item]]], following: _Message[Item] | None = None
-    ) -> list[Judged[Item]]:
-        """Leave out what is held in some chains."""
+    ) -> list[TimedMessage[Item]]:
+        """Leave out the messages of some chains."""
         self._chains = [chain for chain in self._chains if chain not in chains]
         known = self._last or following
         return [
@@ -215,41 +213,41 @@ class StampJudge(Generic[Item]):
             for m in chain
         ]
 
-    def _leave_out(self, message: _Message[Item], reason: str) -> Judged[Item]:
+    def _leave_out(self, message: _Message[Item], reason: str) -> TimedMessage[Item]:
         self.left_out[reason] += 1
-        return Judged(message.item, message.time, self._stretch, reason)
+        return TimedMessage(message.item, message.time, self._segment, reason)
 
 
 def clock_of(stamps: Iterable[int]) -> Clock:
-    """What to take a recorded stream by: arrival where no message is stamped, or all are alike."""
+    """The clock of a recorded stream: arrival if all stamps are missing or equal."""
     values = list(stamps)
     alike = len(values) >= CONFIRMED and len(set(values)) == 1
     return "arrival" if alike or all(value <= 0 for value in values) else "stamp"
 
 
-def judge_all(stamps: Sequence[int], arrivals: Sequence[int]) -> list[Judged[int]]:
-    """A recorded stream, judged: for each message, by its number, in the order of arrival."""
-    judge: StampJudge[int] = StampJudge(clock_of(stamps))
-    decided: list[Judged[int]] = []
+def filter_stamps(stamps: Sequence[int], arrivals: Sequence[int]) -> list[TimedMessage[int]]:
+    """The messages of a recorded stream, by number, in the order of arrival."""
+    judge: StampFilter[int] = StampFilter(clock_of(stamps))
+    decided: list[TimedMessage[int]] = []
     for number, (stamp, arrival) in enumerate(zip(stamps, arrivals, strict=True)):
         decided += judge.add(stamp, arrival, number)
     return sorted(decided + judge.finish(), key=lambda judged: judged.item)
 
 
 class ElapsedTime:
-    """Nanoseconds since the first message, where a clock that was set counts as one usual step."""
+    """Nanoseconds since the first message; between two segments one usual step passes."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None
         self._step = self._since = 0
 
-    def at(self, time: int, stretch: int) -> int:
-        """Of the next message, by its time and the stretch that it is of."""
+    def at(self, time: int, segment: int) -> int:
+        """The elapsed time of the next message, given its time and its segment."""
         if self._last is not None:
-            if stretch == self._last[1]:
+            if segment == self._last[1]:
                 self._step = time - self._last[0]
             self._since += self._step
-        self._last = time, stretch
+        self._last = time, segment
         return self._since
 
 
@@ -262,7 +260,7 @@ def _step(earlier: _Message[Item], later: _Message[Item]) -> int:
 
 
 def _continues(earlier: _Message[Item], later: _Message[Item], steps: Collection[int]) -> bool:
-    """Whether one clock says both times: a step ahead, and no jump by what else is known of it."""
+    """Whether two messages have the same clock: a step forward that is no jump."""
     usual = int(median(steps or [0]))
     passed = later.arrival - earlier.arrival
     return 0 < _step(earlier, later) <= max(JUMP, JUMP_PERIODS * usual, JUMP_SHARE * passed)

@@ -16,7 +16,7 @@ import numpy
 import pytest
 import torch
 
-from monodepth_ros.data.notes import tell_once
+from monodepth_ros.data.notes import print_once
 
 if TYPE_CHECKING:
     from viewer import Viewer
@@ -57,7 +57,7 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_told_before() -> None:
-    tell_once.cache_clear()
+    print_once.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What opening a recording tells its user, on stderr."""
+"""Notes for the user about opened recordings, on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import sys
 
 
 @functools.cache
-def tell_once(line: str) -> None:
-    """Print ``line``, once in a process: a tuning opens the same recording several times."""
+def print_once(line: str) -> None:
+    """Print ``line`` once per process: a tuning opens the same recording several times."""
     print(line, file=sys.stderr)

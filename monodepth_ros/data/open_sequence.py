@@ -27,7 +27,7 @@ from monodepth_ros.data.layouts.sequence_folder import FolderSequence, is_sequen
 from monodepth_ros.data.layouts.seven_scenes import is_seven_scenes, open_seven_scenes
 from monodepth_ros.data.layouts.tum import is_tum, open_tum
 from monodepth_ros.data.layouts.video_sequence import VideoSequence, is_video, open_video, videos_in
-from monodepth_ros.data.notes import tell_once
+from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.sequence import Sequence, SlicedSequence, unknown_poses
 from monodepth_ros.errors import UserError
 
@@ -80,7 +80,7 @@ def open_sequence(
     """
     sequences = _open(str(path), kitti_truth, capture)
     for note in filter(None, map(unknown_poses, sequences)):
-        tell_once(note)
+        print_once(note)
     for sequence in sequences:
         _tell_camera(sequence, capture)
     return sequences
@@ -91,10 +91,10 @@ def _tell_camera(sequence: Sequence, capture: CaptureSettings) -> None:
     if sequence.calibration == "guessed":
         warn_of_guess(sequence.name)
     elif capture.camera is not None and not np.array_equal(sequence.camera.K, capture.camera.K):
-        tell_once(f"{sequence.name}: has a camera of its own; --camera is not used")
+        print_once(f"{sequence.name}: has a camera of its own; --camera is not used")
     elif capture.field_of_view is not None and capture.camera is None:
         told = "has intrinsics of its own; --field-of-view is not used"
-        tell_once(f"{sequence.name}: {told}")
+        print_once(f"{sequence.name}: {told}")
 
 
 def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Sequence]:
@@ -156,7 +156,7 @@ def _open_children(
     videos = videos_in(path)
     if found:
         for left in (*plain, *videos):
-            tell_once(f"left out, as it lies beside recordings: {left}")
+            print_once(f"left out, as it lies beside recordings: {left}")
     elif plain[:1] == [path]:
         found.extend(open_plain_images(path, capture))
     else:
@@ -179,7 +179,7 @@ def _set_rate(sequences: list[Sequence], fps: float | None) -> None:
         count = len(sequence)
         if any(sequence.stamp_ns(index) is not None for index in range(count)):
             if not isinstance(sequence, VideoSequence):
-                tell_once(f"{sequence.name}: has stamps of its own; --fps is not used")
+                print_once(f"{sequence.name}: has stamps of its own; --fps is not used")
             continue
         steps = np.diff([sequence.number(index) for index in range(count)])
         sequence.number_rate = fps * max(float(np.median(steps)) if count > 1 else 1.0, 1.0)

@@ -81,14 +81,14 @@ class CameraTracker:
         self.estimator = estimator
         self.settings = settings or TrackerSettings()
         self.restarts = 0
-        self.passed_over = ""  # why the last frame that gave no pose did not
+        self.skip_reason = ""  # why the last frame without a pose was skipped
         self.reset()
 
     def reset(self) -> None:
         """Start anew: the next frame is the new world."""
         self._reference: _Reference | None = None
         self._camera: PinholeCamera | None = None
-        self._latest = self._stretch = 0
+        self._latest = self._segment = 0
         self._behind: list[int] = []  # stamps that came after later ones
         self._before_jump: dict[str, Any] | None = None  # all of this, before a jump ahead
         # Stamps, and shifts since the reference, of images that count as standing.
@@ -113,7 +113,7 @@ class CameraTracker:
         """
         if former._reference is None and not former._continued:
             return
-        for name in ("_camera", "_latest", "_stretch", "_measured", "_velocity"):
+        for name in ("_camera", "_latest", "_segment", "_measured", "_velocity"):
             setattr(self, name, getattr(former, name))
         self._scaled, self._unscaled_since = former._scaled, former._unscaled_since
         self._T, self._covariance = former._T.copy(), former._covariance.copy()
@@ -123,7 +123,7 @@ class CameraTracker:
         self._reference = former._reference if same_input else None
         self._continued = True
 
-    def go_over_to(self, T_former_camera: Matrix) -> None:
+    def switch_camera(self, T_former_camera: Matrix) -> None:
         """Go on with another camera of the same robot, which sits at ``T_former_camera`` (4x4).
 
         The robot is where it was; its motion up to the next frame is unknown, as in a gap.
@@ -139,37 +139,37 @@ class CameraTracker:
         camera: PinholeCamera,
         stamp: int,
         factor: float | None = 1.0,
-        stretch: int | None = None,
+        segment: int | None = None,
     ) -> TrackedPose | None:
         """The pose after the frame ``rgb`` (uint8 HxWx3), taken at ``stamp`` nanoseconds.
 
         ``factor`` makes metres of the model's unit; with None they are not known. The world is the
         first camera at which they are. Later the camera turns in place then, with a covariance that
-        grows by how far it can have come. ``stretch`` says of which clock the stamp is, as a
-        `StampJudge` does; without it the tracker tells by the stamps alone. None is returned for a
+        grows by how far it can have come. ``segment`` says of which clock the stamp is, as a
+        `StampFilter` does; without it the tracker tells by the stamps alone. None is returned for a
         frame that came late or twice, or may be a mistake, and for one without contrast, as of a
         covered lens: it is as if it had not come.
         """
         check_frame(rgb, camera)
-        if stretch is None:
-            stretch = self._stretch_of(stamp)
-        elif stretch == self._stretch and self._begun and stamp <= self._latest:
-            stretch = None
-        if stretch is None:
-            self.passed_over = "its stamp is not newer than that of the one before"
+        if segment is None:
+            segment = self._segment_of(stamp)
+        elif segment == self._segment and self._begun and stamp <= self._latest:
+            segment = None
+        if segment is None:
+            self.skip_reason = "its stamp is not newer than that of the one before"
             return None
         image = self.estimator.prepared(rgb)
         outline, contrast = _outline(image)
         if contrast < self.settings.min_contrast:
-            self.passed_over = "it has no contrast, as behind a covered lens"
+            self.skip_reason = "it has no contrast, as behind a covered lens"
             return None
         current = _Reference(image, outline, stamp)
-        jumped = self._begun and stretch == self._stretch and stamp - self._latest > JUMP
+        jumped = self._begun and segment == self._segment and stamp - self._latest > JUMP
         self._before_jump = self._as_it_is() if jumped else None
-        known = stretch == self._stretch and _same_camera(camera, self._camera)
+        known = segment == self._segment and _same_camera(camera, self._camera)
         if self._reference is None or not known:
-            step = self._first_step(current, stretch, known)
-            self._camera, self._reference, self._stretch = camera, current, stretch
+            step = self._first_step(current, segment, known)
+            self._camera, self._reference, self._segment = camera, current, segment
         else:
             step = self._step(self._reference, current, factor)
         if factor is not None:
@@ -195,7 +195,7 @@ class CameraTracker:
     def _as_it_is(self) -> dict[str, Any]:
         return {**self.__dict__, "_before_jump": None, "_standing": self._standing.copy()}
 
-    def _stretch_of(self, stamp: int) -> int | None:
+    def _segment_of(self, stamp: int) -> int | None:
         """Of a stamp that nobody has judged; None while it may be a mistake.
 
         A jump ahead is undone when the next stamp is from before it. Stamps from behind are a clock
@@ -203,15 +203,15 @@ class CameraTracker:
         """
         if not self._begun or stamp > self._latest:
             self._behind = []
-            return self._stretch
+            return self._segment
         if self._before_jump is not None and stamp > self._before_jump["_latest"]:
             self.__dict__.update(self._before_jump)
-            return self._stretch
+            return self._segment
         grows = bool(self._behind) and stamp > self._behind[-1]
         self._behind = [*self._behind, stamp] if grows else [stamp]
-        return None if len(self._behind) < CONFIRMED else self._stretch + 1
+        return None if len(self._behind) < CONFIRMED else self._segment + 1
 
-    def _first_step(self, current: _Reference, stretch: int, known: bool) -> _Step:
+    def _first_step(self, current: _Reference, segment: int, known: bool) -> _Step:
         """Onto a frame that no motion can be measured to; the next tells how fast it goes."""
         latest, possible = self._latest, np.eye(6) * self.settings.max_speed**2
         self._measured, self._behind = current.stamp, []
@@ -219,7 +219,7 @@ class CameraTracker:
         if not self._begun:
             return _Step("start", current.stamp, velocity_covariance=possible)
         elapsed = (current.stamp - latest) / SECOND
-        if stretch != self._stretch:
+        if segment != self._segment:
             elapsed = self.settings.clock_change_gap
             if self._unscaled_since is not None:
                 self._unscaled_since += current.stamp - latest

@@ -1,4 +1,4 @@
-"""A node's figures as diagnostics tell them."""
+"""The diagnostic status of a node that works on images."""
 
 from __future__ import annotations
 
@@ -7,73 +7,74 @@ from collections.abc import Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from monodepth_ros.nodes.frame_statistics import SILENCE, Figures
+from monodepth_ros.nodes.frame_statistics import TIMEOUT, FrameMetrics
 
 NO_SUBSCRIBER = "no subscriber"
 _OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 def frame_status(
-    figures: Figures,
+    metrics: FrameMetrics,
     facts: Mapping[str, str],
-    waits_for: str = "",
-    notices: Sequence[str] = (),
-    awaited: str = "",
+    unavailable_reason: str = "",
+    warnings: Sequence[str] = (),
+    image_source: str = "",
 ) -> tuple[bytes, str, dict[str, str]]:
-    """Level, message and values: the figures, and ``facts`` of the whole run, such as the model.
+    """Level, message and values. ``facts`` are values of the whole run, such as the model.
 
-    ERROR while there is work and all of it fails. WARN when no images come for two seconds
-    (``awaited`` says of whom), when nothing is published for as long and somebody subscribes, when
-    some images have failed lately, when clocks differ, when the node ``waits_for`` something, and
-    for each of ``notices``. Otherwise OK.
+    ERROR while every image fails. WARN when no image arrives for two seconds (``image_source``
+    describes where they should come from), when nothing is published for as long although there is
+    a subscriber, when some images have failed lately, when clocks differ, when an input is missing
+    (``unavailable_reason``), and for each of ``warnings``. Otherwise OK.
     """
-    level, message = _verdict(figures, waits_for, notices, awaited)
+    level, message = _verdict(metrics, unavailable_reason, warnings, image_source)
     values = {
-        "input rate (Hz)": f"{figures.input_rate:.1f}",
-        "output rate (Hz)": f"{figures.output_rate:.1f}",
-        "latency median (ms)": _milliseconds(figures.latency_median),
-        "latency 95th percentile (ms)": _milliseconds(figures.latency_p95),
-        "images received": str(figures.received),
-        "images dropped": str(figures.dropped),
-        "images failed": str(figures.failed),
-        "images held back": str(figures.held_back),
-        "last error": figures.last_error or "none",
+        "input rate (Hz)": f"{metrics.input_rate:.1f}",
+        "output rate (Hz)": f"{metrics.output_rate:.1f}",
+        "latency median (ms)": _milliseconds(metrics.latency_median),
+        "latency 95th percentile (ms)": _milliseconds(metrics.latency_p95),
+        "images received": str(metrics.received),
+        "images dropped": str(metrics.dropped),
+        "images failed": str(metrics.failed),
+        "images without output": str(metrics.withheld),
+        "last error": metrics.last_error or "none",
         **facts,
     }
     return level, message, values
 
 
 def _verdict(
-    figures: Figures, waits_for: str, notices: Sequence[str], awaited: str
+    metrics: FrameMetrics, unavailable_reason: str, warnings: Sequence[str], image_source: str
 ) -> tuple[bytes, str]:
-    if figures.silence >= figures.listening:
-        level = _OK if figures.listening <= SILENCE else _WARN
-        return level, f"no image has come yet{awaited}"
-    if figures.silence > SILENCE:
-        return _WARN, f"no image for {figures.silence:.0f} s{awaited}"
-    if figures.idle or figures.withheld == NO_SUBSCRIBER:
-        waits = waits_for and figures.listening > SILENCE
-        return (_WARN, waits_for) if waits else (_OK, NO_SUBSCRIBER)
-    if figures.output_rate == 0 or figures.quiet > SILENCE:
-        return _verdict_of_quiet(figures)
-    if figures.lately_failed:
-        return _WARN, f"some images fail: {figures.last_error}"
-    if figures.latency_median < 0:
+    if metrics.seconds_without_image >= metrics.active_seconds:
+        level = _OK if metrics.active_seconds <= TIMEOUT else _WARN
+        return level, f"no image received yet{image_source}"
+    if metrics.seconds_without_image > TIMEOUT:
+        return _WARN, f"no image for {metrics.seconds_without_image:.0f} s{image_source}"
+    if metrics.idle or metrics.withheld_reason == NO_SUBSCRIBER:
+        warns = unavailable_reason and metrics.active_seconds > TIMEOUT
+        return (_WARN, unavailable_reason) if warns else (_OK, NO_SUBSCRIBER)
+    if metrics.output_rate == 0 or metrics.seconds_without_result > TIMEOUT:
+        return _verdict_without_result(metrics)
+    if metrics.recent_failures:
+        return _WARN, f"some images fail: {metrics.last_error}"
+    if metrics.latency_median < 0:
         return _WARN, "image stamps are ahead of this machine's clock"
-    if notices:
-        return _WARN, "; ".join(notices)
-    return _OK, f"{figures.output_rate:.1f} Hz"
+    if warnings:
+        return _WARN, "; ".join(warnings)
+    return _OK, f"{metrics.output_rate:.1f} Hz"
 
 
-def _verdict_of_quiet(figures: Figures) -> tuple[bytes, str]:
-    if figures.failing:
-        return _ERROR, f"no image gives a result: {figures.last_error}"
-    level = _OK if figures.quiet <= SILENCE else _WARN
-    if figures.withheld:
-        return level, f"nothing is published: {figures.withheld}"
+def _verdict_without_result(metrics: FrameMetrics) -> tuple[bytes, str]:
+    seconds = metrics.seconds_without_result
+    if metrics.failing:
+        return _ERROR, f"every image fails: {metrics.last_error}"
+    level = _OK if seconds <= TIMEOUT else _WARN
+    if metrics.withheld_reason:
+        return level, f"nothing is published: {metrics.withheld_reason}"
     if level == _WARN:
-        return level, f"nothing is published: one image takes more than {figures.quiet:.0f} s"
-    return level, "the first image is being worked on"
+        return level, f"nothing is published: one image takes more than {seconds:.0f} s"
+    return level, "processing the first image"
 
 
 def _milliseconds(seconds: float) -> str:

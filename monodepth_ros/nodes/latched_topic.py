@@ -1,4 +1,4 @@
-"""Topics whose publishers may be latched (transient local) or not."""
+"""Subscriptions to topics whose publishers may be latched (transient local) or volatile."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ LATCHED = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 _LIVE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-# The live subscription hears whom the latched one does not: ROS's warning would not be true.
+# The live subscription receives what the latched one cannot: ROS's warning would be wrong.
 _SILENT = SubscriptionEventCallbacks(use_default_callbacks=False)
-_LOOK_AGAIN = 0.25  # seconds between two looks at what publishers offer
+_POLL_PERIOD = 0.25  # seconds between two queries of the publishers
 
 
-class LatchedOrLive:
-    """Subscribes to ``topic`` whatever its publishers offer, now or later.
+class AnyDurabilitySubscription:
+    """Subscribes to ``topic`` whatever durability its publishers have, now or later.
 
-    A volatile subscription gets nothing that was sent before it. A transient-local one is not
-    compatible with volatile publishers, which warn of it, so it only exists beside publishers
-    that are latched. What those send while it exists comes twice.
+    A volatile subscription receives no earlier messages. A transient-local one is incompatible
+    with volatile publishers, which warn about it. So it only exists while there are latched
+    publishers; their messages are then received twice.
     """
 
     def __init__(self, node: Node, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
@@ -47,15 +47,15 @@ class LatchedOrLive:
         )
         self.topic_name = self._live.topic_name
         self._latched: Subscription[Any] | None = None
-        self._timer = node.create_timer(_LOOK_AGAIN, self._follow, clock=STEADY)
+        self._timer = node.create_timer(_POLL_PERIOD, self._adapt, clock=STEADY)
 
     def close(self) -> None:
-        """Subscribe no longer."""
+        """Unsubscribe."""
         self._node.destroy_timer(self._timer)
         self._node.destroy_subscription(self._live)
         self._drop_latched()
 
-    def _follow(self) -> None:
+    def _adapt(self) -> None:
         latched = any(
             offer.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
             and offer.qos_profile.reliability == ReliabilityPolicy.RELIABLE

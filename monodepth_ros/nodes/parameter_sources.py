@@ -1,7 +1,7 @@
-"""Where a node's parameters come from: sections of parameter files that mean it, or any node.
+"""Which parameters a file sets for one node by name, and which for all nodes.
 
-ROS merges all sections that match a node before the node sees them. A file that several nodes share
-may set under ``/**`` what only others know.
+ROS merges all sections that match a node before the node sees them. A file for several nodes may
+set parameters under ``/**`` that only some of them have.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import yaml
 _PARAMETERS = "ros__parameters"
 
 
-def shared_names(node: str, arguments: Sequence[str] | None = None) -> set[str]:
-    """Parameters that files set for all nodes, and in no section that names ``node``.
+def names_for_any_node(node: str, arguments: Sequence[str] | None = None) -> set[str]:
+    """Parameters that files set for all nodes but in no section that names ``node``.
 
     A section names a node when its last part is not a wildcard: ``/**/depth_node`` and
     ``/front/depth_node`` do, ``/**`` and ``/front/*`` do not. ``arguments`` are those of the
-    process, by default its own; a file that cannot be read says nothing here.
+    process, by default its own; a file that cannot be read is ignored.
     """
     shared: set[str] = set()
     own: set[str] = set()

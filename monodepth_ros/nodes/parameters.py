@@ -1,4 +1,4 @@
-"""Parameters of the nodes: declared from one table, described, and refused by name when unknown."""
+"""Parameters of the nodes: specification, declaration, validation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.parameter_sources import shared_names
+from monodepth_ros.nodes.parameter_sources import names_for_any_node
 
-# What ROS itself may set on any node.
+# ROS itself may set these on any node.
 _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 
 
@@ -40,13 +40,13 @@ class ParameterSpec:
     advanced: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
-        """What `ros2 param describe` shows."""
+        """The descriptor that `ros2 param describe` shows."""
         described = ParameterDescriptor(
             name=self.name, description=self.description, read_only=self.read_only
         )
         if self.choices:
             described.additional_constraints = "one of " + ", ".join(self.choices)
-            # YAML and the command line make a boolean of true.
+            # YAML and the command line convert true to a boolean.
             described.dynamic_typing = "true" in self.choices
         if self.minimum is not None and self.maximum is not None:
             if isinstance(self.default, int):
@@ -58,7 +58,7 @@ class ParameterSpec:
         return described
 
     def check(self, value: Any) -> None:
-        """UserError for a string that is none of the choices."""
+        """UserError for a value that is not one of the choices."""
         value = str(value).lower() if isinstance(value, bool) else value
         if self.choices and value not in self.choices:
             raise UserError(
@@ -86,20 +86,20 @@ NODE_PARAMETERS = (
 
 
 def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
-    """Declare all, and check those that change while the node runs.
+    """Declare all parameters, and validate changes while the node runs.
 
-    UserError for a value that is not allowed, or for one of a name that no parameter has: a
-    misspelt line of a parameter file must not be passed over. What a file sets for all nodes may be
-    meant for another one, and is a warning.
+    UserError for an invalid value and for an unknown name, so that a misspelt line of a parameter
+    file is not ignored. An unknown name that a file sets for all nodes may be meant for another
+    node, and is a warning.
     """
     by_name = {spec.name: spec for spec in specs}
     given = [name for name in node._parameter_overrides if not name.startswith(_OF_ROS)]
     unknown = set(given) - set(by_name)
-    foreign = sorted(unknown & shared_names(node.get_name())) if unknown else []
+    foreign = sorted(unknown & names_for_any_node(node.get_name())) if unknown else []
     if foreign:
         node.get_logger().warning(
             f"a parameter file sets {', '.join(foreign)} for all nodes: {node.get_name()} has no"
-            " such parameter, and passes over it"
+            " such parameter and ignores it"
         )
     misspelt = sorted(unknown - set(foreign))
     if misspelt:
@@ -110,11 +110,11 @@ def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
         try:
             default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
             node.declare_parameter(spec.name, default, spec.descriptor())
-        except Exception as error:  # rclpy has a type of its own for each kind of mistake
+        except Exception as error:  # rclpy has an exception class for each kind of mistake
             raise UserError(f"parameter {spec.name}: {error}") from None
         spec.check(node.get_parameter(spec.name).value)
 
-    def refuse_what_is_not_allowed(changes: list[Parameter]) -> SetParametersResult:
+    def validate(changes: list[Parameter]) -> SetParametersResult:
         try:
             for change in changes:
                 if change.name in by_name:
@@ -123,4 +123,4 @@ def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    node.add_on_set_parameters_callback(refuse_what_is_not_allowed)
+    node.add_on_set_parameters_callback(validate)

@@ -1,4 +1,4 @@
-"""A lifecycle node that starts by itself, works beside its executor, and reports how it is."""
+"""The base of all nodes: lifecycle, services, diagnostics."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from monodepth_ros.nodes.steady_clock import STEADY
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
-LOG_PERIOD = 1.0  # seconds between two lines in the log about the same kind of trouble
-_RECENT = 5.0  # seconds for which a callback that failed is an ERROR on diagnostics
-# Every transition, and the one that undoes it where it ends half way.
+LOG_PERIOD = 1.0  # seconds between two log lines about the same kind of failure
+_FAILURE_HOLD = 5.0  # seconds for which a failed callback is an ERROR in diagnostics
+# Every transition, and the one that undoes it when it fails half way.
 _TRANSITIONS = {
     "on_configure": "on_cleanup",
     "on_activate": "on_deactivate",
@@ -37,107 +37,110 @@ _Result = TypeVar("_Result")
 
 
 class ReportingNode(LifecycleNode, ABC):
-    """What all nodes have: checked parameters, autostart, services that take long, diagnostics.
+    """A lifecycle node with checked parameters, autostart, slow services and diagnostics.
 
-    Diagnostics do not hang on the node's state: one that could not be configured tells why. What a
-    transition or a callback raises is in the log and on diagnostics, and a transition that fails
-    half way is undone.
+    Diagnostics are published in every state: a node that could not be configured says why. An
+    exception in a transition, a service or another callback is in the log and in diagnostics. A
+    transition that fails half way is undone, so that no node stays half configured.
     """
 
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
-        # rclpy takes the callbacks as they are now, and drops without a word what they raise.
+        # rclpy takes the callbacks as they are now, and swallows their exceptions silently.
         for transition, undo in _TRANSITIONS.items():
-            guarded = partial(self._guarded, transition, getattr(self, transition), undo)
-            setattr(self, transition, guarded)
+            callback = partial(self._run_transition, transition, getattr(self, transition), undo)
+            setattr(self, transition, callback)
         self.is_active = False
-        self._failures, self._failed_at, self._last_failure = 0, -_RECENT, ""
+        self._failures, self._failed_at, self._last_failure = 0, -_FAILURE_HOLD, ""
         super().__init__(name, **options)
-        self._unusable = ""  # why the node could not be configured or activated
-        # A group of its own: while a service works, all else goes on.
-        self._of_services = MutuallyExclusiveCallbackGroup()
+        self._transition_error = ""  # why the last transition failed
+        self._refused_request = ""  # the last request that a service refused, and why
+        # A group of its own: other callbacks run while a service works.
+        self._service_group = MutuallyExclusiveCallbackGroup()
         declare_parameters(self, parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.value("diagnostics_period"), self._report, clock=STEADY)
         if self.value("autostart"):
-            self._autostart = self.create_timer(0.0, self._start_by_itself, clock=STEADY)
+            self._autostart = self.create_timer(0.0, self._run_autostart, clock=STEADY)
 
     @abstractmethod
     def status(self) -> Status:
-        """What diagnostics tell of a node that could be configured and activated."""
+        """The diagnostic status, as long as no transition has failed."""
 
     def value(self, name: str) -> Any:
         """The value of a parameter."""
         return self.get_parameter(name).value
 
     def report_failure(self, error: Exception) -> None:
-        """Tell of a callback that raised ``error``: it would have ended the process."""
+        """Report an exception of a callback in the log and in diagnostics; the node goes on."""
         now = time.monotonic()
         if now >= self._failed_at + LOG_PERIOD or reason_of(error) != self._last_failure:
-            self.get_logger().error(f"a callback failed: {reason_of(error)}{_where(error)}")
+            self.get_logger().error(f"a callback failed: {reason_of(error)}{_trace(error)}")
         self._failures += 1
         self._failed_at, self._last_failure = now, reason_of(error)
 
-    def cannot(self, reason: str) -> TransitionCallbackReturn:
-        """Refuse a transition: in the log, and on diagnostics until another one succeeds."""
-        self._unusable = reason
+    def refuse_transition(self, reason: str) -> TransitionCallbackReturn:
+        """Refuse a transition, in the log and in diagnostics until another one succeeds."""
+        self._transition_error = reason
         self.get_logger().error(reason)
         return FAILURE
 
-    def answers(
+    def offer_service(
         self, service: str, work: Callable[[], _Result], then: Callable[[_Result], str] = str
     ) -> None:
-        """Offer the service ``~/service``, for which the executor does not wait.
+        """Offer the Trigger service ``~/service``, whose work does not block the executor.
 
-        ``work`` runs on a thread of its own; what it gives goes to ``then``, on the executor, whose
-        text is the answer. What either raises refuses the call.
+        ``work`` runs on a thread of its own. ``then`` gets its result, on the executor, and returns
+        the response's message. An exception of either becomes a response without success, a line
+        in the log and a value in diagnostics.
         """
-        answer = partial(self._answer, work, then)
-        self.create_service(Trigger, f"~/{service}", answer, callback_group=self._of_services)
+        callback = partial(self._serve, service, work, then)
+        self.create_service(Trigger, f"~/{service}", callback, callback_group=self._service_group)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleaning up."""
+        """Clean up."""
         return self.on_cleanup(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Clean up what a failed transition left; the node can then be configured anew."""
-        reason = self._unusable
+        """Clean up after a failed transition; the node can then be configured again."""
+        reason = self._transition_error
         cleaned = self.on_cleanup(state)
-        self._unusable = reason
+        self._transition_error = reason
         return SUCCESS if cleaned == SUCCESS else FAILURE
 
-    def _guarded(
+    def _run_transition(
         self,
         transition: str,
         callback: Callable[[LifecycleState], TransitionCallbackReturn],
         undo: str,
         state: LifecycleState,
     ) -> TransitionCallbackReturn:
-        """Run a transition; what it raises refuses it, with the reason."""
+        """Run a transition; an exception refuses it. Undo it when it fails half way."""
         if transition != "on_configure":
             self.is_active = False
         try:
             result = callback(state)
         except Exception as error:
-            self._unusable = f"cannot {transition.removeprefix('on_')}: {reason_of(error)}"
-            self.get_logger().error(f"{self._unusable}{_where(error)}")
+            self._transition_error = f"cannot {transition.removeprefix('on_')}: {reason_of(error)}"
+            self.get_logger().error(f"{self._transition_error}{_trace(error)}")
             result = FAILURE if undo else ERROR
         if result == SUCCESS:
             self.is_active = transition == "on_activate"
-            self._unusable = ""
+            self._transition_error = ""
         elif undo:
-            reason = self._unusable
+            reason = self._transition_error
             if getattr(self, undo)(state) != SUCCESS:
                 return ERROR
-            self._unusable = reason
+            self._transition_error = reason
         return result
 
-    def _start_by_itself(self) -> None:
+    def _run_autostart(self) -> None:
         self.destroy_timer(self._autostart)
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
-    async def _answer(
+    async def _serve(
         self,
+        service: str,
         work: Callable[[], _Result],
         then: Callable[[_Result], str],
         request: Trigger.Request,
@@ -148,7 +151,7 @@ class ReportingNode(LifecycleNode, ABC):
         def run() -> None:
             try:
                 done.set_result((work(), None))
-            except Exception as error:  # whatever it is, the caller waits for an answer
+            except Exception as error:  # the caller waits for a response
                 done.set_result((None, error))
 
         threading.Thread(target=run, name=f"{self.get_name()} service", daemon=True).start()
@@ -159,22 +162,26 @@ class ReportingNode(LifecycleNode, ABC):
             response.success, response.message = True, then(result)
         except Exception as refusal:
             response.success, response.message = False, reason_of(refusal)
+            self._refused_request = f"~/{service}: {reason_of(refusal)}"
+            self.get_logger().error(f"{self._refused_request}{_trace(refusal)}")
         return response
 
     def _report(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
         try:
             level, message, values = self.status()
-        except Exception as error:  # diagnostics come whatever happens
+        except Exception as error:  # diagnostics are published whatever happens
             self.report_failure(error)
             level, message, values = DiagnosticStatus.ERROR, "", {}
         if self._failures:
             values = {**values, "callbacks failed": str(self._failures)}
-        if time.monotonic() < self._failed_at + _RECENT:
+        if self._refused_request:
+            values = {**values, "last refused request": self._refused_request}
+        if time.monotonic() < self._failed_at + _FAILURE_HOLD:
             level = DiagnosticStatus.ERROR
             message = f"a callback failed: {self._last_failure}"
-        if self._unusable:
-            level, message = DiagnosticStatus.ERROR, self._unusable
+        if self._transition_error:
+            level, message = DiagnosticStatus.ERROR, self._transition_error
         status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=name)
         status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
         array = DiagnosticArray(status=[status])
@@ -182,8 +189,8 @@ class ReportingNode(LifecycleNode, ABC):
         self._diagnostics.publish(array)
 
 
-def _where(error: Exception) -> str:
-    """For the log: where an error came from that nobody expected."""
+def _trace(error: Exception) -> str:
+    """The traceback of an unexpected exception, for the log."""
     if isinstance(error, UserError):
         return ""
     return "\n" + "".join(traceback.format_exception(error))

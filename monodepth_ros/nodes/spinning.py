@@ -1,4 +1,4 @@
-"""A node's life as a process: from init to a clean end, whatever signal ends it."""
+"""A node's process: from init to a clean exit, whatever signal ends it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rclpy.signals import SignalHandlerOptions
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.reporting_node import ReportingNode
 
-_WAKE = 0.2  # seconds after which the executor looks for a signal, when nothing comes in
+_SPIN_TIMEOUT = 0.2  # seconds after which an idle executor looks for a signal
 
 
 def run_node(create: Callable[[], ReportingNode], arguments: list[str] | None = None) -> int:
-    """Create a node and spin it until SIGINT or SIGTERM; the exit status.
+    """Create a node and spin it until SIGINT or SIGTERM; return the exit status.
 
-    2 when it was started wrongly, with one line that says what is wrong. The node reports what a
-    callback raises, and goes on. rclpy's own handlers would end the context at once, under the
-    hands of a worker that still publishes, and only on SIGINT.
+    The status is 2, with one line of explanation, when the node was started wrongly. The node
+    reports exceptions of callbacks and keeps running. rclpy's own signal handlers would shut the
+    context down at once, while a worker still publishes, and only on SIGINT.
     """
     stopping = False
 
@@ -39,7 +39,7 @@ def run_node(create: Callable[[], ReportingNode], arguments: list[str] | None = 
         executor.add_node(node)
         while not stopping and rclpy.ok():
             try:
-                executor.spin_once(timeout_sec=_WAKE)
+                executor.spin_once(timeout_sec=_SPIN_TIMEOUT)
             except Exception as error:
                 node.report_failure(error)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The clock of timers that go on while simulated time stands still."""
+"""The clock of timers that keep running while simulated time stands still."""
 
 from rclpy.clock import Clock, ClockType
 

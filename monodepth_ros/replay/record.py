@@ -39,7 +39,7 @@ class ReplayedFrame:
 
     ``ratio`` is the median of truth over that of the prediction. ``pose`` and ``true_pose`` are
     ``T_world_camera``, None where unknown. ``event`` is the tracker's, ``none`` for a frame that it
-    did not take. ``stretch`` counts how often the clock was set before: stamps grow within one.
+    did not take. ``segment`` counts how often the clock was set before: stamps grow within one.
     """
 
     stamp: int
@@ -48,7 +48,7 @@ class ReplayedFrame:
     event: str
     pose: NDArray[np.float64] | None
     true_pose: NDArray[np.float64] | None
-    stretch: int = 0
+    segment: int = 0
 
 
 @dataclass
@@ -79,7 +79,7 @@ class ReplayRecord:
         pose: NDArray[np.float64] | None,
         event: str,
         true_pose: NDArray[np.float64] | None,
-        stretch: int = 0,
+        segment: int = 0,
     ) -> None:
         """A frame; ``depth`` HxW of the network's size, ``truth`` HxW of any."""
         metrics, ratio = _NO_METRICS, np.nan
@@ -92,7 +92,7 @@ class ReplayRecord:
                 counted = truth[self.protocol.mask(truth)]
                 self._nearest = min(self._nearest, float(counted.min()))
                 self._farthest = max(self._farthest, float(counted.max()))
-        self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose, stretch))
+        self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose, segment))
 
     def figures(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
@@ -158,7 +158,7 @@ class ReplayRecord:
     def seconds(self) -> NDArray[np.float64]:
         """Of each frame, since the first."""
         elapsed = ElapsedTime()
-        since = [elapsed.at(frame.stamp, frame.stretch) for frame in self.frames]
+        since = [elapsed.at(frame.stamp, frame.segment) for frame in self.frames]
         return np.array(since, np.int64) / SECOND
 
     def scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -194,10 +194,10 @@ class ReplayRecord:
 
     def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         known = self._known()
-        stretches = [frame.stretch for frame in known]
+        segments = [frame.segment for frame in known]
         estimate = np.array([frame.pose for frame in known])
         truth = np.array([frame.true_pose for frame in known])
-        return going_on(estimate, stretches), going_on(truth, stretches)
+        return joined_segments(estimate, segments), joined_segments(truth, segments)
 
     def _add_errors(
         self, depth: NDArray[np.float32], truth: NDArray[np.float32], ratio: float
@@ -212,9 +212,9 @@ class ReplayRecord:
         self._error_count += known
 
 
-def going_on(poses: NDArray[np.float64], stretches: Sequence[int]) -> NDArray[np.float64]:
-    """Poses (N, 4, 4) of which each stretch begins where the one before it ended."""
+def joined_segments(poses: NDArray[np.float64], segments: Sequence[int]) -> NDArray[np.float64]:
+    """Poses (N, 4, 4) of which each segment begins where the one before it ended."""
     joined = np.array(poses).reshape(-1, 4, 4)
-    for first in np.flatnonzero(np.diff(stretches)) + 1:
+    for first in np.flatnonzero(np.diff(segments)) + 1:
         joined[first:] = joined[first - 1] @ np.linalg.inv(joined[first]) @ joined[first:]
     return joined

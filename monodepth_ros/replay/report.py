@@ -172,11 +172,11 @@ def _write_frames(path: Path, record: ReplayRecord) -> None:
 def _write_trajectories(folder: Path, record: ReplayRecord) -> None:
     """odometry.tum; of a recording whose clock was set, odometry_2.tum and so on as well."""
     tracked = [frame for frame in record.frames if frame.pose is not None]
-    for number, stretch in enumerate(sorted({frame.stretch for frame in tracked}), start=1):
-        of_stretch = [frame for frame in tracked if frame.stretch == stretch]
+    for number, segment in enumerate(sorted({frame.segment for frame in tracked}), start=1):
+        of_segment = [frame for frame in tracked if frame.segment == segment]
         name = "odometry.tum" if number == 1 else f"odometry_{number}.tum"
-        keys = _growing(np.array([frame.stamp for frame in of_stretch]) / SECOND)
-        poses = np.stack([frame.pose for frame in of_stretch if frame.pose is not None])
+        keys = _growing(np.array([frame.stamp for frame in of_segment]) / SECOND)
+        poses = np.stack([frame.pose for frame in of_segment if frame.pose is not None])
         write_trajectory(Trajectory(keys, poses), folder / name, "tum")
 
 
@@ -262,7 +262,7 @@ def _from_above(path: Path, record: ReplayRecord) -> str:
     save_figure(path, figure)
     told = ", aligned to the ground truth (7 DoF)" if alignment is not None else ""
     told += f", in {unit if unit != 'm' else 'metres'}"
-    if len({frame.stretch for frame in record.frames}) > 1:
+    if len({frame.segment for frame in record.frames}) > 1:
         told += "; where the clock was set, it goes on from where it was"
     return f"trajectory from above the first camera{told}"
 

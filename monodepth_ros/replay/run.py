@@ -54,21 +54,21 @@ class ReplayRun:
         """One frame, as both nodes take it."""
         began = time.perf_counter()
         seen = self.depth.estimate(frame.rgb, frame.camera)
-        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp, stretch=frame.stretch)
+        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp, segment=frame.segment)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         pose = None if tracked is None else tracked.T_world_camera
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
         number = len(self.record.frames)
         self.record.add(
-            frame.stamp, seen.depth, frame.depth, pose, event, frame.pose, frame.stretch
+            frame.stamp, seen.depth, frame.depth, pose, event, frame.pose, frame.segment
         )
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)
             self._keep(_Picture(number, *shown))
         if self._rerun is not None:
-            seconds = self._elapsed.at(frame.stamp, frame.stretch) / SECOND
+            seconds = self._elapsed.at(frame.stamp, frame.segment) / SECOND
             if pose is not None:
                 self._rerun.add_pose(seconds, pose)
             if seen.camera is not None:

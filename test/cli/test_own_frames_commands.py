@@ -15,7 +15,7 @@ from recipes import SELF_SUPERVISED, SMALL
 from typer.testing import CliRunner, Result
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.data.notes import tell_once
+from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.zoo.card import load_card
 
@@ -24,7 +24,7 @@ GUESS = ["--field-of-view", "70"]
 
 
 def run(*arguments: object) -> Result:
-    tell_once.cache_clear()  # as in a process of its own
+    print_once.cache_clear()  # as in a process of its own
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -146,12 +146,12 @@ def test_a_clock_that_was_set_back_goes_on_from_the_same_pose(tracker):
 
 
 def test_judged_stamps_say_at_once_that_the_clock_was_set(tracker):
-    before = [tracker.add(texture(), CAMERA, 10_000 * MS + k * STEP, stretch=0) for k in range(2)]
-    pose = tracker.add(texture(), CAMERA, 50 * MS, stretch=1)
+    before = [tracker.add(texture(), CAMERA, 10_000 * MS + k * STEP, segment=0) for k in range(2)]
+    pose = tracker.add(texture(), CAMERA, 50 * MS, segment=1)
     assert pose.event == "restart" and tracker.restarts == 1
     np.testing.assert_array_equal(pose.T_world_camera, before[1].T_world_camera)
-    assert tracker.add(texture(), CAMERA, 50 * MS, stretch=1) is None
-    assert tracker.add(texture(), CAMERA, 150 * MS, stretch=1).event == "motion"
+    assert tracker.add(texture(), CAMERA, 50 * MS, segment=1) is None
+    assert tracker.add(texture(), CAMERA, 150 * MS, segment=1).event == "motion"
 
 
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=6))
@@ -193,7 +193,7 @@ def test_another_camera_of_the_robot_sits_elsewhere_on_it(tracker):
     T_former_camera = np.eye(4)
     T_former_camera[:3, 3] = 0.5, 0.0, -1.0
     T_former_camera[:3, :3] = Rotation.from_rotvec([0, np.pi, 0]).as_matrix()
-    tracker.go_over_to(T_former_camera)
+    tracker.switch_camera(T_former_camera)
     after, moved = events(tracker, [6 * STEP, 7 * STEP])
     assert (after.event, moved.event) == ("restart", "motion") and tracker.restarts == 1
     np.testing.assert_allclose(after.T_world_camera, before.T_world_camera @ T_former_camera)
@@ -205,7 +205,7 @@ def test_another_camera_of_the_robot_sits_elsewhere_on_it(tracker):
 
 
 def test_another_camera_before_any_image_is_the_first(tracker):
-    tracker.go_over_to(np.diag([-1.0, 1.0, -1.0, 1.0]))
+    tracker.switch_camera(np.diag([-1.0, 1.0, -1.0, 1.0]))
     assert events(tracker, [0])[0].event == "start"
 
 

@@ -9,9 +9,9 @@ pytest.importorskip("diagnostic_msgs", reason="no ROS 2 messages: install the ex
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
-from monodepth_ros.nodes.frame_statistics import Figures
+from monodepth_ros.nodes.frame_statistics import FrameMetrics
 
-WELL = Figures(
+WELL = FrameMetrics(
     input_rate=30.0,
     output_rate=14.8,
     latency_median=0.0412,
@@ -19,8 +19,8 @@ WELL = Figures(
     received=300,
     published=148,
     dropped=152,
-    silence=0.03,
-    quiet=0.05,
+    seconds_without_image=0.03,
+    seconds_without_result=0.05,
 )
 
 
@@ -34,36 +34,46 @@ def test_the_figures_of_a_node_that_is_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("figures", "level", "message"),
+    ("metrics", "level", "message"),
     [
-        (replace(WELL, listening=2.1, silence=2.1), "WARN", "no image has come yet"),
-        (replace(WELL, silence=12.4), "WARN", "no image for 12 s"),
         (
-            replace(WELL, lately_failed=3, last_error="too dark"),
+            replace(WELL, active_seconds=2.1, seconds_without_image=2.1),
+            "WARN",
+            "no image received yet",
+        ),
+        (replace(WELL, seconds_without_image=12.4), "WARN", "no image for 12 s"),
+        (
+            replace(WELL, recent_failures=3, last_error="too dark"),
             "WARN",
             "some images fail: too dark",
         ),
         (
-            replace(WELL, output_rate=0.0, failing=True, lately_failed=9, last_error="no K"),
+            replace(WELL, output_rate=0.0, failing=True, recent_failures=9, last_error="no K"),
             "ERROR",
-            "no image gives a result: no K",
+            "every image fails: no K",
         ),
         (
-            replace(WELL, quiet=2.1, failing=True, lately_failed=9, last_error="no K"),
+            replace(
+                WELL, seconds_without_result=2.1, failing=True, recent_failures=9, last_error="no K"
+            ),
             "ERROR",
-            "no image gives a result: no K",
+            "every image fails: no K",
         ),
         (
-            replace(WELL, quiet=2.1, withheld="covered lens"),
+            replace(WELL, seconds_without_result=2.1, withheld_reason="covered lens"),
             "WARN",
             "nothing is published: covered lens",
         ),
-        (replace(WELL, quiet=7.2), "WARN", "nothing is published: one image takes more than 7 s"),
+        (
+            replace(WELL, seconds_without_result=7.2),
+            "WARN",
+            "nothing is published: one image takes more than 7 s",
+        ),
         (replace(WELL, latency_median=-0.5), "WARN", "ahead of this machine's clock"),
     ],
 )
-def test_what_is_not_well_is_said(figures: Figures, level: str, message: str) -> None:
-    said_level, said, _ = frame_status(figures, {})
+def test_what_is_not_well_is_said(metrics: FrameMetrics, level: str, message: str) -> None:
+    said_level, said, _ = frame_status(metrics, {})
     assert said_level == getattr(DiagnosticStatus, level)
     assert message in said
 
@@ -74,56 +84,62 @@ def test_an_unknown_latency_is_called_so() -> None:
 
 
 def test_a_failure_of_long_ago_is_counted_and_no_trouble_any_more() -> None:
-    failed = replace(WELL, failed=3, last_error="no camera_info has come yet")
+    failed = replace(WELL, failed=3, last_error="no camera_info received yet")
     level, _, values = frame_status(failed, {})
     assert level == DiagnosticStatus.OK
     assert values["images failed"] == "3"
 
 
 def test_nobody_subscribing_is_no_trouble() -> None:
-    idle = replace(WELL, output_rate=0.0, quiet=90.0, idle=True, failed=3, last_error="no K")
+    idle = replace(
+        WELL, output_rate=0.0, seconds_without_result=90.0, idle=True, failed=3, last_error="no K"
+    )
     assert frame_status(idle, {})[:2] == (DiagnosticStatus.OK, NO_SUBSCRIBER)
-    measures_scale = replace(WELL, output_rate=0.0, quiet=90.0, withheld=NO_SUBSCRIBER)
+    measures_scale = replace(
+        WELL, output_rate=0.0, seconds_without_result=90.0, withheld_reason=NO_SUBSCRIBER
+    )
     assert frame_status(measures_scale, {})[:2] == (DiagnosticStatus.OK, NO_SUBSCRIBER)
-    level, message, _ = frame_status(idle, {}, waits_for="metres are not known")
+    level, message, _ = frame_status(idle, {}, unavailable_reason="metres are not known")
     assert (level, message) == (DiagnosticStatus.WARN, "metres are not known")
 
 
 def test_what_keeps_results_back_is_said() -> None:
-    waiting = replace(WELL, output_rate=0.0, quiet=2.1, withheld="metres are not known")
+    waiting = replace(
+        WELL, output_rate=0.0, seconds_without_result=2.1, withheld_reason="metres are not known"
+    )
     level, message, _ = frame_status(waiting, {})
     assert (level, message) == (DiagnosticStatus.WARN, "nothing is published: metres are not known")
 
 
 @pytest.mark.parametrize(
-    ("figures", "waits_for", "message"),
+    ("metrics", "unavailable_reason", "message"),
     [
-        (replace(WELL, listening=1.9, silence=1.9), "", "no image has come yet"),
+        (replace(WELL, active_seconds=1.9, seconds_without_image=1.9), "", "no image received yet"),
         (
-            replace(WELL, output_rate=0.0, quiet=1.9, withheld="no K"),
+            replace(WELL, output_rate=0.0, seconds_without_result=1.9, withheld_reason="no K"),
             "",
             "nothing is published: no K",
         ),
-        (replace(WELL, listening=1.9, idle=True), "metres are not known", NO_SUBSCRIBER),
+        (replace(WELL, active_seconds=1.9, idle=True), "metres are not known", NO_SUBSCRIBER),
     ],
 )
 def test_two_seconds_without_a_result_are_no_trouble_yet(
-    figures: Figures, waits_for: str, message: str
+    metrics: FrameMetrics, unavailable_reason: str, message: str
 ) -> None:
-    assert frame_status(figures, {}, waits_for)[:2] == (DiagnosticStatus.OK, message)
+    assert frame_status(metrics, {}, unavailable_reason)[:2] == (DiagnosticStatus.OK, message)
 
 
 def test_the_first_image_may_take_its_time() -> None:
-    working = replace(WELL, output_rate=0.0, published=0, quiet=1.5)
+    working = replace(WELL, output_rate=0.0, published=0, seconds_without_result=1.5)
     assert frame_status(working, {})[0] == DiagnosticStatus.OK
 
 
 def test_what_is_to_be_noticed_is_said_of_a_node_that_publishes() -> None:
-    level, message, _ = frame_status(WELL, {}, notices=["by parameters", "TF is old"])
+    level, message, _ = frame_status(WELL, {}, warnings=["by parameters", "TF is old"])
     assert (level, message) == (DiagnosticStatus.WARN, "by parameters; TF is old")
 
 
 def test_whoever_should_send_images_is_named() -> None:
-    silent = replace(WELL, listening=5.0, silence=5.0)
-    _, message, _ = frame_status(silent, {}, awaited=" on /image_raw, which nobody publishes")
-    assert message == "no image has come yet on /image_raw, which nobody publishes"
+    silent = replace(WELL, active_seconds=5.0, seconds_without_image=5.0)
+    _, message, _ = frame_status(silent, {}, image_source=" on /image_raw, which nobody publishes")
+    assert message == "no image received yet on /image_raw, which nobody publishes"

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.parameter_sources import shared_names
+from monodepth_ros.nodes.parameter_sources import names_for_any_node
 from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
 
 SPECS = (
@@ -106,15 +106,15 @@ def sections(folder: Path, text: str) -> list[str]:
 def test_sections_for_all_nodes_are_told_from_the_nodes_own(
     tmp_path: Path, text: str, shared: set[str]
 ) -> None:
-    assert shared_names("node", sections(tmp_path, text)) == shared
+    assert names_for_any_node("node", sections(tmp_path, text)) == shared
 
 
 def test_only_ros_arguments_count(tmp_path: Path) -> None:
     arguments = sections(tmp_path, "/**: {ros__parameters: {frame: map}}")
-    assert shared_names("node", [a for a in arguments if a != "--ros-args"]) == set()
-    assert shared_names("node", [*arguments[:2], "--", *arguments[2:]]) == set()
-    assert shared_names("node", ["node", "--ros-args", "--params-file"]) == set()
-    assert shared_names("node", ["node", "--ros-args", "--params-file", "/none"]) == set()
+    assert names_for_any_node("node", [a for a in arguments if a != "--ros-args"]) == set()
+    assert names_for_any_node("node", [*arguments[:2], "--", *arguments[2:]]) == set()
+    assert names_for_any_node("node", ["node", "--ros-args", "--params-file"]) == set()
+    assert names_for_any_node("node", ["node", "--ros-args", "--params-file", "/none"]) == set()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from monodepth_ros.replay.record import ReplayRecord, going_on
+from monodepth_ros.replay.record import ReplayRecord, joined_segments
 
 LAP = 20
 SCALE = 4.0  # metres per unit of the model
@@ -28,13 +28,13 @@ def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
     """Truth jumps back to the start, odometry goes on from where it was: neither is an error."""
     record = ReplayRecord()
     begin = np.eye(4)
-    for stretch in range(2):
+    for segment in range(2):
         for number, true_pose in enumerate(lap()):
             pose = begin @ true_pose
             scaled = pose.copy()
             scaled[:3, 3] /= SCALE
             depth = np.ones((2, 2), np.float32)
-            record.add(number, depth, None, scaled, "motion", true_pose, stretch)
+            record.add(number, depth, None, scaled, "motion", true_pose, segment)
         begin = pose
     figures = record.figures()
     assert figures["ate_m"] == pytest.approx(0, abs=1e-9)
@@ -46,8 +46,8 @@ def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
 
 def test_a_stretch_that_goes_on_keeps_its_own_motion() -> None:
     poses = np.array(lap())
-    np.testing.assert_array_equal(going_on(poses, [0] * LAP), poses)
-    joined = going_on(np.concatenate([poses, poses]), [0] * LAP + [1] * LAP)
+    np.testing.assert_array_equal(joined_segments(poses, [0] * LAP), poses)
+    joined = joined_segments(np.concatenate([poses, poses]), [0] * LAP + [1] * LAP)
     np.testing.assert_allclose(joined[LAP], poses[-1], atol=1e-12)
     np.testing.assert_allclose(np.linalg.inv(joined[LAP]) @ joined[-1], poses[-1], atol=1e-12)
-    assert going_on(np.array([]), []).shape == (0, 4, 4)
+    assert joined_segments(np.array([]), []).shape == (0, 4, 4)

@@ -20,7 +20,7 @@ from monodepth_ros.data.images.file import DepthImage
 from monodepth_ros.data.layouts.depth_registration import DepthResampler, register_depth
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import Judged
+from monodepth_ros.stamps import TimedMessage
 
 _WINDOW = 64  # depth images that were recorded before and after an image, of which one may be its
 _SAME_PIXELS = 0.5  # of focal lengths and principal points: the same camera
@@ -28,7 +28,7 @@ _SAME_PLACE = 1e-6  # metres, and of rotations
 
 
 def nearest_depths(
-    images: Sequence[Judged[Any]], depths: Sequence[Judged[Any]],
+    images: Sequence[TimedMessage[Any]], depths: Sequence[TimedMessage[Any]],
     image_arrivals: Sequence[int], depth_arrivals: Sequence[int], tolerance: float,
 ) -> list[int | Unknown]:  # fmt: skip
     """For each image the number of the depth nearest in time, or why there is none.
@@ -60,12 +60,12 @@ def nearest_depths(
 
 
 def with_depths(
-    messages: Iterable[Judged[BagMessage]], images: str, nearest: Sequence[int | Unknown]
-) -> Iterator[tuple[Judged[BagMessage], BagMessage | Unknown]]:
+    messages: Iterable[TimedMessage[BagMessage]], images: str, nearest: Sequence[int | Unknown]
+) -> Iterator[tuple[TimedMessage[BagMessage], BagMessage | Unknown]]:
     """Every image of topic ``images``, in their order, with its depth as `nearest_depths` says."""
     uses = Counter(number for number in nearest if not isinstance(number, Unknown))
     depths: dict[int, BagMessage] = {}  # that have come and are still wanted
-    waiting: deque[Judged[BagMessage]] = deque()
+    waiting: deque[TimedMessage[BagMessage]] = deque()
     wanted = iter(nearest)
     number = 0  # of the next depth
     head: int | Unknown | None = None

@@ -45,20 +45,20 @@ from monodepth_ros.data.images.bit_depth import BitDepth
 from monodepth_ros.data.samples.frame_spacing import moved_since, thumbnail
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import LONGEST, Judged
+from monodepth_ros.stamps import MAX_DIFFERENCE, TimedMessage
 
 
 @dataclass(frozen=True)
 class BagFrame:
-    """One image of a camera, uint8 HxWx3 RGB, and what the bag knows of it, None where nothing.
+    """One image of a camera, uint8 HxWx3 RGB, with the bag's other data, None where missing.
 
-    ``time`` is in nanoseconds, see :class:`Judged` for its ``stretch``. ``depth`` is in metres, of
-    the size of the image; ``pose`` is ``T_world_camera``, ``speed`` in m/s.
+    ``time`` is in nanoseconds, in a ``segment`` of :class:`TimedMessage`. ``depth`` is in metres,
+    in the size of the image; ``pose`` is ``T_world_camera``, ``speed`` in m/s.
     """
 
     rgb: NDArray[np.uint8]
     time: int
-    stretch: int
+    segment: int
     depth: NDArray[np.float32] | None = None
     pose: NDArray[np.float64] | None = None
     speed: float | None = None
@@ -138,7 +138,7 @@ class BagFrames:
             message.topic, BitDepth(message.topic, self.bag.problems.append)
         )
         if pixels is not None:
-            bits.look(pixels)
+            bits.observe(pixels)
 
     def _take_transforms(self, message: BagMessage) -> None:
         static = message.topic.endswith("tf_static")
@@ -153,7 +153,7 @@ class BagFrames:
     def _take_truth(self, stream: str) -> None:
         """Poses and transforms at the times of their streams; of those left out, how many."""
         left_out: Counter[str] = Counter()
-        for judged in self.times.judged(stream):
+        for judged in self.times.timed(stream):
             if judged.reason:
                 left_out[judged.reason] += 1
             elif stream in self.bag.topics:
@@ -239,7 +239,7 @@ class BagFrames:
         self,
         topic: str,
         rgb: NDArray[np.uint8],
-        image: Judged[BagMessage],
+        image: TimedMessage[BagMessage],
         near: BagMessage | Unknown,
         coverage: Mapping[str, Coverage],
     ) -> BagFrame:
@@ -251,14 +251,14 @@ class BagFrames:
         if self.speed is not None:
             known["speed"] = self.speed.at(image.key)
         for what, value in known.items():
-            if isinstance(value, Unknown) and (value.apart or 0) > LONGEST:
+            if isinstance(value, Unknown) and (value.apart or 0) > MAX_DIFFERENCE:
                 value = Unknown("no message of this time: the clock was set before or after")
             coverage[what].add(value)
         depth, pose, speed = (
             None if isinstance(value := known.get(what), Unknown) else value
             for what in ("depth", "poses", "speed")
         )
-        return BagFrame(rgb, image.time, image.stretch, depth, pose, speed)
+        return BagFrame(rgb, image.time, image.segment, depth, pose, speed)
 
     def _depth(
         self, topic: str, rgb: NDArray[np.uint8], near: BagMessage | Unknown, time: int
@@ -290,20 +290,22 @@ class BagFrames:
         camera = self.camera(topic, rgb)
         return (camera.height, camera.width) == rgb.shape[:2]
 
-    def _with_depth(self, topic: str) -> Iterator[tuple[Judged[BagMessage], BagMessage | Unknown]]:
+    def _with_depth(
+        self, topic: str
+    ) -> Iterator[tuple[TimedMessage[BagMessage], BagMessage | Unknown]]:
         """Every image with the depth nearest in time, if one is near enough."""
         depth = self.request.depth
         if depth is None:
             return ((image, Unknown("not asked for")) for image in self._judged({topic}))
         nearest = nearest_depths(
-            self.times.judged(topic), self.times.judged(depth),
+            self.times.timed(topic), self.times.timed(depth),
             self.times.recorded(topic), self.times.recorded(depth), self.request.tolerance,
         )  # fmt: skip
         return with_depths(self._judged({topic, depth}), topic, nearest)
 
-    def _judged(self, topics: Set[str]) -> Iterator[Judged[BagMessage]]:
+    def _judged(self, topics: Set[str]) -> Iterator[TimedMessage[BagMessage]]:
         """The messages of some topics, each with what its stream's clock says of it."""
-        judged = {topic: iter(self.times.judged(topic)) for topic in topics}
+        judged = {topic: iter(self.times.timed(topic)) for topic in topics}
         for message in self.bag.messages(topics):
             known = next(judged[message.topic], None)
             if known is None:

@@ -18,7 +18,7 @@ from monodepth_ros.data.rectified_sequence import rectified
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import Judged, judge_all
+from monodepth_ros.stamps import TimedMessage, filter_stamps
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RecordedFrame:
     """uint8 HxWx3 RGB as the rectified ``camera`` sees it, at ``stamp`` nanoseconds.
 
     ``depth`` is the truth in metres, HxW, NaN unknown; ``pose`` ``T_world_camera``.
-    ``stretch`` counts how often the clock has been set before: stamps grow within one.
+    ``segment`` counts how often the clock has been set before: stamps grow within one.
     """
 
     stamp: int
@@ -34,7 +34,7 @@ class RecordedFrame:
     camera: PinholeCamera
     depth: NDArray[np.float32] | None = None
     pose: NDArray[np.float64] | None = None
-    stretch: int = 0
+    segment: int = 0
 
 
 def frames_of_bag(
@@ -52,7 +52,7 @@ def frames_of_bag(
         rectifier = rectifier or Rectifier(extraction.camera(topic, frame.rgb))
         rgb = rectifier.image(frame.rgb)
         depth = None if frame.depth is None else rectifier.depth(frame.depth)
-        yield RecordedFrame(frame.time, rgb, rectifier.camera, depth, frame.pose, frame.stretch)
+        yield RecordedFrame(frame.time, rgb, rectifier.camera, depth, frame.pose, frame.segment)
 
 
 def frames_of_sequence(
@@ -86,27 +86,27 @@ def frames_of_sequence(
         for what, known in (("depth", depth), ("poses", pose)):
             if what in coverage:
                 coverage[what].add(Unknown("not in the recording") if known is None else known)
-        yield RecordedFrame(judged.time, rgb, seen.camera, depth, pose, judged.stretch)
+        yield RecordedFrame(judged.time, rgb, seen.camera, depth, pose, judged.segment)
 
 
-def _times(sequence: Sequence, indices: range) -> list[Judged[int]]:
+def _times(sequence: Sequence, indices: range) -> list[TimedMessage[int]]:
     """When the frames were taken, judged."""
     every = frame_times(sequence)
     stamps = [every[index] for index in indices]
     known = [stamp for stamp in stamps if stamp is not None]
     begin = min(known, default=0) - 1  # some layouts count from 0, which is a stamp there
-    judged = judge_all([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
+    judged = filter_stamps([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
     times = [replace(j, item=i, time=j.time + begin) for j, i in zip(judged, indices, strict=True)]
     return _with_pauses(times)
 
 
-def _with_pauses(times: list[Judged[int]]) -> list[Judged[int]]:
+def _with_pauses(times: list[TimedMessage[int]]) -> list[TimedMessage[int]]:
     """A jump ahead that stays is a pause here: no time of arrival says that a clock was set."""
-    stretch, last = 0, None
+    segment, last = 0, None
     told = []
     for judged in times:
         if not judged.reason:
-            stretch += last is not None and judged.time < last
+            segment += last is not None and judged.time < last
             last = judged.time
-        told.append(replace(judged, stretch=stretch))
+        told.append(replace(judged, segment=segment))
     return told

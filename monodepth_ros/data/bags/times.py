@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from monodepth_ros.stamps import JUMP_SHARE, SECOND, Judged, clock_of, judge_all
+from monodepth_ros.stamps import JUMP_SHARE, SECOND, TimedMessage, clock_of, filter_stamps
 
 _PARTED = 1 << 20  # to the epoch where a clock was not set along with another
 _AGREEMENT = SECOND // 10  # that two clocks may differ in how they went on
@@ -36,11 +36,11 @@ class BagTimes:
     def __init__(self, setters: Collection[str]) -> None:
         """A new epoch begins where the clock of one of these streams was set."""
         self._setters = setters
-        self._by_number: dict[str, list[Judged[int]]] = {}
+        self._by_number: dict[str, list[TimedMessage[int]]] = {}
         self._stamps: dict[str, list[int]] = {}
         self._recorded: dict[str, list[int]] = {}
         self._items: dict[str, list[Any]] = {}
-        self._judged: dict[str, list[Judged[Any]]] = {}
+        self._judged: dict[str, list[TimedMessage[Any]]] = {}
         self.notes: list[str] = []
 
     def add(self, stream: str, stamp: int, recorded: int, item: Any = None) -> None:
@@ -58,7 +58,7 @@ class BagTimes:
         """When each message was recorded; empty where there is none."""
         return self._recorded.get(stream, [])
 
-    def judged(self, stream: str) -> list[Judged[Any]]:
+    def timed(self, stream: str) -> list[TimedMessage[Any]]:
         """Each message's item with its time, or the reason why it is left out."""
         if stream not in self._judged:
             items, epochs = self._items.pop(stream, []), self._epochs(stream)
@@ -69,10 +69,10 @@ class BagTimes:
             self._note(stream)
         return self._judged[stream]
 
-    def _decided(self, stream: str) -> list[Judged[int]]:
+    def _decided(self, stream: str) -> list[TimedMessage[int]]:
         if stream not in self._by_number:
             stamps, recorded = self._stamps.get(stream, []), self.recorded(stream)
-            self._by_number[stream] = judge_all(stamps, recorded)
+            self._by_number[stream] = filter_stamps(stamps, recorded)
         return self._by_number[stream]
 
     def _epochs(self, stream: str) -> list[int]:
@@ -98,7 +98,7 @@ class BagTimes:
         return [
             _Reset(recorded[one], recorded[other], decided[other].time - decided[one].time, other)
             for one, other in zip(taken, taken[1:], strict=False)
-            if decided[one].stretch < decided[other].stretch
+            if decided[one].segment < decided[other].segment
         ]
 
     def _is_set_along(self, stream: str, reset: _Reset) -> bool:
@@ -119,7 +119,7 @@ class BagTimes:
             self.notes.append(f"{stream}: its driver does not stamp; the recorded times are used")
         taken = [judged for judged in self._judged[stream] if not judged.reason]
         for before, after in zip(taken, taken[1:], strict=False):
-            if after.stretch > before.stretch:
+            if after.segment > before.segment:
                 seconds = (after.time - before.time) / SECOND
                 way = "ahead" if seconds > 0 else "back"
                 self.notes.append(

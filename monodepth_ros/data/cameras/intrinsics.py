@@ -12,7 +12,7 @@ from monodepth_ros.data.cameras.capture_settings import (
     CaptureSettings,
     camera_of_field_of_view,
 )
-from monodepth_ros.data.notes import tell_once
+from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.text_file import read_matrix
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -51,7 +51,7 @@ def find_camera(
 
 def warn_of_guess(source: str) -> None:
     """Say that the camera of ``source`` is a guess."""
-    tell_once(
+    print_once(
         f"WARNING: {source}: its intrinsics are a guess; calibrate the camera for results to"
         " rely on",
     )
@@ -74,7 +74,7 @@ def check_centre(
             f"{K_file}: the principal point {place} is that of images turned by 90 degrees, not of"
             f" {images}, which are upright: give K of the upright images"
         )
-    tell_once(
+    print_once(
         f"WARNING: {K_file}: the principal point {place} is far from the middle of {images}:"
         " is K of images of another size?",
     )

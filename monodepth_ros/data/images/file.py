@@ -103,7 +103,7 @@ def bits_of_files(name: str, files: Sequence[Path]) -> BitDepth:
             continue  # it is counted where it is read
         if pixels.dtype != np.uint16:
             break
-        bits.look(pixels.astype(np.uint16, copy=False))
+        bits.observe(pixels.astype(np.uint16, copy=False))
     return bits
 
 

@@ -17,7 +17,7 @@ from monodepth_ros.data.cameras.intrinsics import find_camera
 from monodepth_ros.data.images.file import CorruptFrame, RgbImage
 from monodepth_ros.data.images.video import VIDEO_SUFFIXES, frame_rate, open_capture
 from monodepth_ros.data.natural_order import natural_order
-from monodepth_ros.data.notes import tell_once
+from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError, printable
 
@@ -75,7 +75,7 @@ class VideoSequence(Sequence):
         if not times:
             raise UserError(f"{self._path}: not a video that OpenCV here can decode")
         if len(times) < 0.99 * claimed - 1:
-            tell_once(
+            print_once(
                 f"WARNING: {self._path}: {len(times)} of {claimed} frames can be decoded",
             )
         return times
@@ -96,7 +96,7 @@ class VideoSequence(Sequence):
             stamps = [round(index * _SECOND / own) for index in range(len(times))]
         else:
             return None
-        tell_once(f"{self._path.name}: {len(times)} frames, {told}")
+        print_once(f"{self._path.name}: {len(times)} frames, {told}")
         return stamps
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The ground below a camera: a plane through the lower part of its depth image."""
+"""The ground plane in the lower part of a depth image."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from monodepth_ros.geometry.lens import backproject
 
 @dataclass(frozen=True)
 class GroundPlaneSettings:
-    """What counts as ground."""
+    """Limits of the ground plane."""
 
-    top: float = 0.55  # ground is looked for below this share of the image's height
-    largest_tilt: float = 30.0  # degrees between the camera's y axis and down
-    tolerance: float = 0.05  # of the distance to the plane, relative to it
-    smallest_share: float = 0.35  # of the pixels looked at that the plane must hold
+    top_fraction: float = 0.55  # the ground lies below this fraction of the image's height
+    max_tilt: float = 30.0  # degrees between the camera's y axis and down
+    tolerance: float = 0.05  # inlier threshold, relative to the distance of the plane
+    min_inlier_fraction: float = 0.35  # of the sampled pixels
     planes: int = 100
     pixels: int = 1500
     seed: int = 0
@@ -29,8 +29,8 @@ def ground_height(
 ) -> float | None:
     """The camera's height above the ground in the unit of ``depth`` HxW; None without ground.
 
-    A plane is drawn through three pixels at a time and the one that holds most pixels is fitted to
-    them (Fischler and Bolles, RANSAC, 1981).
+    RANSAC (Fischler and Bolles, 1981): planes through three pixels; the one with most inliers is
+    fitted to them.
     """
     settings = settings or GroundPlaneSettings()
     generator = np.random.default_rng(settings.seed)
@@ -38,7 +38,7 @@ def ground_height(
     if len(points) < 30:
         return None
     down = np.array([0.0, 1.0, 0.0])
-    level = np.cos(np.radians(settings.largest_tilt))
+    level = np.cos(np.radians(settings.max_tilt))
 
     corners = points[generator.integers(0, len(points), (settings.planes, 3))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -51,16 +51,16 @@ def ground_height(
     normals, heights = normals[possible], heights[possible]
     if not len(normals):
         return None
-    held = _held(points, normals, heights, settings.tolerance)
-    best = int(held.sum(0).argmax())
-    inliers = held[:, best]
-    for _ in range(3):  # the fit moves the plane, and with it what it holds
+    inlier_masks = _inliers(points, normals, heights, settings.tolerance)
+    best = int(inlier_masks.sum(0).argmax())
+    inliers = inlier_masks[:, best]
+    for _ in range(3):  # the fit changes the inliers
         fitted = _fit(points[inliers])
         if fitted is None or fitted[0] @ down < level:
             return None
         normal, height = fitted
-        inliers = _held(points, normal[None], np.array([height]), settings.tolerance)[:, 0]
-        if inliers.mean() < settings.smallest_share:
+        inliers = _inliers(points, normal[None], np.array([height]), settings.tolerance)[:, 0]
+        if inliers.mean() < settings.min_inlier_fraction:
             return None
     return float(height)
 
@@ -73,13 +73,13 @@ def _points(
 ) -> NDArray[np.float64]:
     """Some points (N, 3) of the lower part of the image, in the camera's frame."""
     height, width = depth.shape
-    top = int(settings.top * height)
+    top = int(settings.top_fraction * height)
     chosen = generator.integers(0, (height - top) * width, settings.pixels)
     points = backproject(depth, camera, np.stack([chosen % width, top + chosen // width], 1))
     return points[np.isfinite(points[:, 2]) & (points[:, 2] > 0)]
 
 
-def _held(
+def _inliers(
     points: NDArray[np.float64],
     normals: NDArray[np.float64],
     heights: NDArray[np.float64],

@@ -1,8 +1,7 @@
-"""Metres per unit of a model whose depth and translation are relative, from what a robot knows.
+"""Estimates the metric scale of a relative model from the robot's speed or the camera's height.
 
-One factor holds for depth and odometry alike, as both networks of a model were trained together.
-Our choice throughout: ratios of short stretches, and the median of the latest of them, so that a
-single bad stretch does not count.
+One factor holds for depth and odometry, because both networks of a model were trained together. Our
+choice: the median of the latest ratios, each over a short distance, which tolerates outliers.
 """
 
 from __future__ import annotations
@@ -17,52 +16,51 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.scale.ground_plane import GroundPlaneSettings, ground_height
 
 _SECOND = 1_000_000_000  # nanoseconds
-_GROUNDS = 3  # images with ground that make a factor
+_MIN_GROUND_IMAGES = 3  # images with ground before there is a factor
 
 
 class LatestMedian:
-    """The median of the newest values; None before there are enough of them."""
+    """The median of the newest values; None before there are ``min_count`` of them."""
 
-    def __init__(self, length: int, needed: int) -> None:
+    def __init__(self, length: int, min_count: int) -> None:
         self._values: deque[float] = deque(maxlen=length)
-        self._needed = needed
+        self._min_count = min_count
 
     def add(self, value: float) -> None:
-        """Take a value in; what is not finite and positive is none."""
+        """Add a value; values that are not finite and positive are ignored."""
         if np.isfinite(value) and value > 0:
             self._values.append(value)
 
     def __len__(self) -> int:
-        """How many values are held."""
+        """The number of values."""
         return len(self._values)
 
     @property
     def value(self) -> float | None:
-        """The median of what is held."""
-        return float(np.median(self._values)) if len(self._values) >= self._needed else None
+        """The median of the values."""
+        return float(np.median(self._values)) if len(self._values) >= self._min_count else None
 
 
 @dataclass(frozen=True)
 class SpeedScaleSettings:
-    """How speeds and motions are compared."""
+    """How distances by speed and by vision are compared."""
 
-    stretch: float = 0.5  # metres by the speed that make one comparison
-    slowest: float = 0.05  # m/s; below, a motion tells more about noise than about scale
-    longest_silence: float = 0.5  # seconds between two speeds over which one can be assumed
+    distance: float = 0.5  # metres by the speed for one ratio
+    min_speed: float = 0.05  # m/s; slower motions are mostly noise
+    max_speed_interval: float = 0.5  # seconds between two speeds that are interpolated
     comparisons: int = 15
-    needed: int = 3
+    min_count: int = 3
 
 
 class SpeedScale:
-    """The scale by the ratio of the distance driven to the distance seen.
+    """The scale from the ratio of the distance by speed to the distance by vision.
 
-    Speeds and motions come from different sources, each in its own rhythm: a motion waits until
-    speeds cover its time.
+    Speeds and motions arrive independently: a motion waits until speeds cover its time.
     """
 
     def __init__(self, settings: SpeedScaleSettings | None = None) -> None:
         self._settings = settings or SpeedScaleSettings()
-        self._ratio = LatestMedian(self._settings.comparisons, self._settings.needed)
+        self._ratio = LatestMedian(self._settings.comparisons, self._settings.min_count)
         self._speeds: deque[tuple[int, float]] = deque(maxlen=2000)
         self._waiting: deque[tuple[int, int, float]] = deque(maxlen=200)
         self._driven = self._seen = 0.0
@@ -70,21 +68,22 @@ class SpeedScale:
 
     @property
     def factor(self) -> float | None:
-        """Metres per unit of the model; None until enough has been driven."""
+        """Metres per unit of the model; None before the robot has driven far enough."""
         return self._ratio.value
 
     @property
-    def lacks(self) -> str:
+    def missing(self) -> str:
         """What is missing for a factor, in words."""
         settings = self._settings
         if self._motions == 0:
-            return "no motion is seen in the images"
+            return "no motion in the images"
         stamps = np.array([stamp for stamp, _ in self._speeds])
         apart = float(np.median(np.diff(stamps))) / _SECOND if len(stamps) > 1 else np.inf
-        if apart > settings.longest_silence:
-            return f"speeds come {apart:.1f} s apart, and {settings.longest_silence} s is the most"
-        driven = len(self._ratio) * settings.stretch + self._driven
-        return f"{driven:.1f} of {settings.needed * settings.stretch:.1f} m are driven"
+        if apart > settings.max_speed_interval:
+            longest = settings.max_speed_interval
+            return f"speeds arrive every {apart:.1f} s; at most {longest} s are allowed"
+        driven = len(self._ratio) * settings.distance + self._driven
+        return f"{driven:.1f} of {settings.min_count * settings.distance:.1f} m driven"
 
     def add_speed(self, stamp: int, speed: float) -> None:
         """The robot's speed (m/s, of either sign) at a time in nanoseconds."""
@@ -92,7 +91,7 @@ class SpeedScale:
             return
         if self._speeds and stamp <= self._speeds[-1][0]:
             if stamp > self._speeds[-1][0] - _SECOND:
-                return  # a message twice, or out of its order
+                return  # a repeated message, or out of order
             self._start_over()
         self._speeds.append((stamp, abs(speed)))
         while self._waiting and self._waiting[0][1] <= stamp:
@@ -115,17 +114,17 @@ class SpeedScale:
 
     def _compare(self, start: int, end: int, distance: float) -> None:
         driven = self._distance(start, end)
-        if driven is None or driven < self._settings.slowest * (end - start) / _SECOND:
+        if driven is None or driven < self._settings.min_speed * (end - start) / _SECOND:
             return
         self._driven += driven
         self._seen += distance
-        if self._driven >= self._settings.stretch:
+        if self._driven >= self._settings.distance:
             if self._seen > 0:
                 self._ratio.add(self._driven / self._seen)
             self._driven = self._seen = 0.0
 
     def _distance(self, start: int, end: int) -> float | None:
-        """The integral of the speed, linear between its samples; None where they leave a hole."""
+        """The integral of the linearly interpolated speed; None if samples are missing."""
         stamps = np.array([stamp for stamp, _ in self._speeds], np.int64)
         speeds = np.array([speed for _, speed in self._speeds])
         first = int(np.searchsorted(stamps, start, "right")) - 1
@@ -133,7 +132,7 @@ class SpeedScale:
         if first < 0 or last >= len(stamps):
             return None
         inside = stamps[first : last + 1]
-        if len(inside) > 1 and np.diff(inside).max() > self._settings.longest_silence * _SECOND:
+        if len(inside) > 1 and np.diff(inside).max() > self._settings.max_speed_interval * _SECOND:
             return None
         between = inside[(inside > start) & (inside < end)]
         times = np.concatenate([[start], between, [end]]) - start
@@ -142,29 +141,29 @@ class SpeedScale:
 
 
 class CameraHeightScale:
-    """The scale by how high above the ground the camera is known to be, and seen to be."""
+    """The scale from the ratio of the camera's known height to its estimated one."""
 
     def __init__(self, height: float, settings: GroundPlaneSettings | None = None) -> None:
         self._height = height
         self._settings = settings or GroundPlaneSettings()
-        self._ratio = LatestMedian(15, _GROUNDS)
-        self._looked = 0
+        self._ratio = LatestMedian(15, _MIN_GROUND_IMAGES)
+        self._images = 0
 
     @property
     def factor(self) -> float | None:
-        """Metres per unit of the model; None until ground has been seen a few times."""
+        """Metres per unit of the model; None before ground was found in some images."""
         return self._ratio.value
 
     @property
-    def lacks(self) -> str:
+    def missing(self) -> str:
         """What is missing for a factor, in words."""
         if len(self._ratio):
-            return f"ground was seen in {len(self._ratio)} images, and {_GROUNDS} are needed"
-        return f"no flat ground below the camera is seen in {self._looked} images"
+            return f"ground found in {len(self._ratio)} of {_MIN_GROUND_IMAGES} images needed"
+        return f"no flat ground found in {self._images} images"
 
     def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
-        """Look for the ground in a depth image HxW of the model's unit, seen by ``camera``."""
-        self._looked += 1
+        """Fit the ground in a depth image HxW of ``camera``, in the model's unit."""
+        self._images += 1
         seen = ground_height(depth, camera, self._settings)
         if seen is not None:
             self._ratio.add(self._height / seen)

@@ -1,4 +1,4 @@
-"""What the nodes of a camera share: life cycle, subscriptions, the worker and diagnostics."""
+"""The base of the camera nodes: lifecycle, subscriptions, the worker and diagnostics."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from monodepth_ros.nodes.camera.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.camera.recent_camera_infos import RecentCameraInfos
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
-from monodepth_ros.nodes.camera.speed_topic import publishers_of
+from monodepth_ros.nodes.camera.speed_topic import describe_publishers
 from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier, RectifiedFrame
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
-from monodepth_ros.nodes.latched_topic import LatchedOrLive
+from monodepth_ros.nodes.latched_topic import AnyDurabilitySubscription
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.reporting_node import (
     LOG_PERIOD,
@@ -42,83 +42,82 @@ from monodepth_ros.nodes.reporting_node import (
     reason_of,
 )
 
-_FORGOTTEN = 60.0  # seconds without a trouble after which the log says it again
-_REMEMBERED = 32  # troubles
-_STOP_WITHIN = 1.5  # seconds that the frame under way has to end
+_REPEAT_AFTER = 60.0  # seconds without a problem after which it is logged again
+_MAX_CAUSES = 32  # problems that are remembered
+_STOP_TIMEOUT = 1.5  # seconds in which the current frame has to be finished
 
 
-class Loaded(Protocol):
-    """All that hangs on one model."""
+class LoadedModel(Protocol):
+    """Everything that belongs to one model."""
 
     @property
     def engine(self) -> TorchEngine:
-        """What runs the model's networks."""
+        """The engine that runs the model's networks."""
 
 
 @dataclass(frozen=True)
-class InUse:
-    """What works on a frame. One under way keeps both to its end, whatever is loaded meanwhile."""
+class ActiveModel:
+    """A model and its scale. A frame keeps both until it is finished, also after a reload."""
 
-    loaded: Any  # what `load` gave, of the node's own type
+    loaded: Any  # the result of `load`, of the node's own type
     scale: ScaleSource
 
 
 class CameraNode(ReportingNode):
-    """Hands the newest image to a worker of its own, so that the executor never waits for it.
+    """Passes the newest image to a worker thread, so that the executor never waits for a network.
 
-    A node of a camera says what it loads and publishes, when there is work, and what is done with a
-    frame: `load`, `open`, `wanted`, `process`, and where they are needed `close`, `facts` and
-    `notices`.
+    A camera node implements `load` (the model), `open` (its topics), `has_work` (whether an image
+    must be processed), `process` (a frame), and if needed `close`, `facts` and `warnings`.
     """
 
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
-        self.in_use: InUse | None = None  # while the node is configured
+        self.active_model: ActiveModel | None = None  # while the node is configured
         self._frames: FrameRectifier | None = None
         self._statistics = FrameStatistics()
         self._recent_infos = RecentCameraInfos()
-        self._infos: LatchedOrLive | None = None
+        self._infos: AnyDurabilitySubscription | None = None
         self._times: ImageTimes | None = None  # while the node is configured
         self._worker: LatestFrameWorker[TimedImage] | None = None
-        self._dropped = 0  # by workers of earlier activities
-        self._asked = object()  # of the newest call for a model, so that an outdated one is let go
+        self._dropped = 0  # by the workers before this one
+        self._load_request = object()  # the newest one: older ones are abandoned
         self._images: Any = None  # the subscription, while the node is active
         self._results: dict[str, Publisher] = {}
-        self._logged = -LOG_PERIOD
-        self._said: dict[str, float] = {}  # what the log has, and when there was reason for it last
+        self._logged_at = -LOG_PERIOD
+        self._warned_at: dict[str, float] = {}  # when each problem was last seen
         super().__init__(name, (*CAMERA_PARAMETERS, *parameters), **options)
-        self.answers("reload", self._load_anew, self._take_up)
+        self.offer_service("reload", self._load_requested_model, self._switch_model)
 
-    # What a node of a camera is made of.
+    # What a camera node implements and uses.
 
     @abstractmethod
-    def load(self) -> Loaded:
-        """Load the model and what hangs on it. UserError with the reason where it cannot be."""
+    def load(self) -> LoadedModel:
+        """Load the model. UserError with the reason where that is impossible."""
 
     @abstractmethod
     def open(self) -> None:
-        """Create what the node publishes, and listens to besides the camera. UserError likewise."""
+        """Create the outputs, and inputs other than the camera. UserError if impossible."""
 
     def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
-        """Undo `open`, but for what `publishes` has created; also where it was never called."""
+        """Undo `open`, but for the outputs; must also work when `open` was not called."""
 
     @abstractmethod
-    def wanted(self) -> bool:
-        """Whether there is any work to do for the next image."""
+    def has_work(self) -> bool:
+        """Whether the next image has to be processed."""
 
     @abstractmethod
     def process(self, loaded: Any, scale: ScaleSource, frame: RectifiedFrame) -> str:
-        """Publish what follows from one image; else why nothing does. On the worker's thread."""
+        """Publish the results of an image, or return why not. Called on the worker's thread."""
 
     def facts(self) -> dict[str, str]:
-        """What diagnostics say besides rates, latencies, the model and the scale."""
+        """Values in diagnostics besides rates, latencies, the model and the scale."""
         return {}
 
-    def notices(self) -> list[str]:
-        """What diagnostics warn of while all goes well otherwise."""
+    def warnings(self) -> list[str]:
+        """Warnings in diagnostics while images are processed."""
         return []
 
-    def publishes(self, kind: type, topic: str) -> None:
-        """Publish ``topic`` while the node is active, reliably, which serves every subscriber."""
+    def create_output(self, kind: type, topic: str) -> None:
+        """Create a publisher that is active while the node is; reliable serves every subscriber."""
         self._results[topic] = self.create_lifecycle_publisher(
             kind,
             topic,
@@ -127,44 +126,44 @@ class CameraNode(ReportingNode):
         )
 
     def publish(self, topic: str, message: Any) -> None:
-        """Send a message, unless it is ``None`` or comes after the node was cleaned up."""
+        """Publish a message, unless it is ``None`` or the node has been cleaned up."""
         publisher = self._results.get(topic)
         if message is not None and publisher is not None:
             publisher.publish(message)
 
-    def listened(self, topic: str) -> bool:
-        """Whether anybody subscribes to one of this node's topics."""
+    def has_subscribers(self, topic: str) -> bool:
+        """Whether one of this node's outputs has subscribers."""
         return bool(self._results[topic].get_subscription_count() > 0)
 
-    def trouble(self, reason: str) -> None:
-        """Count a frame that came to nothing; log why, unless the log has it."""
+    def report_failed_frame(self, reason: str) -> None:
+        """Count a frame that failed, and log the reason unless it was logged lately."""
         now = time.monotonic()
-        self._statistics.failed(now, reason)
-        if now >= self._logged + LOG_PERIOD and self._is_news(reason):
-            self._logged = now
+        self._statistics.add_failure(now, reason)
+        if now >= self._logged_at + LOG_PERIOD and self._is_new_warning(reason):
+            self._logged_at = now
             self.get_logger().error(reason)
 
-    # The life of a node.
+    # Lifecycle.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model; fails with the reason where it cannot be."""
-        self._asked = object()
+        """Load the model and create the outputs; fails with the reason."""
+        self._load_request = object()
         if self.value("threads"):
             torch.set_num_threads(self.value("threads"))
             cv2.setNumThreads(self.value("threads"))
         loaded = self.load()
-        self._times = ImageTimes(self.resolve_topic_name(self._image_topic), self._now, self._say)
-        self._use(InUse(loaded, ScaleSource(self, identity(loaded.engine))))
+        self._times = ImageTimes(self.resolve_topic_name(self._image_topic), self._now, self._warn)
+        self._activate(ActiveModel(loaded, ScaleSource(self, identity(loaded.engine))))
         self.open()
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen to the camera."""
+        """Subscribe to the camera and start the worker."""
         if self._worker is not None and not self._worker.stop(0.0):
-            return self.cannot(
-                "cannot activate: the last frame of the former activity is not finished"
+            return self.refuse_transition(
+                "cannot activate: the last frame before deactivation is not finished"
             )
-        self._statistics.began(time.monotonic())
+        self._statistics.start(time.monotonic())
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
         self._frames = self._rectifier_of(self.resolve_topic_name(self._image_topic))
         self._images = self.create_subscription(
@@ -174,22 +173,24 @@ class CameraNode(ReportingNode):
             QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self._infos = LatchedOrLive(self, CameraInfo, "camera_info", self._recent_infos.add)
+        self._infos = AnyDurabilitySubscription(
+            self, CameraInfo, "camera_info", self._recent_infos.add
+        )
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop listening, and let the frame under way end."""
+        """Unsubscribe and let the current frame finish."""
         self._stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give the model's memory back."""
+        """Release the model and the outputs."""
         self._stop()
-        self._give_back()
+        self._release_model()
         return SUCCESS
 
     def destroy_node(self) -> None:
-        """Stop the worker before what it publishes with is gone."""
+        """Stop the worker before its publishers are destroyed."""
         self._stop()
         super().destroy_node()
 
@@ -201,27 +202,27 @@ class CameraNode(ReportingNode):
             self._infos.close()
             self._infos = None
         if self._worker is not None:
-            if self._worker.stop(_STOP_WITHIN):
+            if self._worker.stop(_STOP_TIMEOUT):
                 self._dropped += self._worker.dropped
                 self._worker = None
             else:
-                self.get_logger().warning("the frame under way is not finished")
+                self.get_logger().warning("the current frame is not finished")
 
-    def _give_back(self) -> None:
-        self._asked = object()
+    def _release_model(self) -> None:
+        self._load_request = object()
         try:
             self.close()
         finally:
             for publisher in self._results.values():
                 self.destroy_lifecycle_publisher(publisher)
-            if self.in_use is not None:
-                self.in_use.scale.close()
+            if self.active_model is not None:
+                self.active_model.scale.close()
             self._recent_infos.clear()
-            self._results, self.in_use, self._times = {}, None, None
+            self._results, self.active_model, self._times = {}, None, None
 
-    def _use(self, new: InUse) -> None:
-        """Work with ``new`` from the next frame on."""
-        former, self.in_use = self.in_use, new
+    def _activate(self, new: ActiveModel) -> None:
+        """Use ``new`` from the next frame on."""
+        former, self.active_model = self.active_model, new
         if former is not None and former.scale is not new.scale:
             former.scale.close()
         engine = new.loaded.engine
@@ -230,33 +231,33 @@ class CameraNode(ReportingNode):
             f"model {card.name} ({card.architecture}, {card.scale}) on {engine.device}"
         )
 
-    # Another model in mid-stream.
+    # Reload.
 
-    def _load_anew(self) -> tuple[object, Loaded]:
-        """What the parameter names now; the former model works until it is there."""
-        if not self._results or self.in_use is None:
-            raise UserError("the node is not configured: configuring it loads the model")
-        asked = self._asked = object()
-        former, loaded = identity(self.in_use.loaded.engine), self.load()
+    def _load_requested_model(self) -> tuple[object, LoadedModel]:
+        """Load the model of the parameter `model`; the former one is used until it is loaded."""
+        if not self._results or self.active_model is None:
+            raise UserError("the node is not configured; configure it to load the model")
+        request = self._load_request = object()
+        former, loaded = identity(self.active_model.loaded.engine), self.load()
         if self.value("scale_source") == "fixed" and identity(loaded.engine) != former:
             raise UserError(
-                f"scale_factor is of the model {former}, and not of {identity(loaded.engine)}:"
-                " set both, and configure the node anew"
+                f"scale_factor belongs to the model {former}, not to {identity(loaded.engine)}:"
+                " set both and configure the node again"
             )
-        return asked, loaded
+        return request, loaded
 
-    def _take_up(self, found: tuple[object, Loaded]) -> str:
-        asked, loaded = found
-        if asked is not self._asked or self.in_use is None:
-            raise UserError("the node was configured anew, cleaned up or reloaded meanwhile")
-        former = self.in_use
+    def _switch_model(self, result: tuple[object, LoadedModel]) -> str:
+        request, loaded = result
+        if request is not self._load_request or self.active_model is None:
+            raise UserError("the node was configured, cleaned up or reloaded meanwhile")
+        former = self.active_model
         model = identity(loaded.engine)
         same = identity(former.loaded.engine) == model
         scale = former.scale if same else ScaleSource(self, model, first=False)
-        self._use(InUse(loaded, scale))
+        self._activate(ActiveModel(loaded, scale))
         return f"model {self.value('model')} is in use"
 
-    # Frame after frame.
+    # Images.
 
     @property
     def _image_type(self) -> type:
@@ -267,93 +268,95 @@ class CameraNode(ReportingNode):
         return "image_raw" if self._image_type is Image else "image_raw/compressed"
 
     def _now(self) -> int:
-        """Nanoseconds of the node's clock."""
+        """Time of the node's clock in nanoseconds."""
         return int(self.get_clock().now().nanoseconds)
 
     def _rectifier_of(self, topic: str) -> FrameRectifier:
-        asked = str(self.value("rectified")).lower()
-        rectified = is_rectified_topic(topic) if asked == "auto" else asked == "true"
-        if rectified and asked == "auto":
+        setting = str(self.value("rectified")).lower()
+        rectified = is_rectified_topic(topic) if setting == "auto" else setting == "true"
+        if rectified and setting == "auto":
             self.get_logger().info(
-                f"{topic} is rectified by its name: P of camera_info is its camera"
+                f"{topic} is rectified by its name: P of camera_info is its camera matrix"
             )
-        return FrameRectifier(topic, rectified, self._say)
+        return FrameRectifier(topic, rectified, self._warn)
 
-    def _say(self, text: str) -> None:
-        self._is_news(text)  # which diagnostics' warning of it is not any more
+    def _warn(self, text: str) -> None:
+        self._is_new_warning(text)  # so that diagnostics do not log it again
         self.get_logger().warning(text)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        wanted = self._worker is not None and self.wanted()
-        self._statistics.arrived(time.monotonic(), wanted)
-        if self.in_use is None or self._times is None:
+        has_work = self._worker is not None and self.has_work()
+        self._statistics.add_image(time.monotonic(), has_work)
+        if self.active_model is None or self._times is None:
             return
-        images, why_not = self._times.add(message)
-        if why_not:
-            self._statistics.withheld(f"every image is left out: {why_not}", counted=False)
+        images, reason = self._times.add(message)
+        if reason:
+            self._statistics.add_withheld(f"every image is left out: {reason}", counted=False)
         for image in images:
-            self.in_use.scale.note_image(nanoseconds(image.message.header.stamp))
-            if wanted and self._worker is not None:
+            self.active_model.scale.set_image_stamp(nanoseconds(image.message.header.stamp))
+            if has_work and self._worker is not None:
                 self._worker.offer(image)
 
     def _work_on(self, image: TimedImage) -> None:
-        """On the worker's thread."""
-        in_use, frames, message = self.in_use, self._frames, image.message
-        if in_use is None or frames is None:
+        """Process one image, on the worker's thread."""
+        active_model, frames, message = self.active_model, self._frames, image.message
+        if active_model is None or frames is None:
             return
-        info = self._recent_infos.of(nanoseconds(message.header.stamp))
+        info = self._recent_infos.find(nanoseconds(message.header.stamp))
         if info is None:
-            whence = self._whence(self._infos, CameraInfo)
-            self._statistics.withheld(f"no camera_info has come yet{whence}")
+            source = self._describe_source(self._infos, CameraInfo)
+            self._statistics.add_withheld(f"no camera_info received yet{source}")
             return
-        frame = replace(frames.frame(message, info), stretch=image.stretch)
-        withheld = self.process(in_use.loaded, in_use.scale, frame)
+        frame = replace(frames.frame(message, info), segment=image.segment)
+        withheld = self.process(active_model.loaded, active_model.scale, frame)
         if withheld:
-            self._statistics.withheld(withheld, counted=withheld != NO_SUBSCRIBER)
+            self._statistics.add_withheld(withheld, counted=withheld != NO_SUBSCRIBER)
             return
         taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
         latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
-        self._statistics.published(time.monotonic(), latency)
+        self._statistics.add_result(time.monotonic(), latency)
 
     def _on_error(self, error: Exception) -> None:
-        self.trouble(reason_of(error))
+        self.report_failed_frame(reason_of(error))
 
     # Diagnostics.
 
     def status(self) -> Status:
-        """Rates and latencies, the model and its scale."""
+        """Rates, latencies, the model and its scale."""
         dropped = self._dropped + (0 if self._worker is None else self._worker.dropped)
-        figures = self._statistics.figures(time.monotonic(), dropped)
-        facts, waits_for, notices = {}, "", self.notices()
+        metrics = self._statistics.metrics(time.monotonic(), dropped)
+        facts, unavailable_reason, warnings = {}, "", self.warnings()
         if self._times is not None:
-            notices += self._times.notices
-        if self.in_use is not None:
-            engine, scale = self.in_use.loaded.engine, self.in_use.scale
+            warnings += self._times.warnings
+        if self.active_model is not None:
+            engine, scale = self.active_model.loaded.engine, self.active_model.scale
             facts = {**engine_facts(engine), **scale.facts(engine.card.scale), **self.facts()}
             facts |= {} if self._times is None else self._times.facts()
-            waits_for = scale.waits_for
-        awaited = self._whence(self._images, self._image_type)
-        level, message, values = frame_status(figures, facts, waits_for, notices, awaited)
+            unavailable_reason = scale.unavailable_reason
+        image_source = self._describe_source(self._images, self._image_type)
+        level, message, values = frame_status(
+            metrics, facts, unavailable_reason, warnings, image_source
+        )
         if not self.is_active:
             return DiagnosticStatus.OK, "not active", values
-        if level == DiagnosticStatus.OK and not any(map(self.listened, self._results)):
+        if level == DiagnosticStatus.OK and not any(map(self.has_subscribers, self._results)):
             message = message if message == NO_SUBSCRIBER else f"{message}, {NO_SUBSCRIBER}"
-        if level == DiagnosticStatus.WARN and self._is_news(message):
+        if level == DiagnosticStatus.WARN and self._is_new_warning(message):
             self.get_logger().warning(message)
         return level, message, values
 
-    def _whence(self, subscription: Any, kind: type) -> str:
-        """Where what is missing should come from, and whether somebody publishes there."""
+    def _describe_source(self, subscription: Any, kind: type) -> str:
+        """The topic of a subscription and who publishes it, for a message that is missing."""
         if subscription is None:
             return ""
         topic = subscription.topic_name
-        return f" on {topic}{publishers_of(self, topic, kind)}"
+        return f" on {topic}{describe_publishers(self, topic, kind)}"
 
-    def _is_news(self, text: str) -> bool:
-        """Whether the log has not had it, and goes on without it: by its end, whatever numbers."""
+    def _is_new_warning(self, text: str) -> bool:
+        """Whether the log has no such warning of the last minute; numbers in it do not matter."""
         cause, now = re.sub(r"[\d.]+", "", text.rpartition(": ")[2]), time.monotonic()
-        last = self._said.pop(cause, -_FORGOTTEN)
-        self._said[cause] = now
-        if len(self._said) > _REMEMBERED:
-            self._said.pop(next(iter(self._said)), None)
-        return now >= last + _FORGOTTEN
+        last = self._warned_at.pop(cause, -_REPEAT_AFTER)
+        self._warned_at[cause] = now
+        if len(self._warned_at) > _MAX_CAUSES:
+            self._warned_at.pop(next(iter(self._warned_at)), None)
+        return now >= last + _REPEAT_AFTER

@@ -1,4 +1,4 @@
-"""`depth_node`: camera images in; depth images, their camera_info, clouds and previews out."""
+"""`depth_node`: estimates depth images, their camera_info, point clouds and previews."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monodepth_ros.nodes.camera.depth_pipeline import (
     DepthMessages,
     DepthPipeline,
     OutputSettings,
-    Wanted,
+    RequestedOutputs,
 )
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
@@ -61,11 +61,11 @@ TOPICS = {
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """All that hangs on one model."""
+class _LoadedModel:
+    """Everything that belongs to one model."""
 
     pipeline: DepthPipeline
-    tracker: CameraTracker | None  # measures motions, where the scale comes from a speed
+    tracker: CameraTracker | None  # measures motions for `scale_source: speed`
 
     @property
     def engine(self) -> TorchEngine:
@@ -73,13 +73,13 @@ class _Loaded:
 
 
 class DepthNode(CameraNode):
-    """Estimates the depth of the newest image, whenever somebody listens to it."""
+    """Estimates the depth of the newest image while an output has subscribers."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__("depth_node", DEPTH_PARAMETERS, **options)
 
-    def load(self) -> _Loaded:
-        """Load the depth network, and the pose network if the scale needs it."""
+    def load(self) -> _LoadedModel:
+        """Load the depth network, and the pose network if the scale source needs it."""
         estimator = DepthEstimator(
             self.value("model"),
             self.value("device"),
@@ -89,56 +89,59 @@ class DepthNode(CameraNode):
         tracker = None
         if self.value("scale_source") == "speed":
             tracker = CameraTracker(MotionEstimator(estimator.engine))
-        return _Loaded(DepthPipeline(estimator), tracker)
+        return _LoadedModel(DepthPipeline(estimator), tracker)
 
     def open(self) -> None:
-        """Publish the results."""
+        """Create the outputs."""
         for topic, kind in TOPICS.items():
-            self.publishes(kind, topic)
+            self.create_output(kind, topic)
 
-    def wanted(self) -> bool:
-        """Whether anybody listens, or the scale wants to see."""
-        return self._wanted().anything or self._scale_sees()
+    def has_work(self) -> bool:
+        """Whether an output has subscribers or the scale source needs images."""
+        return self._requested().any or self._scale_needs_images()
 
-    def process(self, loaded: _Loaded, scale: ScaleSource, frame: RectifiedFrame) -> str:
-        """Publish what is listened to; nothing as long as metres were asked for in vain."""
-        wanted = self._wanted()
+    def process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
+        """Publish the outputs that have subscribers, as soon as the scale is known."""
+        requested = self._requested()
         if loaded.tracker is not None:
             self._measure_motion(loaded.tracker, scale, frame)
-        if not (wanted.anything or scale.needs_depth):
+        if not (requested.any or scale.needs_depth):
             return NO_SUBSCRIBER
-        seen = loaded.pipeline.estimator.estimate(frame.rgb, frame.camera, wanted.confidence)
-        assert seen.camera is not None
-        scale.add_depth(seen.depth, seen.camera)
+        prediction = loaded.pipeline.estimator.estimate(
+            frame.rgb, frame.camera, requested.confidence
+        )
+        assert prediction.camera is not None
+        scale.add_depth(prediction.depth, prediction.camera)
         factor = scale.factor
-        if not wanted.anything:
+        if not requested.any:
             return NO_SUBSCRIBER
         if factor is None:
-            return scale.waits_for
+            return scale.unavailable_reason
         settings = OutputSettings(
             self.value("depth_encoding"), self.value("points_stride"), self.value("points_colour")
         )
-        self._publish(loaded.pipeline.messages(frame, seen, factor, wanted, settings))
+        self._publish(loaded.pipeline.messages(frame, prediction, factor, requested, settings))
         return ""
 
-    def _scale_sees(self) -> bool:
-        if self.in_use is None:
+    def _scale_needs_images(self) -> bool:
+        if self.active_model is None:
             return False
-        scale = self.in_use.scale
+        scale = self.active_model.scale
         return scale.needs_depth or scale.needs_motion
 
-    def _wanted(self) -> Wanted:
-        return Wanted(
-            depth=self.listened("depth/image_rect") or self.listened("depth/camera_info"),
-            points=self.listened("depth/points"),
-            confidence=self.listened("depth/confidence"),
-            preview=self.listened("depth/preview"),
+    def _requested(self) -> RequestedOutputs:
+        return RequestedOutputs(
+            depth=self.has_subscribers("depth/image_rect")
+            or self.has_subscribers("depth/camera_info"),
+            points=self.has_subscribers("depth/points"),
+            confidence=self.has_subscribers("depth/confidence"),
+            preview=self.has_subscribers("depth/preview"),
         )
 
     def _measure_motion(
         self, tracker: CameraTracker, scale: ScaleSource, frame: RectifiedFrame
     ) -> None:
-        pose = tracker.add(frame.rgb, frame.camera, frame.stamp, stretch=frame.stretch)
+        pose = tracker.add(frame.rgb, frame.camera, frame.stamp, segment=frame.segment)
         if pose is not None and pose.event == "motion":
             scale.add_motion(pose.since, pose.stamp, pose.distance)
 

@@ -1,4 +1,4 @@
-"""From a rectified image to the messages of its depth: what the depth node does with a frame."""
+"""The messages of a depth prediction."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from monodepth_ros.visualisation.colour_maps import colourise
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which results somebody listens to; nobody works for the others."""
+class RequestedOutputs:
+    """The outputs that have subscribers; the others are not computed."""
 
     depth: bool = True
     points: bool = False
@@ -28,14 +28,14 @@ class Wanted:
     preview: bool = False
 
     @property
-    def anything(self) -> bool:
-        """Whether the network has to run at all."""
+    def any(self) -> bool:
+        """Whether the network has to run."""
         return self.depth or self.points or self.confidence or self.preview
 
 
 @dataclass(frozen=True)
 class DepthMessages:
-    """The results for one image, all with its stamp and frame; None what was not wanted."""
+    """The outputs for one image, with its stamp and frame_id; None where not requested."""
 
     camera_info: CameraInfo
     depth: Image | None
@@ -46,7 +46,7 @@ class DepthMessages:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """How results are published."""
+    """How the outputs are encoded."""
 
     encoding: str = "32FC1"
     points_stride: int = 1
@@ -54,7 +54,7 @@ class OutputSettings:
 
 
 class DepthPipeline:
-    """Keeps what is computed once for a camera: the rays of its points."""
+    """Makes messages; the rays of the point cloud are computed once for each camera."""
 
     def __init__(self, estimator: DepthEstimator) -> None:
         self.estimator = estimator
@@ -64,25 +64,25 @@ class DepthPipeline:
     def messages(
         self,
         frame: RectifiedFrame,
-        seen: DepthPrediction,
+        prediction: DepthPrediction,
         factor: float,
-        wanted: Wanted,
+        requested: RequestedOutputs,
         settings: OutputSettings,
     ) -> DepthMessages:
-        """What is published of a frame's depth ``seen``, with ``factor`` metres to its unit."""
-        header, depth, camera = frame.header, seen.depth, seen.camera
+        """The messages of a prediction whose unit is ``factor`` metres."""
+        header, depth, camera = frame.header, prediction.depth, prediction.camera
         assert camera is not None
         if factor != 1.0:
             depth = depth * np.float32(factor)
         preview = confidence = None
-        if wanted.confidence and seen.confidence is not None:
-            confidence = encode_depth(seen.confidence, "32FC1", header)
-        if wanted.preview:
-            preview = encode_image(colourise(seen.disparity), "bgr8", header)
+        if requested.confidence and prediction.confidence is not None:
+            confidence = encode_depth(prediction.confidence, "32FC1", header)
+        if requested.preview:
+            preview = encode_image(colourise(prediction.disparity), "bgr8", header)
         return DepthMessages(
             camera_info=info_of_camera(camera, header),
-            depth=encode_depth(depth, settings.encoding, header) if wanted.depth else None,
-            points=self._points(frame, depth, camera, settings) if wanted.points else None,
+            depth=encode_depth(depth, settings.encoding, header) if requested.depth else None,
+            points=self._points(frame, depth, camera, settings) if requested.points else None,
             confidence=confidence,
             preview=preview,
         )
@@ -95,13 +95,13 @@ class DepthPipeline:
         settings: OutputSettings,
     ) -> PointCloud2:
         stride = settings.points_stride
-        # A camera is one object for as long as nothing about it changes, see FrameRectifier.
+        # FrameRectifier returns the same object as long as the camera does not change.
         same_camera = frame.camera is self._clouds_of
         if self._clouds is None or not same_camera or stride != self._clouds.stride:
             self._clouds, self._clouds_of = CloudMaker(camera, stride), frame.camera
         colours = None
         if settings.points_colour:
-            # Of the same size it is the image itself, bit by bit.
+            # An image of the same size is returned unchanged.
             resized = cv2.resize(frame.rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
             colours = np.asarray(resized, np.uint8)
         return self._clouds.message(depth, frame.header, colours)

@@ -1,4 +1,4 @@
-"""What diagnostics say of the model that a node runs."""
+"""Values in diagnostics about the model and its engine."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from monodepth_ros.inference.engines.torch import TorchEngine
 
 
 def engine_facts(engine: TorchEngine) -> dict[str, str]:
-    """The model with the first digits of its weights' hash, and what runs it."""
+    """The model with the first digits of its weights' hash, and the engine."""
     return {
         "model": engine.card.name,
-        "model hash": _digits(engine),
+        "model hash": _short_hash(engine),
         "engine": "torch",
         "device": str(engine.device),
         "precision": engine.precision,
@@ -20,9 +20,9 @@ def engine_facts(engine: TorchEngine) -> dict[str, str]:
 
 
 def identity(engine: TorchEngine) -> str:
-    """Name and hash: another one is another model, with a unit of its own."""
-    return f"{engine.card.name} ({_digits(engine)})"
+    """Name and hash of a model; each model has its own unit of depth."""
+    return f"{engine.card.name} ({_short_hash(engine)})"
 
 
-def _digits(engine: TorchEngine) -> str:
+def _short_hash(engine: TorchEngine) -> str:
     return "+".join(sha256[:12] for sha256 in engine.card.files.values())

@@ -1,4 +1,4 @@
-"""When live images were taken: the judge of their stamps, and what it has to say."""
+"""Validation of the stamps of live images."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from rclpy.time import Time
 
 from monodepth_ros.data.bags.messages.image import nanoseconds
 from monodepth_ros.nodes.frame_statistics import WINDOW
-from monodepth_ros.stamps import StampJudge
+from monodepth_ros.stamps import StampFilter
 
 
 @dataclass(frozen=True)
 class TimedImage:
-    """An image whose stamp is believed; ``stretch`` counts how often the clock was set before."""
+    """An image with a valid stamp; ``segment`` counts how often the clock was set before."""
 
     message: Any  # Image or CompressedImage
-    stretch: int
+    segment: int
 
 
 class ImageTimes:
-    """Images in as they arrive; out those whose stamps can be believed.
+    """Returns the images with valid stamps, in the order of their stamps.
 
-    An image of a driver that does not stamp gets the time of its arrival in its header: a stamp of
-    zero is of no use to TF. All others keep their stamp.
+    If the driver does not stamp, an image gets the time of its arrival as its stamp, because TF
+    cannot use a stamp of zero. All other images keep their stamp.
     """
 
-    def __init__(self, topic: str, now: Callable[[], int], say: Callable[[str], None]) -> None:
-        """``now`` is the node's clock in nanoseconds; ``say`` writes a line to the log."""
-        self._topic, self._now, self._say = topic, now, say
-        self._judge: StampJudge[Any] = StampJudge()
-        self._left_out_at, self._why = -WINDOW, ""
+    def __init__(self, topic: str, now: Callable[[], int], warn: Callable[[str], None]) -> None:
+        """``now`` returns the node's time in nanoseconds; ``warn`` logs a warning."""
+        self._topic, self._now, self._warn = topic, now, warn
+        self._judge: StampFilter[Any] = StampFilter()
+        self._left_out_at, self._last_reason = -WINDOW, ""
 
     def add(self, message: Any) -> tuple[list[TimedImage], str]:
-        """The images that can be used now, and the last reason why one cannot, if there is one."""
-        stretch = self._judge.stretch
+        """The images that can be used now, and why an image was left out, if one was."""
+        segment = self._judge.segment
         judged = self._judge.add(nanoseconds(message.header.stamp), self._now(), message)
-        if self._judge.stretch > stretch:
-            self._say(f"{self._topic}: the clock was set: images go on by another one")
+        if self._judge.segment > segment:
+            self._warn(f"{self._topic}: the clock of the images was set")
         reason = ""
         images = []
         for known in judged:
             if known.reason:
-                reason = self._why = known.reason
+                reason = self._last_reason = known.reason
                 self._left_out_at = time.monotonic()
-                self._warn(reason)
+                self._warn_about(reason)
                 continue
             if self._judge.clock == "arrival":
                 known.item.header.stamp = Time(nanoseconds=known.time).to_msg()
-            images.append(TimedImage(known.item, known.stretch))
+            images.append(TimedImage(known.item, known.segment))
         return images, reason
 
-    def _warn(self, reason: str) -> None:
-        """The more images are left out, the less often it is said."""
+    def _warn_about(self, reason: str) -> None:
+        """Log the 1st, 2nd, 4th, 8th ... image that is left out."""
         count = self._judge.left_out[reason]
         if count & (count - 1) == 0:
-            self._say(f"{self._topic}: {count} images left out so far: {reason}")
+            self._warn(f"{self._topic}: {count} images left out so far: {reason}")
 
     @property
-    def notices(self) -> list[str]:
-        """What is wrong with them, for good or lately: diagnostics warn of it."""
-        notices = []
+    def warnings(self) -> list[str]:
+        """Warnings about the stamps, in diagnostics."""
+        warnings = []
         if self._judge.clock == "arrival":
-            notices += [f"the driver of {self._topic} does not stamp: the time of arrival is used"]
+            warnings += [f"the driver of {self._topic} does not stamp: the time of arrival is used"]
         if time.monotonic() < self._left_out_at + WINDOW:
-            notices += [f"some images are left out: {self._why}"]
-        return notices
+            warnings += [f"some images are left out: {self._last_reason}"]
+        return warnings
 
     def facts(self) -> dict[str, str]:
-        """What diagnostics say of the stamps."""
+        """Values in diagnostics about the stamps."""
         facts = {f"images left out: {reason}": str(n) for reason, n in self._judge.left_out.items()}
-        if self._judge.stretch:
-            facts["clock was set"] = str(self._judge.stretch)
+        if self._judge.segment:
+            facts["clock was set"] = str(self._judge.segment)
         return facts

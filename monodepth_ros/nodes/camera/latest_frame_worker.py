@@ -1,4 +1,4 @@
-"""One thread that works on the newest frame; what comes while it is busy replaces what waits."""
+"""A thread that processes the newest frame and drops older ones."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Frame = TypeVar("Frame")
 
 
 class LatestFrameWorker(Generic[Frame]):
-    """Keeps whoever delivers frames from waiting for whoever works on them.
+    """Processes frames on a thread of its own, so that the caller never waits.
 
-    At most one frame waits, and it is the newest: however fast frames come, a result is never older
-    than the work on two of them.
+    At most one frame waits, the newest one. The latency is bounded by two processing times,
+    whatever the rate of the frames.
     """
 
     def __init__(
         self, work: Callable[[Frame], None], on_error: Callable[[Exception], None]
     ) -> None:
-        """Take what is done with a frame and with what it raises, both called on the thread."""
+        """``work`` processes a frame, ``on_error`` gets its exceptions; both run on the thread."""
         self._work, self._on_error = work, on_error
         self._changed = threading.Condition()
         self._waiting: Frame | None = None
@@ -31,12 +31,12 @@ class LatestFrameWorker(Generic[Frame]):
 
     @property
     def dropped(self) -> int:
-        """How many frames a newer one has replaced before their turn."""
+        """Number of frames that were replaced by a newer one before they were processed."""
         with self._changed:
             return self._dropped
 
     def offer(self, frame: Frame) -> None:
-        """Hand over a frame; returns at once."""
+        """Submit a frame; returns at once."""
         with self._changed:
             if self._stopping:
                 return
@@ -45,14 +45,14 @@ class LatestFrameWorker(Generic[Frame]):
             self._changed.notify_all()
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Whether all frames have been worked on within ``timeout`` seconds."""
+        """Wait up to ``timeout`` seconds; returns whether all frames are processed."""
         with self._changed:
             return self._changed.wait_for(lambda: self._waiting is None and not self._busy, timeout)
 
     def stop(self, timeout: float) -> bool:
-        """End the thread after the frame under way; a waiting one is let go.
+        """End the thread after the current frame; a waiting frame is discarded.
 
-        False when that takes longer than ``timeout`` seconds: the thread then ends by itself later.
+        Returns False after ``timeout`` seconds; the thread then ends later by itself.
         """
         with self._changed:
             self._stopping = True

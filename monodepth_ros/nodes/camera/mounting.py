@@ -1,4 +1,4 @@
-"""Where the camera sits on the robot: from TF where there is one, else from parameters."""
+"""The pose of the camera on the robot's base, from TF or from parameters."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ MOUNTING_PARAMETERS = (
 
 
 class Mounting:
-    """Looks ``T_base_camera`` up, by the stamp of each image: the camera may turn on the robot.
+    """Looks up ``T_base_camera`` at the stamp of each image: the camera may turn on the robot.
 
-    UserError when TF was asked for and is not installed.
+    UserError when `mounting` is tf and tf2_ros is not installed.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self.source: str = node.get_parameter("mounting").value
-        self.notice = ""  # what to warn of, while poses are published
-        self.waits_for = ""  # why the mounting is not known yet
-        self.late = 0  # images that came before the TF of their time
+        self.warning = ""  # in diagnostics while poses are published
+        self.unavailable_reason = ""  # why T_base_camera is not known yet
+        self.late = 0  # images that arrived before the TF of their stamp
         self._frame = ""
-        self._asked_at = 0.0
+        self._waiting_since = 0.0
         self._buffer: Any = None
         self._listener: Any = None
         if self.source == "parameters":
@@ -73,7 +73,7 @@ class Mounting:
         except ImportError:
             if self.source == "tf":
                 raise UserError(
-                    "mounting tf: tf2_ros is not installed, so set mounting:=parameters"
+                    "mounting tf: tf2_ros is not installed; set mounting:=parameters"
                 ) from None
             self._fall_back("tf2_ros is not installed")
             return
@@ -81,30 +81,30 @@ class Mounting:
         self._listener = tf2_ros.TransformListener(self._buffer, node)
 
     def T_base_camera(self, header: Header) -> NDArray[np.float64] | None:
-        """4x4, of the optical frame and the time of an image; None while TF is waited for."""
+        """4x4, for the frame_id and the stamp of an image; None while the node waits for TF."""
         if self.source == "parameters":
-            return self._by_parameters()
+            return self._from_parameters()
         if header.frame_id != self._frame:
-            self._frame, self._asked_at = header.frame_id, time.monotonic()
+            self._frame, self._waiting_since = header.frame_id, time.monotonic()
         try:
             found = self._look_up(header)
         except Exception as error:  # tf2 has a type of its own for each reason
-            return self._missing(error)
-        self.source, self.waits_for = "tf", ""
+            return self._handle_missing_tf(error)
+        self.source, self.unavailable_reason = "tf", ""
         return found
 
     def close(self) -> None:
-        """Stop listening to TF."""
+        """Unsubscribe from TF."""
         if self._listener is not None:
             self._listener.unregister()
         self._buffer = self._listener = None
 
     def _look_up(self, header: Header) -> NDArray[np.float64]:
-        """At the image's time; of a camera that turns, TF may come after the image: the newest."""
+        """The transform at the image's stamp, or the newest one where that is not available yet."""
         base = self._node.get_parameter("base_frame").value
         if not header.frame_id:
             raise UserError("the images have no frame_id")
-        self.notice = ""
+        self.warning = ""
         try:
             found = self._buffer.lookup_transform(
                 base, header.frame_id, Time.from_msg(header.stamp)
@@ -113,33 +113,33 @@ class Mounting:
             found = self._buffer.lookup_transform(base, header.frame_id, Time())
             self.late += 1
             age = (nanoseconds(header.stamp) - nanoseconds(found.header.stamp)) * 1e-9
-            if abs(age) > _STALE:
-                self.notice = (
+            if abs(age) > _MAX_AGE:
+                self.warning = (
                     f"the newest TF from {base} to {header.frame_id} is {age:.1f} s older than the"
-                    " image: it counts all the same"
+                    " image; it is used all the same"
                 )
         return matrix_of(found.transform.translation, found.transform.rotation)
 
-    def _missing(self, error: Exception) -> NDArray[np.float64] | None:
+    def _handle_missing_tf(self, error: Exception) -> NDArray[np.float64] | None:
         base = self._node.get_parameter("base_frame").value
-        missing = f"TF from {base} to {self._frame or 'the camera'} is not known ({error})"
-        waited = time.monotonic() - self._asked_at
+        missing = f"TF from {base} to {self._frame or 'the camera'} is not available ({error})"
+        waited = time.monotonic() - self._waiting_since
         timeout = self._node.get_parameter("mounting_timeout").value
         if self.source == "auto" and waited >= timeout:
             self._fall_back(f"{missing} after {timeout:g} s")
-            return self._by_parameters()
+            return self._from_parameters()
         rest = f" within {timeout:g} s" if self.source == "auto" else ""
-        self.waits_for = f"{missing}: publish it{rest}, or set mounting:=parameters"
+        self.unavailable_reason = f"{missing}: publish it{rest}, or set mounting:=parameters"
         return None
 
     def _fall_back(self, reason: str) -> None:
-        self.source, self.waits_for = "parameters", ""
-        self.notice = (
-            f"mounting by the parameters: {reason}; set mounting:=parameters where they are right"
+        self.source, self.unavailable_reason = "parameters", ""
+        self.warning = (
+            f"mounting from the parameters: {reason}; set mounting:=parameters if they are correct"
         )
-        self._node.get_logger().warning(self.notice)
+        self._node.get_logger().warning(self.warning)
 
-    def _by_parameters(self) -> NDArray[np.float64]:
+    def _from_parameters(self) -> NDArray[np.float64]:
         values = {name: self._node.get_parameter(f"camera_{name}").value for name in _AXES}
         xyz = np.array([values[name] for name in ("x", "y", "z")])
         rpy = np.array([values[name] for name in ("roll", "pitch", "yaw")])
@@ -147,4 +147,4 @@ class Mounting:
 
 
 _AXES = ("x", "y", "z", "roll", "pitch", "yaw")
-_STALE = 1.0  # seconds
+_MAX_AGE = 1.0  # seconds

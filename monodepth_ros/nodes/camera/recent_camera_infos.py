@@ -1,4 +1,4 @@
-"""Which camera_info an image belongs to."""
+"""Matches camera_info messages to images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sensor_msgs.msg import CameraInfo
 from monodepth_ros.data.bags.messages.camera import is_calibrated
 from monodepth_ros.data.bags.messages.image import nanoseconds
 
-_KEPT = 64  # messages: two seconds of a fast camera
+_MAX_MESSAGES = 64  # messages: two seconds of a fast camera
 
 
 class RecentCameraInfos:
-    """The last messages by their stamps. An image takes its own, or else the newest one.
+    """The last messages by their stamps; thread-safe.
 
-    Drivers send zeros until they have read their calibration: those count only as long as nothing
-    else has come.
+    An image gets the message of its stamp, or else the newest one. Some drivers send zeros before
+    they have read their calibration: such messages are used only until a calibrated one arrives.
     """
 
     def __init__(self) -> None:
@@ -26,23 +26,23 @@ class RecentCameraInfos:
         self._newest: CameraInfo | None = None
 
     def add(self, info: CameraInfo) -> None:
-        """Keep a message. From any thread, as all methods."""
+        """Store a message."""
         usable = is_calibrated(info)
         with self._lock:
             if self._newest is None or usable or not is_calibrated(self._newest):
                 self._newest = info
             if usable:
                 self._by_stamp[nanoseconds(info.header.stamp)] = info
-                while len(self._by_stamp) > _KEPT:
+                while len(self._by_stamp) > _MAX_MESSAGES:
                     self._by_stamp.popitem(last=False)
 
-    def of(self, stamp: int) -> CameraInfo | None:
-        """The message of an image, by its stamp in nanoseconds. None before the first one."""
+    def find(self, stamp: int) -> CameraInfo | None:
+        """The message for an image with this stamp in nanoseconds; None before the first one."""
         with self._lock:
             return self._by_stamp.get(stamp, self._newest)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all messages."""
         with self._lock:
             self._by_stamp.clear()
             self._newest = None

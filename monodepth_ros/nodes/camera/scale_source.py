@@ -1,4 +1,4 @@
-"""Where a node's metres come from: a parameter, a speed, the camera's height, another node."""
+"""The metric scale: from a parameter, a speed, the camera's height or another node."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from std_msgs.msg import Float64, String
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.scale.metric import CameraHeightScale, SpeedScale
-from monodepth_ros.nodes.camera.speed_topic import SPEED_TYPES, SpeedTopic, publishers_of
-from monodepth_ros.nodes.latched_topic import LATCHED, LatchedOrLive
+from monodepth_ros.nodes.camera.speed_topic import SPEED_TYPES, SpeedTopic, describe_publishers
+from monodepth_ros.nodes.latched_topic import LATCHED, AnyDurabilitySubscription
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 SCALE_PARAMETERS = (
@@ -53,32 +53,32 @@ SCALE_PARAMETERS = (
 
 
 class ScaleSource:
-    """One factor for depth and odometry of one model.
+    """The scale factor of one model, for its depth and its odometry.
 
-    A node that estimates it publishes it on ``scale``, and the model that it is of on
-    ``scale_model``. Another model has another unit, and gets a source of its own: what a frame
-    under way still measures of the former model stays with that. UserError for a source that lacks
-    its parameter.
+    A node that estimates the factor publishes it on ``scale``, and its model on ``scale_model``.
+    Each model has its own unit and therefore its own source. So measurements of a frame that is
+    finished after a reload stay with its model. UserError when a parameter of the source is
+    missing.
     """
 
     def __init__(self, node: Node, model: str, first: bool = True) -> None:
-        """Take the identity of the ``model``; ``first``: `scale_factor` was given for it."""
+        """``model`` is name and hash; ``first``: the parameter `scale_factor` belongs to it."""
         self._node, self._model = node, model
         self.name: str = node.get_parameter("scale_source").value
         self._first = first
         self._speed: SpeedScale | None = None
         self._height: CameraHeightScale | None = None
         self._speed_topic: SpeedTopic | None = None
-        self._followed_topic: LatchedOrLive | None = None
-        self._followed_model_topic: LatchedOrLive | None = None
+        self._followed_topic: AnyDurabilitySubscription | None = None
+        self._followed_model_topic: AnyDurabilitySubscription | None = None
         self._followed_model: str | None = None
         self._publisher: Any = None
         self._model_publisher: Any = None
         self._followed: float | None = None
         self._published: float | None = None
-        self._refused: float | None = None  # what was no factor
+        self._invalid_scale: float | None = None  # the last message, if it was not a factor
         self._image_stamp = 0
-        self._lock = threading.Lock()  # speeds come on the executor, motions on the worker
+        self._lock = threading.Lock()  # speeds arrive on the executor, motions on the worker
         height = node.get_parameter("camera_height").value
         if self.name == "fixed" and node.get_parameter("scale_factor").value <= 0:
             raise UserError("scale_source fixed needs a scale_factor above 0")
@@ -91,15 +91,17 @@ class ScaleSource:
         if self.name == "camera_height":
             self._height = CameraHeightScale(height)
         if self.name == "topic":
-            self._followed_model_topic = LatchedOrLive(node, String, "scale_model", self._on_model)
-            self._followed_topic = LatchedOrLive(node, Float64, "scale", self._on_scale)
+            self._followed_model_topic = AnyDurabilitySubscription(
+                node, String, "scale_model", self._on_model
+            )
+            self._followed_topic = AnyDurabilitySubscription(node, Float64, "scale", self._on_scale)
         if self.name in ("speed", "camera_height"):
             self._publisher = node.create_publisher(Float64, "scale", LATCHED)
             self._model_publisher = node.create_publisher(String, "scale_model", LATCHED)
             self._model_publisher.publish(String(data=model))
 
     def close(self) -> None:
-        """Stop listening and publishing."""
+        """Unsubscribe and stop publishing."""
         for topic in (self._speed_topic, self._followed_topic, self._followed_model_topic):
             if topic is not None:
                 topic.close()
@@ -111,11 +113,11 @@ class ScaleSource:
             self._publisher = self._model_publisher = None
 
     @property
-    def waits_for(self) -> str:
-        """Why metres are not known; empty where they are, or nobody asked."""
+    def unavailable_reason(self) -> str:
+        """Why the scale is unknown; empty where it is known or not asked for."""
         if self.factor is not None:
             return ""
-        return f"metres are not known yet ({self.name}): {self._lacks()}"
+        return f"the scale is not known yet ({self.name}): {self._missing_input()}"
 
     @property
     def needs_motion(self) -> bool:
@@ -129,7 +131,7 @@ class ScaleSource:
 
     @property
     def factor(self) -> float | None:
-        """Metres per unit of the model, 1 without a source; None where they are not known yet."""
+        """Metres per unit of the model, 1 without a source; None while it is unknown."""
         if self.name == "none":
             return 1.0
         estimate = self._estimate()
@@ -138,8 +140,8 @@ class ScaleSource:
         begin: float = self._node.get_parameter("scale_factor").value
         return begin if begin > 0 and self._first else None
 
-    def note_image(self, stamp: int) -> None:
-        """The newest image's stamp in nanoseconds: those of speeds have to be near it."""
+    def set_image_stamp(self, stamp: int) -> None:
+        """Set the newest image's stamp in nanoseconds, to compare the stamps of speeds with."""
         self._image_stamp = stamp
 
     def add_motion(self, start: int, end: int, distance: float) -> None:
@@ -157,7 +159,7 @@ class ScaleSource:
             self._publish()
 
     def facts(self, card_scale: str) -> dict[str, str]:
-        """What diagnostics say of it; ``card_scale`` is what the model's card says."""
+        """Values in diagnostics about the scale; ``card_scale`` is that of the model card."""
         factor = self.factor
         if self.name == "none":
             return {"scale": card_scale, "scale source": "none", "scale factor": "1"}
@@ -165,8 +167,8 @@ class ScaleSource:
         label = "unknown" if factor is None else "metric"
         return {"scale": label, "scale source": self.name, "scale factor": known}
 
-    def _lacks(self) -> str:
-        """What is missing for a factor."""
+    def _missing_input(self) -> str:
+        """Which input is missing for a factor."""
         if self.name == "fixed":
             return "scale_factor is 0"
         followed = self._followed_topic
@@ -174,17 +176,17 @@ class ScaleSource:
             topic = followed.topic_name
             if self._followed_model not in (None, self._model):
                 return (
-                    f"the factor on {topic} is of the model {self._followed_model}, and not of"
-                    f" {self._model}: load one model in both nodes"
+                    f"the factor on {topic} belongs to the model {self._followed_model}, not to"
+                    f" {self._model}: load the same model in both nodes"
                 )
-            if self._refused is not None:
-                return f"{topic} says {self._refused}, which is no factor"
-            return f"no message on {topic}{publishers_of(self._node, topic, Float64)}"
+            if self._invalid_scale is not None:
+                return f"the value {self._invalid_scale} on {topic} is not a scale factor"
+            return f"no message on {topic}{describe_publishers(self._node, topic, Float64)}"
         speeds = self._speed_topic
         with self._lock:
             if self._speed is not None and speeds is not None:
-                return speeds.trouble(self._image_stamp) or self._speed.lacks
-            return "" if self._height is None else self._height.lacks
+                return speeds.problem(self._image_stamp) or self._speed.missing
+            return "" if self._height is None else self._height.missing
 
     def _estimate(self) -> float | None:
         with self._lock:
@@ -196,14 +198,14 @@ class ScaleSource:
 
     @property
     def _followed_model_fits(self) -> bool:
-        """Whether the followed factor is of this model; one of nobody's model is taken for it."""
+        """Whether the received factor belongs to this model; without a model's name it does."""
         topic = self._followed_model_topic
         if self._followed_model is None and topic is not None:
             return self._node.count_publishers(topic.topic_name) == 0
         return self._followed_model == self._model
 
     def _publish(self) -> None:
-        """Tell others, when it has changed by more than a thousandth."""
+        """Publish the factor when it has changed by more than a thousandth."""
         factor = self._estimate()
         with self._lock:
             if factor is None or self._publisher is None:
@@ -219,12 +221,12 @@ class ScaleSource:
 
     def _on_scale(self, message: Float64) -> None:
         if math.isfinite(message.data) and message.data > 0:
-            self._followed, self._refused = message.data, None
+            self._followed, self._invalid_scale = message.data, None
         else:
-            self._refused = message.data
+            self._invalid_scale = message.data
 
     def _on_model(self, message: String) -> None:
         if message.data != self._followed_model:
             if self._followed_model is not None:
-                self._followed = None  # it was the former model's
+                self._followed = None  # it belonged to the former model
             self._followed_model = message.data

@@ -1,4 +1,4 @@
-"""The robot's speed from a topic, and what is wrong with what comes on it."""
+"""The robot's speed from a topic, with a diagnosis of unusable messages."""
 
 from __future__ import annotations
 
@@ -15,66 +15,68 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from monodepth_ros.data.bags.messages.image import nanoseconds
-from monodepth_ros.stamps import StampJudge
+from monodepth_ros.stamps import StampFilter
 
 SPEED_TYPES = {"Odometry": Odometry, "TwistStamped": TwistStamped, "Twist": Twist}
-_MOVED = 0.1  # metres of the pose that a twist of zeros cannot explain
-_APART = 1.0  # seconds between the newest stamps of speeds and images that are no delay any more
-_SILENT = 2.0  # seconds
-_STANDS = 0.05  # m/s
-_TOO_FEW = "too few have come to judge their stamps"
+_MIN_MOVED = 0.1  # metres; a pose that moves more than this contradicts a twist of zeros
+_MAX_STAMP_OFFSET = 1.0  # seconds between the newest stamps of speeds and images
+_TIMEOUT = 2.0  # seconds
+_MIN_SPEED = 0.05  # m/s
+_TOO_FEW_MESSAGES = "too few received to validate their stamps"
 
 
 class SpeedTopic:
-    """Hands on the time (nanoseconds) and size (m/s) of each speed on the topic ``speed``."""
+    """Passes the stamp (ns) and the magnitude (m/s) of each speed on the topic ``speed`` on."""
 
-    def __init__(self, node: Node, speed_type: str, take: Callable[[int, float], None]) -> None:
-        self._node, self._take = node, take
+    def __init__(self, node: Node, speed_type: str, callback: Callable[[int, float], None]) -> None:
+        self._node, self._callback = node, callback
         self._kind = SPEED_TYPES[speed_type]
-        self._heard_at: float | None = None
+        self._received_at: float | None = None
         self._newest = 0
         # A Twist has no stamp at all.
-        self._times: StampJudge[float] = StampJudge("arrival" if self._kind is Twist else None)
-        self._speed = self._fastest = 0.0
-        self._filled = False  # whether a twist ever said anything
-        self._began: NDArray[np.float64] | None = None  # position of the first pose
-        self._moved = 0.0  # metres of the pose since
+        self._times: StampFilter[float] = StampFilter("arrival" if self._kind is Twist else None)
+        self._speed = self._max_speed = 0.0
+        self._has_twist = False  # whether a twist was ever different from zero
+        self._first_position: NDArray[np.float64] | None = None  # position of the first pose
+        self._pose_distance = 0.0  # metres of the pose since
         self._subscription = node.create_subscription(
-            self._kind, "speed", self._hear, qos_profile_sensor_data
+            self._kind, "speed", self._on_message, qos_profile_sensor_data
         )
         self.name = self._subscription.topic_name
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
-    def trouble(self, image_stamp: int) -> str:
-        """Why no scale can come of it, with images of this newest stamp; empty where one can."""
-        if self._heard_at is None:
-            return f"no message on {self.name}{publishers_of(self._node, self.name, self._kind)}"
-        silent = time.monotonic() - self._heard_at
-        if silent > _SILENT:
+    def problem(self, image_stamp: int) -> str:
+        """Why no scale can be estimated, for images with this newest stamp; empty if it can."""
+        if self._received_at is None:
+            return (
+                f"no message on {self.name}{describe_publishers(self._node, self.name, self._kind)}"
+            )
+        silent = time.monotonic() - self._received_at
+        if silent > _TIMEOUT:
             return f"no message on {self.name} for {silent:.0f} s"
-        if self._unfilled:
-            return f"the twist on {self.name} is all zero while its pose moves: it is not filled in"
+        if self._twist_is_empty:
+            return f"the twist on {self.name} is zero although its pose moves: it is not filled in"
         if not math.isfinite(self._speed):
             return f"the speed on {self.name} is {self._speed}"
         if not self._newest:
-            ((reason, _),) = self._times.left_out.most_common(1) or [(_TOO_FEW, 0)]
+            ((reason, _),) = self._times.left_out.most_common(1) or [(_TOO_FEW_MESSAGES, 0)]
             return f"no message on {self.name} can be used: {reason}"
         ahead = (self._newest - image_stamp) * 1e-9
-        if image_stamp and abs(ahead) > _APART:
+        if image_stamp and abs(ahead) > _MAX_STAMP_OFFSET:
             where = "ahead of" if ahead > 0 else "behind"
             return f"stamps on {self.name} are {_duration(abs(ahead))} {where} those of the images"
-        if self._fastest < _STANDS:
-            return f"no speed above {_STANDS} m/s on {self.name} so far: the robot has to drive"
+        if self._max_speed < _MIN_SPEED:
+            return f"no speed above {_MIN_SPEED} m/s on {self.name} so far: drive the robot"
         return ""
 
     @property
-    def _unfilled(self) -> bool:
-        return not self._filled and self._moved > _MOVED
+    def _twist_is_empty(self) -> bool:
+        return not self._has_twist and self._pose_distance > _MIN_MOVED
 
-    def _hear(self, message: Odometry | TwistStamped | Twist) -> None:
+    def _on_message(self, message: Odometry | TwistStamped | Twist) -> None:
         stamp = Time()
         twist = message
         if isinstance(message, Odometry):
@@ -83,29 +85,31 @@ class SpeedTopic:
         elif isinstance(message, TwistStamped):
             twist, stamp = message.twist, message.header.stamp
         linear, angular = twist.linear, twist.angular
-        self._filled |= any((linear.x, linear.y, linear.z, angular.x, angular.y, angular.z))
+        self._has_twist |= any((linear.x, linear.y, linear.z, angular.x, angular.y, angular.z))
         self._speed = math.sqrt(linear.x**2 + linear.y**2 + linear.z**2)
-        self._heard_at = time.monotonic()
+        self._received_at = time.monotonic()
         if math.isfinite(self._speed):
-            self._fastest = max(self._fastest, self._speed)
+            self._max_speed = max(self._max_speed, self._speed)
         now = int(self._node.get_clock().now().nanoseconds)
         for judged in self._times.add(nanoseconds(stamp), now, self._speed):
             if judged.reason:
                 continue
             self._newest = judged.time
-            if not self._unfilled:
-                self._take(judged.time, judged.item)
+            if not self._twist_is_empty:
+                self._callback(judged.time, judged.item)
 
     def _follow_pose(self, message: Odometry) -> None:
         position = message.pose.pose.position
         at = np.array([position.x, position.y, position.z])
         if np.isfinite(at).all():
-            self._began = at if self._began is None else self._began
-            self._moved = max(self._moved, float(np.linalg.norm(at - self._began)))
+            self._first_position = at if self._first_position is None else self._first_position
+            self._pose_distance = max(
+                self._pose_distance, float(np.linalg.norm(at - self._first_position))
+            )
 
 
-def publishers_of(node: Node, topic: str, kind: type) -> str:
-    """Who might send what has not come: nobody, somebody with another type, or so many."""
+def describe_publishers(node: Node, topic: str, kind: type) -> str:
+    """The publishers of a topic that is silent: none, of another type, or how many."""
     offers = node.get_publishers_info_by_topic(topic)
     if not offers:
         return ", which nobody publishes"

@@ -1,4 +1,4 @@
-"""From a camera's pose to the odometry of the robot that carries it."""
+"""Odometry messages of the robot's base from the poses of its camera."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Matrix = NDArray[np.float64]
 
 
 class BaseOdometry:
-    """Expresses the poses of a camera as those of its robot's base, from where the base began.
+    """Converts poses of a camera to poses of the robot's base in its odom frame.
 
     The base is in its ``odom`` frame when the camera is at its world's origin, so ``T_odom_base =
     T_bc(then) T_world_camera T_bc(now)^-1``: the camera may move on the robot.
@@ -28,14 +28,14 @@ class BaseOdometry:
         self.T_base_camera = np.eye(4)
         self._turning = np.zeros(6)  # of the camera on the robot, in the camera's frame, per second
 
-    def exchange(self, T_base_camera: Matrix) -> Matrix:
-        """Go on with another camera on the robot; its pose in the frame of the former one, 4x4."""
+    def change_camera(self, T_base_camera: Matrix) -> Matrix:
+        """Continue with another camera; returns its pose in the former camera's frame, 4x4."""
         T_former_camera = np.linalg.inv(self.T_base_camera) @ T_base_camera
         self.T_base_camera, self._latest = T_base_camera, None
         return np.asarray(T_former_camera)
 
-    def mount(self, T_base_camera: Matrix, tracked: TrackedPose) -> None:
-        """Note where the camera sits on the robot at the time of a pose, before its `message`."""
+    def update_mounting(self, T_base_camera: Matrix, tracked: TrackedPose) -> None:
+        """Set the camera's pose on the base at the time of a tracked pose, before its `message`."""
         if self._T_start is None or np.array_equal(tracked.T_world_camera, np.eye(4)):
             self._T_start = T_base_camera
         self._turning = np.zeros(6)

@@ -17,12 +17,12 @@ from monodepth_ros.geometry.lens import OrganisedPoints
 class CloudMaker:
     """Point clouds of one camera; the rays of its pixels are computed once.
 
-    All clouds of a maker share their memory: a message is to be published before the next one is
-    made. Fresh memory for each, 5 MB at 640x480, took twenty times as long as the points.
+    All clouds of a maker share their memory: publish a message before you make the next one. New
+    memory for each, 5 MB at 640x480, took twenty times as long as computing the points.
     """
 
     def __init__(self, camera: PinholeCamera, stride: int = 1) -> None:
-        """Take the camera of the depth images, and every how many pixels a point is made."""
+        """``camera`` is that of the depth images; one point per ``stride`` x ``stride`` pixels."""
         self.stride = stride
         self._points = OrganisedPoints(camera, stride)
         self._data = array("B")
@@ -31,9 +31,9 @@ class CloudMaker:
     def message(
         self, depth: NDArray[np.float32], header: Header, rgb: NDArray[np.uint8] | None = None
     ) -> PointCloud2:
-        """Points of ``depth`` HxW in metres, NaN where it is, coloured by ``rgb`` HxWx3.
+        """Points of ``depth`` HxW in metres (NaN stays NaN), with colours of ``rgb`` HxWx3.
 
-        In the optical frame of ``header``, as many rows and columns as the image has by the stride.
+        The cloud is organised, in the optical frame of ``header``.
         """
         s = self.stride
         height, width = self._points.shape

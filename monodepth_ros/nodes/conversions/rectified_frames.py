@@ -1,4 +1,4 @@
-"""Image messages with their CameraInfo as what the networks take: RGB without distortion."""
+"""Image and CameraInfo messages to rectified RGB images."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 @dataclass(frozen=True)
 class RectifiedFrame:
-    """uint8 HxWx3 RGB, the camera that it is seen by, and the header of its message.
+    """uint8 HxWx3 RGB, its camera without distortion, and the header of the message.
 
-    ``stretch`` counts how often the clock of the images was set before.
+    ``segment`` counts how often the clock of the images was set before.
     """
 
     rgb: NDArray[np.uint8]
     camera: PinholeCamera
     header: Header
-    stretch: int = 0
+    segment: int = 0
 
     @property
     def stamp(self) -> int:
-        """Nanoseconds."""
+        """The stamp in nanoseconds."""
         return nanoseconds(self.header.stamp)
 
 
 class FrameRectifier:
-    """Decodes and rectifies; the tables of a camera are computed once, until it changes."""
+    """Decodes and rectifies; the rectification maps are computed once for each camera."""
 
     def __init__(
         self,
         topic: str = "image_raw",
         rectified: bool = False,
-        say: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the topic's name, for what ``say`` is told of its images.
+        """``topic`` names the images in warnings, which are passed to ``warn``.
 
-        Images that are ``rectified`` have no distortion; P of their camera_info is their camera.
+        ``rectified`` images have no distortion; P of their camera_info is their camera matrix.
         """
         self._rectified = rectified
-        self._bits = BitDepth(topic, say)
+        self._bits = BitDepth(topic, warn)
         self._info_values: tuple[object, ...] = ()
         self._rectifier: Rectifier | None = None
 
     def frame(self, message: Image | CompressedImage, info: CameraInfo) -> RectifiedFrame:
-        """The image seen by the camera of ``info``.
+        """The rectified image of the camera of ``info``.
 
         UserError for an image that cannot be decoded and for a camera that does not fit it.
         """
@@ -64,7 +64,7 @@ class FrameRectifier:
         return RectifiedFrame(rectifier.image(rgb), rectifier.camera, message.header)
 
     def _rectifier_of(self, info: CameraInfo, height: int, width: int) -> Rectifier:
-        """The same, with the same camera, as long as nothing about it changes."""
+        """The rectifier of a camera; the same object as long as the camera does not change."""
         values = (height, width, *calibration_of(info))
         if self._rectifier is None or values != self._info_values:
             self._rectifier = Rectifier(camera_from_info(info, height, width, self._rectified))

@@ -1,1 +1,1 @@
-"""The other side of the nodes in a demo."""
+"""The session of `monodepth demo`."""

@@ -1,7 +1,9 @@
-"""What a demo plays: frames of a recording, a video, a bag or a webcam, each with its camera."""
+"""The input of a demo: frames of a recording, a video, a bag or a webcam, with their camera."""
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,12 +30,13 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import ElapsedTime
 
-_GUESS = 62.0  # degrees, as phones have: of a camera of which nothing is known
+_DEFAULT_FIELD_OF_VIEW = 62.0  # degrees, typical for a phone; for an unknown camera
+_READ_AHEAD = 150  # frames
 
 
 @dataclass(frozen=True)
 class StreamedFrame:
-    """``time`` in nanoseconds since the stream's first frame; truth where there is any.
+    """A frame, ``time`` nanoseconds after the stream's first one, with ground truth if known.
 
     ``rgb`` uint8 HxWx3 as the ``camera`` sees it, distortion included; ``depth`` metres HxW, NaN
     invalid; ``pose`` ``T_world_camera``, 4x4.
@@ -48,51 +51,77 @@ class StreamedFrame:
 
 @dataclass(frozen=True)
 class FrameStream:
-    """Frames in the order of their time. ``live`` ones come when they come."""
+    """Frames in temporal order; those of a ``live`` stream arrive in real time."""
 
     description: str
     frames: Iterator[StreamedFrame]
     live: bool = False
-    left_out: Counter[str] = field(default_factory=Counter)  # frames, why; grows as they are read
-    guessed: bool = False  # whether nobody measured the camera
+    left_out: Counter[str] = field(
+        default_factory=Counter
+    )  # reason -> number of frames; grows while they are read
+    guessed: bool = False  # whether the camera is not calibrated
 
 
 def open_stream(source: str, capture: CaptureSettings = NOTHING_STATED) -> FrameStream:
     """A webcam by its index, a bag (rosbag2 or ROS 1), or whatever training reads, videos included.
 
-    ``capture`` states what they do not; without it a camera is guessed, and the stream says so.
-    UserError for what is none of them.
+    ``capture`` adds what the source does not state; without it the camera is guessed, and the
+    stream says so. UserError for other sources.
     """
     if source.isdecimal():
-        told = f"webcam {source}, {_camera_told(capture)}"
+        description = f"webcam {source}, {_describe_camera(capture)}"
         live = _webcam(int(source), capture)
-        return FrameStream(told, live, live=True, guessed=capture.camera is None)
+        return FrameStream(description, live, live=True, guessed=capture.camera is None)
     path = Path(source).expanduser()
     if path.suffix in BAG_SUFFIXES or is_bag(path):
         return _bag_stream(path, capture)
-    capture = replace(capture, default_field_of_view=_GUESS)
+    capture = replace(capture, default_field_of_view=_DEFAULT_FIELD_OF_VIEW)
     sequence, *others = open_sequence(str(path), capture=capture)
-    told = f"recording {sequence.name}"
+    description = f"recording {sequence.name}"
     guessed = sequence.calibration == "guessed"
-    told += f", {_camera_told(capture)}" if guessed else ""
-    told += f" (the first of {1 + len(others)})" if others else ""
+    description += f", {_describe_camera(capture)}" if guessed else ""
+    description += f" (the first of {1 + len(others)})" if others else ""
     left_out: Counter[str] = Counter()
     frames = _recording(sequence, frame_times(sequence), left_out)
-    return FrameStream(told, frames, left_out=left_out, guessed=guessed)
+    return FrameStream(description, frames, left_out=left_out, guessed=guessed)
 
 
-def _camera_told(capture: CaptureSettings) -> str:
+def read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
+    """The frames of a stream, read ahead by a thread so that a slow disk does not delay them."""
+    waiting: queue.Queue[StreamedFrame | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
+
+    def read() -> None:
+        try:
+            for frame in stream.frames:
+                waiting.put(frame)
+            waiting.put(None)
+        except BaseException as error:  # raised where the frame is used
+            waiting.put(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    while not stream.live and reader.is_alive() and not waiting.full():
+        time.sleep(0.02)
+    while (item := waiting.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def _describe_camera(capture: CaptureSettings) -> str:
     if capture.camera is not None:
         return "camera by --camera"
-    degrees = capture.field_of_view or _GUESS
+    degrees = capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
     return f"camera guessed, {degrees:g} degrees wide (--field-of-view)"
 
 
 def stated_camera(height: int, width: int, capture: CaptureSettings) -> PinholeCamera:
-    """The camera of images that come without one: calibrated, or right in kind and not in scale."""
+    """The camera of images without one: as stated, or guessed from the field of view."""
     camera = capture.camera
     if camera is None:
-        return camera_of_field_of_view(height, width, capture.field_of_view or _GUESS)
+        return camera_of_field_of_view(
+            height, width, capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
+        )
     camera.check_size(height, width, "--camera")
     return camera
 
@@ -107,7 +136,7 @@ def _recording(
             continue
         try:
             rgb, depth = sequence.image(index), sequence.depth(index)
-        except CorruptFrame as error:  # as a camera loses a frame
+        except CorruptFrame as error:  # as if the camera had lost it
             left_out[str(error)] += 1
             continue
         first = stamp if first is None else first
@@ -132,8 +161,8 @@ def _webcam(index: int, given: CaptureSettings) -> Iterator[StreamedFrame]:
 
 
 def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
-    """The first camera of a bag that can be used, as extraction and replay take it."""
-    degrees = capture.field_of_view or _GUESS
+    """The first usable camera of a bag, the same as extraction and replay use."""
+    degrees = capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
     bag = BagFile(path)
     try:
         found = BagFrames(bag, ExtractionRequest(camera=capture.camera, field_of_view=degrees))
@@ -142,9 +171,11 @@ def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
         bag.close()
         raise
     guessed = topic in found.cameras.guessed
-    told = f"bag {path.name}" + (f", {_camera_told(capture)}" if guessed else "")
+    description = f"bag {path.name}" + (f", {_describe_camera(capture)}" if guessed else "")
     left_out: Counter[str] = Counter()
-    return FrameStream(told, _bag(found, topic, left_out), left_out=left_out, guessed=guessed)
+    return FrameStream(
+        description, _bag(found, topic, left_out), left_out=left_out, guessed=guessed
+    )
 
 
 def _bag(found: BagFrames, topic: str, left_out: Counter[str]) -> Iterator[StreamedFrame]:
@@ -152,7 +183,7 @@ def _bag(found: BagFrames, topic: str, left_out: Counter[str]) -> Iterator[Strea
     try:
         for frame in found.frames(topic, left_out, {}):
             if frame is not None:
-                since = elapsed.at(frame.time, frame.stretch)
+                since = elapsed.at(frame.time, frame.segment)
                 yield StreamedFrame(since, frame.rgb, found.camera(topic, frame.rgb))
     finally:
         found.bag.close()

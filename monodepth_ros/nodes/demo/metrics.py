@@ -1,4 +1,4 @@
-"""What a demo measures while it runs: rates, latency, drops, and errors where there is truth."""
+"""Metrics of a demo: rates, latencies, drops, and errors where there is ground truth."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ _SECOND = 1_000_000_000
 
 @dataclass
 class ResultStream:
-    """One kind of result: when each came, by this machine's clock, and the stamp that it has."""
+    """Arrival times and latencies of one kind of result."""
 
     arrivals: list[int] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
 
     def add(self, now: int, stamp: int) -> None:
-        """A result that came at ``now`` for the image of ``stamp``, both in nanoseconds."""
+        """Add a result that arrived at ``now`` for the image of ``stamp``, both in nanoseconds."""
         self.arrivals.append(now)
         self.latencies.append((now - stamp) / _SECOND)
 
-    def figures(self) -> dict[str, float]:
-        """Count, rate (Hz) and latency from the image's stamp to the arrival here (ms)."""
+    def metrics(self) -> dict[str, float]:
+        """Count, rate (Hz) and latency from the image's stamp to the arrival (ms)."""
         span = (self.arrivals[-1] - self.arrivals[0]) / _SECOND if len(self.arrivals) > 1 else 0.0
-        figures: dict[str, float] = {"count": len(self.arrivals)}
+        metrics: dict[str, float] = {"count": len(self.arrivals)}
         if span > 0:
             median, p95 = np.percentile(np.array(self.latencies) * 1000, (50, 95))
-            figures |= {
+            metrics |= {
                 "rate_hz": (len(self.arrivals) - 1) / span,
                 "latency_median_ms": float(median),
                 "latency_p95_ms": float(p95),
             }
-        return figures
+        return metrics
 
 
-class DemoFigures:
-    """Collects; all times and stamps in nanoseconds of the clock that stamps the images."""
+class DemoMetrics:
+    """Collects results; all times in nanoseconds of the clock that stamps the images."""
 
     def __init__(self) -> None:
         self.sent: list[int] = []
@@ -59,7 +59,7 @@ class DemoFigures:
         self.dropped: dict[str, int] = {}
 
     def add_image(self, stamp: int, pose: NDArray[np.float64] | None) -> None:
-        """An image that was sent, with its true ``T_world_camera``."""
+        """Add a published image with its true ``T_world_camera``."""
         self.sent.append(stamp)
         if pose is not None:
             self._true_poses[stamp] = pose
@@ -71,25 +71,25 @@ class DemoFigures:
         depth: NDArray[np.float32],
         truth: NDArray[np.float32] | None,
     ) -> None:
-        """A depth image; its truth has the size of the camera's image."""
+        """Add a depth image; its ground truth has the size of the camera image."""
         self.depth.add(now, stamp)
         if truth is None:
             return
         compared = evaluate_image(depth_from_disparity(depth), truth, PROTOCOLS["plain"])
-        if compared is not None:  # a frame without a valid pixel says nothing
+        if compared is not None:  # None for a frame without a valid pixel
             self._depth_errors.append(compared.metrics)
 
     def add_odometry(self, now: int, stamp: int, T_world_camera: NDArray[np.float64]) -> None:
-        """Where the camera is by odometry."""
+        """Add a pose of odometry."""
         self.odometry.add(now, stamp)
         self._poses[stamp] = T_world_camera
 
     def depth_error(self) -> dict[str, float]:
-        """The mean of the seven median-scaled metrics so far; empty without truth."""
+        """The mean of the seven median-scaled depth metrics; empty without ground truth."""
         return dict(mean_metrics(self._depth_errors)) if self._depth_errors else {}
 
     def trajectory_error(self) -> dict[str, float]:
-        """ATE (m, root mean square) after 7-DoF alignment, the scale, and the true length (m)."""
+        """ATE (m, RMS) after 7-DoF alignment, the scale, and the true length (m)."""
         estimate, truth, alignment = self._aligned()
         if alignment is None:
             return {}
@@ -97,7 +97,7 @@ class DemoFigures:
         return {name: metrics[name] for name in ("ate_m", "scale", "length_m")}
 
     def trajectories(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Estimated poses (N, 4, 4), and the true ones (M, 4, 4) in the estimate's world."""
+        """Estimated poses (N, 4, 4), and the true poses (M, 4, 4) in the world of the estimate."""
         poses = np.array(list(self._poses.values())).reshape(-1, 4, 4)
         _, truth, alignment = self._aligned()
         if alignment is None:
@@ -105,11 +105,11 @@ class DemoFigures:
         return poses, alignment.inverse().apply_to_poses(truth)
 
     def summary(self) -> dict[str, Any]:
-        """All figures."""
+        """All metrics, for figures.json."""
         return {
             "images": {"count": len(self.sent)},
-            "depth": {**self.depth.figures(), **self.depth_error()},
-            "odometry": {**self.odometry.figures(), **self.trajectory_error()},
+            "depth": {**self.depth.metrics(), **self.depth_error()},
+            "odometry": {**self.odometry.metrics(), **self.trajectory_error()},
             "dropped": dict(self.dropped),
         }
 
@@ -117,9 +117,9 @@ class DemoFigures:
         """One line for a terminal."""
         parts = [f"{len(self.sent)} images"]
         for name, stream in (("depth", self.depth), ("odometry", self.odometry)):
-            figures = stream.figures()
-            if "rate_hz" in figures:
-                rate, latency = figures["rate_hz"], figures["latency_median_ms"]
+            metrics = stream.metrics()
+            if "rate_hz" in metrics:
+                rate, latency = metrics["rate_hz"], metrics["latency_median_ms"]
                 parts.append(f"{name} {rate:.1f} Hz, {latency:.0f} ms")
         if self.dropped:
             parts.append("dropped " + "+".join(str(count) for count in self.dropped.values()))
@@ -133,7 +133,7 @@ class DemoFigures:
     def _aligned(
         self,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Similarity | None]:
-        """Poses (N, 4, 4) of the same images, estimated and true, and what aligns them (7 DoF)."""
+        """Estimated and true poses (N, 4, 4) of the same images, and their 7-DoF alignment."""
         stamps = [stamp for stamp in self._poses if stamp in self._true_poses]
         estimate = np.array([self._poses[s] for s in stamps]).reshape(-1, 4, 4)
         truth = np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)

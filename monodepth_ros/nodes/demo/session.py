@@ -1,18 +1,15 @@
-"""The other side of the nodes in a demo: plays a camera, records, measures, and draws.
+"""The session of a demo: publishes images, records, measures and draws the results.
 
-Started by ``monodepth demo`` as a process of its own, beside those of the nodes.
+``monodepth demo`` starts it as a process of its own, beside those of the nodes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import queue
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +36,14 @@ from monodepth_ros.geometry.robot_frames import base_from_camera
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.odometry import pose_message
-from monodepth_ros.nodes.demo.frame_streams import FrameStream, StreamedFrame, open_stream
-from monodepth_ros.nodes.demo.metrics import DemoFigures
-from monodepth_ros.visualisation.demo_picture import demo_picture
-from monodepth_ros.visualisation.picture_file import write_png
+from monodepth_ros.nodes.demo.frame_streams import (
+    FrameStream,
+    StreamedFrame,
+    open_stream,
+    read_ahead,
+)
+from monodepth_ros.nodes.demo.metrics import DemoMetrics
+from monodepth_ros.nodes.demo.pictures import DemoPictures, SentFrame
 from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
 
 NAMESPACE = "/camera"
@@ -53,37 +54,21 @@ RESULTS = {
     "depth/points": PointCloud2,
     "odom": Odometry,
 }
-# In the bag alone, where the input has them: `monodepth replay BAG --depth ... --poses ...`.
+# Only in the bag, if the input has them: `monodepth replay BAG --depth ... --poses ...`.
 TRUE_DEPTH, TRUE_POSE = "ground_truth/depth", "ground_truth/pose"
 _SECOND = 1_000_000_000
-_START = 120.0  # seconds that the nodes have to come up
-_SETTLE = 1.5  # seconds without a result after which nothing more is awaited
-_PICTURES = 6
-_LATE = _SECOND // 20  # nanoseconds
-_AT_ONCE = 8  # messages taken between two images that follow each other without a pause
-_AHEAD = 150  # frames read before they are due
-_HELD = 100  # frames whose results may still come
-
-
-@dataclass
-class _Held:
-    """An image that was sent, and what has come back for it."""
-
-    frame: StreamedFrame
-    depth: NDArray[np.float32] | None = None
-    confidence: NDArray[np.float32] | None = None
-    pose: NDArray[np.float64] | None = None
-
-    @property
-    def complete(self) -> bool:
-        return not (self.depth is None or self.confidence is None or self.pose is None)
+_START_TIMEOUT = 120.0  # seconds in which the nodes have to start
+_RESULT_TIMEOUT = 1.5  # seconds without a result after which the session ends
+_MAX_DELAY = _SECOND // 20  # nanoseconds; a later image delays all that follow
+_MAX_CALLBACKS = 8  # messages received between two images without a pause
+_MAX_SENT_FRAMES = 100  # frames whose results may still arrive
 
 
 class DemoSession:
     """A camera driver, a recorder and a viewer in one node."""
 
     def __init__(self, out: Path, bag: BagWriter) -> None:
-        self.figures = DemoFigures()
+        self.metrics = DemoMetrics()
         self._out, self._bag = out, bag
         self._node = rclpy.create_node("demo_session", namespace=NAMESPACE)
         # Not rclpy's global one: that may outlive its context.
@@ -98,20 +83,18 @@ class DemoSession:
             self._node.create_subscription(
                 kind, topic, self._recorder(topic, kind), reliable, raw=True
             )
-        self._held: dict[int, _Held] = {}
-        self._chosen: list[_Held] = []
-        self._complete = 0
-        self._every = 1
-        self._heard = time.monotonic()
+        self._sent_frames: dict[int, SentFrame] = {}
+        self._pictures = DemoPictures()
+        self._last_result_at = time.monotonic()
         self._rerun = RerunRecording(out / "demo.rrd") if rerun_is_installed() else None
         self._begin = 0
-        self._unusable = ""  # what a node says that cannot work
+        self._node_error = ""  # the last ERROR in the nodes' diagnostics
 
-    def play(self, stream: FrameStream, seconds: float | None, say: Callable[[str], None]) -> None:
-        """Send all frames at their own times, then wait for what is still on its way."""
+    def play(self, stream: FrameStream, seconds: float | None, show: Callable[[str], None]) -> None:
+        """Publish all frames at their own times, then wait for the last results."""
         self._wait_for_nodes()
-        told = 0.0
-        for frame in _read_ahead(stream):
+        shown_at = 0.0
+        for frame in read_ahead(stream):
             self._begin = self._begin or self._now()
             if seconds is not None and frame.time > seconds * _SECOND:
                 break
@@ -119,39 +102,21 @@ class DemoSession:
             while not stream.live and (left := due - self._now()) > 0:
                 self._executor.spin_once(timeout_sec=left / _SECOND)
             late = self._now() - due
-            if not stream.live and late > _LATE:  # the disk is slow: the film stops for a moment
+            if not stream.live and late > _MAX_DELAY:  # the disk is slow
                 self._begin, due = self._begin + late, due + late
             self._send(frame, self._now() if stream.live else due)
-            for _ in range(_AT_ONCE):
+            for _ in range(_MAX_CALLBACKS):
                 self._executor.spin_once(timeout_sec=0)
-            if time.monotonic() > told + 1.0:
-                told = time.monotonic()
-                say(self.figures.line())
-        while time.monotonic() < self._heard + _SETTLE:
+            if time.monotonic() > shown_at + 1.0:
+                shown_at = time.monotonic()
+                show(self.metrics.line())
+        while time.monotonic() < self._last_result_at + _RESULT_TIMEOUT:
             self._executor.spin_once(timeout_sec=0.1)
-        say(self.figures.line())
+        show(self.metrics.line())
 
     def draw(self) -> list[Path]:
-        """The pictures of some frames, from the first to the last."""
-        poses, truth = self.figures.trajectories()
-        count = len(self._chosen)
-        picked = np.unique(np.linspace(0, count - 1, min(_PICTURES, count), dtype=int))
-        paths = []
-        for held in (self._chosen[k] for k in picked):
-            assert held.depth is not None and held.pose is not None
-            inverse = np.linalg.inv(held.pose)
-            camera = held.frame.camera.undistorted().resized(*held.depth.shape)
-            picture = demo_picture(
-                held.frame.rgb,
-                held.depth,
-                held.confidence,
-                camera,
-                _seen_from(inverse, poses),
-                None if truth is None else _seen_from(inverse, truth),
-            )
-            paths.append(self._out / "pictures" / f"{held.frame.time / 1e9:06.2f}s.png")
-            write_png(paths[-1], picture)
-        return paths
+        """Save pictures of some frames; returns their paths."""
+        return self._pictures.draw(self._out / "pictures", *self.metrics.trajectories())
 
     def close(self) -> None:
         """End the recording and the node."""
@@ -164,14 +129,15 @@ class DemoSession:
         return int(self._node.get_clock().now().nanoseconds)
 
     def _wait_for_nodes(self) -> None:
-        """Until both listen to the camera; UserError with what keeps them from it."""
-        end = time.monotonic() + _START
+        """Wait until both nodes subscribe to the camera; UserError if they do not."""
+        end = time.monotonic() + _START_TIMEOUT
         while min(p.get_subscription_count() for p in (self._images, self._infos)) < 2:
-            if self._unusable:
-                raise UserError(self._unusable)
+            if self._node_error:
+                raise UserError(self._node_error)
             if time.monotonic() > end:
                 raise UserError(
-                    f"the nodes did not come up within {_START:.0f} s: see the logs in {self._out}"
+                    f"the nodes did not start within {_START_TIMEOUT:.0f} s: see the logs in"
+                    f" {self._out}"
                 )
             self._executor.spin_once(timeout_sec=0.05)
 
@@ -182,10 +148,10 @@ class DemoSession:
         image = encode_image(frame.rgb, "rgb8", header)
         self._infos.publish(info)
         self._images.publish(image)
-        self.figures.add_image(stamp, frame.pose)
-        self._held[stamp] = _Held(frame)
-        while len(self._held) > _HELD:
-            del self._held[next(iter(self._held))]
+        self.metrics.add_image(stamp, frame.pose)
+        self._sent_frames[stamp] = SentFrame(frame)
+        while len(self._sent_frames) > _MAX_SENT_FRAMES:
+            del self._sent_frames[next(iter(self._sent_frames))]
         recorded = {"camera_info": info, "image_raw": image, **ground_truth(frame, header)}
         for topic, message in recorded.items():
             self._record(topic, message, serialize_message(message))
@@ -204,78 +170,48 @@ class DemoSession:
             now = self._now()
             message: Any = deserialize_message(data, kind)
             self._record(topic, message, data)
-            self._take(topic, message, now)
+            self._on_message(topic, message, now)
 
         return record
 
-    def _take(self, topic: str, message: Any, now: int) -> None:
+    def _on_message(self, topic: str, message: Any, now: int) -> None:
         if topic == "/diagnostics":
-            self._take_diagnostics(message)
+            self._on_diagnostics(message)
             return
-        self._heard = time.monotonic()
+        self._last_result_at = time.monotonic()
         stamp = nanoseconds(message.header.stamp)
-        held = self._held.get(stamp)
-        if held is None:
+        sent = self._sent_frames.get(stamp)
+        if sent is None:
             return
         seconds = (stamp - self._begin) / _SECOND
         if topic == "depth/image_rect":
-            held.depth = decode_depth(message)
-            self.figures.add_depth(now, stamp, held.depth, held.frame.depth)
+            sent.depth = decode_depth(message)
+            self.metrics.add_depth(now, stamp, sent.depth, sent.frame.depth)
             if self._rerun is not None:
-                camera = held.frame.camera.undistorted().resized(*held.depth.shape)
-                self._rerun.add_depth(seconds, held.frame.rgb, held.depth, camera)
+                camera = sent.frame.camera.undistorted().resized(*sent.depth.shape)
+                self._rerun.add_depth(seconds, sent.frame.rgb, sent.depth, camera)
         elif topic == "depth/confidence":
-            held.confidence = decode_depth(message)
+            sent.confidence = decode_depth(message)
         elif topic == "odom":
-            held.pose = _camera_pose(message)
-            self.figures.add_odometry(now, stamp, held.pose)
+            sent.pose = _camera_pose(message)
+            self.metrics.add_odometry(now, stamp, sent.pose)
             if self._rerun is not None:
-                self._rerun.add_pose(seconds, held.pose)
-        if held.complete and topic != "depth/points":
-            self._choose(held)
+                self._rerun.add_pose(seconds, sent.pose)
+        if sent.complete and topic != "depth/points":
+            self._pictures.add(sent)
 
-    def _take_diagnostics(self, message: DiagnosticArray) -> None:
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.level == DiagnosticStatus.ERROR:
-                self._unusable = f"{status.name}: {status.message}"
+                self._node_error = f"{status.name}: {status.message}"
             values = {pair.key: pair.value for pair in status.values}
             if "images dropped" in values:
                 name = status.name.rpartition("/")[2]
-                self.figures.dropped[name] = int(values["images dropped"])
-
-    def _choose(self, held: _Held) -> None:
-        """Keep evenly spread frames for pictures, however many will come."""
-        if self._complete % self._every == 0:
-            self._chosen.append(held)
-            if len(self._chosen) > 8 * _PICTURES:
-                self._chosen, self._every = self._chosen[::2], 2 * self._every
-        self._complete += 1
-
-
-def _read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
-    """Frames read on a thread, and many before the first is due: no slow disk holds them up."""
-    waiting: queue.Queue[StreamedFrame | BaseException | None] = queue.Queue(maxsize=_AHEAD)
-
-    def read() -> None:
-        try:
-            for frame in stream.frames:
-                waiting.put(frame)
-            waiting.put(None)
-        except BaseException as error:  # handed over to who waits for the frame
-            waiting.put(error)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    while not stream.live and reader.is_alive() and not waiting.full():
-        time.sleep(0.02)
-    while (item := waiting.get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+                self.metrics.dropped[name] = int(values["images dropped"])
 
 
 def ground_truth(frame: StreamedFrame, header: Header) -> dict[str, Any]:
-    """Messages of what the input knows of a frame, for the bag alone: no node is told.
+    """Ground-truth messages of a frame, for the bag only: they are not published.
 
     Depth as the camera sees it, distortion included, and the pose of the camera's optical frame.
     """
@@ -289,20 +225,14 @@ def ground_truth(frame: StreamedFrame, header: Header) -> dict[str, Any]:
 
 
 def _camera_pose(odometry: Odometry) -> NDArray[np.float64]:
-    """``T_odom_camera`` of a camera that sits at its base and looks forward, as in the demo."""
+    """``T_odom_camera`` of a camera at the base that looks forward, as in the demo."""
     pose = odometry.pose.pose
     T_base_camera = base_from_camera(np.zeros(3), np.zeros(3))
     return matrix_of(pose.position, pose.orientation) @ T_base_camera
 
 
-def _seen_from(inverse: NDArray[np.float64], poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions (N, 3) of poses in the frame of a camera, given its inverse pose."""
-    positions = poses[:, :3, 3]
-    return np.asarray(positions @ inverse[:3, :3].T + inverse[:3, 3])
-
-
 def main() -> int:
-    """Play one stream into the nodes that run; the figures go to ``figures.json``."""
+    """Play one stream into the running nodes; writes the metrics to ``figures.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -313,7 +243,7 @@ def main() -> int:
     arguments = parser.parse_args()
     live = sys.stdout.isatty()
 
-    def say(line: str) -> None:
+    def show(line: str) -> None:
         print(f"\r\033[K{line}" if live else line, end="" if live else "\n", flush=True)
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -325,7 +255,7 @@ def main() -> int:
         with BagWriter(arguments.out / "bag") as bag:
             session = DemoSession(arguments.out, bag)
             try:
-                session.play(stream, arguments.seconds, say)
+                session.play(stream, arguments.seconds, show)
             except KeyboardInterrupt:
                 pass  # what was recorded so far is kept
             finally:
@@ -334,12 +264,12 @@ def main() -> int:
             print()
         for reason, count in stream.left_out.items():
             print(f"{count} left out: {reason}")
-        told = {
+        description = {
             "input": stream.description,
             "calibration": "guessed" if stream.guessed else "measured",
             "left_out": dict(stream.left_out),
         }
-        summary = {**told, **session.figures.summary()}
+        summary = {**description, **session.metrics.summary()}
         (arguments.out / "figures.json").write_text(json.dumps(summary, indent=1) + "\n")
         for path in session.draw():
             print(path)

@@ -1,1 +1,1 @@
-"""What the launch files start."""
+"""The contents of the launch files."""

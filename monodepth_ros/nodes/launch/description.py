@@ -1,6 +1,6 @@
-"""What the launch files share: the nodes, and the arguments that are made of their parameters.
+"""The nodes and the arguments of the launch files.
 
-Imported by launch files alone: it needs the ROS package launch_ros, and nothing else here does.
+Only launch files import it: it needs the ROS package launch_ros.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from monodepth_ros.nodes.tuner.parameters import TUNER_PARAMETERS
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.zoo.catalogue import resolve
 
-TUNED = "tuned"  # what the tuner calls its newest version, unless it is told otherwise
+TUNED = "tuned"  # default of the tuner's parameter `tuned_model`
 _BOOLEAN = ("true", "false")
 _NO_PROFILE = "none"
 
@@ -37,7 +37,7 @@ def _chosen(specs: Sequence[ParameterSpec], *names: str) -> tuple[ParameterSpec,
     return tuple(by_name[name] for name in names)
 
 
-# Parameters that are arguments as well, by executable; all others are set in a parameter file.
+# Parameters that are also launch arguments: those that one is likely to change.
 _CAMERA = _chosen(
     CAMERA_PARAMETERS,
     *("model", "device", "precision", "image_transport", "rectified"),
@@ -56,7 +56,7 @@ PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {
     ),
     "tuner_node": _chosen(TUNER_PARAMETERS, "prefix", "training_minutes"),
 }
-# Arguments that are no parameters: default, description and choices.
+# Arguments that are not parameters: default, description and choices.
 _ALL_NODES = {
     "namespace": ("camera", "namespace of the nodes and of the camera's topics", ()),
     "params_file": ("", "parameter file with a section for each node", ()),
@@ -85,7 +85,7 @@ _Arguments = Mapping[str, tuple[str, str, tuple[str, ...]]]
 
 
 def camera_launch(executables: Sequence[str], *more: object) -> LaunchDescription:
-    """The arguments of a camera's nodes, and what is started."""
+    """A launch of camera nodes: their arguments, then ``more``."""
     return LaunchDescription(
         [*_declared({**_ALL_NODES, **_TOPICS, **_RVIZ}), *_parameters(executables), *more]
     )
@@ -94,18 +94,18 @@ def camera_launch(executables: Sequence[str], *more: object) -> LaunchDescriptio
 def camera_node(
     executable: str, scale_sources: Mapping[str, str] | None = None, tuned: bool = False
 ) -> OpaqueFunction:
-    """A node of the camera, by the launch arguments.
+    """A camera node with the parameters of the launch arguments.
 
-    ``scale_sources`` puts others in the place of a scale source that was asked for. ``tuned`` takes
-    the model that the tuner has left, where there is one and no other is asked for.
+    ``scale_sources`` replaces values of `scale_source`. With ``tuned`` the node loads the tuned
+    model if there is one and the argument `model` is not set.
     """
 
     def values(context: LaunchContext) -> dict[str, Any]:
-        given = _given(context, executable)
+        given = _parameter_values(context, executable)
         if "scale_source" in given:
             asked = given["scale_source"]
             given["scale_source"] = (scale_sources or {}).get(asked, asked)
-        if tuned and "model" not in given and _is_there(TUNED):
+        if tuned and "model" not in given and _exists(TUNED):
             given["model"] = TUNED
         return given
 
@@ -113,7 +113,7 @@ def camera_node(
 
 
 def replay_launch(*more: object) -> LaunchDescription:
-    """A bag that is played with its own clock, the nodes' arguments, and what is started."""
+    """A launch that plays a bag with simulated time: arguments, then ``more``, then the bag."""
     sim_time = {"use_sim_time": ("true", *_ALL_NODES["use_sim_time"][1:])}
     arguments = _declared({**_ALL_NODES, **sim_time, **_TOPICS, **_RVIZ})
     nodes = _parameters(["depth_node", "odometry_node"])
@@ -121,13 +121,11 @@ def replay_launch(*more: object) -> LaunchDescription:
 
 
 def recorder_launch() -> LaunchDescription:
-    """The recorder of a camera and of what its nodes publish; results that nobody asks for are not
-    computed for it.
-    """
+    """A launch of the recorder alone."""
     transport = _chosen(CAMERA_PARAMETERS, "image_transport")
     arguments = _declared({**_ALL_NODES, **_TOPICS, **_FOLDER, **_EXTRA_TOPICS})
     return LaunchDescription(
-        [*arguments, *_of_specs(transport), *_parameters(["recorder_node"]), recorder()]
+        [*arguments, *_parameter_arguments(transport), *_parameters(["recorder_node"]), recorder()]
     )
 
 
@@ -135,7 +133,7 @@ def recorder() -> OpaqueFunction:
     """The recorder node."""
 
     def values(context: LaunchContext) -> dict[str, Any]:
-        given = _given(context, "recorder_node")
+        given = _parameter_values(context, "recorder_node")
         given["folder"] = _text(context, "folder")
         if _text(context, "image_transport") == "compressed":
             given["topics"] = ["image_raw/compressed", "camera_info"]
@@ -150,7 +148,7 @@ def recorder() -> OpaqueFunction:
 
 
 def tuner_launch() -> LaunchDescription:
-    """The tuner alone, beside nodes that run already."""
+    """A launch of the tuner alone, beside running nodes."""
     arguments = _declared({**_ALL_NODES, **_FOLDER})
     return LaunchDescription([*arguments, *_parameters(["tuner_node"]), tuner()])
 
@@ -159,12 +157,15 @@ def tuner() -> OpaqueFunction:
     """The tuner node."""
     return _node(
         "tuner_node",
-        lambda context: {**_given(context, "tuner_node"), "bags_folder": _text(context, "folder")},
+        lambda context: {
+            **_parameter_values(context, "tuner_node"),
+            "bags_folder": _text(context, "folder"),
+        },
     )
 
 
 def loop_launch() -> LaunchDescription:
-    """Depth, odometry, the recorder and the tuner of one camera."""
+    """A launch of depth, odometry, recorder and tuner of one camera."""
     return LaunchDescription(
         [
             *_declared({**_ALL_NODES, **_TOPICS, **_RVIZ, **_FOLDER, **_EXTRA_TOPICS}),
@@ -179,7 +180,7 @@ def loop_launch() -> LaunchDescription:
 
 
 def rviz(config: str) -> Node:
-    """RViz with one of the package's views, in the camera's namespace, if it is asked for."""
+    """RViz with a configuration of the package, if the argument `rviz` is true."""
     sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
     return Node(
         package="rviz2",
@@ -193,17 +194,17 @@ def rviz(config: str) -> Node:
 
 
 def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) -> OpaqueFunction:
-    """A node of the package, with parameters that are computed when it is started."""
+    """A node of the package; ``values`` computes its parameters at launch time."""
 
     def create(context: LaunchContext) -> list[Node]:
         typed = {
-            # A text that looks like a number stays a text.
+            # A string that looks like a number stays a string.
             name: ParameterValue(value, value_type=str) if isinstance(value, str) else value
             for name, value in values(context).items()
         }
         typed["use_sim_time"] = _text(context, "use_sim_time") == "true"
         remapped = [(name, _text(context, name)) for name in _TOPICS if _is_set(context, name)]
-        # The plugin of a compressed topic is a suffix of the image's name.
+        # image_transport appends the name of the transport to the topic.
         compressed = [(f"{a}/compressed", f"{b}/compressed") for a, b in remapped[:1]]
         return [
             Node(
@@ -225,7 +226,7 @@ def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) ->
 
 
 def _parameter_file(context: LaunchContext) -> list[str]:
-    """The user's; launch passes over one that is missing."""
+    """The user's parameter file; launch itself ignores a missing one."""
     given = _text(context, "params_file")
     if given and not Path(given).expanduser().is_file():
         raise UserError(f"launch argument params_file: {given}: no such file")
@@ -237,8 +238,8 @@ def _profile(context: LaunchContext) -> dict[str, str]:
     return {} if profile == _NO_PROFILE else profile_environment(profile)
 
 
-def _given(context: LaunchContext, executable: str) -> dict[str, Any]:
-    """The parameters that are given as launch arguments; the parameter file has the others."""
+def _parameter_values(context: LaunchContext, executable: str) -> dict[str, Any]:
+    """The parameters that are set by launch arguments."""
     texts = {spec: _text(context, spec.name) for spec in PARAMETER_ARGUMENTS[executable]}
     return {spec.name: _value(spec, text) for spec, text in texts.items() if text}
 
@@ -256,12 +257,12 @@ def _value(spec: ParameterSpec, text: str) -> bool | int | float | str:
 
 
 def _parameters(executables: Sequence[str]) -> list[DeclareLaunchArgument]:
-    """The arguments that are parameters of these nodes, each once."""
+    """The arguments for parameters of these nodes, each once."""
     specs = [spec for executable in executables for spec in PARAMETER_ARGUMENTS[executable]]
-    return _of_specs(list({spec.name: spec for spec in specs}.values()))
+    return _parameter_arguments(list({spec.name: spec for spec in specs}.values()))
 
 
-def _of_specs(specs: Sequence[ParameterSpec]) -> list[DeclareLaunchArgument]:
+def _parameter_arguments(specs: Sequence[ParameterSpec]) -> list[DeclareLaunchArgument]:
     return _declared(
         {
             spec.name: (
@@ -297,11 +298,11 @@ def _is_set(context: LaunchContext, name: str) -> bool:
 
 
 def _text(context: LaunchContext, name: str) -> str:
-    """The value of an argument; empty for one that this launch file does not have."""
+    """The value of an argument; empty if this launch file does not have it."""
     return LaunchConfiguration(name, default="").perform(context)
 
 
-def _is_there(model: str) -> bool:
+def _exists(model: str) -> bool:
     try:
         resolve(model)
     except UserError:

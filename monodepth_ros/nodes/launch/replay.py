@@ -1,4 +1,4 @@
-"""What replay.launch.py starts: a bag that is played with its own clock, and the nodes for it."""
+"""The player of replay.launch.py: a bag with simulated time."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ from launch import LaunchContext
 
 
 def bag_arguments() -> list[DeclareLaunchArgument]:
-    """Which bag, and how it is played."""
+    """The arguments of the player."""
     return [
-        DeclareLaunchArgument("bag", description="the recorded bag"),
-        DeclareLaunchArgument("rate", default_value="1.0", description="how fast it is played"),
+        DeclareLaunchArgument("bag", description="bag to play"),
         DeclareLaunchArgument(
-            "delay", default_value="8.0", description="seconds in which the nodes come up"
+            "rate", default_value="1.0", description="playback rate; 1.0: real time"
+        ),
+        DeclareLaunchArgument(
+            "delay",
+            default_value="8.0",
+            description="seconds before playback, in which the nodes start",
         ),
         DeclareLaunchArgument(
             "tf",
             default_value="true",
-            description="play /tf; false where the nodes publish transforms that it holds",
+            description="play /tf; set it to false if the nodes publish transforms of the bag",
             choices=["true", "false"],
         ),
     ]
 
 
 def played_bag() -> OpaqueFunction:
-    """Plays the topics that the nodes listen to; its end is the end of the launch."""
+    """The process that plays the inputs of the nodes; the launch ends with it."""
 
     def create(context: LaunchContext) -> list[object]:
         def text(name: str) -> str:
@@ -62,7 +66,7 @@ def played_bag() -> OpaqueFunction:
 
 
 def full_name(namespace: str, name: str) -> str:
-    """A name as a node in ``namespace`` means it."""
+    """The fully qualified name for a node in ``namespace``."""
     if name.startswith("/"):
         return name
     return "/" + "/".join(part for part in (namespace.strip("/"), name) if part)

@@ -1,1 +1,1 @@
-"""The node that records."""
+"""The recorder node."""

@@ -1,4 +1,4 @@
-"""The definition of any message type, made of its Python class, for bags that others read."""
+"""Message definitions for bags, made from the Python classes of the messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import re
 from typing import Any
 
-# Names of IDL, as the classes have them, to names of .msg files.
+# Type names of IDL, which the classes have, to those of .msg files.
 _PRIMITIVES = {
     "boolean": "bool",
     "octet": "byte",
@@ -18,15 +18,15 @@ _SEPARATOR = "=" * 80
 
 
 def message_class(kind: str) -> Any:
-    """The class of ``package/msg/Name``; ImportError or AttributeError where it is missing."""
+    """The class of ``package/msg/Name``; ImportError or AttributeError if it is missing."""
     package, folder, name = kind.split("/")
     return getattr(importlib.import_module(f"{package}.{folder}"), name)
 
 
 def message_definition(kind: str) -> str:
-    """As rosbag2 stores it: the fields of the type, then those of each type that it is made of.
+    """The definition as rosbag2 stores it: the fields of the type, then those of its nested types.
 
-    Constants and comments are not in the class, and so not in here.
+    Constants and comments are missing, because the classes do not have them.
     """
     parts, seen, waiting = [], {kind}, [kind]
     while waiting:
@@ -48,7 +48,7 @@ def message_definition(kind: str) -> str:
 
 
 def _split(field: str) -> tuple[str, str]:
-    """The type of an element, and the brackets behind it: of ``sequence<double, 3>``, say."""
+    """The element type and the brackets of a field, for example of ``sequence<double, 3>``."""
     sequence = re.fullmatch(r"sequence<(.+?)(?:, (\d+))?>", field)
     if sequence:
         bound = sequence.group(2)
@@ -60,5 +60,5 @@ def _split(field: str) -> tuple[str, str]:
 
 
 def _plain(base: str) -> str:
-    """Bounded strings as .msg files write them."""
+    """A bounded string as .msg files write it."""
     return re.sub(r"^(w?string)<(\d+)>$", r"\1<=\2", base)

@@ -1,4 +1,4 @@
-"""Records topics to bags as they are: what a robot sees, to learn from later."""
+"""`recorder_node`: records topics to bags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rosbags.interfaces import (
 from monodepth_ros.data.bags.messages.image import COMPRESSED, IMAGE
 from monodepth_ros.data.bags.recording.images import ImageRecoding, StandstillFilter
 from monodepth_ros.data.bags.recording.marked_bags import unmarked_bags
-from monodepth_ros.data.bags.recording.metrics import RecorderFigures
+from monodepth_ros.data.bags.recording.metrics import RecorderMetrics
 from monodepth_ros.data.bags.recording.recorder import (
     BagRecorder,
     Recorded,
@@ -37,34 +37,34 @@ from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.nodes.spinning import run_node
 from monodepth_ros.nodes.steady_clock import STEADY
 
-_LOOK_AGAIN = 0.5  # seconds between two looks at who publishes what
-_SILENT = 2.0  # seconds without an image, after which a camera that is there counts as silent
+_POLL_PERIOD = 0.5  # seconds between two queries of the publishers
+_TIMEOUT = 2.0  # seconds without an image after which diagnostics warn
 
 
 class RecorderNode(ReportingNode):
-    """Hands serialised messages to the recorder's thread, without a look inside."""
+    """Passes serialised messages to the recorder's thread."""
 
     def __init__(self, **options: Any) -> None:
         self._recorder: BagRecorder | None = None
         self._standstill: StandstillFilter | None = None
         self._topics: TopicFollower | None = None
         self._required: list[str] = []
-        self._told = ""
+        self._reported_failure = ""
         super().__init__("recorder_node", RECORDER_PARAMETERS, **options)
-        self.answers("start", self._start)
-        self.answers("stop", self._stop)
-        self.answers("snapshot", self._snapshot)
-        self.create_timer(_LOOK_AGAIN, self._look, clock=STEADY)
+        self.offer_service("start", self._start)
+        self.offer_service("stop", self._stop)
+        self.offer_service("snapshot", self._snapshot)
+        self.create_timer(_POLL_PERIOD, self._poll_topics, clock=STEADY)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the recorder's thread; fails with the reason where a parameter cannot be used."""
+        """Start the recorder's thread; fails with the reason if a parameter is invalid."""
         self._required = self._full_names("topics")
         names = list(dict.fromkeys(self._required + self._full_names("optional_topics")))
         if not names:
             raise UserError("parameter topics: nothing to record")
         if Path(self.value("prefix")).name != self.value("prefix"):
             raise UserError(f"parameter prefix: {self.value('prefix')!r} is not a file's name")
-        self._topics = TopicFollower(self, names, self._take)
+        self._topics = TopicFollower(self, names, self._record)
         self._standstill = None
         if self.value("standstill_threshold_px") > 0:
             images = [name for name in names if name.endswith(("image_raw", "compressed"))]
@@ -83,18 +83,18 @@ class RecorderNode(ReportingNode):
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen, and record if that is wanted from the beginning."""
+        """Subscribe, and start recording with `record_on_activation`."""
         assert self._recorder is not None and self._topics is not None
-        self._tell_unmarked_bags()
+        self._warn_about_unmarked_bags()
         if self.value("record_on_activation"):
             self._recorder.start()
-        if not self._clock_stands:
-            self._topics.look()
+        if not self._clock_not_started:
+            self._topics.poll()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End the bag."""
-        self._fall_silent()
+        self._unsubscribe()
         if self._recorder is not None:
             try:
                 self._recorder.stop()
@@ -104,7 +104,7 @@ class RecorderNode(ReportingNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End the bag and the thread."""
-        self._fall_silent()
+        self._unsubscribe()
         if self._recorder is not None:
             self._recorder.close()
             self._recorder = None
@@ -112,7 +112,7 @@ class RecorderNode(ReportingNode):
 
     def destroy_node(self) -> None:
         """End the bag before the process ends."""
-        self._fall_silent()
+        self._unsubscribe()
         if self._recorder is not None:
             self._recorder.close()
         super().destroy_node()
@@ -126,7 +126,7 @@ class RecorderNode(ReportingNode):
         )
 
     def _full_names(self, parameter: str) -> list[str]:
-        """The topics of a parameter, remapped and in their namespace."""
+        """The fully qualified, remapped topics of a parameter."""
         names = []
         for name in self.value(parameter):
             try:
@@ -138,47 +138,47 @@ class RecorderNode(ReportingNode):
                 ) from None
         return names
 
-    def _tell_unmarked_bags(self) -> None:
+    def _warn_about_unmarked_bags(self) -> None:
         folder, prefix = Path(self.value("folder")).expanduser(), self.value("prefix")
         unmarked = unmarked_bags(folder, prefix) if self.value("disk_budget_mb") > 0 else []
         if unmarked:
             self.get_logger().warning(
-                f"{folder}: {len(unmarked)} bags of the name {prefix}_* hold no mark of a recorder"
-                f" ({unmarked[0].name} is one): they do not count for the budget and are never"
-                " removed"
+                f"{folder}: {len(unmarked)} bags with the name {prefix}_* have no recorder's mark"
+                f" (for example {unmarked[0].name}): they do not count for the disk budget and are"
+                " never removed"
             )
 
-    def _fall_silent(self) -> None:
+    def _unsubscribe(self) -> None:
         if self._topics is not None:
             self._topics.close()
 
     @property
-    def _clock_stands(self) -> bool:
-        """Whether simulated time is wanted and has not begun: messages would be stamped zero."""
+    def _clock_not_started(self) -> bool:
+        """Whether simulated time is used and has not started: messages would be stamped zero."""
         return self.get_clock().now().nanoseconds == 0
 
-    def _look(self) -> None:
-        if self.is_active and self._topics is not None and not self._clock_stands:
-            self._topics.look()
+    def _poll_topics(self) -> None:
+        if self.is_active and self._topics is not None and not self._clock_not_started:
+            self._topics.poll()
 
-    def _take(self, topic: FollowedTopic, data: bytes) -> None:
+    def _record(self, topic: FollowedTopic, data: bytes) -> None:
         if self.is_active and self._recorder is not None:
             stamp = self.get_clock().now().nanoseconds
             qos = [_recorded_qos(offer) for offer in topic.offers]
             self._recorder.offer(Recorded(topic.name, topic.kind, stamp, data, qos))
 
     def _start(self) -> str:
-        if self._active_recorder().start(check_room=True):
+        if self._active_recorder().start(check_space=True):
             return "recording"
-        return "recording already: ~/stop ends the bag"
+        return "already recording; ~/stop ends the bag"
 
     def _stop(self) -> str:
         recorder = self._active_recorder()
-        bags, trouble = recorder.stop(), recorder.figures().trouble
-        told = f"; it had stopped by itself: {trouble}" if trouble else ""
+        bags, reason = recorder.stop(), recorder.metrics().stop_reason
+        stopped = f"; it had stopped by itself: {reason}" if reason else ""
         if not bags:
-            return f"nothing was being recorded{told}"
-        return f"recorded {', '.join(map(str, bags))}{told}"
+            return f"nothing was being recorded{stopped}"
+        return f"recorded {', '.join(map(str, bags))}{stopped}"
 
     def _snapshot(self) -> str:
         return f"recorded {self._active_recorder().snapshot()}"
@@ -189,67 +189,69 @@ class RecorderNode(ReportingNode):
         return self._recorder
 
     def status(self) -> Status:
-        """What is recorded, lost and refused."""
-        figures = None if self._recorder is None else self._recorder.figures()
-        if figures is not None and figures.trouble != self._told:
-            self._told = figures.trouble
-            if figures.trouble:
-                self.get_logger().error(f"recording has stopped: {figures.trouble}")
-        level, message = self._verdict(figures)
-        return level, message, self._facts(figures)
+        """Whether it records, and what was lost or refused."""
+        metrics = None if self._recorder is None else self._recorder.metrics()
+        if metrics is not None and metrics.stop_reason != self._reported_failure:
+            self._reported_failure = metrics.stop_reason
+            if metrics.stop_reason:
+                self.get_logger().error(f"recording has stopped: {metrics.stop_reason}")
+        level, message = self._verdict(metrics)
+        return level, message, self._facts(metrics)
 
-    def _verdict(self, figures: RecorderFigures | None) -> tuple[bytes, str]:
-        if figures is None or not self.is_active:
+    def _verdict(self, metrics: RecorderMetrics | None) -> tuple[bytes, str]:
+        if metrics is None or not self.is_active:
             return DiagnosticStatus.OK, "not active"
-        errors, warnings = self._errors(figures), self._warnings(figures)
+        errors, warnings = self._errors(metrics), self._warnings(metrics)
         if errors:
             return DiagnosticStatus.ERROR, "; ".join(errors)
         if warnings:
             return DiagnosticStatus.WARN, "; ".join(warnings)
-        return DiagnosticStatus.OK, "recording" if figures.recording else "not recording"
+        return DiagnosticStatus.OK, "recording" if metrics.recording else "not recording"
 
-    def _errors(self, figures: RecorderFigures) -> list[str]:
+    def _errors(self, metrics: RecorderMetrics) -> list[str]:
         assert self._topics is not None
         refused = self._topics.refused.items()
         return [
-            *([f"recording has stopped: {figures.trouble}"] if figures.trouble else []),
+            *([f"recording has stopped: {metrics.stop_reason}"] if metrics.stop_reason else []),
             *(f"{n} cannot be recorded: {why}" for n, why in refused if n in self._required),
             *(
                 f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
-                for name, failed in figures.failures.items()
-                if failed.now
+                for name, failed in metrics.failures.items()
+                if failed.ongoing
             ),
         ]
 
-    def _warnings(self, figures: RecorderFigures) -> list[str]:
+    def _warnings(self, metrics: RecorderMetrics) -> list[str]:
         assert self._topics is not None
-        if self._clock_stands:
-            return ["nothing is recorded: use_sim_time is set, and nothing has come on /clock"]
+        if self._clock_not_started:
+            return [
+                "nothing is recorded: use_sim_time is set and no message on /clock was received"
+            ]
         topics, refused = self._topics.topics, self._topics.refused
         missing = [n for n in self._required if n not in topics or not topics[n].published]
         now = time.monotonic()
         return [
-            *([f"{figures.lost} messages lost: the disk is too slow"] if figures.lost else []),
+            *([f"{metrics.lost} messages lost: the disk is too slow"] if metrics.lost else []),
             *(
-                f"{topic.name}: {topic.lost} messages lost on their way: best effort publishers of"
-                " large messages need config/fastdds.xml"
+                f"{topic.name}: {topic.lost} messages lost by the middleware: best-effort"
+                " publishers of large messages need config/fastdds.xml"
                 for topic in topics.values()
                 if topic.lost
             ),
             *(
                 f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
-                for name, failed in figures.failures.items()
-                if not failed.now
+                for name, failed in metrics.failures.items()
+                if not failed.ongoing
             ),
             *(
-                f"{name}: {images.messages} images are stored as they came: {images.reason}"
-                for name, images in figures.as_they_came.items()
+                f"{name}: {images.messages} images are stored unchanged: {images.reason}"
+                for name, images in metrics.stored_unchanged.items()
             ),
             *([f"nobody publishes {', '.join(missing)}"] if missing else []),
             *(f"{n} cannot be recorded: {why}" for n, why in refused.items()),
             *(
-                f"{topic.name} is published as {' and as '.join(topic.types)}: recorded is"
-                f" {topic.kind}"
+                f"{topic.name} is published as {' and as '.join(topic.types)}; {topic.kind} is"
+                " recorded"
                 for topic in topics.values()
                 if len(topic.types) > 1
             ),
@@ -258,32 +260,34 @@ class RecorderNode(ReportingNode):
                 for topic in topics.values()
                 if topic.published
                 and topic.kind in (IMAGE, COMPRESSED)
-                and now - topic.latest > _SILENT
+                and now - topic.latest > _TIMEOUT
             ),
         ]
 
-    def _facts(self, figures: RecorderFigures | None) -> dict[str, str]:
-        if figures is None or self._topics is None:
+    def _facts(self, metrics: RecorderMetrics | None) -> dict[str, str]:
+        if metrics is None or self._topics is None:
             return {}
         return {
-            "recording": str(figures.recording).lower(),
-            "bag": "none" if figures.bag is None else str(figures.bag),
-            "messages written": str(figures.written),
-            "messages left out at standstill": str(figures.left_out),
-            "messages lost": str(figures.lost),
-            "messages lost on their way": str(sum(t.lost for t in self._topics.topics.values())),
-            "messages that could not be stored": str(figures.failed),
-            "images stored as they came": str(
-                sum(f.messages for f in figures.as_they_came.values())
+            "recording": str(metrics.recording).lower(),
+            "bag": "none" if metrics.bag is None else str(metrics.bag),
+            "messages written": str(metrics.written),
+            "messages skipped at standstill": str(metrics.skipped),
+            "messages lost": str(metrics.lost),
+            "messages lost by the middleware": str(
+                sum(t.lost for t in self._topics.topics.values())
             ),
-            "written (MB)": f"{figures.megabytes:.1f}",
-            "waiting for the disk (MB)": f"{figures.waiting_megabytes:.1f}",
+            "messages not stored": str(metrics.failed),
+            "images stored unchanged": str(
+                sum(f.messages for f in metrics.stored_unchanged.values())
+            ),
+            "written (MB)": f"{metrics.written_mb:.1f}",
+            "waiting for the disk (MB)": f"{metrics.queued_mb:.1f}",
             "topics": ", ".join(sorted(self._topics.topics)) or "none yet",
         }
 
 
 def _recorded_qos(offer: TopicEndpointInfo) -> Qos:
-    """What a publisher offers, as bags note it."""
+    """The QoS of a publisher, as bags store it."""
     profile = offer.qos_profile
     return Qos(
         QosHistory(int(profile.history)) if int(profile.history) in (1, 2) else QosHistory.UNKNOWN,

@@ -1,4 +1,4 @@
-"""Subscriptions to topics as their publishers offer them, which follow when publishers change."""
+"""Subscriptions that adapt to the types and the QoS of the topics' publishers."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
-_WAITING = 30  # messages that may wait for the executor
-_WAITING_KEPT = 1000  # of publishers that keep messages: /tf_static has one of each broadcaster
-_REMEMBERED = 1000  # messages of a topic among which another subscription's copy is looked for
-_QUIET = 0.5  # seconds without a message, after which a publisher of another type may take over
-_SILENT = 2.0  # the same, where publishers of the old type are still there
+_QUEUE_DEPTH = 30  # messages
+_LATCHED_DEPTH = 1000  # messages of latched topics: /tf_static has one of each broadcaster
+_MAX_COPIES = 1000  # messages of a topic that are compared to find copies
+_TYPE_TIMEOUT = 0.5  # seconds without a message after which another type may take over
+_TIMEOUT = 2.0  # the same, while publishers of the former type exist
 _WITH_INFO = hasattr(Subscription, "CallbackType")  # Humble's callbacks get the message alone
 
 _Offer = tuple[ReliabilityPolicy, DurabilityPolicy]
-_Take = Callable[["FollowedTopic", bytes], None]
+_Callback = Callable[["FollowedTopic", bytes], None]
 
 
 @dataclass
 class FollowedTopic:
-    """A topic with its type, what its publishers offer, and when a message came last.
+    """A topic: its type, its publishers, and when the last message was received.
 
-    ``types`` are those of all its publishers, ``published`` tells whether it has any now, ``seen``
-    are those that were there when its type was settled. Times are of a steady clock, in seconds.
-    ``lost`` counts messages that the middleware lost on their way.
+    ``types`` are those of all its publishers; ``published``: it has publishers now; ``seen`` are
+    the publishers that existed when its type was chosen. ``latest`` is the monotonic time (s) of
+    the last message, or of the subscription. ``lost`` counts messages that the middleware lost.
     """
 
     name: str
@@ -47,21 +47,21 @@ class FollowedTopic:
     types: list[str]
     seen: frozenset[tuple[int, ...]]
     published: bool = True
-    latest: float = field(default_factory=time.monotonic)  # or since when it has been listened to
+    latest: float = field(default_factory=time.monotonic)
     lost: int = 0
     subscriptions: dict[_Offer, Any] = field(default_factory=dict)
-    unused: set[_Offer] = field(default_factory=set)
+    obsolete: set[_Offer] = field(default_factory=set)
     _copies: OrderedDict[tuple[Any, ...], set[int]] = field(default_factory=OrderedDict)
 
     def is_copy(self, subscription: int, message: bytes, sent: int) -> bool:
-        """Whether another subscription to the topic had this message already."""
+        """Whether another subscription to the topic has received this message already."""
         key = (sent, len(message), message[:256], message[-64:])
         had = self._copies.get(key)
         if had is not None and subscription not in had:
             had.add(subscription)
             return True
         self._copies[key] = {subscription}
-        if len(self._copies) > _REMEMBERED:
+        if len(self._copies) > _MAX_COPIES:
             self._copies.popitem(last=False)
         return False
 
@@ -69,57 +69,57 @@ class FollowedTopic:
 class TopicFollower:
     """Subscribes to each topic once for every QoS that its publishers offer.
 
-    A subscription that hears all publishers cannot ask for what only some of them give: reliable
-    delivery, and messages kept for those that come later. A message that comes by two of them is
-    taken once.
+    One subscription that is compatible with all publishers could not request what only some of them
+    offer: reliable delivery and latched messages. A message that two subscriptions receive is
+    recorded once.
     """
 
-    def __init__(self, node: Node, names: Sequence[str], take: _Take) -> None:
-        """``names`` are full names; ``take`` gets each serialised message."""
-        self._node, self._names, self._take = node, names, take
-        self._looking = False
+    def __init__(self, node: Node, names: Sequence[str], callback: _Callback) -> None:
+        """``names`` are fully qualified; ``callback`` gets each serialised message."""
+        self._node, self._names, self._callback = node, names, callback
+        self._polling = False
         self._numbers = iter(range(2**62))
         self.topics: dict[str, FollowedTopic] = {}
         self.refused: dict[str, str] = {}  # why a topic cannot be subscribed to
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Unsubscribe from all topics."""
         for topic in self.topics.values():
-            self._leave(topic, set(topic.subscriptions))
+            self._destroy_subscriptions(topic, set(topic.subscriptions))
         self.topics = {}
 
-    def look(self) -> None:
-        """Follow what has changed since the last look."""
-        if self._looking:
+    def poll(self) -> None:
+        """Adapt to changes since the last call."""
+        if self._polling:
             return
-        self._looking = True
+        self._polling = True
         try:
             for name in self._names:
-                self._look_at(name, self._node.get_publishers_info_by_topic(name))
+                self._update_topic(name, self._node.get_publishers_info_by_topic(name))
         finally:
-            self._looking = False
+            self._polling = False
 
-    def _look_at(self, name: str, offers: list[TopicEndpointInfo]) -> None:
+    def _update_topic(self, name: str, offers: list[TopicEndpointInfo]) -> None:
         topic = self.topics.get(name)
         if topic is not None:
             topic.published = bool(offers)
-        if not offers:  # whoever comes back may well offer the same as before
+        if not offers:  # publishers that return may offer the same as before
             self.refused.pop(name, None)
             return
         usable = self._usable(name, offers)
         if not usable:
             return
-        kind = _choice(topic, usable)
+        kind = _choose_type(topic, usable)
         if topic is None or kind != topic.kind:
             topic = self._change_type(topic, name, kind, offers)
         topic.types = sorted({offer.topic_type for offer in offers})
         offers = [offer for offer in usable if offer.topic_type == kind]
         if offers:
             topic.offers = offers
-            self._follow(topic, {_offered(offer) for offer in offers})
+            self._follow(topic, {_qos_of(offer) for offer in offers})
 
     def _usable(self, name: str, offers: list[TopicEndpointInfo]) -> list[TopicEndpointInfo]:
-        """Offers of types that can be subscribed to."""
+        """The publishers whose type is installed here."""
         missing: dict[str, Exception] = {}
         for kind in {offer.topic_type for offer in offers}:
             try:
@@ -136,16 +136,16 @@ class TopicFollower:
         self, topic: FollowedTopic | None, name: str, kind: str, offers: list[TopicEndpointInfo]
     ) -> FollowedTopic:
         if topic is not None:  # one process cannot subscribe to both
-            self._leave(topic, set(topic.subscriptions))
+            self._destroy_subscriptions(topic, set(topic.subscriptions))
             self._node.get_logger().warning(f"{name}: type changed from {topic.kind} to {kind}")
         seen = frozenset(_identity(offer) for offer in offers)
         self.topics[name] = FollowedTopic(name, kind, offers, [kind], seen)
         return self.topics[name]
 
     def _follow(self, topic: FollowedTopic, offered: set[_Offer]) -> None:
-        # One look later, so that what waits in it is taken first.
-        self._leave(topic, topic.unused - offered)
-        topic.unused = set(topic.subscriptions) - offered
+        # One poll later, so that messages in its queue are received first.
+        self._destroy_subscriptions(topic, topic.obsolete - offered)
+        topic.obsolete = set(topic.subscriptions) - offered
         for offer in sorted(offered - set(topic.subscriptions)):
             try:
                 topic.subscriptions[offer] = self._subscribe(topic, *offer)
@@ -154,7 +154,7 @@ class TopicFollower:
                 return
             reliability, durability = (policy.name.lower() for policy in offer)
             self._node.get_logger().info(
-                f"records {topic.name} ({topic.kind}, {reliability}, {durability})"
+                f"recording {topic.name} ({topic.kind}, {reliability}, {durability})"
             )
         self.refused.pop(topic.name, None)
 
@@ -164,13 +164,13 @@ class TopicFollower:
         kept = durability == DurabilityPolicy.TRANSIENT_LOCAL
         number = next(self._numbers)
 
-        def take(message: bytes, info: Any) -> None:
+        def receive(message: bytes, info: Any) -> None:
             topic.latest = time.monotonic()
             if not topic.is_copy(number, message, info.get("source_timestamp", 0)):
-                self._take(topic, message)
+                self._callback(topic, message)
 
-        def lose(event: Any) -> None:
-            # Of several subscriptions another one may well have had it.
+        def count_lost(event: Any) -> None:
+            # With several subscriptions, another one may have received it.
             if len(topic.subscriptions) == 1:
                 topic.lost += event.total_count_change
 
@@ -178,25 +178,25 @@ class TopicFollower:
             return self._node.create_subscription(
                 message_class(topic.kind),
                 topic.name,
-                take if _WITH_INFO else lambda message: take(message, {}),
+                receive if _WITH_INFO else lambda message: receive(message, {}),
                 QoSProfile(
-                    depth=_WAITING_KEPT if kept else _WAITING,
+                    depth=_LATCHED_DEPTH if kept else _QUEUE_DEPTH,
                     reliability=reliability,
                     durability=durability,
                 ),
                 raw=True,
-                # A publisher has come whose offer this one does not accept: no time to lose.
+                # A publisher with an incompatible QoS has appeared: adapt at once.
                 event_callbacks=SubscriptionEventCallbacks(
-                    incompatible_qos=lambda _: self.look(), **events
+                    incompatible_qos=lambda _: self.poll(), **events
                 ),
             )
 
         try:
-            return create(message_lost=lose)
-        except UnsupportedEventTypeError:  # a middleware that does not tell
+            return create(message_lost=count_lost)
+        except UnsupportedEventTypeError:  # a middleware without this event
             return create()
 
-    def _leave(self, topic: FollowedTopic, offers: set[_Offer]) -> None:
+    def _destroy_subscriptions(self, topic: FollowedTopic, offers: set[_Offer]) -> None:
         for offer in offers:
             self._node.destroy_subscription(topic.subscriptions.pop(offer))
 
@@ -206,11 +206,11 @@ class TopicFollower:
             self._node.get_logger().error(f"{name} cannot be recorded: {reason}")
 
 
-def _choice(topic: FollowedTopic | None, offers: list[TopicEndpointInfo]) -> str:
-    """Which of the types of its publishers a topic is listened to as: that of most, at first.
+def _choose_type(topic: FollowedTopic | None, offers: list[TopicEndpointInfo]) -> str:
+    """The type to subscribe to: at first that of most publishers.
 
-    Later one that newly came takes over, as soon as the old one says nothing any more: a publisher
-    that was killed stays in sight for a while.
+    Later a new publisher's type takes over as soon as the former type is silent: a publisher that
+    was killed stays visible for a while.
     """
     if topic is None:
         counts = Counter(offer.topic_type for offer in offers)
@@ -220,7 +220,7 @@ def _choice(topic: FollowedTopic | None, offers: list[TopicEndpointInfo]) -> str
     if still_there:
         others = [offer for offer in others if _identity(offer) not in topic.seen]
     quiet = time.monotonic() - topic.latest
-    if not others or quiet < (_SILENT if still_there else _QUIET):
+    if not others or quiet < (_TIMEOUT if still_there else _TYPE_TIMEOUT):
         return topic.kind
     return others[0].topic_type
 
@@ -229,7 +229,7 @@ def _identity(offer: TopicEndpointInfo) -> tuple[int, ...]:
     return tuple(offer.endpoint_gid)
 
 
-def _offered(offer: TopicEndpointInfo) -> _Offer:
+def _qos_of(offer: TopicEndpointInfo) -> _Offer:
     profile = offer.qos_profile
     reliable = profile.reliability == ReliabilityPolicy.RELIABLE
     kept = profile.durability == DurabilityPolicy.TRANSIENT_LOCAL

@@ -1,4 +1,4 @@
-"""One tuning on board: within its limits, judged, handed over; a restart goes on with it."""
+"""One tuning on the robot: train within limits, apply the verdict, hand the model over."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from monodepth_ros.nodes.tuner.process import TuningProcess, last_line
 from monodepth_ros.zoo.versions import ModelVersions
 
 _JOB, _OUTCOME, _VERDICT, LOG = "job.json", "outcome.json", "verdict.json", "tuning.log"
-_LOOK = 0.5  # seconds between two looks at the limits
-_STOP = 10.0  # seconds that a stopped training has to write its checkpoint
-_ATTEMPTS = 5  # of a process that is killed from outside before it gets any further
+_POLL_PERIOD = 0.5  # seconds between two checks of the limits
+_STOP_TIMEOUT = 10.0  # seconds in which a stopped training writes its checkpoint
+_MAX_KILLS = 5  # of the process from outside, without progress
 _PROBATION = 6.0  # seconds in which nodes with the new model must not report errors
 
 
@@ -42,9 +42,9 @@ class TuningLimits:
 
 
 class TuningJob:
-    """A folder with job.json, in which `monodepth tune` works, and outcome.json at the end.
+    """A tuning in a folder: job.json at the start, outcome.json at the end.
 
-    ``stage`` and ``detail`` tell where it is, from any thread.
+    ``stage`` and ``detail`` describe its progress; any thread may read them.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class TuningJob:
     ) -> None:
         self.folder, self.limits = folder, limits
         self.stage, self.detail = "starting", ""
-        self._live, self._versions, self._hands_over = live, versions, hand_over
+        self._live, self._versions, self._hand_over_enabled = live, versions, hand_over
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tuning", daemon=True)
 
     @staticmethod
     def create(folder: Path, arguments: list[str]) -> None:
-        """Note what is to be done, so that it is done whatever happens."""
+        """Write job.json, so that an interrupted job can be resumed."""
         _write(folder / _JOB, {"arguments": arguments})
 
     @staticmethod
@@ -74,41 +74,41 @@ class TuningJob:
 
     @staticmethod
     def abandon(folder: Path, reason: str) -> None:
-        """End a job that nobody works on: it is not gone on with."""
+        """End an unfinished job; it is not resumed."""
         _write(folder / _OUTCOME, {"result": "abandoned", "reason": reason})
 
     @property
     def running(self) -> bool:
-        """Whether it is at work."""
+        """Whether its thread runs."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Go to work, on a thread of its own."""
+        """Run it on a thread of its own."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop so that it can go on later."""
+        """Stop it; it can be resumed later."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(_STOP + 2.0)
+            self._thread.join(_STOP_TIMEOUT + 2.0)
 
     def _run(self) -> None:
         try:
             failure = self._tune()
             if self._stopping.is_set():
-                self.stage, self.detail = "stopped", "it goes on when the node is active again"
+                self.stage, self.detail = "stopped", "it is resumed when the node is active again"
                 return
             if failure:
                 self._finish("failed", failure)
             else:
-                self._conclude()
+                self._apply_verdict()
         except UserError as error:
             self._finish("failed", str(error))
-        except Exception as error:  # a thread's error would be lost
+        except Exception as error:  # an exception of a thread would be lost
             self._finish("failed", f"{type(error).__name__}: {error}")
 
     def _tune(self) -> str:
-        """Run the process until it has a verdict; else why there is none."""
+        """Run the process until it has a verdict; return why there is none."""
         arguments = json.loads((self.folder / _JOB).read_text())["arguments"]
         log = self.folder / LOG
         if (self.folder / _VERDICT).is_file():
@@ -125,40 +125,40 @@ class TuningJob:
                 return last_line(log) or f"monodepth tune ended with {process.status}"
             kills = 1 if self._progress() > reached else kills + 1
             reached = self._progress()
-            if kills == _ATTEMPTS:
-                return f"killed {kills} times without progress, at last by signal {-process.status}"
+            if kills == _MAX_KILLS:
+                return f"killed {kills} times without progress, last by signal {-process.status}"
         return ""
 
     def _progress(self) -> float:
-        """When something was last written that a new attempt goes on with."""
+        """The time of the last file that a new attempt resumes from."""
         files = (*self.folder.glob("sequences/**/frames.csv"), *self.folder.glob("run/**/*.ckpt"))
         return max((file.stat().st_mtime for file in files), default=0.0)
 
     def _baseline(self) -> dict[str, float]:
-        """Latencies of the live nodes while nothing is learnt."""
+        """The latencies of the live nodes without training."""
         self.stage, self.detail = "measuring", "latency of the live nodes"
         if self.limits.max_latency_ratio > 0:
             self._stopping.wait(self.limits.baseline_seconds)
         return self._live.latencies(self.limits.baseline_seconds)
 
     def _watch(self, process: TuningProcess, baseline: dict[str, float]) -> str:
-        """Keep the process within its limits until it ends; why it was ended, if it was."""
+        """Keep the process within its limits until it ends; return why it was stopped."""
         paused_at = 0.0
         while process.status is None:
-            if self._stopping.wait(_LOOK):
-                process.stop(_STOP)
+            if self._stopping.wait(_POLL_PERIOD):
+                process.stop(_STOP_TIMEOUT)
                 return ""
             most = self.limits.max_memory_mb
-            if 0 < most < process.megabytes:
-                process.stop(_STOP)
-                return f"needs more than the {most:.0f} MB that max_memory_mb allows"
-            reason = self._too_much(baseline)
+            if 0 < most < process.memory_mb:
+                process.stop(_STOP_TIMEOUT)
+                return f"it needs more than max_memory_mb, {most:.0f} MB"
+            reason = self._exceeded_limit(baseline)
             now = time.monotonic()
             if reason:
                 paused_at = now
                 process.pause()
             elif now - paused_at >= self.limits.min_pause_seconds:
-                process.go_on()
+                process.resume()
             if process.paused:
                 self.stage = "paused"
                 self.detail = reason or self.detail
@@ -166,41 +166,41 @@ class TuningJob:
                 self.stage, self.detail = "tuning", process.last_line()
         return ""
 
-    def _too_much(self, baseline: dict[str, float]) -> str:
+    def _exceeded_limit(self, baseline: dict[str, float]) -> str:
         limits = self.limits
         hot, watts = temperature(), power(limits.power_sensor)
         if limits.max_temperature > 0 and hot > limits.max_temperature:
-            return f"{hot:.0f} degrees, {limits.max_temperature:.0f} are allowed"
+            return f"{hot:.0f} degrees Celsius, max_temperature is {limits.max_temperature:.0f}"
         if limits.max_power > 0 and watts > limits.max_power:
-            return f"{watts:.1f} W, {limits.max_power:.1f} are allowed"
-        name, ratio = self._live.slowest(baseline)
+            return f"{watts:.1f} W, max_power is {limits.max_power:.1f}"
+        name, ratio = self._live.max_slowdown(baseline)
         if limits.max_latency_ratio > 0 and ratio > limits.max_latency_ratio:
-            return f"{name} takes {ratio:.1f} times as long as before"
+            return f"the latency of {name} is {ratio:.1f} times that before"
         return ""
 
-    def _conclude(self) -> None:
+    def _apply_verdict(self) -> None:
         verdict: dict[str, Any] = json.loads((self.folder / _VERDICT).read_text())
         if not verdict["better"]:
             self._finish("kept", f"the former model: {verdict['reason']}")
-        elif not self._hands_over:
-            self._finish("better", f"{verdict['model']} waits for you: {verdict['reason']}")
+        elif not self._hand_over_enabled:
+            self._finish("better", f"{verdict['model']} is not handed over: {verdict['reason']}")
         else:
-            self._replace(Path(verdict["model"]), verdict["reason"])
+            self._hand_over(Path(verdict["model"]), verdict["reason"])
 
-    def _replace(self, candidate: Path, reason: str) -> None:
+    def _hand_over(self, candidate: Path, reason: str) -> None:
         self.stage, self.detail = "handing over", candidate.name
         version = self._versions.adopt(candidate)
         try:
-            told = self._live.load(self._versions.model)
+            updated = self._live.load_model(self._versions.model)
             self._stopping.wait(_PROBATION)
-            trouble = self._live.failing() if told else ""
-            if trouble:
-                raise UserError(f"with {version.name}, {trouble}")
+            problem = self._live.current_error() if updated else ""
+            if problem:
+                raise UserError(f"with {version.name}, {problem}")
         except UserError as error:
-            self._live.load(self._versions.roll_back())
+            self._live.load_model(self._versions.roll_back())
             self._finish("failed", f"the former model is in use again: {error}")
             return
-        users = ", ".join(told) or "no node that runs"
+        users = ", ".join(updated) or "no running node"
         self._finish("handed over", f"{version.name} to {users}: {reason}")
 
     def _finish(self, result: str, reason: str) -> None:
@@ -209,7 +209,7 @@ class TuningJob:
 
 
 def outcome(folder: Path) -> str:
-    """What came of a job, in one line; empty while it is unfinished."""
+    """The outcome of a job in one line; empty while it is unfinished."""
     try:
         content = json.loads((folder / _OUTCOME).read_text())
         return f"{content['result']}: {content['reason']}"

@@ -1,4 +1,4 @@
-"""The nodes of the same camera that run while another learns: how fast they are, what they load."""
+"""The running nodes of the camera: their latencies, and the model that they load."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from std_srvs.srv import Trigger
 from monodepth_ros.errors import UserError
 
 _LATENCY = "latency 95th percentile (ms)"
-_FRESH = 3.0  # seconds for which a report counts
-_PRESENT = 1.0  # seconds in which a running node's services are found
-_ANSWER = 60.0  # seconds in which a model loads
+_MAX_AGE = 3.0  # seconds for which diagnostics are valid
+_DISCOVERY_TIMEOUT = 1.0  # seconds in which the services of a running node are found
+_RESPONSE_TIMEOUT = 60.0  # seconds in which a model is loaded
 
 
 class LiveNodes:
-    """Hears the diagnostics of nodes by name, and tells them which model to use."""
+    """Reads the diagnostics of nodes and loads models into them."""
 
     def __init__(self, node: Node, names: Sequence[str]) -> None:
         self._node = node
@@ -36,27 +36,29 @@ class LiveNodes:
         )
         self._levels: dict[str, tuple[float, bytes, str]] = {}
         self._subscription = node.create_subscription(
-            DiagnosticArray, "/diagnostics", self._hear, 10
+            DiagnosticArray, "/diagnostics", self._on_diagnostics, 10
         )
-        self._of_nodes: dict[str, tuple[Client, Client]] = {
+        self._clients: dict[str, tuple[Client, Client]] = {
             name: (
                 node.create_client(SetParameters, f"{name}/set_parameters"),
                 node.create_client(Trigger, f"{name}/reload"),
             )
             for name in self.names
         }
-        # Names on diagnostics are whole and without the leading slash.
-        self._by_report = {node.resolve_topic_name(name).lstrip("/"): name for name in self.names}
+        # Names in diagnostics are fully qualified, without the leading slash.
+        self._names_in_diagnostics = {
+            node.resolve_topic_name(name).lstrip("/"): name for name in self.names
+        }
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Unsubscribe and destroy the clients."""
         self._node.destroy_subscription(self._subscription)
-        for clients in self._of_nodes.values():
+        for clients in self._clients.values():
             for client in clients:
                 self._node.destroy_client(client)
 
     def latencies(self, seconds: float) -> dict[str, float]:
-        """Median of what each node has reported as its 95th percentile lately, in milliseconds."""
+        """For each node, the median of its 95th-percentile latencies (ms) in the last seconds."""
         since = time.monotonic() - seconds
         found = {}
         for name, reports in list(self._reports.items()):
@@ -65,67 +67,67 @@ class LiveNodes:
                 found[name] = statistics.median(lately)
         return found
 
-    def slowest(self, baseline: dict[str, float]) -> tuple[str, float]:
-        """Which node is slowed down most, and how many times its latency is that of before."""
-        now = self.latencies(_FRESH)
+    def max_slowdown(self, baseline: dict[str, float]) -> tuple[str, float]:
+        """The node with the largest ratio of its latency to ``baseline``, and that ratio."""
+        now = self.latencies(_MAX_AGE)
         ratios = {name: now[name] / baseline[name] for name in now.keys() & baseline.keys()}
         if not ratios:
             return "", 0.0
         worst = max(ratios, key=lambda name: ratios[name])
         return worst, ratios[worst]
 
-    def failing(self) -> str:
-        """Why a node reports an error now; empty where none does."""
-        since = time.monotonic() - _FRESH
+    def current_error(self) -> str:
+        """The error that a node reports now; empty if none does."""
+        since = time.monotonic() - _MAX_AGE
         for name, (at, level, message) in list(self._levels.items()):
             if at >= since and level == DiagnosticStatus.ERROR:
                 return f"{name}: {message}"
         return ""
 
-    def load(self, model: str) -> list[str]:
-        """Make every node that runs load ``model``; the names of those that did.
+    def load_model(self, model: str) -> list[str]:
+        """Load ``model`` into every running node; returns their names.
 
-        Blocks until they have; not on the executor's thread. UserError where one refuses, with
-        those before it changed already.
+        Blocks; must not be called on the executor's thread. UserError when a node refuses; the
+        nodes before it have loaded the model then.
         """
-        told = []
-        for name, (parameters, reload) in self._of_nodes.items():
-            if not parameters.wait_for_service(_PRESENT):
+        updated = []
+        for name, (parameters, reload) in self._clients.items():
+            if not parameters.wait_for_service(_DISCOVERY_TIMEOUT):
                 continue
-            wanted = Parameter("model", value=model).to_parameter_msg()
-            answer = self._call(name, parameters, SetParameters.Request(parameters=[wanted]))
-            if not answer.results[0].successful:
-                raise UserError(f"{name} does not take the model: {answer.results[0].reason}")
-            answer = self._call(name, reload, Trigger.Request())
-            if not answer.success:
-                raise UserError(f"{name} cannot load {model}: {answer.message}")
-            told.append(name)
-        return told
+            parameter = Parameter("model", value=model).to_parameter_msg()
+            response = self._call(name, parameters, SetParameters.Request(parameters=[parameter]))
+            if not response.results[0].successful:
+                raise UserError(f"{name} refuses the model: {response.results[0].reason}")
+            response = self._call(name, reload, Trigger.Request())
+            if not response.success:
+                raise UserError(f"{name} cannot load {model}: {response.message}")
+            updated.append(name)
+        return updated
 
     def _call(self, name: str, client: Client, request: Any) -> Any:
         arrived = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: arrived.set())
-        if not arrived.wait(_ANSWER):
+        if not arrived.wait(_RESPONSE_TIMEOUT):
             client.remove_pending_request(future)
-            raise UserError(f"{name} has not answered for {_ANSWER:.0f} s")
+            raise UserError(f"no response from {name} for {_RESPONSE_TIMEOUT:.0f} s")
         return future.result()
 
-    def _hear(self, array: DiagnosticArray) -> None:
+    def _on_diagnostics(self, array: DiagnosticArray) -> None:
         for status in array.status:
-            name = self._by_report.get(status.name)
+            name = self._names_in_diagnostics.get(status.name)
             if name is None:
                 continue
             now = time.monotonic()
             self._levels[name] = now, status.level, status.message
             for entry in status.values:
                 if entry.key == _LATENCY:
-                    self._note(name, now, entry.value)
+                    self._add_latency(name, now, entry.value)
 
-    def _note(self, name: str, now: float, text: str) -> None:
+    def _add_latency(self, name: str, now: float, text: str) -> None:
         try:
             milliseconds = float(text)
         except ValueError:
-            return  # unknown: it publishes nothing
+            return  # "unknown": the node publishes nothing
         if math.isfinite(milliseconds) and milliseconds > 0:
             self._reports[name].append((now, milliseconds))

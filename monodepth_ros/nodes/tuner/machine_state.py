@@ -1,4 +1,4 @@
-"""How hot a machine is, what power it draws, and what memory a program takes, by Linux."""
+"""Temperature, power and memory use, as Linux reports them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _SENSORS = Path("/sys/class/hwmon")
 
 
 def temperature(zones: Path = _ZONES) -> float:
-    """Degrees Celsius of the hottest thermal zone, NaN where the machine has none."""
+    """Degrees Celsius of the hottest thermal zone; NaN without one."""
     found = [_number(file) / 1000.0 for file in zones.glob("thermal_zone*/temp")]
     return max((value for value in found if not math.isnan(value)), default=math.nan)
 
 
 def power(sensor: str = "", sensors: Path = _SENSORS) -> float:
-    """Watts, NaN where nothing tells.
+    """Power in watts; NaN without a sensor.
 
-    Of the file ``sensor``, in microwatts, else the sum of all power sensors of the machine, or of
-    voltages times currents where it has those instead, as on a Jetson.
+    Read from the file ``sensor`` (microwatts); by default the sum of all power sensors, or of
+    voltage times current where a device has these instead, such as a Jetson.
     """
     if sensor:
         return _number(Path(sensor)) / 1e6
@@ -37,11 +37,10 @@ def power(sensor: str = "", sensors: Path = _SENSORS) -> float:
     return total if known else math.nan
 
 
-def own_megabytes(session: int, processes: Path = _PROCESSES) -> float:
-    """Memory that the processes of a session have for themselves, in 10^6 bytes.
+def session_memory_mb(session: int, processes: Path = _PROCESSES) -> float:
+    """Anonymous memory, resident and swapped, of the processes of a session, in 10^6 bytes.
 
-    Of the memory that is resident or in the swap, what is anonymous: pages of files, such as a
-    memory-mapped cache, are given back when somebody else needs the memory.
+    Pages of files, such as a memory-mapped cache, do not count: Linux reclaims them when needed.
     """
     kilobytes = 0.0
     for folder in processes.glob("[0-9]*"):

@@ -1,4 +1,4 @@
-"""`monodepth tune` as a process of the lowest priority, which ends with its parent."""
+"""`monodepth tune` as a process of the lowest priority that ends with its parent."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monodepth_ros.nodes.tuner.machine_state import own_megabytes
+from monodepth_ros.nodes.tuner.machine_state import session_memory_mb
 
 _LAST_BYTES = 2000
 
 
 class TuningProcess:
-    """The process: paused and continued at any moment, and stopped so that it can go on later."""
+    """The process; it can be paused, resumed, and stopped with a checkpoint."""
 
     def __init__(self, arguments: list[str], log: Path, threads: int) -> None:
-        """Start it. ``log`` gets what it prints, behind what earlier ones have printed."""
+        """Start it; its output is appended to ``log``."""
         self.log = log
         self.paused = False
         command = [sys.executable, "-m", "monodepth_ros.cli.app", "tune", *arguments]
@@ -34,29 +34,29 @@ class TuningProcess:
 
     @property
     def status(self) -> int | None:
-        """Exit status, None while it runs."""
+        """Exit status; None while it runs."""
         return self._process.poll()
 
     @property
-    def megabytes(self) -> float:
-        """Of memory that it and its children have for themselves."""
-        return own_megabytes(self._process.pid)
+    def memory_mb(self) -> float:
+        """Anonymous memory of it and its children, in 10^6 bytes."""
+        return session_memory_mb(self._process.pid)
 
     def pause(self) -> None:
-        """Take the CPU away from it."""
+        """Suspend it."""
         if not self.paused:
             self._signal(signal.SIGSTOP)
             self.paused = True
 
-    def go_on(self) -> None:
-        """Give it back."""
+    def resume(self) -> None:
+        """Resume it after a pause."""
         if self.paused:
             self._signal(signal.SIGCONT)
             self.paused = False
 
     def stop(self, seconds: float) -> None:
-        """End it, with a checkpoint if that is written within ``seconds``."""
-        self.go_on()
+        """Terminate it; it writes a checkpoint if that takes no more than ``seconds``."""
+        self.resume()
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(seconds)
@@ -65,7 +65,7 @@ class TuningProcess:
             self._process.wait()
 
     def last_line(self) -> str:
-        """What it has said last."""
+        """The last line of its output."""
         return last_line(self.log)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -74,7 +74,7 @@ class TuningProcess:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that says anything."""
+    """The last non-empty line of a log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _LAST_BYTES))

@@ -1,4 +1,4 @@
-"""Learns from the recorder's bags on board, and hands better weights to the live nodes."""
+"""`tuner_node`: trains on the recorder's bags and loads better weights into the live nodes."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _STATUS_PERIOD = 1.0  # seconds
 
 
 class TunerNode(ReportingNode):
-    """Starts, watches and concludes tunings; the learning itself is a process of its own."""
+    """Starts and watches tunings; the training is a process of its own."""
 
     def __init__(self, **options: Any) -> None:
         self._live: LiveNodes | None = None
         self._versions: ModelVersions | None = None
         self._job: TuningJob | None = None
         self._active = False
-        self._said = ""
+        self._last_status = ""
         super().__init__("tuner_node", TUNER_PARAMETERS, **options)
-        self.answers("tune", self._tune)
-        self.answers("rollback", self._roll_back)
+        self.offer_service("tune", self._tune)
+        self.offer_service("rollback", self._roll_back)
         self._status = self.create_publisher(String, "~/status", LATCHED)
-        self.create_timer(_STATUS_PERIOD, self._say, clock=STEADY)
+        self.create_timer(_STATUS_PERIOD, self._publish_status, clock=STEADY)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Find the models and the folders; fails with the reason where they cannot be used."""
+        """Check the models and the folders; fails with the reason."""
         name = self.value("tuned_model")
         if not is_name(name):
             raise UserError(f"parameter tuned_model: {name!r} cannot be the name of a model")
@@ -59,21 +59,21 @@ class TunerNode(ReportingNode):
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Go on with what was interrupted."""
+        """Resume an interrupted tuning."""
         self._active = True
         unfinished = TuningJob.unfinished(self._folder) if self.value("resume") else []
         if unfinished:
-            self.get_logger().info(f"goes on with {unfinished[-1].name}")
+            self.get_logger().info(f"resuming {unfinished[-1].name}")
             self._start(unfinished[-1])
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop learning; the next activation goes on with it."""
+        """Stop the training; the next activation resumes it."""
         self._stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop learning, and listen to nobody any more."""
+        """Stop the training and unsubscribe."""
         self._stop()
         if self._live is not None:
             self._live.close()
@@ -81,7 +81,7 @@ class TunerNode(ReportingNode):
         return SUCCESS
 
     def destroy_node(self) -> None:
-        """Stop learning before the process ends."""
+        """Stop the training before the process ends."""
         self._stop()
         super().destroy_node()
 
@@ -95,26 +95,26 @@ class TunerNode(ReportingNode):
             self._job.stop()
 
     def _tune(self) -> str:
-        """Begin; the answer comes at once, the verdict on ~/status."""
+        """Start a tuning; the response comes at once, the verdict on ~/status."""
         if not self._active or self._versions is None:
             raise UserError("the node is not active")
         if self._job is not None and self._job.running:
-            raise UserError(f"{self._job.folder.name} is still at work: {self._job.stage}")
+            raise UserError(f"{self._job.folder.name} is not finished: {self._job.stage}")
         bags_folder = Path(self.value("bags_folder")).expanduser()
         bags, left_out = finished_bags(bags_folder, self.value("prefix"), self.value("newest_bags"))
-        told = f"; left out: {', '.join(left_out)}" if left_out else ""
+        note = f"; left out: {', '.join(left_out)}" if left_out else ""
         if not bags:
             raise UserError(
                 f"{bags_folder}: no finished bag of a recorder with the prefix"
-                f" {self.value('prefix')}; stop the recorder first{told}"
+                f" {self.value('prefix')}; stop the recorder first{note}"
             )
         folder = self._folder / f"{self.value('tuned_model')}_{datetime.now():%Y%m%d_%H%M%S}"
         TuningJob.create(folder, self._arguments(bags, folder))
         self._start(folder)
-        return f"{folder.name} learns from {len(bags)} bags{told}"
+        return f"{folder.name} trains on {len(bags)} bags{note}"
 
     def _arguments(self, bags: list[Path], folder: Path) -> list[str]:
-        """Of `monodepth tune`."""
+        """The arguments of `monodepth tune`."""
         assert self._versions is not None
         start = self._versions.version or resolve(self.value("model"))
         options = {
@@ -138,29 +138,29 @@ class TunerNode(ReportingNode):
     def _start(self, folder: Path) -> None:
         assert self._live is not None and self._versions is not None
         for earlier in TuningJob.unfinished(self._folder):
-            if earlier != folder:  # it would replace what this one gives
-                TuningJob.abandon(earlier, f"{folder.name} came after it")
+            if earlier != folder:  # its model would replace that of this tuning
+                TuningJob.abandon(earlier, f"{folder.name} was started after it")
         limits = TuningLimits(**{f.name: self.value(f.name) for f in fields(TuningLimits)})
         hands_over = self.value("hand_over")
         self._job = TuningJob(folder, limits, self._live, self._versions, hands_over)
         self._job.start()
 
     def _roll_back(self) -> str:
-        """Give the live nodes the model before the present one."""
+        """Load the previous model into the live nodes."""
         if not self._active or self._versions is None or self._live is None:
             raise UserError("the node is not active")
         if self._job is not None and self._job.running and self._job.stage == "handing over":
-            raise UserError("a model is being handed over: try again")
+            raise UserError("a model is being handed over; try again")
         model = self._versions.roll_back()
         now = self._versions.version
-        users = self._live.load(model)
+        users = self._live.load_model(model)
         name = model if now is None else now.name
-        return f"{name} is in use again, by {', '.join(users) or 'no node that runs'}"
+        return f"{name} is in use again, in {', '.join(users) or 'no running node'}"
 
     def status(self) -> Status:
-        """Where a tuning is, or what the last one came to."""
+        """The stage of the tuning, or the outcome of the last one."""
         job, versions = self._job, self._versions
-        level, message = DiagnosticStatus.OK, "waits for ~/tune"
+        level, message = DiagnosticStatus.OK, "waiting for ~/tune"
         if not self._active:
             message = "not active"
         elif job is not None:
@@ -180,14 +180,14 @@ class TunerNode(ReportingNode):
         jobs = sorted(self._folder.glob("*/outcome.json"))
         return f"{jobs[-1].parent.name} {outcome(jobs[-1].parent)}" if jobs else "none"
 
-    def _say(self) -> None:
-        """On ~/status, when there is something new: JSON, kept for whoever comes later."""
+    def _publish_status(self) -> None:
+        """Publish changes as JSON on ~/status, latched."""
         level, message, facts = self.status()
         del facts["temperature (C)"], facts["power (W)"]
-        said = json.dumps({"message": message, **facts})
-        if said != self._said:
-            self._said = said
-            self._status.publish(String(data=said))
+        text = json.dumps({"message": message, **facts})
+        if text != self._last_status:
+            self._last_status = text
+            self._status.publish(String(data=text))
             if level == DiagnosticStatus.ERROR:
                 self.get_logger().error(message)
 

@@ -18,7 +18,7 @@ from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.stamps import Judged
+from monodepth_ros.stamps import TimedMessage
 
 COLOUR = PinholeCamera.from_focal_length(160, 120, 152.0, 152.0, 80.0, 60.0)  # 55 degrees
 DEPTH = PinholeCamera.from_focal_length(212, 120, 106.0, 106.0, 106.0, 60.0)  # 90 degrees
@@ -179,8 +179,8 @@ def test_a_camera_that_looks_away_sees_none_of_it(tmp_path: Path) -> None:
     assert coverage.found == 0 and "by TF no point is in the image" in str(coverage)
 
 
-def judged(times: list[int | None]) -> list[Judged[Any]]:
-    return [Judged(None, t or 0, 0, "left out" if t is None else "") for t in times]
+def judged(times: list[int | None]) -> list[TimedMessage[Any]]:
+    return [TimedMessage(None, t or 0, 0, "left out" if t is None else "") for t in times]
 
 
 def test_the_nearest_in_time_or_how_far_it_is() -> None:
@@ -206,8 +206,8 @@ def test_a_clock_set_back_does_not_pair_with_an_earlier_drive() -> None:
 
 
 def test_depth_that_is_recorded_later_is_waited_for() -> None:
-    def message(topic: str, number: int) -> Judged[BagMessage]:
-        return Judged(BagMessage(topic, number, f"{topic}{number}"), number, 0)
+    def message(topic: str, number: int) -> TimedMessage[BagMessage]:
+        return TimedMessage(BagMessage(topic, number, f"{topic}{number}"), number, 0)
 
     order = [("i", 0), ("i", 1), ("d", 0), ("i", 2), ("d", 1), ("i", 3)]
     missing = Unknown("none")

@@ -32,7 +32,7 @@ def test_a_dark_image_stays_dark_and_a_brighter_one_raises_the_bits() -> None:
 def test_images_that_are_looked_at_first_count() -> None:
     said: list[str] = []
     depth = BitDepth("/ir", said.append)
-    depth.look(GREY << 6)
+    depth.observe(GREY << 6)
     np.testing.assert_array_equal(depth.eight_bits(GREY), GREY >> 6)
     assert len(said) == 1 and "14 of 16 bits" in said[0]
 
@@ -43,7 +43,7 @@ def test_a_broken_pixel_is_not_the_range_of_the_sensor() -> None:
     pixels = np.tile(GREY << 2, (100, 1))
     broken = pixels.copy()
     broken[7, 3], broken[9, 5] = 65535, 60000
-    depth.look(broken)
+    depth.observe(broken)
     np.testing.assert_array_equal(depth.eight_bits(pixels), pixels >> 2)
     seen = depth.eight_bits(broken)
     assert seen[7, 3] == seen[9, 5] == 255

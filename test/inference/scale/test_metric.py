@@ -118,21 +118,21 @@ def test_what_a_speed_lacks_for_a_scale():
     scale = SpeedScale()
     scale.add_speed(0, 1.0)
     scale.add_speed(100 * MS, 1.0)
-    assert scale.lacks == "no motion is seen in the images"
+    assert scale.missing == "no motion in the images"
     scale.add_motion(0, 100 * MS, 0.05)
-    assert scale.lacks == "0.1 of 1.5 m are driven"
+    assert scale.missing == "0.1 of 1.5 m driven"
     seldom = SpeedScale()
     for k in range(4):
         seldom.add_speed(2000 * k * MS, 1.0)
         seldom.add_motion(2000 * k * MS, (2000 * k + 100) * MS, 0.05)
-    assert seldom.lacks == "speeds come 2.0 s apart, and 0.5 s is the most"
+    assert seldom.missing == "speeds arrive every 2.0 s; at most 0.5 s are allowed"
 
 
 def test_what_a_height_lacks_for_a_scale():
     scale = CameraHeightScale(1.5)
     upwards = np.full((CAMERA.height, CAMERA.width), np.nan, np.float32)
     scale.add_depth(upwards, CAMERA)
-    assert scale.lacks == "no flat ground below the camera is seen in 1 images"
+    assert scale.missing == "no flat ground found in 1 images"
     scale.add_depth(plane_depth(3.0), CAMERA)
     assert scale.factor is None
-    assert scale.lacks == "ground was seen in 1 images, and 3 are needed"
+    assert scale.missing == "ground found in 1 of 3 images needed"

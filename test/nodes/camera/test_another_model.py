@@ -98,7 +98,7 @@ def test_metres_that_a_new_model_does_not_have_yet(
     assert reload(viewer, "odometry_node", renamed).success
     before = viewer.heard["odom"][-1]
     count = len(viewer.heard["odom"])
-    waits = "nothing is published: metres are not known yet (topic)"
+    waits = "nothing is published: the scale is not known yet (topic)"
     viewer.until(lambda: waits in viewer.said(), play=drive.play)
     for _ in range(5):
         drive.play()
@@ -128,14 +128,14 @@ def test_a_factor_of_another_nodes_model(viewer: Viewer, start_node: Any, rename
     start_node("depth_node", "device:=cpu", "diagnostics_period:=0.2", "scale_source:=topic")
     viewer.until(lambda: viewer.heard["depth/image_rect"], play=viewer.play)
     assert reload(viewer, "depth_node", renamed).success
-    other = f"the factor on /scale is of the model demo ({digest}), and not of tuned ({digest})"
+    other = f"the factor on /scale belongs to the model demo ({digest}), not to tuned ({digest})"
     viewer.until(lambda: other in viewer.said(), play=viewer.play)
     estimate("tuned", None)
     viewer.until(lambda: "no message on /scale" in viewer.said(), play=viewer.play)
     estimate("tuned", 3.0)
     viewer.until(lambda: of_status(viewer, "scale factor") == "3", play=viewer.play)
     estimate("demo", None)  # the other node went back
-    viewer.until(lambda: "is of the model demo" in viewer.said(), play=viewer.play)
+    viewer.until(lambda: "belongs to the model demo" in viewer.said(), play=viewer.play)
     estimate("demo", 2.0)
     assert reload(viewer, "depth_node", MODELS / "demo").success
     viewer.until(lambda: of_status(viewer, "scale factor") == "2", play=viewer.play)
@@ -150,7 +150,7 @@ def test_a_fixed_factor_is_of_its_model(
     viewer.until(lambda: of_status(viewer, "model") == "demo")
     answer = reload(viewer, node, renamed)
     assert not answer.success
-    assert "scale_factor is of the model demo (" in answer.message
+    assert "scale_factor belongs to the model demo (" in answer.message
     assert "not of tuned (" in answer.message
     assert reload(viewer, node, MODELS / "demo").success  # the same weights again
 
@@ -166,15 +166,15 @@ def test_a_frame_under_way_stays_with_its_model(
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     assert node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
-    former = node.in_use
+    former = node.active_model
     assert former is not None
     node.set_parameters([Parameter("model", value=str(renamed))])
-    found = node._load_anew()
+    found = node._load_requested_model()
     estimator = former.loaded.pipeline.estimator
     estimate = estimator.estimate
 
     def replaced_meanwhile(*arguments: Any) -> Any:
-        assert node._take_up(found) == f"model {renamed} is in use"
+        assert node._switch_model(found) == f"model {renamed} is in use"
         return estimate(*arguments)
 
     monkeypatch.setattr(estimator, "estimate", replaced_meanwhile)
@@ -185,10 +185,10 @@ def test_a_frame_under_way_stays_with_its_model(
         header.stamp.sec, header.stamp.nanosec = divmod(1000 * SECOND + k * SECOND // 10, SECOND)
         node._on_image(encode_image(RGB, "rgb8", header))
         assert node._worker.wait_until_idle(30.0)
-        if node.in_use is not former:
+        if node.active_model is not former:
             break
-    assert node.in_use is not None and node.in_use.loaded is found[1]
-    looked = [in_use.scale._height._looked for in_use in (former, node.in_use)]
+    assert node.active_model is not None and node.active_model.loaded is found[1]
+    looked = [active_model.scale._height._images for active_model in (former, node.active_model)]
     assert looked == [1, 0]
     executor.shutdown()
     node.destroy_node()

@@ -132,7 +132,7 @@ def test_a_camera_info_that_comes_late(viewer: Viewer, depth_node: Any) -> None:
         header = Header(frame_id="camera_optical", stamp=viewer.node.get_clock().now().to_msg())
         viewer.send_image(encode_image(RGB, "rgb8", header))
 
-    viewer.until(lambda: "no camera_info has come yet" in viewer.said(), play=play_without_info)
+    viewer.until(lambda: "no camera_info received yet" in viewer.said(), play=play_without_info)
     viewer.until(lambda: viewer.heard["depth/image_rect"], play=viewer.play)
 
 

@@ -26,12 +26,12 @@ class Stream:
         self.times = ImageTimes("/image_raw", lambda: self.now, self.said.append)
 
     def add(self, stamp: int) -> tuple[list[tuple[int, int]], str]:
-        """Stamps and stretches of what can be used, and why something cannot."""
+        """Stamps and segments of what can be used, and why something cannot."""
         self.now += SECOND // 10
         sec, nanosec = divmod(stamp, SECOND)
         header = Header(stamp=Time(sec=sec, nanosec=nanosec))
         images, reason = self.times.add(Image(header=header))
-        return [(nanoseconds(i.message.header.stamp), i.stretch) for i in images], reason
+        return [(nanoseconds(i.message.header.stamp), i.segment) for i in images], reason
 
 
 def test_good_stamps_stay_as_they_are_and_come_at_once() -> None:
@@ -39,7 +39,7 @@ def test_good_stamps_stay_as_they_are_and_come_at_once() -> None:
     for k in range(5):
         stamp = BEGIN + k * SECOND // 10 + 17
         assert stream.add(stamp) == ([(stamp, 0)], "")
-    assert stream.said == [] and stream.times.facts() == {} and stream.times.notices == []
+    assert stream.said == [] and stream.times.facts() == {} and stream.times.warnings == []
 
 
 def test_an_outlier_is_left_out_counted_and_said() -> None:
@@ -50,7 +50,7 @@ def test_an_outlier_is_left_out_counted_and_said() -> None:
     assert stream.add(good) == ([(good, 0)], AHEAD)
     assert stream.times.facts() == {f"images left out: {AHEAD}": "1"}
     assert stream.said == [f"/image_raw: 1 images left out so far: {AHEAD}"]
-    assert stream.times.notices == [f"some images are left out: {AHEAD}"]
+    assert stream.times.warnings == [f"some images are left out: {AHEAD}"]
 
 
 def test_a_clock_that_was_set_is_told_by_three_images() -> None:
@@ -64,7 +64,7 @@ def test_a_clock_that_was_set_is_told_by_three_images() -> None:
         ([(back[3], 1)], ""),
     ]
     assert stream.times.facts() == {"clock was set": "1"}
-    assert stream.said == ["/image_raw: the clock was set: images go on by another one"]
+    assert stream.said == ["/image_raw: the clock of the images was set"]
 
 
 def test_images_of_a_driver_that_does_not_stamp_get_the_time_of_their_arrival() -> None:
@@ -78,4 +78,4 @@ def test_images_of_a_driver_that_does_not_stamp_get_the_time_of_their_arrival() 
         ([(arrivals[4], 0)], ""),
     ]
     notice = "the driver of /image_raw does not stamp: the time of arrival is used"
-    assert stream.times.notices == [notice]
+    assert stream.times.warnings == [notice]

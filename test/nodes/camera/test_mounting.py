@@ -74,7 +74,7 @@ def warned(viewer: Viewer) -> bool:
 
 def test_auto_takes_tf_that_comes_in_time(viewer: Viewer, odometry: Any) -> None:
     drive = odometry("tf2_stand_in", "mounting_timeout:=60.0")
-    missing = "TF from base_link to camera_optical is not known"
+    missing = "TF from base_link to camera_optical is not available"
     viewer.until(lambda: warned(viewer) and missing in viewer.said(), play=drive.play)
     assert not viewer.heard["odom"]
     static = static_publisher(viewer)
@@ -88,21 +88,21 @@ def test_auto_falls_back_to_the_parameters_and_warns(viewer: Viewer, odometry: A
     drive = odometry("tf2_stand_in", "mounting_timeout:=0.5", "camera_x:=0.3")
     viewer.until(lambda: viewer.heard["odom"], play=drive.play)
     assert of_status(viewer, "mounting") != "tf"
-    viewer.until(lambda: "mounting by the parameters: TF from base_link to camera_optical"
+    viewer.until(lambda: "mounting from the parameters: TF from base_link to camera_optical"
                  in viewer.said(), play=drive.play)  # fmt: skip
     assert warned(viewer) and of_status(viewer, "mounting") == "parameters"
 
 
 def test_auto_without_tf2_warns(viewer: Viewer, odometry: Any) -> None:
     drive = odometry("no_tf2")
-    viewer.until(lambda: "mounting by the parameters: tf2_ros is not installed" in viewer.said(),
+    viewer.until(lambda: "mounting from the parameters: tf2_ros is not installed" in viewer.said(),
                  play=drive.play)  # fmt: skip
     assert warned(viewer) and viewer.heard["odom"]
 
 
 def test_tf_that_was_asked_for_is_waited_for(viewer: Viewer, odometry: Any) -> None:
     drive = odometry("tf2_stand_in", "mounting:=tf", "mounting_timeout:=0.1")
-    missing = "TF from base_link to camera_optical is not known"
+    missing = "TF from base_link to camera_optical is not available"
     viewer.until(lambda: warned(viewer) and missing in viewer.said(), play=drive.play)
     status = viewer.status
     assert status is not None and status.message.startswith("nothing is published: TF from")
@@ -130,7 +130,7 @@ def test_a_camera_that_turns_on_the_robot(viewer: Viewer, odometry: Any) -> None
             play()
         except AssertionError:
             continue  # a subscription that is not there yet
-    assert of_status(viewer, "images before their mounting's TF") is None
+    assert of_status(viewer, "images received before their TF") is None
     tracker = CameraTracker(MotionEstimator("demo", "cpu"))
     first = stamp_of(viewer.heard["odom"][0])
     stamps = [drive.now - k * SECOND // 10 for k in reversed(range(len(drive.images)))]
@@ -157,12 +157,12 @@ def test_a_base_goes_on_where_another_camera_sees() -> None:
     def message(index: int, T_base_camera: Any) -> Odometry:
         tracked = tracker.add(texture(index), CAMERA, index * SECOND // 10)
         assert tracked is not None
-        base.mount(T_base_camera, tracked)
+        base.update_mounting(T_base_camera, tracked)
         return base.message(tracked, Odometry().header.stamp)
 
     before = [message(index, mounted()) for index in range(3)][-1]
     assert np.linalg.norm(pose_of(before)[:3, 3]) > 0.01
-    tracker.go_over_to(base.exchange(rear))
+    tracker.switch_camera(base.change_camera(rear))
     after = message(3, rear)
     np.testing.assert_allclose(pose_of(after), pose_of(before), atol=1e-9)
     missed = np.subtract(after.pose.covariance, before.pose.covariance).reshape(6, 6)
@@ -186,7 +186,7 @@ def test_a_base_that_stands_below_a_camera_that_turns() -> None:
             k * SECOND // 10, T_world_camera, np.zeros((6, 6)), velocity, np.zeros((6, 6)),
             "motion", 0, 0.0,
         )  # fmt: skip
-        base.mount(mounted(yaw), tracked)
+        base.update_mounting(mounted(yaw), tracked)
         message = base.message(tracked, Odometry().header.stamp)
         np.testing.assert_allclose(pose_of(message), np.eye(4), atol=1e-9)
         twist = message.twist.twist

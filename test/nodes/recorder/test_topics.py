@@ -135,7 +135,7 @@ def test_two_types_at_once_are_named_and_one_is_recorded(
     other = rclpy.create_node("other", context=context)
     other.create_publisher(Float64, "thing", RELIABLE).publish(Float64(data=1.0))
     both = "/thing is published as std_msgs/msg/Float64 and as std_msgs/msg/String"
-    told = f"{both}: recorded is std_msgs/msg/String"
+    told = f"{both}; std_msgs/msg/String is recorded"
     numbers = iter(range(1000))
     sent = []
 
@@ -185,7 +185,7 @@ def test_start_and_stop_tell_the_truth(viewer: Viewer, start_node: Any, tmp_path
     viewer.until(lambda: of_status(viewer, "bag") not in (None, "none"))
     under_way = Path(of_status(viewer, "bag") or "")
     again = viewer.call(Trigger, "/recorder_node/start")
-    assert again.success and again.message.startswith("recording already")
+    assert again.success and again.message.startswith("already recording")
     send(viewer, publisher, 3, 3)
     assert recorded(viewer) == [under_way]
     assert texts(under_way) == ["0", "1", "2", "3", "4", "5"]
@@ -242,7 +242,9 @@ def test_simulated_time_that_has_not_begun_is_waited_for(
     )
     kept = viewer.node.create_publisher(String, "words", LATCHED)
     send(viewer, kept, 0, 2)
-    viewer.until(lambda: viewer.status and "nothing has come on /clock" in viewer.status.message)
+    viewer.until(
+        lambda: viewer.status and "no message on /clock was received" in viewer.status.message
+    )
     clock = viewer.node.create_publisher(Clock, "/clock", 10)
     time = Clock()
     time.clock.sec = 1000
@@ -290,11 +292,11 @@ def test_what_the_middleware_loses_is_counted(
         [sys.executable, "-c", LARGE_IMAGES], env=ros_environment, stdin=subprocess.PIPE
     )
     try:
-        viewer.until(lambda: viewer.status and "lost on their way" in viewer.status.message)
+        viewer.until(lambda: viewer.status and "lost by the middleware" in viewer.status.message)
         assert viewer.status is not None and viewer.status.level == DiagnosticStatus.WARN
 
         def counted() -> int:
-            names = ("messages written", "messages lost on their way")
+            names = ("messages written", "messages lost by the middleware")
             return sum(int(of_status(viewer, name) or 0) for name in names)
 
         viewer.until(lambda: counted() >= 64)  # what is lost before the first cannot be known

@@ -29,19 +29,19 @@ class Live:
         self.ratio = 1.0
         self.loaded: list[str] = []
         self.refuses: set[str] = set()
-        self.trouble = ""
+        self.problem = ""
 
     def latencies(self, seconds: float) -> dict[str, float]:
         return {"depth_node": 20.0}
 
-    def slowest(self, baseline: dict[str, float]) -> tuple[str, float]:
+    def max_slowdown(self, baseline: dict[str, float]) -> tuple[str, float]:
         assert baseline == {"depth_node": 20.0}
         return "depth_node", self.ratio
 
-    def failing(self) -> str:
-        return self.trouble if self.loaded and self.loaded[-1] != "demo" else ""
+    def current_error(self) -> str:
+        return self.problem if self.loaded and self.loaded[-1] != "demo" else ""
 
-    def load(self, model: str) -> list[str]:
+    def load_model(self, model: str) -> list[str]:
         if model in self.refuses:
             raise UserError(f"depth_node cannot load {model}")
         self.loaded.append(model)
@@ -54,7 +54,7 @@ class Process:
     started: list[Process]  # noqa: F821 - of this class
 
     def __init__(self, arguments: list[str], log: Path, threads: int) -> None:
-        self.arguments, self.paused, self.megabytes = arguments, False, 100.0
+        self.arguments, self.paused, self.memory_mb = arguments, False, 100.0
         self.status: int | None = None
         self.pauses = 0
         Process.started.append(self)
@@ -63,7 +63,7 @@ class Process:
         self.pauses += not self.paused
         self.paused = True
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self.paused = False
 
     def stop(self, seconds: float) -> None:
@@ -83,7 +83,7 @@ def job(tmp_path: Path, live: Live, monkeypatch: pytest.MonkeyPatch) -> Callable
     """Makes jobs of one folder."""
     Process.started = []
     monkeypatch.setattr(tuning_job, "TuningProcess", Process)
-    monkeypatch.setattr(tuning_job, "_LOOK", 0.02)
+    monkeypatch.setattr(tuning_job, "_POLL_PERIOD", 0.02)
     monkeypatch.setattr(tuning_job, "_PROBATION", 0.05)
     (tmp_path / "models").mkdir()
     folder = tmp_path / "tunings" / "tuned_1"
@@ -156,7 +156,7 @@ def test_it_pauses_while_live_nodes_are_slow(job: Any, live: Live) -> None:
     live.ratio = 2.0
     until(lambda: process().paused)
     until(lambda: one.stage == "paused")
-    assert one.detail == "depth_node takes 2.0 times as long as before"
+    assert one.detail == "the latency of depth_node is 2.0 times that before"
     live.ratio = 1.0
     until(lambda: not process().paused)
     assert process().pauses == 1
@@ -173,7 +173,7 @@ def test_it_pauses_while_too_much_power_is_drawn(job: Any, tmp_path: Path) -> No
     )
     one.start()
     until(lambda: one.stage == "paused")
-    assert one.detail == "50.0 W, 30.0 are allowed"
+    assert one.detail == "50.0 W, max_power is 30.0"
     sensor.write_text("20000000\n")
     until(lambda: one.stage == "tuning")
     one.stop()
@@ -183,7 +183,7 @@ def test_too_much_memory_ends_it(job: Any) -> None:
     one = job(TuningLimits(max_memory_mb=50, max_latency_ratio=0))
     one.start()
     until(lambda: not one.running)
-    assert outcome(one.folder).startswith("failed: needs more than the 50 MB")
+    assert outcome(one.folder).startswith("failed: it needs more than max_memory_mb, 50 MB")
 
 
 def test_a_stopped_one_goes_on_later(job: Any, tmp_path: Path) -> None:
@@ -244,12 +244,12 @@ def test_nodes_that_refuse_get_their_model_back(job: Any, live: Live, tmp_path: 
 
 
 def test_nodes_that_fail_with_it_get_their_model_back(job: Any, live: Live, tmp_path: Path) -> None:
-    live.trouble = "depth_node: no image gives a result"
+    live.problem = "depth_node: every image fails"
     one = job()
     verdict(one, better=True)
     one.start()
     until(lambda: not one.running)
-    assert one.stage == "failed" and "with tuned_1, depth_node: no image" in one.detail
+    assert one.stage == "failed" and "with tuned_1, depth_node: every image" in one.detail
     assert live.loaded == [str(tmp_path / "models" / "tuned"), "demo"]
 
 

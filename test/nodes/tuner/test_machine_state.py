@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
-from monodepth_ros.nodes.tuner.machine_state import own_megabytes, power, temperature
+from monodepth_ros.nodes.tuner.machine_state import power, session_memory_mb, temperature
 
 
 def test_the_hottest_zone_counts(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_memory_is_what_a_program_and_its_children_have_for_themselves(tmp_path:
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         pages = Path(f"/proc/{process.pid}/statm").read_text().split()
         assert int(pages[1]) * 4096 > 250e6  # the file is resident
-        assert 90 < own_megabytes(process.pid) < 150
+        assert 90 < session_memory_mb(process.pid) < 150
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -77,4 +77,4 @@ def test_a_name_of_a_process_may_hold_anything(tmp_path: Path) -> None:
         (process / "stat").write_text(f"{number} (a) b) S 1 7 {session} 0 -1")
         (process / "status").write_text("VmRSS: 9000 kB\nRssAnon:\t 1000 kB\nVmSwap:\t500 kB\n")
     (tmp_path / "10").mkdir()  # has just ended
-    assert own_megabytes(7, tmp_path) == pytest.approx(2 * 1.5 * 1.024)
+    assert session_memory_mb(7, tmp_path) == pytest.approx(2 * 1.5 * 1.024)

@@ -111,7 +111,7 @@ def test_drive_record_learn_and_use_it(
         viewer.spin(0.05)
     assert viewer.call(Trigger, "/recorder_node/stop").success
     begun = viewer.call(Trigger, "/tuner_node/tune")
-    assert begun.success and "learns from 1 bags" in begun.message
+    assert begun.success and "trains on 1 bags" in begun.message
     assert not viewer.call(Trigger, "/tuner_node/tune").success  # one at a time
     viewer.until(
         lambda: status(viewer).get("stage") in ("handed over", "kept", "failed"),
@@ -124,7 +124,7 @@ def test_drive_record_learn_and_use_it(
     after = live_error(viewer)
     assert after < 0.75 * before, (before, after)
     back = viewer.call(Trigger, "/tuner_node/rollback")
-    assert back.success and back.message == "demo is in use again, by depth_node"
+    assert back.success and back.message == "demo is in use again, in depth_node"
     viewer.until(lambda: model_of(viewer, "depth_node") == "demo")
     assert live_error(viewer) == pytest.approx(before, rel=0.02)
     assert not viewer.call(Trigger, "/tuner_node/rollback").success
@@ -157,7 +157,7 @@ def test_a_killed_tuner_takes_its_training_along_and_goes_on_later(
     write_bag(folders["bags"])
     viewer.listen_kept(String, "/tuner_node/status")
     tuner = start_tuner(start_node, folders)
-    viewer.until(lambda: status(viewer).get("message") == "waits for ~/tune")
+    viewer.until(lambda: status(viewer).get("message") == "waiting for ~/tune")
     assert viewer.call(Trigger, "/tuner_node/tune").success
     viewer.until(lambda: status(viewer).get("message", "").startswith("tuning: "), seconds=60)
     viewer.until(lambda: any((folders["tunings"]).glob("*/run/checkpoints/last.ckpt")), seconds=200)

@@ -21,8 +21,8 @@ from monodepth_ros.data.images.bit_depth import BitDepth
 from monodepth_ros.errors import UserError
 
 # What a camera and its depth node publish of each image: all of it is left out with the image.
-_OF_AN_IMAGE = (IMAGE, COMPRESSED, "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2")
-_OUTLINE = (160, 120)  # pixels, width and height
+_IMAGE_TYPES = (IMAGE, COMPRESSED, "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2")
+_THUMBNAIL_SIZE = (160, 120)  # pixels, width and height
 _TYPES = get_typestore(Stores.ROS2_HUMBLE)
 
 
@@ -70,54 +70,54 @@ class ImageRecoding:
 
 
 class StandstillFilter:
-    """Leaves out what belongs to images while the camera stands still; all else is recorded.
+    """Skips images, with their clouds and camera_info, while the camera stands still.
 
-    ``topic`` is that of the images to look at. They stand still while they have moved by less than
-    ``shift`` pixels (of 160 across) since the last one recorded. Every ``at_least`` seconds an
-    image is recorded all the same.
+    The images of ``topic`` decide: it stands still while they have moved by less than
+    ``threshold_px`` pixels (at a width of 160) since the last recorded one. An image is recorded
+    at least every ``max_interval`` seconds.
     """
 
-    def __init__(self, topic: str, shift: float, at_least: float = 1.0) -> None:
-        self.topic, self.shift, self.at_least = topic, shift, at_least
+    def __init__(self, topic: str, threshold_px: float, max_interval: float = 1.0) -> None:
+        self.topic, self.threshold_px, self.max_interval = topic, threshold_px, max_interval
         self._bits = BitDepth(topic, lambda _: None)
         self._last: NDArray[np.float32] | None = None
         self._recorded = 0
         self._moving = True
-        self.left_out = 0
+        self.skipped = 0
 
     def __call__(self, message: Recorded) -> bool:
-        """Whether to record a message; images of ``topic`` decide until the next of them."""
-        if message.kind not in _OF_AN_IMAGE:
+        """Whether to record a message, according to the last image of ``topic``."""
+        if message.kind not in _IMAGE_TYPES:
             return True
         if message.topic == self.topic:
-            self._look(message)
-        self.left_out += not self._moving
+            self._update(message)
+        self.skipped += not self._moving
         return self._moving
 
-    def _look(self, message: Recorded) -> None:
+    def _update(self, message: Recorded) -> None:
         try:
             content: Any = _TYPES.deserialize_cdr(message.data, message.kind)
             decode = decode_image if message.kind == IMAGE else decode_compressed
-            outline = _outline(decode(content, self._bits))
+            thumbnail = _thumbnail(decode(content, self._bits))
         except UserError:
             self._moving = True
             return
         waited = abs(message.stamp - self._recorded) * 1e-9  # clocks jump back, too
-        moved = self._last is None or _shift(self._last, outline) >= self.shift
-        self._moving = moved or waited >= self.at_least
+        moved = self._last is None or _image_shift(self._last, thumbnail) >= self.threshold_px
+        self._moving = moved or waited >= self.max_interval
         if self._moving:
-            self._last, self._recorded = outline, message.stamp
+            self._last, self._recorded = thumbnail, message.stamp
 
 
-def _outline(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey, small, and without the mean and the contrast, which an automatic exposure changes."""
-    small = cv2.resize(rgb, _OUTLINE, interpolation=cv2.INTER_AREA)
+def _thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Small and grey, with mean 0 and contrast 1, which an automatic exposure does not change."""
+    small = cv2.resize(rgb, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA)
     grey = np.asarray(small, np.float32).mean(2)
     grey = cv2.blur(grey, (4, 4))
     return np.asarray((grey - grey.mean()) / max(float(grey.std()), 1e-6), np.float32)
 
 
-def _shift(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """About how many pixels of the outline it has moved: the difference over the gradient."""
+def _image_shift(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Approximate motion in pixels of the thumbnail: the difference over the gradient."""
     gradient = np.abs(np.diff(one, axis=0)).mean() + np.abs(np.diff(one, axis=1)).mean()
     return float(np.abs(other - one).mean() / max(float(gradient) / 2, 1e-6))

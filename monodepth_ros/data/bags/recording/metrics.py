@@ -1,4 +1,4 @@
-"""What a recorder tells of itself."""
+"""What a recorder has done with the messages."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import NamedTuple
 
 
 class Failures(NamedTuple):
-    """Messages of one topic that could not be treated as wanted, and why the last could not.
+    """Failed messages of one topic, and why the last one failed.
 
-    ``now`` says whether the topic's last message was one of them.
+    ``ongoing``: the topic's last message was one of them.
     """
 
     messages: int
     reason: str
-    now: bool
+    ongoing: bool
 
 
 @dataclass(frozen=True)
-class RecorderFigures:
-    """What became of the messages; ``trouble`` says why recording has stopped by itself.
+class RecorderMetrics:
+    """Counts of messages, and ``stop_reason``: why recording has stopped by itself.
 
-    ``left_out`` were not selected, ``lost`` came faster than the disk could take them or were not
-    on the disk yet when it failed, ``failed`` could not be stored: each message counts once.
-    ``megabytes`` are written in all. ``failures`` are those that failed by topic; ``as_they_came``
-    are by topic those that should have been stored in another form, and were stored as they came.
+    Each message counts once. ``skipped`` were not selected. ``lost`` came faster than the disk
+    could take them, or were not on the disk yet when it failed. ``failed`` could not be stored;
+    ``failures`` has them by topic. ``stored_unchanged`` has the images, by topic, that could not be
+    compressed and were stored as they came.
     """
 
     recording: bool
     bag: Path | None
     written: int
-    left_out: int
+    skipped: int
     lost: int
     failed: int
-    megabytes: float
-    waiting_megabytes: float
-    trouble: str
+    written_mb: float
+    queued_mb: float
+    stop_reason: str
     failures: Mapping[str, Failures]
-    as_they_came: Mapping[str, Failures]
+    stored_unchanged: Mapping[str, Failures]

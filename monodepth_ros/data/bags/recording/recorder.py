@@ -21,13 +21,13 @@ from rosbags.interfaces import Qos
 
 from monodepth_ros.data.bags.recording.disk_budget import free_bytes, keep_to_budget
 from monodepth_ros.data.bags.recording.marked_bags import Mark, MarkedBagWriter
-from monodepth_ros.data.bags.recording.metrics import Failures, RecorderFigures
+from monodepth_ros.data.bags.recording.metrics import Failures, RecorderMetrics
 from monodepth_ros.data.bags.recording.writer import BagWriter
 from monodepth_ros.errors import UserError, reason_of
 
 _MEGABYTE = 1_000_000
-_IDLE = 0.2  # seconds between two looks at the clock, when nothing comes
-_ENOUGH = 30.0  # seconds in which a disk takes what waits for it
+_POLL_PERIOD = 0.2  # seconds between two looks at the clock, when nothing comes
+_DISK_TIMEOUT = 30.0  # seconds in which a disk takes what waits for it
 
 
 class Recorded(NamedTuple):
@@ -89,19 +89,19 @@ class BagRecorder:
         self._writer: BagWriter | None = None
         self._bags: list[Path] = []  # since the start, with the one under way
         self._opened = self._flushed = 0.0
-        self._counts: Counter[str] = Counter()  # of messages: written, left out, lost, failed
-        self._unsafe = 0  # of those written, messages that are not on the disk yet
+        self._counts: Counter[str] = Counter()  # of messages: written, skipped, lost, failed
+        self._unflushed = 0  # of those written, messages that are not on the disk yet
         self._bytes = 0
-        self._trouble = ""
+        self._stop_reason = ""
         self._failures: dict[str, Failures] = {}
-        self._as_they_came: dict[str, Failures] = {}
+        self._stored_unchanged: dict[str, Failures] = {}
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def start(self, check_room: bool = False) -> bool:
+    def start(self, check_space: bool = False) -> bool:
         """Record from now on; False when it did already.
 
-        UserError where the folder is not writable and, with ``check_room``, where it is full: else
+        UserError where the folder is not writable and, with ``check_space``, where it is full: else
         the first message tells.
         """
         try:
@@ -111,12 +111,12 @@ class BagRecorder:
             probe.unlink()
         except OSError as error:
             raise UserError(f"cannot record to {self.settings.folder}: {error.strerror}") from None
-        if check_room and not self._recording:
-            self._make_room()
+        if check_space and not self._recording:
+            self._check_space()
         with self._changed:
             if self._recording:
                 return False
-            self._recording, self._trouble = True, ""
+            self._recording, self._stop_reason = True, ""
             self._bags = []
             return True
 
@@ -129,7 +129,7 @@ class BagRecorder:
             self._recording = False
             self._changed.notify()
             ended = self._changed.wait_for(
-                lambda: self._writer is None and not self._queue, timeout=_ENOUGH
+                lambda: self._writer is None and not self._queue, timeout=_DISK_TIMEOUT
             )
             if not ended:
                 raise UserError(
@@ -146,13 +146,13 @@ class BagRecorder:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(timeout=_ENOUGH)
+        self._thread.join(timeout=_DISK_TIMEOUT)
 
     def offer(self, message: Recorded) -> None:
         """Keep a message for a snapshot, and record it if that is switched on."""
         with self._changed:
             if self.settings.snapshot_seconds > 0:
-                self._remember(message)
+                self._add_to_snapshot(message)
             if not self._recording:
                 return
             if self._waiting + len(message.data) > self.settings.queue_memory_mb * _MEGABYTE:
@@ -191,24 +191,24 @@ class BagRecorder:
             ) from None
         return writer.path
 
-    def figures(self) -> RecorderFigures:
+    def metrics(self) -> RecorderMetrics:
         """How it stands."""
         with self._changed:
-            return RecorderFigures(
+            return RecorderMetrics(
                 self._recording,
                 None if self._writer is None else self._writer.path,
                 self._counts["written"],
-                self._counts["left_out"],
+                self._counts["skipped"],
                 self._counts["lost"],
                 self._counts["failed"],
                 self._bytes / _MEGABYTE,
                 self._waiting / _MEGABYTE,
-                self._trouble,
+                self._stop_reason,
                 dict(self._failures),
-                dict(self._as_they_came),
+                dict(self._stored_unchanged),
             )
 
-    def _remember(self, message: Recorded) -> None:
+    def _add_to_snapshot(self, message: Recorded) -> None:
         self._ring.append(message)
         self._kept += len(message.data)
         oldest = message.stamp - round(self.settings.snapshot_seconds * 1e9)
@@ -222,15 +222,15 @@ class BagRecorder:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._closing, _IDLE)
+                self._changed.wait_for(lambda: bool(self._queue) or self._closing, _POLL_PERIOD)
                 if self._closing and not self._queue and self._writer is None:
                     return
                 batch = list(self._queue)
                 ends = not self._recording
             try:
                 for message in batch:
-                    self._done(message, self._treat(message))
-                self._keep_safe()
+                    self._done(message, self._process(message))
+                self._flush_in_time()
                 if ends and self._writer is not None:
                     self._end_bag()
             except Exception as error:  # whatever it is, it must not pass unseen
@@ -243,20 +243,20 @@ class BagRecorder:
             self._queue.popleft()
             self._waiting -= len(message.data)
             self._counts[outcome] += 1
-            self._unsafe += outcome == "written"
+            self._unflushed += outcome == "written"
 
-    def _treat(self, message: Recorded) -> str:
+    def _process(self, message: Recorded) -> str:
         """What became of a message: written, left out or failed."""
         if not self._is_selected(message):
-            return "left_out"
+            return "skipped"
         stored = self._converted(message)
         writer = self._writer
         if writer is not None and (
-            self._full(writer) or writer.type_of(stored.topic) not in (None, stored.kind)
+            self._is_full(writer) or writer.type_of(stored.topic) not in (None, stored.kind)
         ):
             self._end_bag()
         if self._writer is None:
-            self._make_room()
+            self._check_space()
             writer = self._new_bag(str(len(self._bags) + 1))
             self._opened = self._flushed = time.monotonic()
             with self._changed:
@@ -275,9 +275,9 @@ class BagRecorder:
         try:
             stored = self._stored(message)
         except Exception as error:  # whatever an image leads to
-            self._note(self._as_they_came, message.topic, reason_of(error))
+            self._count_failure(self._stored_unchanged, message.topic, reason_of(error))
             return message
-        self._note(self._as_they_came, message.topic, "")
+        self._count_failure(self._stored_unchanged, message.topic, "")
         return stored
 
     def _write(self, writer: BagWriter, message: Recorded) -> bool:
@@ -289,13 +289,13 @@ class BagRecorder:
         except OSError:
             raise
         except Exception as error:  # whatever a definition or a message leads to
-            self._note(self._failures, message.topic, reason_of(error))
+            self._count_failure(self._failures, message.topic, reason_of(error))
             return False
-        self._note(self._failures, message.topic, "")
+        self._count_failure(self._failures, message.topic, "")
         self._bytes += len(message.data)
         return True
 
-    def _note(self, failures: dict[str, Failures], topic: str, reason: str) -> None:
+    def _count_failure(self, failures: dict[str, Failures], topic: str, reason: str) -> None:
         """Count one more failure of a topic, or with an empty reason a success."""
         before = failures.get(topic)
         if before is None and not reason:
@@ -304,7 +304,7 @@ class BagRecorder:
         with self._changed:
             failures[topic] = Failures(messages + bool(reason), reason or last, bool(reason))
 
-    def _full(self, writer: BagWriter) -> bool:
+    def _is_full(self, writer: BagWriter) -> bool:
         """Whether the bag has reached the length or the size at which the next one begins."""
         settings = self.settings
         age = time.monotonic() - self._opened
@@ -312,15 +312,15 @@ class BagRecorder:
             0 < settings.max_bag_size_mb * _MEGABYTE <= writer.size
         )
 
-    def _keep_safe(self) -> None:
+    def _flush_in_time(self) -> None:
         """Bring what is written to the disk, in time, while there is space for more."""
         now = time.monotonic()
         if self._writer is not None and now >= self._flushed + self.settings.chunk_seconds:
             self._writer.flush()
-            self._flushed, self._unsafe = now, 0
-            self._make_room()
+            self._flushed, self._unflushed = now, 0
+            self._check_space()
 
-    def _make_room(self) -> None:
+    def _check_space(self) -> None:
         """UserError when no more may be written."""
         settings = self.settings
         if free_bytes(settings.folder) < settings.min_free_disk_mb * _MEGABYTE:
@@ -347,7 +347,7 @@ class BagRecorder:
         self._writer.flush()
         self._writer.close()
         with self._changed:
-            self._writer, self._unsafe = None, 0
+            self._writer, self._unflushed = None, 0
 
     def _give_up(self, reason: str) -> None:
         """Stop recording; the bag is ended if that is possible."""
@@ -355,16 +355,16 @@ class BagRecorder:
         if writer is not None:
             try:
                 writer.flush()
-                self._unsafe = 0
+                self._unflushed = 0
                 writer.close()
             except OSError:
                 writer.abandon()
         with self._changed:
-            self._counts["lost"] += len(self._queue) + self._unsafe
-            self._counts["written"] -= self._unsafe
+            self._counts["lost"] += len(self._queue) + self._unflushed
+            self._counts["written"] -= self._unflushed
             self._queue.clear()
-            self._waiting = self._unsafe = 0
-            self._writer, self._recording, self._trouble = None, False, reason
+            self._waiting = self._unflushed = 0
+            self._writer, self._recording, self._stop_reason = None, False, reason
 
     def _new_bag(self, suffix: str) -> MarkedBagWriter:
         """Under a name that is not there yet, also when the clock has jumped back."""

@@ -48,7 +48,7 @@ def test_sixteen_bits_are_stored_as_they_came(kind: str, encoding: str) -> None:
 
 
 def test_motion_of_a_camera_with_ten_bits_is_seen() -> None:
-    moving = StandstillFilter("/image_raw", shift=0.5, at_least=100.0)
+    moving = StandstillFilter("/image_raw", threshold_px=0.5, max_interval=100.0)
 
     def of_ten_bits(number: int, shown: int) -> Recorded:
         wide = image(stamp_of(number), picture(shown))
@@ -77,12 +77,12 @@ def test_what_cannot_be_decoded_is_stored_as_it_came_and_counted(tmp_path: Path)
     with AnyReader([bag]) as reader:
         found = [(c.topic, stamp, bytes(data)) for c, stamp, data in reader.messages()]
     assert found == [(m.topic, m.stamp, m.data) for m in messages]
-    ((topic, failure),) = recording.figures().as_they_came.items()
+    ((topic, failure),) = recording.metrics().stored_unchanged.items()
     assert topic == "/short" and failure.messages == 1 and "bytes" in failure.reason
 
 
 def test_standing_still_leaves_out_images_and_what_belongs_to_them() -> None:
-    moving = StandstillFilter("/image_raw", shift=0.5, at_least=1.0)
+    moving = StandstillFilter("/image_raw", threshold_px=0.5, max_interval=1.0)
     shown = [0, 1, 2, 2, 2, 2, 3] + [3] * 12
     kept = []
     for number, picture_number in enumerate(shown):
@@ -92,11 +92,11 @@ def test_standing_still_leaves_out_images_and_what_belongs_to_them() -> None:
         assert moving(recorded("/odom", odometry(stamp_of(number), 0.0, 0.0), stamp_of(number)))
     assert kept[:7] == [True, True, True, False, False, False, True]
     assert sum(kept[7:]) == 1  # one a second at 10 Hz, all the same
-    assert moving.left_out == 2 * kept.count(False)
+    assert moving.skipped == 2 * kept.count(False)
 
 
 def test_another_exposure_is_no_motion() -> None:
-    moving = StandstillFilter("/image_raw", shift=0.5, at_least=100.0)
+    moving = StandstillFilter("/image_raw", threshold_px=0.5, max_interval=100.0)
     assert moving(frame(0, 5))
     darker = image(stamp_of(1), (picture(5) * 0.7).astype(np.uint8))
     assert not moving(recorded("/image_raw", darker, stamp_of(1)))

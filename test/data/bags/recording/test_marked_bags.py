@@ -27,11 +27,11 @@ def test_the_budget_ends_recording_or_removes_the_oldest(tmp_path: Path) -> None
         for number in range(40):
             recording.offer(frame(number, padding=1000))
             time.sleep(0.01)
-        wait_until(lambda recording=recording: recording.figures().waiting_megabytes == 0)
-        figures = recording.figures()
+        wait_until(lambda recording=recording: recording.metrics().queued_mb == 0)
+        figures = recording.metrics()
         recording.close()
         assert figures.recording == remove
-        assert ("budget" in figures.trouble) != remove
+        assert ("budget" in figures.stop_reason) != remove
         bags = [bag for bag in tmp_path.iterdir() if bag not in others]
         assert sum(f.stat().st_size for bag in bags for f in bag.iterdir()) < 1.6e6
         assert all(stamps(bag) for bag in bags)
@@ -77,7 +77,7 @@ def test_a_marked_bag_is_read_by_others(tmp_path: Path) -> None:
     recording = recorder(tmp_path)
     recording.start()
     recording.offer(frame(0))
-    wait_until(lambda: recording.figures().bag)
+    wait_until(lambda: recording.metrics().bag)
     (bag,) = marked_bags(tmp_path)
     assert bag.in_progress
     recording.close()

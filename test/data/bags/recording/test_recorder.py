@@ -32,8 +32,8 @@ def test_every_message_is_there(tmp_path: Path) -> None:
     recording.close()
     assert (bag / "metadata.yaml").is_file()
     assert stamps(bag) == [stamp_of(number) for number in range(1, 50)]
-    figures = recording.figures()
-    assert (figures.written, figures.lost, figures.trouble) == (49, 0, "")
+    figures = recording.metrics()
+    assert (figures.written, figures.lost, figures.stop_reason) == (49, 0, "")
 
 
 def test_splits_are_bags_of_their_own(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_too_little_space_ends_recording(tmp_path: Path) -> None:
     recording = recorder(tmp_path, min_free_disk_mb=1e12)
     recording.start()
     recording.offer(frame(0))
-    wait_until(lambda: not recording.figures().recording)
-    assert "free on the disk" in recording.figures().trouble
+    wait_until(lambda: not recording.metrics().recording)
+    assert "free on the disk" in recording.metrics().stop_reason
     recording.close()
 
 
@@ -85,7 +85,7 @@ def test_a_slow_disk_loses_the_newest_and_counts(tmp_path: Path) -> None:
     recording.start()
     recording.offer(frame(0))
     recording.close()
-    assert recording.figures().lost == 1
+    assert recording.metrics().lost == 1
 
 
 def test_a_topic_that_cannot_be_written_leaves_the_others_alone(tmp_path: Path) -> None:
@@ -97,9 +97,14 @@ def test_a_topic_that_cannot_be_written_leaves_the_others_alone(tmp_path: Path) 
     (bag,) = recording.stop()
     recording.close()
     assert len(stamps(bag)) == 20
-    figures = recording.figures()
-    assert figures.failures["/strange"].messages == 20 and figures.failures["/strange"].now
-    assert (figures.written, figures.failed, figures.left_out, figures.trouble) == (20, 20, 0, "")
+    figures = recording.metrics()
+    assert figures.failures["/strange"].messages == 20 and figures.failures["/strange"].ongoing
+    assert (figures.written, figures.failed, figures.skipped, figures.stop_reason) == (
+        20,
+        20,
+        0,
+        "",
+    )
 
 
 def test_one_message_that_cannot_be_stored_does_not_end_its_topic(tmp_path: Path) -> None:
@@ -113,9 +118,12 @@ def test_one_message_that_cannot_be_stored_does_not_end_its_topic(tmp_path: Path
     assert stamps(bag) == [stamp_of(number) for number in range(20) if number != 7]
     with open(bag / f"{bag.name}.mcap", "rb") as file:  # the index knows nothing of it
         assert sum(1 for _ in SeekingReader(file).iter_messages()) == 19
-    (failure,) = recording.figures().failures.values()
-    assert (failure.messages, failure.now) == (1, False) and "struct.error" not in failure.reason
-    assert (recording.figures().written, recording.figures().failed) == (19, 1)
+    (failure,) = recording.metrics().failures.values()
+    assert (failure.messages, failure.ongoing) == (
+        1,
+        False,
+    ) and "struct.error" not in failure.reason
+    assert (recording.metrics().written, recording.metrics().failed) == (19, 1)
 
 
 def test_what_cannot_be_converted_or_judged_is_stored_as_it_came(tmp_path: Path) -> None:
@@ -129,17 +137,17 @@ def test_what_cannot_be_converted_or_judged_is_stored_as_it_came(tmp_path: Path)
     (bag,) = recording.stop()
     recording.close()
     assert stamps(bag) == [stamp_of(number) for number in range(3)]
-    figures = recording.figures()
-    assert figures.as_they_came == {"/camera/image_raw": (3, "ValueError: no image", True)}
-    assert (figures.written, figures.failed, figures.left_out) == (3, 0, 0)
+    figures = recording.metrics()
+    assert figures.stored_unchanged == {"/camera/image_raw": (3, "ValueError: no image", True)}
+    assert (figures.written, figures.failed, figures.skipped) == (3, 0, 0)
 
 
 def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     recording = recorder(tmp_path)
     assert recording.start()
     recording.offer(frame(0))
-    wait_until(lambda: recording.figures().bag)
-    under_way = recording.figures().bag
+    wait_until(lambda: recording.metrics().bag)
+    under_way = recording.metrics().bag
     assert not recording.start()
     recording.offer(frame(1))
     assert recording.stop() == [under_way]
@@ -174,7 +182,7 @@ def test_a_topic_that_changes_its_type_goes_on_in_a_new_bag(tmp_path: Path) -> N
         with BagFile(bag) as opened:
             assert opened.topics == {"/camera/image_raw": kind}
             assert len(list(opened.messages())) == count
-    assert recording.figures().failed == 0
+    assert recording.metrics().failed == 0
 
 
 def test_a_snapshot_needs_no_recording_before(tmp_path: Path) -> None:
@@ -252,13 +260,13 @@ def test_a_full_disk_leaves_what_was_written(small_disk: Path) -> None:
     recording = recorder(small_disk, chunk_seconds=0.0)
     recording.start()
     number = 0
-    while recording.figures().recording and number < 3000:
+    while recording.metrics().recording and number < 3000:
         recording.offer(frame(number))
         number += 1
         time.sleep(0.001)
-    figures = recording.figures()
+    figures = recording.metrics()
     recording.close()
-    assert not figures.recording and "No space left" in figures.trouble
+    assert not figures.recording and "No space left" in figures.stop_reason
     assert len(stamps(bag)) == 100
     (full,) = [path for path in small_disk.iterdir() if path != bag]
     found = stamps(full)
@@ -279,6 +287,6 @@ def test_processor_time_of_a_camera_with_depth_and_cloud(tmp_path: Path) -> None
             recording.offer(Recorded(topic, IMAGE, stamp_of(number), bytes(size)))
     recording.close()
     spent = time.process_time() - began
-    assert recording.figures().lost == 0
+    assert recording.metrics().lost == 0
     assert spent < 0.5 * 60 / 30
     os.sync()
