@@ -23,7 +23,11 @@ from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.mask_size import resize_valid
 from monodepth_ros.inference.depth_estimator import DepthEstimator, OutputSize
-from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline, OutputSettings, Wanted
+from monodepth_ros.nodes.camera.depth_pipeline import (
+    DepthPipeline,
+    OutputSettings,
+    RequestedOutputs,
+)
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
 from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
@@ -45,7 +49,7 @@ def test_live(output_size: OutputSize, encoding: str) -> None:
     frame = FrameRectifier().frame(encode_image(RGB, "bgr8", header), info)
     seen = estimator.estimate(frame.rgb, frame.camera, with_confidence=True)
     expected = resize_valid(VALID, seen.depth.shape)
-    wanted = Wanted(depth=True, points=True, confidence=True)
+    wanted = RequestedOutputs(depth=True, points=True, confidence=True)
     settings = OutputSettings(encoding, points_stride=1, points_colour=False)
     messages = DepthPipeline(estimator).messages(frame, seen, 2.0, wanted, settings)
     assert messages.depth is not None and messages.points is not None
