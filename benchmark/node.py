@@ -93,7 +93,11 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     from monodepth_ros.geometry.camera import PinholeCamera
     from monodepth_ros.inference.depth_estimator import DepthEstimator
     from monodepth_ros.inference.network_input import to_network_input
-    from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline, OutputSettings, Wanted
+    from monodepth_ros.nodes.camera.depth_pipeline import (
+        DepthPipeline,
+        OutputSettings,
+        RequestedOutputs,
+    )
     from monodepth_ros.nodes.conversions.camera_info import info_of_camera
     from monodepth_ros.nodes.conversions.images import encode_image
     from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
@@ -106,7 +110,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     estimator = DepthEstimator(model, "cpu", output_size="image")
     image = to_network_input(rgb, estimator.size, estimator.engine.device)
     frames, pipeline = FrameRectifier(), DepthPipeline(estimator)
-    wanted, settings = Wanted(depth=True, points=True), OutputSettings()
+    requested, settings = RequestedOutputs(depth=True, points=True), OutputSettings()
 
     rclpy.init()
     node = rclpy.create_node("publisher")
@@ -117,7 +121,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     def results() -> tuple[Image | None, PointCloud2 | None]:
         frame = frames.frame(message, info)
         seen = estimator.estimate(frame.rgb, frame.camera)
-        made = pipeline.messages(frame, seen, 1.0, wanted, settings)
+        made = pipeline.messages(frame, seen, 1.0, requested, settings)
         return made.depth, made.points
 
     def whole_frame() -> None:

@@ -89,7 +89,11 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
     from std_msgs.msg import Header
 
     from monodepth_ros.data.bags.messages.image import decode_depth
-    from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline, OutputSettings, Wanted
+    from monodepth_ros.nodes.camera.depth_pipeline import (
+        DepthPipeline,
+        OutputSettings,
+        RequestedOutputs,
+    )
     from monodepth_ros.nodes.conversions.camera_info import info_of_camera
     from monodepth_ros.nodes.conversions.images import encode_image
     from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
@@ -100,7 +104,7 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
     )
     pipeline = DepthPipeline(DepthEstimator("demo", "cpu", output_size="network"))
     seen = pipeline.estimator.estimate(frame.rgb, frame.camera)
-    messages = pipeline.messages(frame, seen, 1.0, Wanted(depth=True), OutputSettings())
+    messages = pipeline.messages(frame, seen, 1.0, RequestedOutputs(depth=True), OutputSettings())
     assert messages.depth is not None
     np.testing.assert_array_equal(decode_depth(messages.depth), 1 / reference)
 
