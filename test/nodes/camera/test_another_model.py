@@ -151,7 +151,7 @@ def test_a_fixed_factor_is_of_its_model(
     answer = reload(viewer, node, renamed)
     assert not answer.success
     assert "scale_factor belongs to the model demo (" in answer.message
-    assert "not of tuned (" in answer.message
+    assert "not to tuned (" in answer.message
     assert reload(viewer, node, MODELS / "demo").success  # the same weights again
 
 
