@@ -164,8 +164,8 @@ def _description(spec: ParameterSpec) -> str:
     text = spec.description
     if spec.choices:
         text += f" [{', '.join(spec.choices)}]"
-    elif spec.minimum is not None and spec.maximum is not None:
-        text += f" [{spec.minimum:g} to {spec.maximum:g}]"
+    elif spec.bounds:
+        text += " [{:g} to {:g}]".format(*spec.bounds)
     return text
 
 

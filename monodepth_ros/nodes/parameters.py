@@ -24,7 +24,7 @@ _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One parameter. ``choices`` bounds a string, ``minimum`` and ``maximum`` a number.
+    """One parameter, with the ``choices`` of a string or the ``bounds`` of a number.
 
     A tuple of strings as the default makes a list of strings. ``advanced`` parameters are rarely
     changed; parameter files and documentation list them last.
@@ -35,8 +35,7 @@ class ParameterSpec:
     description: str
     read_only: bool = True
     choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
+    bounds: tuple[float, float] | None = None
     advanced: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
@@ -48,13 +47,12 @@ class ParameterSpec:
             described.additional_constraints = "one of " + ", ".join(self.choices)
             # YAML and the command line convert true to a boolean.
             described.dynamic_typing = "true" in self.choices
-        if self.minimum is not None and self.maximum is not None:
+        if self.bounds:
+            low, high = self.bounds
             if isinstance(self.default, int):
-                bounds = IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum))
-                described.integer_range = [bounds]
+                described.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
             else:
-                floats = FloatingPointRange(from_value=self.minimum, to_value=self.maximum)
-                described.floating_point_range = [floats]
+                described.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
         return described
 
     def check(self, value: Any) -> None:
@@ -78,8 +76,7 @@ NODE_PARAMETERS = (
         "diagnostics_period",
         1.0,
         "seconds between two messages on /diagnostics",
-        minimum=0.1,
-        maximum=60.0,
+        bounds=(0.1, 60.0),
         advanced=True,
     ),
 )

@@ -19,8 +19,8 @@ from monodepth_ros.nodes.parameters import ParameterSpec, declare_parameters
 SPECS = (
     ParameterSpec("model", "demo", "which model"),
     ParameterSpec("encoding", "32FC1", "of depth", False, choices=("32FC1", "16UC1")),
-    ParameterSpec("stride", 1, "of points", False, minimum=1, maximum=16),
-    ParameterSpec("scale", 1.0, "metres per unit", False, minimum=0.001, maximum=1000.0),
+    ParameterSpec("stride", 1, "of points", False, bounds=(1, 16)),
+    ParameterSpec("scale", 1.0, "metres per unit", False, bounds=(0.001, 1000.0)),
 )
 
 

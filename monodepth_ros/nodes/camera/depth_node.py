@@ -44,8 +44,7 @@ DEPTH_PARAMETERS = (
         1,
         "one point per N x N pixels of the depth image",
         read_only=False,
-        minimum=1,
-        maximum=32,
+        bounds=(1, 32),
     ),
     ParameterSpec(
         "points_colour", True, "points carry the colours of the image (field rgb)", read_only=False

@@ -8,50 +8,41 @@ from monodepth_ros.nodes.parameters import ParameterSpec
 
 _DEFAULTS = TrackerSettings()
 TRACKER_PARAMETERS = tuple(
-    ParameterSpec(
-        name, getattr(_DEFAULTS, name), description, minimum=low, maximum=high, advanced=True
-    )
-    for name, description, low, high in (
+    ParameterSpec(name, getattr(_DEFAULTS, name), description, bounds=bounds, advanced=True)
+    for name, bounds, description in (
         (
-            "standstill_threshold_px",
+            "standstill_threshold_px", (0.0, 10.0),
             "image motion below this threshold, in pixels of the network's input, counts as"
             " standstill",
-            *(0.0, 10.0),
         ),
         (
-            "max_image_gap",
+            "max_image_gap", (0.01, 60.0),
             "longest time between two images, in seconds, over which the network measures a motion",
-            *(0.01, 60.0),
         ),
         (
-            "max_extrapolation_time",
+            "max_extrapolation_time", (0.0, 60.0),
             "time in seconds for which the last velocity is extrapolated while images are missing",
-            *(0.0, 60.0),
         ),
         (
-            "max_speed",
+            "max_speed", (0.0, 1000.0),
             "maximum speed (m/s and rad/s) assumed while images are missing; inflates the"
             " covariance",
-            *(0.0, 1000.0),
         ),
         (
-            "translation_noise",
+            "translation_noise", (0.0, 10.0),
             "standard deviation of a step's translation, as a fraction of the translation",
-            *(0.0, 10.0),
         ),
         (
-            "rotation_noise",
+            "rotation_noise", (0.0, 10.0),
             "standard deviation of a step's rotation, as a fraction of the rotation",
-            *(0.0, 10.0),
         ),
         (
-            "translation_noise_per_radian",
+            "translation_noise_per_radian", (0.0, 100.0),
             "standard deviation of a step's translation that its rotation adds, in metres per"
             " radian",
-            *(0.0, 100.0),
         ),
     )
-)
+)  # fmt: skip
 ODOMETRY_PARAMETERS = (
     ParameterSpec(
         "refine",
@@ -70,8 +61,7 @@ ODOMETRY_PARAMETERS = (
         "path_length",
         2000,
         "number of poses in the topic `path`",
-        minimum=1,
-        maximum=100_000,
+        bounds=(1, 100_000),
         advanced=True,
     ),
     *TRACKER_PARAMETERS,

@@ -33,8 +33,7 @@ SCALE_PARAMETERS = (
         "metres per unit of the model, for `scale_source: fixed`; other sources start from it"
         " until they have an estimate or another model is loaded; 0: unknown",
         read_only=False,
-        minimum=0.0,
-        maximum=1e6,
+        bounds=(0.0, 1e6),
     ),
     ParameterSpec(
         "speed_type",
@@ -46,8 +45,7 @@ SCALE_PARAMETERS = (
         "camera_height",
         0.0,
         "height of the camera above the ground in metres, for `scale_source: camera_height`",
-        minimum=0.0,
-        maximum=100.0,
+        bounds=(0.0, 100.0),
     ),
 )
 

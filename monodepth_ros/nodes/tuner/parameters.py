@@ -19,11 +19,7 @@ TUNER_PARAMETERS = (
         "the recorder's parameter `prefix`: other bags are not used; empty: all bags are used",
     ),
     ParameterSpec(
-        "newest_bags",
-        5,
-        "number of bags to train on, newest first; 0: all",
-        minimum=0,
-        maximum=1000,
+        "newest_bags", 5, "number of bags to train on, newest first; 0: all", bounds=(0, 1000)
     ),
     ParameterSpec("image_topic", "", "image topic in the bags; empty: all cameras"),
     ParameterSpec(
@@ -35,37 +31,31 @@ TUNER_PARAMETERS = (
         "training_minutes",
         15.0,
         "duration of the training in minutes, without pauses",
-        minimum=0.1,
-        maximum=10_000.0,
+        bounds=(0.1, 10_000.0),
     ),
     ParameterSpec(
-        "hand_over",
-        True,
-        "load a better model into the live nodes; false: only store it",
+        "hand_over", True, "load a better model into the live nodes; false: only store it"
     ),
-    ParameterSpec("threads", 1, "CPU threads for training", minimum=1, maximum=256),
+    ParameterSpec("threads", 1, "CPU threads for training", bounds=(1, 256)),
     ParameterSpec(
         "max_temperature",
         90.0,
         "temperature of the hottest thermal zone in degrees Celsius above which training pauses;"
         " 0: no limit",
-        minimum=0.0,
-        maximum=150.0,
+        bounds=(0.0, 150.0),
     ),
     ParameterSpec(
         "max_power",
         0.0,
         "power in watts above which training pauses; 0: no limit",
-        minimum=0.0,
-        maximum=10_000.0,
+        bounds=(0.0, 10_000.0),
     ),
     ParameterSpec(
         "max_latency_ratio",
         1.5,
         "latency of a live node, relative to that before training, above which training pauses;"
         " 0: no limit",
-        minimum=0.0,
-        maximum=1000.0,
+        bounds=(0.0, 1000.0),
     ),
     ParameterSpec(
         "models_folder",
@@ -85,16 +75,14 @@ TUNER_PARAMETERS = (
         4000.0,
         "maximum memory of the training in MB, without memory-mapped files; above it the tuning"
         " fails; 0: no limit",
-        minimum=0.0,
-        maximum=1e9,
+        bounds=(0.0, 1e9),
         advanced=True,
     ),
     ParameterSpec(
         "gpu_memory_fraction",
         0.5,
         "fraction of the GPU's memory that training may use",
-        minimum=0.01,
-        maximum=1.0,
+        bounds=(0.01, 1.0),
         advanced=True,
     ),
     ParameterSpec(
@@ -107,32 +95,28 @@ TUNER_PARAMETERS = (
         "baseline_seconds",
         10.0,
         "seconds before training in which the latency of the live nodes is measured",
-        minimum=1.0,
-        maximum=600.0,
+        bounds=(1.0, 600.0),
         advanced=True,
     ),
     ParameterSpec(
         "min_pause_seconds",
         10.0,
         "minimum duration of a pause in seconds",
-        minimum=0.0,
-        maximum=3600.0,
+        bounds=(0.0, 3600.0),
         advanced=True,
     ),
     ParameterSpec(
         "min_gain",
         0.01,
         "relative decrease of the error on held-out frames that makes a model better",
-        minimum=0.0,
-        maximum=1.0,
+        bounds=(0.0, 1.0),
         advanced=True,
     ),
     ParameterSpec(
         "max_forgetting",
         0.1,
         "maximum relative increase of the error on known scenes, compared to `model`",
-        minimum=0.0,
-        maximum=100.0,
+        bounds=(0.0, 100.0),
         advanced=True,
     ),
     ParameterSpec(
@@ -140,15 +124,11 @@ TUNER_PARAMETERS = (
         0.25,
         "fraction of the former weights in the average of former and tuned weights; reduces"
         " forgetting",
-        minimum=0.0,
-        maximum=1.0,
+        bounds=(0.0, 1.0),
         advanced=True,
     ),
     ParameterSpec(
-        "resume",
-        True,
-        "resume an interrupted tuning when the node is activated",
-        advanced=True,
+        "resume", True, "resume an interrupted tuning when the node is activated", advanced=True
     ),
     *NODE_PARAMETERS,
 )
