@@ -14,25 +14,25 @@ from typer.core import TyperCommand, TyperGroup
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.interruption import ended_by_signals
 
-# Sub-command -> where it lives (a function, or a typer app with commands of its own), and its
-# line in the help. Only the one that runs is imported: torch alone takes seconds to load.
+# Sub-command -> its module, its name there (a function or a typer app), and its line in the help.
+# Only the command that runs is imported: torch alone takes seconds to load.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("monodepth_ros.cli.demo", "demo", "See depth with nothing prepared."),
-    "predict": ("monodepth_ros.cli.predict", "predict", "Depth of images and videos."),
-    "synth": ("monodepth_ros.cli.synth", "synth", "Render a synthetic sequence with its truth."),
+    "demo": ("monodepth_ros.cli.demo", "demo", "Run the nodes on an example."),
+    "predict": ("monodepth_ros.cli.predict", "predict", "Estimate depth of images and videos."),
+    "synth": ("monodepth_ros.cli.synth", "synth", "Render a synthetic sequence with ground truth."),
     "replay": (
         "monodepth_ros.cli.replay",
         "replay",
-        "Run over a bag or a video, repeatably, and report.",
+        "Run depth and odometry offline and write a report.",
     ),
     "extract": (
         "monodepth_ros.cli.extract",
         "extract",
-        "Bags, videos and images to sequence folders.",
+        "Extract bags, videos and images to sequence folders.",
     ),
     "train": ("monodepth_ros.cli.train", "train", "Train by a recipe."),
-    "tune": ("monodepth_ros.cli.tune", "tune", "Learn a place from its recordings, and judge."),
-    "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Measure depth, odometry or scale."),
+    "tune": ("monodepth_ros.cli.tune", "tune", "Tune a model to recordings and validate it."),
+    "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Evaluate depth, odometry or scale."),
     "models": ("monodepth_ros.cli.models", "models", "List, inspect, import and check models."),
 }
 
@@ -107,7 +107,7 @@ def monodepth(
 ) -> None:
     """Depth and motion from one camera: predict, train, evaluate.
 
-    Ends with 0 when all is well, 1 when something failed, 2 when it was used wrongly.
+    The exit status is 0 for success, 1 for a failure, 2 for wrong usage.
     """
 
 

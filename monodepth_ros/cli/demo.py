@@ -36,19 +36,21 @@ def demo(
         str | None,
         typer.Option(
             "--input",
-            help="What to play: a recording, a video, a folder of images, a bag, or a webcam's"
+            help="Input: a recording, a video, a folder of images, a bag, or a webcam's"
             " index; by default the walk that comes with the package.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("demo_output"),
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("demo_output"),
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    seconds: Annotated[float | None, typer.Option(help="Play no longer than this.", min=0)] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Maximum duration in seconds.", min=0)
+    ] = None,
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     fps: Fps = None,
 ) -> None:
-    """Play a camera into depth and odometry nodes; leave a bag, pictures and figures behind."""
+    """Play a camera into depth and odometry nodes; write a bag, pictures and metrics."""
     if importlib.util.find_spec("rclpy") is None:
         raise UserError("no ROS 2 found: source one, or pip install 'monodepth_ros[ros]'")
     folder = catalogue.resolve(model)

@@ -9,7 +9,7 @@ from monodepth_ros.cli.evaluation.scale import scale
 evaluate = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Measure depth, odometry or scale against the truth.",
+    help="Evaluate depth, odometry or scale against ground truth.",
 )
 evaluate.command()(depth)
 evaluate.command()(odometry)

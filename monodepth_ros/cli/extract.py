@@ -27,23 +27,23 @@ def extract(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder that gets a sequence folder for each camera.")
+        Path | None, typer.Option(help="Output folder; each camera gets a sequence folder in it.")
     ] = None,
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Image topic; by default every camera's. Repeatable."),
+        typer.Option(help="Image topic; default: all cameras. Repeatable."),
     ] = None,
     camera_info: Annotated[
         str | None,
-        typer.Option(help="Topic of camera_info; by default the one beside the images."),
+        typer.Option(help="Topic of camera_info; default: in the namespace of the images."),
     ] = None,
     camera: Annotated[
-        Path | None, typer.Option(help="Calibration file of ROS, for images without camera_info.")
+        Path | None, typer.Option(help="ROS calibration file, for images without camera_info.")
     ] = None,
     rectified: Rectified = None,
     depth: Annotated[
         str | None,
-        typer.Option(help="Topic of true depth; of another camera, by its camera_info and TF."),
+        typer.Option(help="Topic of true depth; of another camera with its camera_info and TF."),
     ] = None,
     poses: Annotated[
         str | None,
@@ -51,33 +51,37 @@ def extract(
     ] = None,
     speed: Annotated[
         str | None,
-        typer.Option(help="Topic of true speed, odometry or a twist; by default --poses' own."),
+        typer.Option(help="Topic of true speed, odometry or twist; default: that of --poses."),
     ] = None,
     frame: Annotated[
-        str | None, typer.Option(help="Of poses by TF: the fixed frame; by default TF's root.")
+        str | None, typer.Option(help="Fixed frame of poses from TF; default: the root of TF.")
     ] = None,
     mounting: Mounting = None,
     tolerance: Tolerance = 0.02,
     motion: Annotated[
         float,
         typer.Option(
-            min=0, help="Share of its width that the image has moved since the last one taken."
+            min=0, help="Minimum image motion between frames, as a fraction of the width."
         ),
     ] = 0.0,
-    every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
-    format: Annotated[Literal["jpg", "png"], typer.Option(help="Of the images written.")] = "jpg",
+    every: Annotated[int, typer.Option(min=1, help="Use every N-th image.")] = 1,
+    format: Annotated[
+        Literal["jpg", "png"], typer.Option(help="Format of the written images.")
+    ] = "jpg",
     licence: Annotated[str, typer.Option(help="Licence of the recording.")] = "",
     field_of_view: FieldOfView = None,
     fps: Fps = None,
-    topics: Annotated[bool, typer.Option("--topics", help="Only list what the bags hold.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    topics: Annotated[
+        bool, typer.Option("--topics", help="Only list the topics of the bags.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write the frames of bags of ROS 1 and 2, of videos, or of images as sequence folders.
+    """Extract bags (ROS 1 and 2), videos or images to sequence folders.
 
-    Intrinsics, stamps, and true depth, poses and speed where the bag holds them. Needs no ROS. An
-    interrupted extraction, started again, goes on where it stopped. A bag that has changed since,
-    or other options, are refused in a folder that is written already; another bag of the same name
-    gets a folder of its own. What a damaged bag still holds is taken, and what is missing is told.
+    Intrinsics, stamps, and true depth, poses and speed if the bag has them. Needs no ROS. The same
+    command resumes an interrupted extraction. A written folder refuses a changed bag or other
+    options; another bag of the same name gets a folder of its own. The readable part of a damaged
+    bag is extracted, and the rest is reported.
     """
     if topics:
         _list_topics(bags, as_json)

@@ -90,13 +90,13 @@ def import_model(
     source: Annotated[Path, typer.Argument(help="Folder of encoder.pth, depth.pth, pose*.pth.")],
     name: Annotated[str, typer.Option(help="Name of the imported model.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to hold it; default: your models folder.")
+        Path | None, typer.Option(help="Folder to write to; default: your models folder.")
     ] = None,
     size: Annotated[
-        str | None, typer.Option(help="Input WIDTHxHEIGHT; default: what encoder.pth states.")
+        str | None, typer.Option(help="Input size, WIDTHxHEIGHT; default: that of encoder.pth.")
     ] = None,
-    depth_only: Annotated[bool, typer.Option(help="Without a pose network.")] = False,
-    force: Annotated[bool, typer.Option(help="Replace a model of that name.")] = False,
+    depth_only: Annotated[bool, typer.Option(help="Import without the pose network.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace an existing model of that name.")] = False,
 ) -> None:
     """Import public Monodepth2 weights.
 
@@ -124,7 +124,7 @@ def check(
 ) -> None:
     """Verify hashes, load the weights, and run them on random and on sample frames.
 
-    Ends with 1 when anything is wrong.
+    The exit status is 1 when anything is wrong.
     """
     folder = catalogue.resolve(model)
     findings = check_model(folder, _samples(folder), device, precision)  # type: ignore[arg-type]

@@ -34,12 +34,13 @@ def predict(
         list[str],
         typer.Argument(metavar="IMAGE_OR_VIDEO...", help="Files, folders or quoted globs."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    out: Annotated[Path, typer.Option(help="Output folder.")],
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")] = "fp32",
     size: Annotated[
-        str | None, typer.Option(help="WIDTHxHEIGHT the network runs at; default: its card's.")
+        str | None,
+        typer.Option(help="Input size of the network, WIDTHxHEIGHT; default: that of its card."),
     ] = None,
     focal: Annotated[
         float | None,
@@ -47,18 +48,18 @@ def predict(
     ] = None,
     camera: Annotated[
         Path | None,
-        typer.Option(help="Their calibration file of ROS: distorted inputs are rectified."),
+        typer.Option(help="ROS calibration file of the inputs; distorted inputs are rectified."),
     ] = None,
     every: Annotated[
-        int, typer.Option(min=1, help="Take every N-th frame of a video, and image of a folder.")
+        int, typer.Option(min=1, help="Use every N-th frame of a video or image of a folder.")
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.
 
     For each frame, NAME_depth.npy holds depth (float32, height x width, NaN invalid) and
-    NAME_preview.png shows the input beside its disparity; with --camera, depth and input are those
-    of a camera without distortion, NaN where the distorted image does not reach. Files
+    NAME_preview.png shows the input beside its disparity; with --camera, both are rectified, and
+    depth is NaN outside the distorted image. Files
     that cannot be read are skipped, named and counted, and the exit status is then 1.
     """
     if camera is not None and focal is not None:

@@ -33,32 +33,36 @@ def replay(
     out: Annotated[Path, typer.Option(help="Folder of the report, new or empty.")],
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    refine: Annotated[bool, typer.Option("--refine", help="Align each motion to depth.")] = False,
-    images: Annotated[str | None, typer.Option(help="Image topic; the first by default.")] = None,
-    camera_info: Annotated[str | None, typer.Option(help="Its camera_info topic.")] = None,
-    camera: Annotated[Path | None, typer.Option(help="Or a calibration file of ROS.")] = None,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Refine each motion by aligning it to depth.")
+    ] = False,
+    images: Annotated[str | None, typer.Option(help="Image topic; default: the first one.")] = None,
+    camera_info: Annotated[str | None, typer.Option(help="Topic of its camera_info.")] = None,
+    camera: Annotated[
+        Path | None, typer.Option(help="ROS calibration file, for images without camera_info.")
+    ] = None,
     rectified: Rectified = None,
     depth: Annotated[str | None, typer.Option(help="Topic of true depth.")] = None,
     poses: Annotated[
         str | None, typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF.")
     ] = None,
-    frame: Annotated[str | None, typer.Option(help="Of poses by TF: the fixed frame.")] = None,
+    frame: Annotated[str | None, typer.Option(help="Fixed frame of poses from TF.")] = None,
     mounting: Mounting = None,
     tolerance: Tolerance = 0.02,
-    every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Use every N-th image.")] = 1,
     field_of_view: FieldOfView = None,
     fps: Fps = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Show finished replays side by side.")
+        bool, typer.Option("--compare", help="Compare finished replays side by side.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Run depth and odometry offline on a bag, video or recording, and write a report.
 
-    The same computation as the nodes', image for image and as fast as it goes; two runs give the
-    same results to the byte, but for replay.rrd and the files that begin with timing. Where the bag
-    holds true depth or poses, name their topics: depth is measured median-scaled, odometry after
-    alignment. The page is report.html in --out.
+    It computes what the nodes compute, for every image, at full speed. Two runs give identical
+    files, except replay.rrd and the files that begin with timing. If the bag has true depth or
+    poses, name their topics: depth is evaluated median-scaled, odometry after alignment. The report
+    is report.html in --out.
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UserError(f"--out {out}: not empty; name a new folder")

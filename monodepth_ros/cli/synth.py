@@ -14,28 +14,30 @@ from monodepth_ros.worlds.generate import SequenceRequest, generate
 
 def synth(
     world: Annotated[str, typer.Argument(help="street, rooms or glossy_rooms.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new sequence, or of one to continue.")],
-    seed: Annotated[int, typer.Option(help="Every seed is another place and another way.")] = 0,
-    frames: Annotated[int, typer.Option(help="How many frames.")] = 300,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the sequence; an interrupted one is continued.")
+    ],
+    seed: Annotated[int, typer.Option(help="Random seed of the place and the trajectory.")] = 0,
+    frames: Annotated[int, typer.Option(help="Number of frames.")] = 300,
     width: Annotated[int, typer.Option(help="Image width in pixels.")] = 320,
     height: Annotated[int, typer.Option(help="Image height in pixels.")] = 192,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames a second.", show_default="10 in street, 15 in rooms"),
+        typer.Option(help="Frames per second.", show_default="10 in street, 15 in rooms"),
     ] = None,
     samples: Annotated[
         int | None,
         typer.Option(
-            help="Light paths for each pixel; fewer are quicker and noisier.",
+            help="Light paths per pixel; fewer are faster and noisier.",
             show_default="what suits the world",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Render a drive or a walk through a made-up place, with its true depth and poses.
+    """Render a drive or a walk through a synthetic place, with true depth and poses.
 
-    The same options give the same sequence. An interrupted run, started again, goes on where it
-    stopped. Needs the extra "synthetic".
+    The same options give the same sequence. The same command resumes an interrupted run. Needs the
+    extra "synthetic".
     """
     request = SequenceRequest(world, seed, frames, width, height, fps, samples).validate()
     done = found = 0

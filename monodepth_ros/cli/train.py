@@ -22,26 +22,24 @@ def train(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Run folder to write; default runs/<recipe>-<time>.")
+        Path | None, typer.Option(help="Run folder; default: runs/<recipe>-<time>.")
     ] = None,
     val: Annotated[
-        list[str] | None, typer.Option(help="Held-back folder to validate on. Repeatable.")
+        list[str] | None, typer.Option(help="Held-out recording for validation. Repeatable.")
     ] = None,
     replay: Annotated[
         list[str] | None,
-        typer.Option(help="Folder with true depth that the model should not forget. Repeatable."),
+        typer.Option(help="Folder with true depth that the model must not forget. Repeatable."),
     ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one key: section.key=value. Repeatable."),
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out, exactly.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume the run in --out exactly.")] = False,
     init: Annotated[
-        str | None, typer.Option(help="Model (name or folder) whose weights to start from.")
+        str | None, typer.Option(help="Model (name or folder) with the initial weights.")
     ] = None,
-    export: Annotated[
-        Path | None, typer.Option(help="Model folder to write when the run is done.")
-    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Model folder to write at the end.")] = None,
     checkpoint: Annotated[
         Literal["best", "last"],
         typer.Option(help="Which weights to export: best (by validation, if any) or last."),
@@ -49,18 +47,20 @@ def train(
     scale: Annotated[
         Literal["metric", "relative"] | None,
         typer.Option(
-            help="Label of the exported depth: metric or relative; by default metric where true"
+            help="Scale of the exported depth: metric or relative; default: metric where true"
             " depth taught it."
         ),
     ] = None,
     keep: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Share of the weights of --init to mix into the exported ones."
+            min=0,
+            max=1,
+            help="Fraction of the weights of --init in the average with the trained ones.",
         ),
     ] = 0.0,
     licence: Annotated[
-        str, typer.Option(help="Licence of the exported weights; the data decides it.")
+        str, typer.Option(help="Licence of the exported weights; it depends on the data.")
     ] = "unspecified",
     camera: Camera = None,
     field_of_view: FieldOfView = None,

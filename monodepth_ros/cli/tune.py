@@ -27,52 +27,57 @@ def tune(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder of this tuning; its name becomes the new model's.")
+        Path, typer.Option(help="Folder of this tuning; its name is the name of the new model.")
     ],
     model: Annotated[str, typer.Option(help="Model (name or folder) to start from.")] = "demo",
     base: Annotated[
         str | None,
-        typer.Option(help="Model whose error on known scenes counts; by default --model."),
+        typer.Option(help="Model to compare with on known scenes; default: --model."),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="How to learn.")] = "finetune",
+    recipe: Annotated[str, typer.Option(help="Training recipe.")] = "finetune",
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change one key of it: section.key=value. Repeatable."),
+        typer.Option("--set", help="Change one key of the recipe: section.key=value. Repeatable."),
     ] = None,
     known: Annotated[
         str | None,
         typer.Option(
-            help="Folder with replay/ and check/: frames with true depth that should not be"
+            help="Folder with replay/ and check/: frames with true depth that must not be"
             " forgotten. By default the package's, of made-up places; 'none' for none."
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Of training; by default the recipe's.")
+        float | None, typer.Option(min=0.1, help="Minutes of training; default: the recipe's.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     gpu_share: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="Of a GPU's memory, at most.")
+        float, typer.Option(min=0.01, max=1.0, help="Maximum fraction of the GPU's memory.")
     ] = 1.0,
     images: Annotated[list[str] | None, typer.Option(help="Image topics of bags.")] = None,
     depth: Annotated[
-        str | None, typer.Option(help="Topic of true depth; it judges, and does not teach.")
+        str | None, typer.Option(help="Topic of true depth, for validation only.")
     ] = None,
     tolerance: Tolerance = 0.02,
     motion: Annotated[
         float,
         typer.Option(
-            min=0, help="Of bags: share of its width that an image has moved since the last taken."
+            min=0, help="Minimum image motion between frames of a bag, as a fraction of the width."
         ),
     ] = 0.003,
     min_gain: Annotated[
-        float, typer.Option(min=0, max=1, help="By which share the error must fall.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Relative decrease of the error that makes a model better."
+        ),
     ] = 0.01,
     max_forgetting: Annotated[
-        float, typer.Option(min=0, help="By which share it may rise on known scenes.")
+        float, typer.Option(min=0, help="Maximum relative increase of the error on known scenes.")
     ] = 0.1,
     keep: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of the former weights to mix in: forgets less."),
+        typer.Option(
+            min=0, max=1, help="Fraction of the former weights in the average with the tuned ones."
+        ),
     ] = 0.25,
     licence: Annotated[str, typer.Option(help="Licence of the tuned weights.")] = "unspecified",
     camera: Camera = None,
@@ -80,15 +85,15 @@ def tune(
     fps: Fps = None,
     owner: Annotated[
         int | None,
-        typer.Option(hidden=True, help="The tuner_node's process: end with it, run when idle."),
+        typer.Option(hidden=True, help="Process of the tuner_node: end with it, run when idle."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
-    """Tune a model to recordings, without truth, and judge it on frames held back.
+    """Tune a model to recordings without ground truth, and validate it on held-out frames.
 
-    The verdict is in verdict.json of --out, the tuned model beside it. Interrupted at any moment,
-    the same command goes on; another one is refused in the same folder. No node is told: the
-    tuner_node does that.
+    --out gets the verdict (verdict.json) and the tuned model. The same command resumes an
+    interrupted tuning; the folder refuses other options. Nodes do not get the model; the tuner_node
+    does that.
     """
     from monodepth_ros.learning.tuning import background
 

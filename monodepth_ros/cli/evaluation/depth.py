@@ -25,7 +25,7 @@ from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, SCALINGS, find_pr
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report
 
-Limit = Annotated[float | None, typer.Option(help="Metres, instead of the protocol's.")]
+Limit = Annotated[float | None, typer.Option(help="Metres; default: the protocol's.")]
 
 
 def depth(
@@ -33,7 +33,7 @@ def depth(
     data: Data = None,
     constant_from: Annotated[
         list[str] | None,
-        typer.Option(help="Predict the mean depth map of these recordings instead of a model's."),
+        typer.Option(help="Predict the mean depth map of these recordings, without a model."),
     ] = None,
     pred: Annotated[Path | None, typer.Option(help="Folder of predicted .npy or .png.")] = None,
     gt: Annotated[Path | None, typer.Option(help="Folder of true .npy or .png.")] = None,
@@ -42,12 +42,12 @@ def depth(
     ] = False,
     protocol: Annotated[str, typer.Option(help=", ".join(PROTOCOLS))] = "plain",
     scaling: Annotated[
-        str | None, typer.Option(help=f"{', '.join(SCALINGS)}; the protocol's, if not given.")
+        str | None, typer.Option(help=f"{', '.join(SCALINGS)}; default: the protocol's.")
     ] = None,
     min_depth: Limit = None,
     max_depth: Limit = None,
     png_scale: Annotated[
-        float | None, typer.Option(help="Units to the metre in PNG files; else the protocol's.")
+        float | None, typer.Option(help="Units per metre in PNG files; default: the protocol's.")
     ] = None,
     flip: Annotated[
         bool, typer.Option("--flip", help="Blend with the prediction from the mirrored image.")

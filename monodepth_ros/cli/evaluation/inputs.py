@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Model = Annotated[str | None, typer.Option(help="A model's name or folder, to run on --data.")]
 Data = Annotated[
     list[str] | None,
-    typer.Option(help="Recording with truth; PATH@START:STOP:STEP for a part of it. Repeatable."),
+    typer.Option(
+        help="Recording with ground truth; PATH@START:STOP:STEP for a part of it. Repeatable."
+    ),
 ]
 Every = Annotated[int, typer.Option(min=1, help="Use every N-th frame of --data.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]

@@ -44,15 +44,19 @@ def odometry(
     data: Data = None,
     align: Annotated[str, typer.Option(help=", ".join(ALIGNMENTS))] = "7dof",
     max_stamp_difference: Annotated[
-        float, typer.Option(min=0, help="Seconds between stamps of a pair (tum).")
+        float,
+        typer.Option(min=0, help="Maximum time between the stamps of a pair, in seconds (tum)."),
     ] = 0.02,
     scale: Annotated[
         bool,
-        typer.Option("--scale", help="With --model: also how well depth and pose share one scale."),
+        typer.Option(
+            "--scale", help="With --model: also the consistency of the scales of depth and pose."
+        ),
     ] = False,
     min_motion: MinMotion = MIN_MOTION_M,
     refine: Annotated[
-        bool, typer.Option("--refine", help="With --model: align each motion to depth.")
+        bool,
+        typer.Option("--refine", help="With --model: refine each motion by aligning it to depth."),
     ] = False,
     every: Every = 1,
     device: Device = "auto",

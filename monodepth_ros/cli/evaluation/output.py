@@ -17,8 +17,8 @@ from monodepth_ros.evaluation.report_files import to_json
 T = TypeVar("T")
 NAMED_SKIPS = 10  # the rest is counted, and listed in the report folder
 
-Out = Annotated[Path | None, typer.Option(help="Folder for figures, CSV tables and plots.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+Out = Annotated[Path | None, typer.Option(help="Output folder for metrics, CSV tables and plots.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")]
 
 
 def with_progress(items: Iterable[T], description: str, total: float | None = None) -> Iterable[T]:

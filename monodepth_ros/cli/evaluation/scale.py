@@ -24,7 +24,10 @@ from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary, write_scale_report
 
 MinMotion = Annotated[
-    float, typer.Option(min=0, help="Metres of true motion that a pose scale is taken from.")
+    float,
+    typer.Option(
+        min=0, help="Minimum true motion, in metres, of a pair for the scale of the poses."
+    ),
 ]
 
 
@@ -32,7 +35,7 @@ def scale(
     model: Model = None,
     data: Data = None,
     refined: Annotated[
-        bool, typer.Option(help="Also of motions that are aligned to depth.")
+        bool, typer.Option(help="Also evaluate motions that are aligned to depth.")
     ] = True,
     min_motion: MinMotion = MIN_MOTION_M,
     every: Every = 1,
@@ -42,9 +45,9 @@ def scale(
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """How steady the scale of depth is, and how well the pose network's agrees with it.
+    """Consistency of the scale of depth over a sequence, and with the scale of the pose network.
 
-    With refined motions beside those of the network: what alignment to depth does to the scale.
+    With --refine also for refined motions: the effect of the alignment to depth on the scale.
     """
     if model is None:
         raise UserError("--model is missing: whose scale is to be measured")

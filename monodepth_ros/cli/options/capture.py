@@ -12,25 +12,25 @@ from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 
 Camera = Annotated[
     Path | None,
-    typer.Option(help="Calibration file of ROS, for images and videos without intrinsics."),
+    typer.Option(help="ROS calibration file, for images and videos without intrinsics."),
 ]
 Rectified = Annotated[
     bool | None,
     typer.Option(
         "--rectified/--not-rectified",
-        help="Of a bag: the images have no distortion, P of camera_info is their camera. By default"
-        " those of a topic called image_rect*.",
+        help="The images of a bag have no distortion, and P of camera_info is their camera;"
+        " default: for topics named image_rect*.",
     ),
 ]
 FieldOfView = Annotated[
     float | None,
     typer.Option(
-        help="Horizontal, degrees, where there are no intrinsics: a guess, marked as one in"
-        " everything written."
+        help="Horizontal field of view in degrees, without intrinsics: a guess; every output"
+        " says so."
     ),
 ]
 Fps = Annotated[
-    float | None, typer.Option(help="Frames a second, of a video or of images without stamps.")
+    float | None, typer.Option(help="Frames per second of a video or of images without stamps.")
 ]
 
 

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.robot_frames import base_from_camera
 
-Tolerance = Annotated[float, typer.Option(min=0, help="Seconds between an image and its depth.")]
+Tolerance = Annotated[
+    float, typer.Option(min=0, help="Maximum time between an image and its depth, in seconds.")
+]
 Mounting = Annotated[
     str | None,
     typer.Option(
-        help="Where the camera is on the robot whose poses these are, unless TF says it:"
+        help="Pose of the camera on the robot whose poses these are, if TF does not have it:"
         " 'x y z roll pitch yaw', metres and degrees."
     ),
 ]
