@@ -1,5 +1,5 @@
 """What every recording looks like to training and evaluation, whatever its layout on disk."""
-# ruff: noqa: D102 - SlicedSequence implements what Sequence documents
+# ruff: noqa: D102 - views implement what Sequence documents
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 _NAMED = 5  # frames without a pose; the rest is counted
 
-__all__ = ["CorruptFrame", "Sequence", "SlicedSequence", "unknown_poses"]
+__all__ = ["CorruptFrame", "Sequence", "SequenceView", "SlicedSequence", "unknown_poses"]
 
 
 class Sequence(ABC):
@@ -111,49 +111,48 @@ class Sequence(ABC):
         return range(len(self))
 
 
-class SlicedSequence(Sequence):
-    """Frames ``start:stop:step`` of another sequence."""
+class SequenceView(Sequence):
+    """Another sequence seen otherwise: whatever a view does not override is as it is there."""
 
-    def __init__(self, whole: Sequence, frames: slice) -> None:
+    def __init__(self, whole: Sequence) -> None:
         self._whole = whole
-        self._indices = range(*frames.indices(len(whole)))
-        if self._indices.step < 1:
-            raise ValueError("a sequence runs forward in time: the slice's step must be positive")
-        self.camera, self.calibration = whole.camera, whole.calibration
+        self.name, self.camera, self.calibration = whole.name, whole.camera, whole.calibration
         self.number_rate = whole.number_rate
         self.left_out, self.notes = whole.left_out, whole.notes
-        parts = (frames.start, frames.stop, frames.step)
-        self.name = f"{whole.name}@{':'.join('' if part is None else str(part) for part in parts)}"
+
+    def _at(self, index: int) -> int:
+        """The frame's index in the other sequence."""
+        return index
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self._whole)
 
     def image(self, index: int) -> RgbImage:
-        return self._whole.image(self._indices[index])
+        return self._whole.image(self._at(index))
 
     def frame_name(self, index: int) -> str:
-        return self._whole.frame_name(self._indices[index])
+        return self._whole.frame_name(self._at(index))
 
     def files(self) -> Iterable[Path]:
         return self._whole.files()
 
     def depth(self, index: int) -> DepthImage | None:
-        return self._whole.depth(self._indices[index])
+        return self._whole.depth(self._at(index))
 
     def pose(self, index: int) -> NDArray[np.float64] | None:
-        return self._whole.pose(self._indices[index])
+        return self._whole.pose(self._at(index))
 
     def stamp_ns(self, index: int) -> int | None:
-        return self._whole.stamp_ns(self._indices[index])
+        return self._whole.stamp_ns(self._at(index))
 
     def number(self, index: int) -> int:
-        return self._whole.number(self._indices[index])
+        return self._whole.number(self._at(index))
 
     def reflective(self, index: int) -> NDArray[np.bool_] | None:
-        return self._whole.reflective(self._indices[index])
+        return self._whole.reflective(self._at(index))
 
     def speed(self, index: int) -> float | None:
-        return self._whole.speed(self._indices[index])
+        return self._whole.speed(self._at(index))
 
     @property
     def has_depth(self) -> bool:
@@ -170,6 +169,28 @@ class SlicedSequence(Sequence):
     @property
     def is_video(self) -> bool:
         return self._whole.is_video
+
+    @property
+    def targets(self) -> Iterable[int]:
+        return self._whole.targets
+
+
+class SlicedSequence(SequenceView):
+    """Frames ``start:stop:step`` of another sequence."""
+
+    def __init__(self, whole: Sequence, frames: slice) -> None:
+        super().__init__(whole)
+        self._indices = range(*frames.indices(len(whole)))
+        if self._indices.step < 1:
+            raise ValueError("a sequence runs forward in time: the slice's step must be positive")
+        parts = (frames.start, frames.stop, frames.step)
+        self.name = f"{whole.name}@{':'.join('' if part is None else str(part) for part in parts)}"
+
+    def _at(self, index: int) -> int:
+        return self._indices[index]
+
+    def __len__(self) -> int:
+        return len(self._indices)
 
     @property
     def targets(self) -> Iterable[int]:

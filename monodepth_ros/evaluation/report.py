@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from monodepth_ros.evaluation.depth_evaluation import DepthEvaluation
 from monodepth_ros.evaluation.depth_metrics import METRIC_NAMES
@@ -12,9 +11,9 @@ from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation
 from monodepth_ros.evaluation.report_files import (
     Figures,
     file_name,
-    save_figure,
+    save_from_above,
     save_histogram,
-    save_over_frames,
+    save_lines,
     to_json,
     write_csv,
     write_text,
@@ -47,7 +46,7 @@ def write_depth_report(
         for name, images in evaluation.sequences.items()
     }
     save_histogram(folder / "error_histogram.png", errors, "abs_rel of an image", "images")
-    save_over_frames(folder / "error_over_frames.png", errors, "image", "abs_rel")
+    save_lines(folder / "error_over_frames.png", errors, "image", "abs_rel")
 
 
 def write_odometry_report(
@@ -80,19 +79,8 @@ def write_odometry_report(
     )
     errors = {name: evaluation.position_errors for name, evaluation in evaluations.items()}
     save_histogram(folder / "error_histogram.png", errors, "position error [m]", "frames")
-    save_over_frames(folder / "error_over_frames.png", errors, "common frame", "position error [m]")
+    save_lines(folder / "error_over_frames.png", errors, "common frame", "position error [m]")
     for name, evaluation in evaluations.items():
         suffix = f"_{file_name(name)}" if len(evaluations) > 1 else ""
-        _trajectory(folder / f"trajectory{suffix}.png", evaluation)
-
-
-def _trajectory(path: Path, evaluation: OdometryEvaluation) -> None:
-    """Seen from above the first camera, whose optical frame has x to the right and z forward."""
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.add_subplot(xlabel="x [m]", ylabel="z [m]", aspect="equal")
-    axes.plot(*evaluation.truth.positions[:, [0, 2]].T, label="truth", color="black")
-    axes.plot(*evaluation.estimate.positions[:, [0, 2]].T, label="estimate", color="tab:red")
-    axes.plot(0, 0, "o", color="black", markersize=4)
-    axes.set_adjustable("datalim")
-    axes.legend()
-    save_figure(path, figure)
+        positions = {"truth": evaluation.truth.positions, "estimate": evaluation.estimate.positions}
+        save_from_above(folder / f"trajectory{suffix}.png", positions, "m")

@@ -38,15 +38,38 @@ def save_histogram(path: Path, errors: Mapping[str, NDArray], x_label: str, y_la
     save_figure(path, figure)
 
 
-def save_over_frames(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:
-    """Each named series over its frames, from zero upwards."""
+def save_lines(
+    path: Path,
+    series: Mapping[str, NDArray],
+    x_label: str,
+    y_label: str,
+    x: NDArray[np.float64] | None = None,
+) -> None:
+    """Each named series over ``x``, by default its frames, from zero upwards."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
-    for name, values in errors.items():
-        axes.plot(values, label=name, linewidth=1, marker="." if len(values) < 100 else "")
+    for name, values in series.items():
+        over = np.arange(len(values)) if x is None else x
+        axes.plot(over, values, label=name, linewidth=1, marker="." if len(values) < 100 else "")
     axes.set_ylim(bottom=0)
-    if 1 < len(errors) <= 12:
+    if 1 < len(series) <= 12:
         axes.legend()
+    save_figure(path, figure)
+
+
+def save_from_above(path: Path, trajectories: Mapping[str, NDArray], unit: str) -> None:
+    """Positions (N, 3) seen from above the first camera: its x to the right, its z upwards.
+
+    The truth is black, an estimate red.
+    """
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.add_subplot(xlabel=f"x [{unit}]", ylabel=f"z [{unit}]", aspect="equal")
+    for name, positions in trajectories.items():
+        colour = "tab:red" if name.startswith("estimate") else "black"
+        axes.plot(*positions[:, [0, 2]].T, label=name, color=colour)
+    axes.plot(0, 0, "o", color="black", markersize=4)
+    axes.set_adjustable("datalim")
+    axes.legend()
     save_figure(path, figure)
 
 

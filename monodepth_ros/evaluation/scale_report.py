@@ -13,7 +13,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import (
     Figures,
     file_name,
-    save_over_frames,
+    save_lines,
     to_json,
     write_csv,
     write_text,
@@ -89,4 +89,4 @@ def write_scale_report(
     for name, s in sequences.items():
         ratios = {kind: np.exp(s.log_ratio(kind)) for kind in kinds}
         path = folder / f"ratio_{file_name(name)}.png"
-        save_over_frames(path, ratios, "image", "pose scale / depth scale")
+        save_lines(path, ratios, "image", "pose scale / depth scale")

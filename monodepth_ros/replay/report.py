@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.report_files import save_figure, to_json, write_csv, write_text
+from monodepth_ros.evaluation.report_files import (
+    save_figure,
+    save_from_above,
+    save_lines,
+    to_json,
+    write_csv,
+    write_text,
+)
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import SECOND
@@ -74,7 +82,9 @@ def write_replay_report(
     _write_frames(folder / FRAMES, record)
     _write_trajectories(folder, record)
     plots = {**_plots(folder, record), "timing.png": "time to compute a frame"}
-    _over_time(folder / "timing.png", record, {"computing": milliseconds}, "ms")
+    save_lines(
+        folder / "timing.png", {"computing": milliseconds}, "seconds", "ms", record.seconds()
+    )
     median, p95 = np.percentile(milliseconds, (50, 95)) if len(milliseconds) else (np.nan, np.nan)
     timing = {"median_ms": float(median), "p95_ms": float(p95)}
     write_text(folder / "timing.json", to_json(timing) + "\n")
@@ -125,7 +135,7 @@ def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[st
     ]
     body = [_table(("figure", *figures), rows)]
     if any(np.isfinite(errors).any() for errors in series.values()):
-        _lines(folder / "compared_error.png", seconds, series, "abs_rel")
+        save_lines(folder / "compared_error.png", series, "seconds", "abs_rel", seconds)
         body.append(
             _image("compared_error.png", "relative error of depth over time, median-scaled")
         )
@@ -190,44 +200,23 @@ def _growing(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
 def _plots(folder: Path, record: ReplayRecord) -> dict[str, str]:
     """Files and their captions, of what there is truth for."""
     plots = {}
+    over_time = partial(save_lines, x_label="seconds", x=record.seconds())
     errors = record.series("abs_rel")
     if np.isfinite(errors).any():
-        _over_time(folder / "error_over_time.png", record, {"abs_rel": errors}, "abs_rel")
+        over_time(folder / "error_over_time.png", {"abs_rel": errors}, y_label="abs_rel")
         plots["error_over_time.png"] = _ERROR_OVER_TIME
         errors_at = record.error_map()
         if errors_at is not None:
             _error_map(folder / "error_map.png", errors_at)
             plots["error_map.png"] = "where in the image depth errs: mean relative error"
         label = "m per m" if record.metric else "m per unit of the model"
-        _over_time(folder / "scale_over_time.png", record, {"depth": record.series("ratio")}, label)
+        over_time(folder / "scale_over_time.png", {"depth": record.series("ratio")}, y_label=label)
         plots["scale_over_time.png"] = (
             "scale of depth: median of the ground truth over median of the estimate"
         )
     if any(frame.pose is not None for frame in record.frames):
         plots["trajectory.png"] = _from_above(folder / "trajectory.png", record)
     return plots
-
-
-def _over_time(
-    path: Path, record: ReplayRecord, series: Mapping[str, NDArray[np.float64]], label: str
-) -> None:
-    _lines(path, record.seconds(), series, label)
-
-
-def _lines(
-    path: Path,
-    seconds: NDArray[np.float64],
-    series: Mapping[str, NDArray[np.float64]],
-    label: str,
-) -> None:
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    axes = figure.add_subplot(xlabel="seconds", ylabel=label)
-    for name, values in series.items():
-        axes.plot(seconds, values, label=name, linewidth=1, marker=".", markersize=3)
-    axes.set_ylim(bottom=0)
-    if len(series) > 1:
-        axes.legend()
-    save_figure(path, figure)
 
 
 def _error_map(path: Path, errors: NDArray[np.float64]) -> None:
@@ -243,23 +232,15 @@ def _from_above(path: Path, record: ReplayRecord) -> str:
 
     Returns the caption.
     """
-    figure = Figure(figsize=(6, 6), layout="constrained")
     estimate, truth, alignment = record.aligned()
     unit = "m" if record.metric or alignment is not None else "unit of the model"
-    axes = figure.add_subplot(xlabel=f"x [{unit}]", ylabel=f"z [{unit}]", aspect="equal")
     if alignment is None:
-        poses = np.stack([f.pose for f in record.frames if f.pose is not None])
-        axes.plot(*poses[:, [0, 2], 3].T, label="estimate", color="tab:red")
+        poses = {"estimate": np.stack([f.pose for f in record.frames if f.pose is not None])}
     else:
         first = np.linalg.inv(truth[0])
-        for poses, name, colour in (
-            (truth, "ground truth", "black"),
-            (alignment.apply_to_poses(estimate), "estimate, aligned", "tab:red"),
-        ):
-            axes.plot(*(first @ poses)[:, [0, 2], 3].T, label=name, color=colour)
-    axes.set_adjustable("datalim")
-    axes.legend()
-    save_figure(path, figure)
+        aligned = first @ alignment.apply_to_poses(estimate)
+        poses = {"ground truth": first @ truth, "estimate, aligned": aligned}
+    save_from_above(path, {name: found[:, :3, 3] for name, found in poses.items()}, unit)
     told = ", aligned to the ground truth (7 DoF)" if alignment is not None else ""
     told += f", in {unit if unit != 'm' else 'metres'}"
     if len({frame.segment for frame in record.frames}) > 1:
