@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from corridor import render, write_corridor
-from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.export import export_run
@@ -17,50 +17,39 @@ from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
 
 
-@pytest.fixture(scope="module")
-def teacher(corridor: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that has seen the truth for a few steps."""
-    folder = tmp_path_factory.mktemp("teacher")
-    recipe = small_recipe(
-        objective=SUPERVISED, optimizer={"lr": 1e-3}, trainer={"max_steps": 40, "batch_size": 4}
-    )
-    run = train(recipe, [corridor], folder / "run")
-    return export_run(run, folder / "taught", "CC0-1.0", half=False)
-
-
 def _image() -> torch.Tensor:
     rgb, _ = render(np.eye(4))
     return torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
 
 
-def test_a_pupil_comes_to_see_what_its_teacher_sees(teacher: Path, tmp_path: Path) -> None:
+def test_a_pupil_comes_to_see_what_its_teacher_sees(taught: Path, tmp_path: Path) -> None:
     write_corridor(tmp_path / "video" / "walk", frames=16, depth=False)
     differences = {}
     for steps in (1, 40):
         recipe = small_recipe(
-            objective={"self_supervised": {"weight": 0.0}, "teacher": {"model": str(teacher)}},
+            objective={"self_supervised": {"weight": 0.0}, "teacher": {"model": str(taught)}},
             optimizer={"lr": 1e-3},
             trainer={"max_steps": steps, "batch_size": 4},
         )
         run = train(recipe, [tmp_path / "video"], tmp_path / f"run{steps}")
         pupil = export_run(run, tmp_path / f"pupil{steps}", "CC0-1.0", half=False)
-        depths = [Teacher(model, (32, 64)).depth(_image()) for model in (teacher, pupil)]
+        depths = [Teacher(model, (32, 64)).depth(_image()) for model in (taught, pupil)]
         differences[steps] = (depths[1].log() - depths[0].log()).abs().mean()
     assert differences[40] < 0.5 * differences[1]
 
 
-def test_a_teacher_is_not_saved_with_its_pupil(teacher: Path, tmp_path: Path) -> None:
+def test_a_teacher_is_not_saved_with_its_pupil(taught: Path, tmp_path: Path) -> None:
     write_corridor(tmp_path / "video" / "walk", frames=8, depth=False)
-    recipe = small_recipe(objective={**SELF_SUPERVISED, "teacher": {"model": str(teacher)}})
+    recipe = small_recipe(objective={**SELF_SUPERVISED, "teacher": {"model": str(taught)}})
     run = train(recipe, [tmp_path / "video"], tmp_path / "run")
     assert not any("teacher" in key for key in read_checkpoint(run / LAST)["weights"])
     assert "teacher/gradient" in (run / "metrics.csv").read_text().split("\n")[0]
 
 
-def test_a_teacher_of_other_images_is_refused(teacher: Path, tmp_path: Path) -> None:
+def test_a_teacher_of_other_images_is_refused(taught: Path, tmp_path: Path) -> None:
     write_corridor(tmp_path / "video" / "walk", frames=8, depth=False)
     recipe = small_recipe(
-        data={"size": "96x64"}, objective={**SELF_SUPERVISED, "teacher": {"model": str(teacher)}}
+        data={"size": "96x64"}, objective={**SELF_SUPERVISED, "teacher": {"model": str(taught)}}
     )
     with pytest.raises(UserError, match="64x32"):
         train(recipe, [tmp_path / "video"], tmp_path / "run")

@@ -26,15 +26,18 @@ def recipe(devices: int) -> Recipe:
     )
 
 
-def losses(devices: int, corridor: Path, folder: Path) -> list[float]:
-    save_recipe(recipe(devices), folder / f"{devices}.yaml")
-    run = folder / f"run_{devices}"
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices)]
-    arguments = [str(WORKER), str(folder / f"{devices}.yaml"), str(corridor), str(run)]
+def train_in_two_processes(corridor: Path, folder: Path) -> Path:
+    save_recipe(recipe(2), folder / "recipe.yaml")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = [str(WORKER), str(folder / "recipe.yaml"), str(corridor), str(folder / "two")]
     done = subprocess.run(
         [sys.executable, *launcher, *arguments], capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "two"
+
+
+def losses(run: Path) -> list[float]:
     with (run / "metrics.csv").open() as file:
         return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
 
@@ -42,7 +45,8 @@ def losses(devices: int, corridor: Path, folder: Path) -> list[float]:
 @pytest.mark.slow
 def test_two_processes_equal_one_with_the_double_batch(corridor: Path, tmp_path: Path) -> None:
     """The second and third loss also depend on the averaged gradients."""
-    one, two = losses(1, corridor, tmp_path), losses(2, corridor, tmp_path)
+    one = losses(train(recipe(1), [corridor], tmp_path / "one"))
+    two = losses(train_in_two_processes(corridor, tmp_path))
     assert len(one) == 3 and one[2] != pytest.approx(one[0], rel=1e-3)
     assert two == pytest.approx(one, rel=1e-4)
 

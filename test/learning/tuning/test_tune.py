@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 import torch
 from corridor import write_corridor
-from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import account_of
-from monodepth_ros.learning.export import export_run
-from monodepth_ros.learning.run.train import train
 from monodepth_ros.learning.tuning.tune import (
     Tuning,
     holding_back,
@@ -30,20 +28,17 @@ from monodepth_ros.zoo.weights import load_weights
 
 
 @pytest.fixture
-def tuning(corridor: Path, tmp_path: Path) -> Tuning:
+def tuning(corridor: Path, untaught: Path, tmp_path: Path) -> Tuning:
     """Of a model that has hardly learnt, on video of the corridor."""
-    recipe = small_recipe(objective=SUPERVISED, trainer={"max_steps": 1, "batch_size": 4})
-    run = train(recipe, [corridor], tmp_path / "before")
-    model = export_run(run, tmp_path / "demo", "CC0-1.0", half=False)
     video = write_corridor(tmp_path / "video" / "walk", frames=20, depth=False)
     recipe = small_recipe(
         objective=SELF_SUPERVISED,
-        networks={"init": {"depth": str(model)}, "freeze_statistics": True},
+        networks={"init": {"depth": str(untaught)}, "freeze_statistics": True},
         refinement={"enabled": True, "feat_source": "patches", "learn_damping": False},
         trainer={"max_steps": 3},
     )
     return Tuning(
-        model, model, holding_back(recipe), [str(video)], known=[str(corridor)], min_gain=0.0
+        untaught, untaught, holding_back(recipe), [str(video)], known=[str(corridor)], min_gain=0.0
     )
 
 
