@@ -18,7 +18,7 @@ def network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, in
     if size is None:
         return card.size
     try:
-        check_size(card.architecture, parse_size(size))
+        check_size(card.architecture, parse_size(size), card.size_multiple)
         return size
     except ValueError as error:
         raise UserError(f"network size {error}") from None

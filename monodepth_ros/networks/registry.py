@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 
     from monodepth_ros.networks.depth_network import DepthNetwork
 
-# What nothing in an image tells of depth: nothing at all, one factor, or of inverse depth one
-# factor and one summand (as MiDaS leaves them).
+# What an image does not tell of inverse depth: nothing is open, its factor, or its factor and a
+# summand (Ranftl et al., MiDaS, 2020).
 Ambiguity = Literal["none", "scale", "scale_and_shift"]
+# Disparity lies between 1 / max_depth and 1 / min_depth; inverse depth has no such range.
+Output = Literal["disparity", "inverse_depth"]
 
 
 @dataclass(frozen=True)
 class Builder:
-    """What builds a network, ``module:name``, imported when it is called, and its settings."""
+    """What builds a network, ``module:name``, imported when it is called, and its settings.
+
+    A depth network whose output is ``disparity`` also gets ``min_depth`` and ``max_depth``.
+    """
 
     target: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, **more: Any) -> Any:
-        """The network; a depth network's range comes with ``more``."""
+        """The network, of these and ``more`` settings."""
         module, _, name = self.target.partition(":")
         return getattr(importlib.import_module(module), name)(**self.settings, **more)
 
@@ -46,6 +51,7 @@ class Architecture:
     pose: Builder | None
     size_multiple: int = 32
     smallest_size: int = 32
+    output: Output = "disparity"
     ambiguity: Ambiguity = "scale"
 
 
@@ -87,8 +93,12 @@ def find_architecture(name: str) -> Architecture:
 
 
 def build_depth_network(name: str, min_depth: float, max_depth: float) -> DepthNetwork:
-    """A depth network of this range, with random weights."""
-    network: DepthNetwork = find_architecture(name).depth(min_depth=min_depth, max_depth=max_depth)
+    """A depth network with random weights, of this range if it has any."""
+    architecture = find_architecture(name)
+    bounds = {"min_depth": min_depth, "max_depth": max_depth}
+    network: DepthNetwork = architecture.depth(
+        **(bounds if architecture.output == "disparity" else {})
+    )
     return network
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +13,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PlainSerializer,
     PositiveFloat,
+    PositiveInt,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -22,11 +25,10 @@ from pydantic import (
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
+from monodepth_ros.networks.registry import ARCHITECTURES, Ambiguity, Output, find_architecture
 from monodepth_ros.yaml_file import read_mapping
 
 CARD_FILE = "card.yaml"
-SIZE_MULTIPLE = 32
 
 
 def parse_size(value: Any) -> tuple[int, int]:
@@ -38,16 +40,25 @@ def parse_size(value: Any) -> tuple[int, int]:
         if match is None:
             raise ValueError(f"{value!r} is not WIDTHxHEIGHT, for example 640x192")
         width, height = int(match[1]), int(match[2])
-    if width <= 0 or height <= 0 or width % SIZE_MULTIPLE or height % SIZE_MULTIPLE:
-        raise ValueError(f"{width}x{height}: both must be positive multiples of {SIZE_MULTIPLE}")
+    if width <= 0 or height <= 0:
+        raise ValueError(f"{width}x{height}: both must be positive")
     return height, width
 
 
-def check_size(architecture: str, size: tuple[int, int]) -> None:
-    """``ValueError`` when the (height, width) is too small for the network."""
-    smallest = find_architecture(architecture).smallest_size
-    if min(size) < smallest:
-        raise ValueError(f"{size[1]}x{size[0]}: {architecture} needs at least {smallest} pixels")
+def check_size(architecture: str, size: tuple[int, int], multiple: int | None = None) -> None:
+    """``ValueError`` when the network cannot work at the (height, width).
+
+    Sides are in multiples of the architecture's ``size_multiple``, or of a card's.
+    """
+    known = find_architecture(architecture)
+    multiple = known.size_multiple if multiple is None else multiple
+    height, width = size
+    if height % multiple or width % multiple:
+        raise ValueError(f"{width}x{height}: {architecture} needs multiples of {multiple}")
+    if min(size) < known.smallest_size:
+        raise ValueError(
+            f"{width}x{height}: {architecture} needs at least {known.smallest_size} pixels"
+        )
 
 
 NetworkSize = Annotated[
@@ -81,10 +92,12 @@ class Provenance(BaseModel):
 class ModelCard(BaseModel):
     """A model's card, ``card.yaml`` in its folder.
 
-    ``size`` is (height, width) in Python and ``640x192`` in the file. ``min_depth`` and
-    ``max_depth`` bound the depth that the sigmoid output is mapped to. With ``scale: metric``,
-    metres are that depth times ``factor``; where this holds for one focal length only,
-    ``focal_length`` is the training camera's, ``sqrt(fx fy)`` in pixels at ``size``.
+    ``size`` is (height, width) in Python and ``640x192`` in the file; other sizes are in multiples
+    of ``size_multiple``. ``min_depth`` and ``max_depth`` bound the depth of ``output: disparity``,
+    and are 0 and infinite for ``inverse_depth``. ``ambiguity`` is what images alone do not tell of
+    the output; with ``scale: metric`` training has told it, and metres are depth times ``factor``.
+    Where this holds for one focal length only, ``focal_length`` is the training camera's,
+    ``sqrt(fx fy)`` in pixels at ``size``. What the card leaves out is as the architecture has it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -94,9 +107,11 @@ class ModelCard(BaseModel):
     provenance: Provenance
     architecture: str
     size: NetworkSize
-    min_depth: PositiveFloat = 0.1
+    size_multiple: PositiveInt = 1
+    min_depth: NonNegativeFloat = 0.1
     max_depth: PositiveFloat = 100.0
-    output: Literal["disparity"] = "disparity"
+    output: Output = "disparity"
+    ambiguity: Ambiguity = "scale"
     scale: Literal["metric", "relative"] = "relative"
     factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     focal_length: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -109,15 +124,43 @@ class ModelCard(BaseModel):
             raise ValueError(f"{name!r} is not one of {', '.join(ARCHITECTURES)}")
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_architecture_has_it(cls, values: Any) -> Any:
+        architecture = values.get("architecture") if isinstance(values, dict) else None
+        if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
+            return values  # what is wrong with it is told where it is read
+        known = ARCHITECTURES[architecture]
+        unbounded = {"min_depth": 0.0, "max_depth": math.inf}
+        return {
+            **(unbounded if known.output == "inverse_depth" else {}),
+            "size_multiple": known.size_multiple,
+            "output": known.output,
+            "ambiguity": known.ambiguity,
+            **values,
+        }
+
     @model_validator(mode="after")
     def _size_fits(self) -> ModelCard:
-        check_size(self.architecture, self.size)
+        needed = find_architecture(self.architecture).size_multiple
+        if self.size_multiple % needed:
+            raise ValueError(f"size_multiple {self.size_multiple} is not a multiple of {needed}")
+        try:
+            check_size(self.architecture, self.size, self.size_multiple)
+        except ValueError as error:
+            raise ValueError(f"size {error}") from None
         return self
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelCard:
-        if not self.min_depth < self.max_depth < float("inf"):
+        if not self.min_depth < self.max_depth:
             raise ValueError(f"min_depth {self.min_depth} is not below max_depth {self.max_depth}")
+        if (self.min_depth, self.max_depth) != (0, math.inf) and self.output == "inverse_depth":
+            raise ValueError("min_depth and max_depth belong to output: disparity")
+        if not 0 < self.min_depth < self.max_depth < math.inf and self.output == "disparity":
+            raise ValueError("output: disparity needs min_depth above 0 and a finite max_depth")
+        if self.scale == "metric" and self.ambiguity == "scale_and_shift":
+            raise ValueError("ambiguity scale_and_shift is not metric: use scale: relative")
         if self.scale == "relative" and (self.factor != 1.0 or self.focal_length is not None):
             raise ValueError("factor and focal_length belong to scale: metric")
         return self

@@ -26,8 +26,8 @@ from monodepth_ros.learning.losses.self_supervision import SelfSupervisionSettin
 from monodepth_ros.learning.losses.supervision import SupervisionSettings
 from monodepth_ros.learning.losses.teacher import TeacherSettings
 from monodepth_ros.learning.pose_refiner import RefinementSettings
-from monodepth_ros.networks.registry import ARCHITECTURES
-from monodepth_ros.zoo.card import NetworkSize
+from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
+from monodepth_ros.zoo.card import NetworkSize, check_size
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -269,6 +269,21 @@ class Recipe(Section):
                 "objective": self.objective.model_copy(update={"teacher": teacher}),
             }
         )
+
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> Recipe:
+        networks = self.networks
+        try:
+            check_size(networks.architecture, self.data.size)
+        except ValueError as error:
+            raise ValueError(f"data.size {error}") from None
+        without_pose = find_architecture(networks.architecture).pose is None
+        if without_pose and networks.pose == "separate" and self.objective.teaches_pose:
+            raise ValueError(
+                f"networks.architecture {networks.architecture} has no pose network: set"
+                " networks.pose to posecnn, or let true depth or a teacher teach alone"
+            )
+        return self
 
     @model_validator(mode="after")
     def _teaches(self) -> Recipe:

@@ -19,7 +19,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.networks.monodepth2 import Monodepth2Network
 from monodepth_ros.networks.pose_net import PoseNet
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
-from monodepth_ros.zoo.card import ModelCard, Provenance, parse_size
+from monodepth_ros.zoo.card import ModelCard, Provenance, check_size, parse_size
 from monodepth_ros.zoo.weights import StateDict, check_state, save_model
 
 LICENCE = "Monodepth2 licence (Niantic): non-commercial use only; weights supplied by the user"
@@ -72,7 +72,7 @@ def import_monodepth2(
         pose_net = build_pose_network(architecture)
         assert isinstance(pose_net, PoseNet)  # as every ResNet architecture has
         states["pose"] = _network_state(pose_net, files[2], files[3], _POSE_NAMES, architecture)
-    size = _input_size(encoder) if size is None else size
+    size = _input_size(encoder, architecture) if size is None else size
     return save_model(destination, _card(name, architecture, size, encoder), states)
 
 
@@ -148,12 +148,14 @@ def _renamed(file: _PthFile, names: dict[str, str]) -> StateDict:
     return state
 
 
-def _input_size(encoder: _PthFile) -> tuple[int, int]:
+def _input_size(encoder: _PthFile, architecture: str) -> tuple[int, int]:
     height, width = encoder.content.get("height"), encoder.content.get("width")
     if not isinstance(height, int) or not isinstance(width, int):
         raise UserError(f"{encoder.path}: states no input size; give it with --size")
     try:
-        return parse_size((height, width))
+        size = parse_size((height, width))
+        check_size(architecture, size)
+        return size
     except ValueError as error:
         raise UserError(f"{encoder.path}: input size {error}") from None
 

@@ -86,9 +86,9 @@ def test_resuming_a_complete_run_changes_nothing(corridor: Path, tmp_path: Path)
 
 def test_another_run_is_not_resumed(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     run = train(recipe(max_steps=1), [corridor], tmp_path / "run")
-    changed = {**SMALL["networks"], "architecture": "monodepth2-resnet18"}
+    changed = {**SMALL["networks"], "architecture": "monodepth2-lite"}
     other = small_recipe(networks=changed, objective={"supervised": {"weight": 1.0}})
-    with pytest.raises(UserError, match="networks.architecture was monodepth2-slim.*resnet18"):
+    with pytest.raises(UserError, match="networks.architecture was monodepth2-slim.*lite"):
         train(other, [corridor], run, resume=True)
     with pytest.raises(UserError, match="trainer.seed was 0.*is 1"):
         train(recipe(seed=1), [corridor], run, resume=True)
