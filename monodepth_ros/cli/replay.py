@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, capture_settings
 from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
-from monodepth_ros.data.coverage import found_nowhere
+from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import to_json
@@ -110,8 +110,8 @@ def replay(
     if not as_json:
         for line in record.account():
             typer.echo(line, err=True)
-    if in_vain := found_nowhere(record.coverage.values()):
-        raise Failure(f"{sources[0]}: {'; '.join(in_vain)}")
+    if lines := never_found(record.coverage.values()):
+        raise Failure(f"{sources[0]}: {'; '.join(lines)}")
 
 
 def _compare(folders: list[str], out: Path, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""How many frames of a recording got what was asked for, and why the others did not."""
+"""How many frames of a recording have depth, poses or speed, and why others do not."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from typing import Any
 from monodepth_ros.data.bags.transform_tree import Unknown
 
 _SECOND = 1_000_000_000
-_ALIKE = 1.1  # times the nearest: no range is told
+_SIMILAR = 1.1  # ratio of gaps that are reported as one
 
 
 @dataclass
 class _Missing:
-    """Frames without it for one reason, and how far the nearest and farthest were: nanoseconds."""
+    """Frames without it for one reason, and the smallest and largest gap, in nanoseconds."""
 
     frames: int = 0
     nearest: int | None = None
     farthest: int | None = None
 
-    def add(self, apart: int | None) -> None:
+    def add(self, gap: int | None) -> None:
         self.frames += 1
-        if apart is not None:
-            self.nearest = apart if self.nearest is None else min(self.nearest, apart)
-            self.farthest = apart if self.farthest is None else max(self.farthest, apart)
+        if gap is not None:
+            self.nearest = gap if self.nearest is None else min(self.nearest, gap)
+            self.farthest = gap if self.farthest is None else max(self.farthest, gap)
 
     @property
-    def apart(self) -> str:
+    def gap(self) -> str:
         if self.nearest is None or self.farthest is None:
             return ""
         near, far = _duration(self.nearest), _duration(self.farthest)
-        return near if self.farthest < _ALIKE * self.nearest else f"{near} to {far}"
+        return near if self.farthest < _SIMILAR * self.nearest else f"{near} to {far}"
 
 
 @dataclass
 class Coverage:
-    """Of one thing: depth, poses or speed, by the topic that it comes from.
+    """The coverage of depth, poses or speed from one topic.
 
-    ``asked`` is whether it was asked for by name, so that nothing found is a failure.
+    ``requested``: the user named the topic, so it is a failure if no frame has it.
     """
 
     what: str
     topic: str
-    asked: bool = True
+    requested: bool = True
     frames: int = 0
     found: int = 0
     missing: dict[str, _Missing] = field(default_factory=dict)
 
     def add(self, got: object) -> None:
-        """One more frame and what it got: an `Unknown` where it got nothing."""
+        """Add a frame with its value, an `Unknown` if it has none."""
         self.frames += 1
         if isinstance(got, Unknown):
-            self.missing.setdefault(got.reason, _Missing()).add(got.apart)
+            self.missing.setdefault(got.reason, _Missing()).add(got.gap)
         else:
             self.found += 1
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Why frames have none, and how many."""
-        return {r.replace("{apart}", m.apart): m.frames for r, m in self.missing.items()}
+        """The reasons why frames have none, with their counts."""
+        return {r.replace("{gap}", m.gap): m.frames for r, m in self.missing.items()}
 
     def __str__(self) -> str:
         """``depth 10 of 60 frames: nearest stamp 33 ms away (tolerance 20 ms)``."""
@@ -70,11 +70,11 @@ class Coverage:
         return f"{counted}: {told}" if told else counted
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """All fields, for JSON."""
         return {
             "what": self.what,
             "topic": self.topic,
-            "asked": self.asked,
+            "asked": self.requested,
             "frames": self.frames,
             "found": self.found,
             "missing": self.reasons,
@@ -82,18 +82,18 @@ class Coverage:
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Coverage:
-        """As it was when `as_json` gave it."""
+        """The inverse of `as_json`."""
         missing = {reason: _Missing(frames) for reason, frames in stored["missing"].items()}
         counts = stored["frames"], stored["found"]
         return cls(stored["what"], stored["topic"], stored["asked"], *counts, missing)
 
 
-def found_nowhere(coverages: Iterable[Coverage]) -> list[str]:
-    """Lines of what not one frame got, of several cameras of a recording, by what was asked for."""
+def never_found(coverages: Iterable[Coverage]) -> list[str]:
+    """Descriptions of what was requested and no frame of any camera has."""
     lines = []
     of_what: dict[str, list[Coverage]] = {}
     for coverage in coverages:
-        if coverage.asked:
+        if coverage.requested:
             of_what.setdefault(coverage.what, []).append(coverage)
     for same in of_what.values():
         if not any(coverage.found for coverage in same):

@@ -10,7 +10,7 @@ from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
 
 MS = 1_000_000
-NEAREST = "nearest stamp {apart} away (tolerance 20 ms)"
+NEAREST = "nearest stamp {gap} away (tolerance 20 ms)"
 
 
 @pytest.mark.parametrize(

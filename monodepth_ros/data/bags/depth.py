@@ -43,7 +43,7 @@ def nearest_depths(
     arrivals = np.array([depth_arrivals[n] for n in numbers], np.int64)
     epochs = np.array([depths[n].epoch for n in numbers])
     ascending = np.sort(times)
-    reason = f"nearest stamp {{apart}} away (tolerance {1000 * tolerance:g} ms)"
+    reason = f"nearest stamp {{gap}} away (tolerance {1000 * tolerance:g} ms)"
     found: list[int | Unknown] = []
     for image, arrival in zip(images, image_arrivals, strict=True):
         middle = int(np.searchsorted(arrivals, arrival))
@@ -123,7 +123,7 @@ class DepthRegistration:
             return Unknown(f"{self._difference(depth, frame)}, and {camera.reason}")
         T = self.tree.relation(frame, image_frame, stamp) if apart else np.eye(4)
         if isinstance(T, Unknown):
-            return Unknown(f"{self._difference(depth, frame)}, and {T.reason}", T.apart)
+            return Unknown(f"{self._difference(depth, frame)}, and {T.reason}", T.gap)
         if np.allclose(T, np.eye(4), atol=_SAME_PLACE):
             seen = depth if self._sees_the_same(camera) else self._resampled(depth, camera)
         else:

@@ -232,7 +232,7 @@ class BagFrames:
         coverage = {what: Coverage(what, topic) for what, topic in asked.items() if topic}
         if self.speed is not None:
             named = self.request.speed is not None
-            coverage["speed"] = Coverage("speed", self.speed.topic, asked=named)
+            coverage["speed"] = Coverage("speed", self.speed.topic, requested=named)
         return coverage
 
     def _frame(
@@ -251,7 +251,7 @@ class BagFrames:
         if self.speed is not None:
             known["speed"] = self.speed.at(image.key)
         for what, value in known.items():
-            if isinstance(value, Unknown) and (value.apart or 0) > MAX_DIFFERENCE:
+            if isinstance(value, Unknown) and (value.gap or 0) > MAX_DIFFERENCE:
                 value = Unknown("no message of this time: the clock was set before or after")
             coverage[what].add(value)
         depth, pose, speed = (

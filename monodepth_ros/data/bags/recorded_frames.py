@@ -69,7 +69,7 @@ def frames_of_sequence(
     seen = rectified(sequence)
     stated = {"depth": sequence.has_depth, "poses": sequence.states_poses}
     for what in (what for what, is_stated in stated.items() if is_stated):
-        coverage[what] = Coverage(what, sequence.name, asked=False)
+        coverage[what] = Coverage(what, sequence.name, requested=False)
     for judged in _times(sequence, range(0, len(sequence), every)):
         index = judged.item
         if judged.reason:

@@ -59,7 +59,7 @@ class RobotSpeed:
         at, speed = min(beside, key=lambda known: abs(known[0] - stamp))
         if abs(at - stamp) > TOLERANCE:
             tolerance = f"(tolerance {TOLERANCE / 1e6:g} ms)"
-            return Unknown(f"nearest stamp {{apart}} away {tolerance}", abs(at - stamp))
+            return Unknown(f"nearest stamp {{gap}} away {tolerance}", abs(at - stamp))
         return speed
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Frames in a bag: who is where in whom, at any time, from TF and odometry messages."""
+"""The TF tree of a bag: transforms between frames at any time."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from monodepth_ros.data.known_pose import UNKNOWN, Matrix, pose_of_quaternion
 
-# Transforms that differ by less than this over the whole bag do not change: a mounting.
+# Transforms that vary by less than this over the whole bag are constant, such as a mounting.
 SAME_METRES, SAME_RADIANS = 1e-4, 1e-4
-LONGEST_GAP = 500_000_000  # nanoseconds: between poses further apart nothing is made up
+MAX_GAP = 500_000_000  # nanoseconds; longer gaps between poses are not interpolated
 
 
 class Unknown(NamedTuple):
     """Why something is not known at a time.
 
-    ``{apart}`` in the reason stands for ``apart``: how far what comes nearest is, in nanoseconds.
+    ``{gap}`` in the reason stands for ``gap``: the distance to the nearest value, in nanoseconds.
     """
 
     reason: str
-    apart: int | None = None
+    gap: int | None = None
 
 
 def matrix_of(translation: Any, rotation: Any) -> Matrix:
-    """4x4 of a translation and a rotation, as transforms and poses of messages hold them.
+    """4x4 of the translation and rotation of a transform or pose message.
 
-    ValueError where the message states no pose.
+    ValueError if the message states no pose.
     """
     T = matrix_of_pose(translation, rotation)
     if T is None:
@@ -40,16 +40,16 @@ def matrix_of(translation: Any, rotation: Any) -> Matrix:
 
 
 def matrix_of_pose(translation: Any, rotation: Any) -> Matrix | None:
-    """4x4 of the fields of a transform or pose message; None where they state no pose."""
+    """4x4 of the fields of a transform or pose message; None if they state no pose."""
     position = (translation.x, translation.y, translation.z)
     return pose_of_quaternion(position, (rotation.x, rotation.y, rotation.z, rotation.w))
 
 
 @dataclass
 class PoseTrack:
-    """4x4 poses over time, and when a message stated that it is not known: nanoseconds.
+    """4x4 poses over time (ns), and the times of messages without a pose (``lost``).
 
-    Of a ``static`` one a pose holds until the next is stated.
+    A pose of a ``static`` track is valid until the next one.
     """
 
     name: str
@@ -59,7 +59,7 @@ class PoseTrack:
     static: bool = False
 
     def add(self, stamp: int, T: Matrix | None, static: bool = False) -> None:
-        """Learn a pose, or that it is not known."""
+        """Add a pose, or None for a message without one."""
         self.__dict__.pop("constant", None)
         self.static |= static
         if T is None:
@@ -74,7 +74,7 @@ class PoseTrack:
 
     @cached_property
     def constant(self) -> bool:
-        """Whether it never changes."""
+        """Whether the pose never changes."""
         if not self.poses:
             return False
         apart = np.linalg.inv(self.poses[0]) @ np.stack(self.poses)
@@ -84,17 +84,17 @@ class PoseTrack:
 
     @property
     def extent(self) -> float:
-        """How far the positions spread, in metres."""
+        """The extent of the positions in metres."""
         if not self.poses:
             return 0.0
         return float(np.linalg.norm(np.ptp(np.stack(self.poses)[:, :3, 3], axis=0)))
 
-    def at(self, stamp: int, longest: int = LONGEST_GAP, held: bool = False) -> Matrix | Unknown:
-        """Between its neighbours in time; of a constant one that is ``held``, always."""
+    def at(self, stamp: int, max_gap: int = MAX_GAP, hold: bool = False) -> Matrix | Unknown:
+        """The pose at ``stamp``, interpolated; with ``hold`` a constant pose is always valid."""
         if not self.stamps:
             return Unknown(f"no message of {self.name} states a pose: {UNKNOWN}")
         within = self.stamps[0] <= stamp <= self.stamps[-1]
-        if self.constant and (held or self.static or (within and not self.lost)):
+        if self.constant and (hold or self.static or (within and not self.lost)):
             return self.poses[0]
         if self.static:
             return self.poses[max(0, bisect_right(self.stamps, stamp) - 1)]
@@ -104,13 +104,13 @@ class PoseTrack:
         if not within:
             nearest = self.stamps[0] if after == 0 else self.stamps[-1]
             where = "before the first" if after == 0 else "after the last"
-            return Unknown(f"{{apart}} {where} of {self.name}", abs(stamp - nearest))
+            return Unknown(f"{{gap}} {where} of {self.name}", abs(stamp - nearest))
         begin, end = self.stamps[after - 1], self.stamps[after]
         if bisect_left(self.lost, begin) < bisect_left(self.lost, end):
             return Unknown(f"{self.name} states no pose then: {UNKNOWN}")
-        if end - begin > longest:
-            limit = f"(at most {longest / 1e9:g} s)"
-            return Unknown(f"{self.name} pauses for {{apart}} {limit}", end - begin)
+        if end - begin > max_gap:
+            limit = f"(at most {max_gap / 1e9:g} s)"
+            return Unknown(f"{self.name} pauses for {{gap}} {limit}", end - begin)
         return _between(self.poses[after - 1], self.poses[after], (stamp - begin) / (end - begin))
 
 
@@ -123,9 +123,9 @@ def _between(first: Matrix, second: Matrix, share: float) -> Matrix:
 
 
 class TransformTree:
-    """Every frame has at most one parent, as in TF; leading slashes of ROS 1 do not count.
+    """Every frame has at most one parent, as in TF; leading slashes (ROS 1) are ignored.
 
-    Of a frame that is stated below several parents, the one that most transforms state counts.
+    If messages give a frame several parents, the one with most messages counts.
     """
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class TransformTree:
     def add(
         self, parent: str, child: str, stamp: int, T: Matrix | None, static: bool = False
     ) -> None:
-        """``T_parent_child`` at ``stamp`` nanoseconds; None where it is stated as unknown."""
+        """Add ``T_parent_child`` at ``stamp`` nanoseconds; None for a message without a pose."""
         parent, child = parent.lstrip("/"), child.lstrip("/")
         if (parent, child) not in self._links:
             self._links[parent, child] = PoseTrack(f"{parent} -> {child}")
@@ -144,7 +144,7 @@ class TransformTree:
 
     @property
     def notes(self) -> list[str]:
-        """What is contradictory: frames that are stated below several parents."""
+        """Contradictions: frames with several parents."""
         return [
             f"TF: the frame {child} has several parents"
             f" ({', '.join(f'{parent}: {n} messages' for parent, n in parents.most_common())});"
@@ -166,35 +166,35 @@ class TransformTree:
     def lookup(
         self, ancestor: str, frame: str, stamp: int, mounting: bool = False
     ) -> Matrix | Unknown:
-        """``T_ancestor_frame`` at a time, or why the chain between them is not known then.
+        """``T_ancestor_frame`` at a time, or why it is not known then.
 
-        A transform that does not change holds for the whole bag, whatever its rate, where the
-        chain is a ``mounting`` or another of its transforms moves and so bounds the time.
+        A constant transform is valid for the whole bag, whatever its rate, if the chain is a
+        ``mounting`` or if another transform of the chain moves and so bounds the time.
         """
         chain = self.ancestors(frame)
         ancestor = ancestor.lstrip("/")
         if ancestor not in chain:
             return Unknown(f"TF has no way from {ancestor} to {frame}")
         links = self._links_to(ancestor, frame)
-        held = mounting or not all(link.constant for link in links)
+        hold = mounting or not all(link.constant for link in links)
         T = np.eye(4)
         for link in links:
-            step = link.at(stamp, held=held)
+            step = link.at(stamp, hold=hold)
             if isinstance(step, Unknown):
                 return step
             T = step @ T
         return T
 
-    def carries(self, body: str, frame: str) -> bool:
-        """Whether ``frame`` is on a body, or on what the body is fixed to, as another axis system.
+    def is_rigidly_connected(self, body: str, frame: str) -> bool:
+        """Whether constant transforms connect ``body`` to the common ancestor with ``frame``.
 
-        What only a moving transform connects them by is no robot, but may be somebody's estimate.
+        Frames that only a moving transform connects are not one robot; it may be an estimate.
         """
         common = self._common(body, frame)
         return common is not None and all(link.constant for link in self._links_to(common, body))
 
     def _common(self, frame: str, other: str) -> str | None:
-        """The nearest frame that both are below, or are; None where TF does not connect them."""
+        """The nearest common ancestor, or one of the two; None if TF does not connect them."""
         others = self.ancestors(other)
         return next((name for name in self.ancestors(frame) if name in others), None)
 
@@ -204,7 +204,7 @@ class TransformTree:
         return [self._links[chain[i + 1], chain[i]] for i in range(length)]
 
     def relation(self, frame: str, other: str, stamp: int) -> Matrix | Unknown:
-        """``T_other_frame`` of two frames of one robot, by their common ancestor."""
+        """``T_other_frame`` of two frames of one robot, via their common ancestor."""
         common = self._common(frame, other)
         if common is None:
             return Unknown(f"TF has no way from {frame} to {other}")

@@ -1,4 +1,4 @@
-"""Where the camera was, by what a bag holds of TF, odometry and poses."""
+"""True poses of the camera from the TF, odometry and poses of a bag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monodepth_ros.data.known_pose import Matrix
 
 TF = "tf2_msgs/msg/TFMessage"
 ODOMETRY = "nav_msgs/msg/Odometry"
-# Types that say where something is in the frame of their header, and how to get to that pose.
+# Types with a pose in the frame of their header, and how to read it.
 POSES: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     ODOMETRY: lambda m: (m.pose.pose.position, m.pose.pose.orientation),
     "geometry_msgs/msg/PoseStamped": lambda m: (m.pose.position, m.pose.orientation),
@@ -30,12 +30,11 @@ _CAMERA = "camera whose pose is published"  # no frame of TF has spaces
 
 @dataclass
 class CameraTruth:
-    """Poses of the camera, of all that a bag says about them.
+    """Poses of the camera from all that a bag has.
 
-    ``topic`` is what poses come from: one of the types above, or a topic of TF messages. ``frame``
-    is the one they are given in, of TF's: the root of the tree where it is None. ``mounting`` is
-    ``T_base_camera``, in the optical frame (z forward, y down), of a topic that states where the
-    robot is while no TF says where the camera is on it.
+    ``topic`` has the poses: a topic of the types above, or of TF messages. ``frame`` is the fixed
+    frame of poses from TF; None: the root of the tree. ``mounting`` is ``T_base_camera`` of the
+    optical frame (z forward, y down), for poses of a robot without TF to the camera.
     """
 
     topic: str | None = None
@@ -43,22 +42,22 @@ class CameraTruth:
     mounting: Matrix | None = None
     kind: str | None = None  # of the topic
     tree: TransformTree = field(default_factory=TransformTree)
-    tracks: dict[str, PoseTrack] = field(default_factory=dict)  # of the topic, by whose pose it is
+    tracks: dict[str, PoseTrack] = field(default_factory=dict)  # of the topic, by its child frame
 
     def take_transform(self, transform: Any, stamp: int, static: bool) -> None:
-        """Learn of a transform of TF, at a time in nanoseconds."""
+        """Add a transform of TF, at a time in nanoseconds."""
         T = matrix_of_pose(transform.transform.translation, transform.transform.rotation)
         self.tree.add(transform.header.frame_id, transform.child_frame_id, stamp, T, static)
 
     def take_pose(self, content: Any, kind: str, stamp: int) -> None:
-        """Learn of a message of the topic, at a time in nanoseconds."""
+        """Add a message of the topic, at a time in nanoseconds."""
         body = getattr(content, "child_frame_id", "").lstrip("/") or _CAMERA
         track = self.tracks.setdefault(body, PoseTrack(f"{self.topic}"))
         track.add(stamp, matrix_of_pose(*POSES[kind](content)))
 
     def pose(self, camera_frame: str, stamp: int) -> Matrix | Unknown:
         """``T_world_camera`` of the optical frame, or why it is not known at that time."""
-        reason = self.never(camera_frame)
+        reason = self.why_unavailable(camera_frame)
         if reason is not None:
             return Unknown(reason)
         if not self.tracks:
@@ -83,10 +82,10 @@ class CameraTruth:
         return self.tree.relation(camera_frame, body, stamp)
 
     def _carries(self, body: str, camera_frame: str) -> bool:
-        return body == _CAMERA or self.tree.carries(body, camera_frame)
+        return body == _CAMERA or self.tree.is_rigidly_connected(body, camera_frame)
 
-    def never(self, camera_frame: str) -> str | None:
-        """Why no pose of this camera can ever be had from what the bag holds; None if it can."""
+    def why_unavailable(self, camera_frame: str) -> str | None:
+        """Why the bag has no pose of this camera at any time; None if it may have."""
         chain = self.tree.ancestors(camera_frame)
         if self.topic is None:
             return "no topic of poses is named"
@@ -110,5 +109,5 @@ class CameraTruth:
 
 
 def pose_topic(bag: BagFile, wanted: str | None) -> str | None:
-    """The topic that poses are to come from, checked against what the bag holds."""
+    """The topic of poses, after a check that the bag has it."""
     return None if wanted is None else topic_of_type(bag, wanted, (TF, *POSES), "pose")

@@ -13,7 +13,7 @@ from rich.console import Console
 from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bags.file import BagFile
-from monodepth_ros.data.coverage import found_nowhere
+from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
@@ -87,7 +87,7 @@ def extract_cameras(
 def failures(outcomes: Iterable[CameraOutcome], request: ExtractionRequest) -> list[str]:
     """A line for each thing that was asked for by name of one bag, and of which it has nothing."""
     found = list(outcomes)
-    missing = found_nowhere(c for outcome in found for c in outcome.sequence.coverage.values())
+    missing = never_found(c for outcome in found for c in outcome.sequence.coverage.values())
     named = [outcome for outcome in found if request.images and not outcome.frames]
     return [
         *(f"{outcome.sequence.topic}: no image could be taken" for outcome in named),

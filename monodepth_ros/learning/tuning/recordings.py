@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monodepth_ros.data.coverage import Coverage, found_nowhere
+from monodepth_ros.data.coverage import Coverage, never_found
 from monodepth_ros.data.extraction.bag_cameras import extract_cameras
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.open_sequence import SLICE, bags_at
@@ -59,7 +59,7 @@ def learnable_recordings(
                 console.print(f"left out: {error}")
     if not sources:
         raise UserError(unusable[0])
-    if lines := found_nowhere(coverages):
+    if lines := never_found(coverages):
         raise Failure("; ".join(lines))
     return sources
 

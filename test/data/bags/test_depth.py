@@ -187,7 +187,7 @@ def test_the_nearest_in_time_or_how_far_it_is() -> None:
     ms = 1_000_000
     images, depths = judged([0, 100 * ms, 200 * ms]), judged([15 * ms, None, 133 * ms])
     arrivals = [0, 100 * ms, 200 * ms]
-    reason = "nearest stamp {apart} away (tolerance 20 ms)"
+    reason = "nearest stamp {gap} away (tolerance 20 ms)"
     assert nearest_depths(images, depths, arrivals, arrivals, 0.02) == [
         0, Unknown(reason, 33 * ms), Unknown(reason, 67 * ms)
     ]  # fmt: skip

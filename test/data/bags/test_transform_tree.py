@@ -35,7 +35,7 @@ def test_a_mounting_at_1_hz_holds_for_all_frames_of_the_odometry() -> None:
         assert not isinstance(T, Unknown)
         assert T[0, 3] == pytest.approx(stamp / SECOND + 0.2, abs=1e-3)
     beyond = tree.lookup("odom", "camera", 4 * SECOND)
-    assert beyond == Unknown("{apart} after the last of odom -> base", SECOND)
+    assert beyond == Unknown("{gap} after the last of odom -> base", SECOND)
 
 
 def test_a_mounting_that_turns_is_interpolated_and_not_held() -> None:
@@ -46,14 +46,14 @@ def test_a_mounting_that_turns_is_interpolated_and_not_held() -> None:
     assert not isinstance(T, Unknown)
     assert Rotation.from_matrix(T[:3, :3]).magnitude() == pytest.approx(0.05)
     after = tree.lookup("base", "pan", 2 * SECOND, mounting=True)
-    assert after == Unknown("{apart} after the last of camera -> pan", SECOND)
+    assert after == Unknown("{gap} after the last of camera -> pan", SECOND)
 
 
 def test_a_pause_of_what_moves_is_told_with_its_length() -> None:
     tree = driving(period=0.75)
     pause = tree.lookup("odom", "base", SECOND)
-    assert isinstance(pause, Unknown) and pause.apart == 750_000_000
-    assert pause.reason == "odom -> base pauses for {apart} (at most 0.5 s)"
+    assert isinstance(pause, Unknown) and pause.gap == 750_000_000
+    assert pause.reason == "odom -> base pauses for {gap} (at most 0.5 s)"
 
 
 def test_a_camera_that_stands_still_is_known_between_its_messages_alone() -> None:

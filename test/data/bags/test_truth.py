@@ -195,7 +195,7 @@ def test_speed_of_a_topic_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "bag"
     frames, coverage, _ = taken(path, messages, poses="/odom", speed="/wheels")
     assert frames[5].speed == pytest.approx(0.7) and frames[30].speed is None
-    assert coverage["poses"].found == 60 and coverage["speed"].asked
+    assert coverage["poses"].found == 60 and coverage["speed"].requested
     # The last twist is of 0.95 s; 200 ms later its speed is no longer the robot's.
     assert str(coverage["speed"]) == (
         "speed 24 of 60 frames: nearest stamp 250 ms to 2 s away (tolerance 200 ms)"
