@@ -47,9 +47,10 @@ class TimedEngine:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+    def inverse_depth(self, frames: Any) -> Any:
+        """As of the engine."""
         begin = time.perf_counter()
-        result = self._engine(images)
+        result = self._engine.inverse_depth(frames)
         self.seconds.append(time.perf_counter() - begin)
         return result
 
@@ -92,7 +93,6 @@ def measure(model: str, repeats: int) -> dict[str, object]:
 
     from monodepth_ros.geometry.camera import PinholeCamera
     from monodepth_ros.inference.depth_estimator import DepthEstimator
-    from monodepth_ros.inference.network_input import to_network_input
     from monodepth_ros.nodes.camera.depth_pipeline import (
         DepthPipeline,
         OutputSettings,
@@ -108,7 +108,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     header = Header(frame_id="camera_optical")
     message, info = encode_image(rgb, "rgb8", header), info_of_camera(camera, header)
     estimator = DepthEstimator(model, "cpu", output_size="image")
-    image = to_network_input(rgb, estimator.size, estimator.engine.device)
+    image = estimator.engine.prepare(rgb[None])
     frames, pipeline = FrameRectifier(), DepthPipeline(estimator)
     requested, settings = RequestedOutputs(depth=True, points=True), OutputSettings()
 
@@ -121,7 +121,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     def results() -> tuple[Image | None, PointCloud2 | None]:
         frame = frames.frame(message, info)
         seen = estimator.estimate(frame.rgb, frame.camera)
-        made = pipeline.messages(frame, seen, 1.0, requested, settings)
+        made = pipeline.messages(frame, seen, requested, settings)
         return made.depth, made.points
 
     def whole_frame() -> None:
@@ -135,7 +135,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
         ):
             time.sleep(0.05)
         depth, points = results()
-        bare = median_ms(lambda: estimator.engine(image), repeats)
+        bare = median_ms(lambda: estimator.engine.inverse_depth(image), repeats)
         timed = TimedEngine(estimator.engine)
         estimator.engine = timed
         whole = median_ms(whole_frame, repeats)

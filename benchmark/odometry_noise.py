@@ -35,7 +35,7 @@ def step_errors(
         estimates, truths = [], []
         before = None
         for index in range(0, len(sequence), stride):
-            now = estimator.prepared(sequence.image(index))
+            now = estimator.engine.prepare(sequence.image(index)[None])
             pose = sequence.pose(index)
             if before is not None and pose is not None and before[1] is not None:
                 estimates.append(estimator.motion(before[0], now, sequence.camera))

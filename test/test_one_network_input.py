@@ -21,7 +21,8 @@ from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_batch, resize_image
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.network_input import to_network_input
+from monodepth_ros.inference.engines.base import Frames
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.teacher import Teacher
@@ -43,6 +44,11 @@ def picture() -> RgbImage:
     return rgb
 
 
+def seen(device: str = "cpu") -> Frames:
+    """What a live frame becomes."""
+    return load_engine("demo", device=device, size=SIZE).prepare(picture()[None])
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recordings") / "still"
@@ -60,8 +66,8 @@ def reference() -> NDArray[np.float32]:
 def test_evaluation(recording: Path, reference: NDArray[np.float32]) -> None:
     estimator = DepthEstimator("demo", "cpu", output_size="network")
     sequence = FolderSequence(recording)
-    seen = predicted_disparity(estimator, sequence, 0, PROTOCOLS["plain"], flip=False)
-    np.testing.assert_array_equal(seen, reference)
+    disparity = predicted_disparity(estimator, sequence, 0, PROTOCOLS["plain"], flip=False)
+    np.testing.assert_array_equal(disparity, reference)
 
 
 def test_prediction(recording: Path, reference: NDArray[np.float32], tmp_path: Path) -> None:
@@ -103,8 +109,9 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
         encode_image(picture(), "bgr8", header), info_of_camera(CAMERA, header)
     )
     pipeline = DepthPipeline(DepthEstimator("demo", "cpu", output_size="network"))
-    seen = pipeline.estimator.estimate(frame.rgb, frame.camera)
-    messages = pipeline.messages(frame, seen, 1.0, RequestedOutputs(depth=True), OutputSettings())
+    prediction = pipeline.estimator.estimate(frame.rgb, frame.camera)
+    requested = RequestedOutputs(depth=True)
+    messages = pipeline.messages(frame, prediction, requested, OutputSettings())
     assert messages.depth is not None
     np.testing.assert_array_equal(decode_depth(messages.depth), 1 / reference)
 
@@ -114,9 +121,9 @@ def test_training_and_what_judges_it(
 ) -> None:
     """Frames of the cache are what the trained networks, their teacher and their judge see."""
     cached = cache_sequence(FolderSequence(recording), SIZE, False, tmp_path / "cache")
-    live = to_network_input(picture(), SIZE, torch.device("cpu"))
-    stored = torch.from_numpy(cached.images.array[0].copy())[None].float() / 255.0
-    assert torch.equal(stored, live)
+    stored = torch.from_numpy(cached.images.array[0].copy())[None]
+    np.testing.assert_array_equal(stored.permute(0, 2, 3, 1), seen().pixels())
+    stored = stored.float() / 255.0
     # Not to the bit: the engine has folded its batch norms.
     taught = Teacher(resolve("demo"), SIZE).depth(stored)[0, 0]
     np.testing.assert_allclose(taught, 1 / reference, rtol=1e-4)
@@ -145,6 +152,5 @@ def test_bytes_differ_from_floats_by_one_grey_level() -> None:
 
 @pytest.mark.gpu
 def test_a_cuda_device_sees_the_same_within_one_grey_level() -> None:
-    live = to_network_input(picture(), SIZE, torch.device("cuda")).cpu()
-    difference = 255 * (live - to_network_input(picture(), SIZE, torch.device("cpu"))).abs()
-    assert difference.max() < 1.001
+    live, on_cpu = (seen(device).pixels().astype(int) for device in ("cuda", "cpu"))
+    assert np.abs(live - on_cpu).max() <= 1

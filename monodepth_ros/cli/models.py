@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.cli.options.size import network_size
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.errors import UserError
@@ -118,6 +119,7 @@ def import_model(
 @models.command()
 def check(
     model: Model,
+    engine: EngineName = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")] = "fp32",
     as_json: AsJson = False,
@@ -127,7 +129,7 @@ def check(
     The exit status is 1 when anything is wrong.
     """
     folder = catalogue.resolve(model)
-    findings = check_model(folder, _samples(folder), device, precision)  # type: ignore[arg-type]
+    findings = check_model(folder, _samples(folder), device, precision, engine)
     passed = all(finding.passed for finding in findings)
     if as_json:
         rows = [asdict(finding) for finding in findings]

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
+from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.cli.options.size import network_size
 from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.input_camera import InputCamera
@@ -24,6 +25,7 @@ from monodepth_ros.data.images.frame_source import (
 )
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.replay.prediction_files import PredictionWriter, WrittenPrediction
 
 _messages = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -36,6 +38,7 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Output folder.")],
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
+    engine: EngineName = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")] = "fp32",
     size: Annotated[
@@ -66,7 +69,7 @@ def predict(
         raise UserError("--camera states the focal length: leave --focal out")
     seen_by = InputCamera(None if camera is None else read_calibration(camera), focal)
     files = find_inputs(inputs, every)
-    estimator = DepthEstimator(model, device, network_size(size), precision)  # type: ignore[arg-type]
+    estimator = DepthEstimator(load_engine(model, engine, device, precision, network_size(size)))
     writer = PredictionWriter(estimator, out, seen_by)
     total = sum(frame_count(file, every) for file in files)
     written: list[WrittenPrediction] = []
@@ -102,7 +105,7 @@ def _summary(
     return {
         "model": estimator.card.name,
         "network_size": f"{estimator.size[1]}x{estimator.size[0]}",
-        "device": str(estimator.engine.device),
+        "device": estimator.engine.device,
         "precision": estimator.engine.precision,
         "frames": len(written),
         "median_seconds": float(np.median(seconds)) if seconds else None,

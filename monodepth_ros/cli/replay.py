@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, capture_settings
+from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
 from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
@@ -32,6 +33,7 @@ def replay(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the report, new or empty.")],
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
+    engine: EngineName = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     refine: Annotated[
         bool, typer.Option("--refine", help="Refine each motion by aligning it to depth.")
@@ -87,6 +89,7 @@ def replay(
     )
     record = ReplayRecord()
     with open_source(sources[0], request, capture, record) as source:
+        from monodepth_ros.inference.engines.registry import load_engine
         from monodepth_ros.inference.motion_estimator import MotionEstimator
         from monodepth_ros.inference.tracker_rate import settings_for_step
         from monodepth_ros.replay.run import ReplayRun
@@ -97,7 +100,8 @@ def replay(
         if note is not None:
             typer.echo(note, err=True)
             record.problems.append(note)
-        run = ReplayRun(MotionEstimator(model, device, refine=refine), tracking, out, record)
+        motion = MotionEstimator(load_engine(model, engine, device), refine=refine)
+        run = ReplayRun(motion, tracking, out, record)
         with Progress(console=Console(stderr=True), disable=as_json) as progress:
             for image in progress.track(source.frames, source.total, description="replay"):
                 if image is not None:

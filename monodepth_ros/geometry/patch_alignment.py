@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from monodepth_ros.geometry.feature_alignment import AlignmentLevel, alignment_level
+from monodepth_ros.geometry.feature_alignment import (
+    AlignmentLevel,
+    AlignmentSettings,
+    alignment_level,
+    refine_pose,
+)
 from monodepth_ros.geometry.validity import eroded
 
 # What aligns video of a few pixels to some dozens between two images; training and live alike.
@@ -54,3 +62,43 @@ def patch_level(
     features = patch_features(images.flatten(0, 1), stride).unflatten(0, images.shape[:2])
     whole = None if valid is None else valid_patches(valid, stride)
     return alignment_level(features, inverse_depth, K, damping=damping, valid=whole)
+
+
+@torch.inference_mode()
+def refine_by_patches(
+    T_source_target: NDArray[np.float64],
+    inverse_depth: NDArray[np.float32],
+    images: NDArray[np.uint8],
+    K: NDArray[np.float64],
+    valid: NDArray[np.bool_] | None,
+    device: str,
+) -> NDArray[np.float64]:
+    """Refine the motion of one live pair, 4x4, by patches.
+
+    Args:
+        T_source_target: first guess.
+        inverse_depth: of the target, ``(H, W)``.
+        images: ``(2, H, W, 3)``, the target first.
+        K: 3x3 of both.
+        valid: ``(H, W)``, which pixels of both show something; None for all.
+        device: to compute on, where torch knows it; else the CPU.
+    """
+    at = torch.device(device if device.startswith("cuda") else "cpu")
+    pixels = torch.from_numpy(images).to(at).permute(0, 3, 1, 2)[None].float().contiguous() / 255.0
+    levels = [
+        patch_level(
+            stride,
+            torch.from_numpy(inverse_depth)[None, None].to(at),
+            pixels,
+            torch.from_numpy(K)[None].float().to(at),
+            DAMPING,
+            None if valid is None else torch.from_numpy(valid)[None, None].to(at),
+        )
+        for stride in STRIDES
+    ]
+    start = torch.from_numpy(T_source_target)[None].float().to(at)
+    # The same points for the same frames, whatever was refined before.
+    generator = torch.Generator(at).manual_seed(0)
+    settings = AlignmentSettings(iterations=ITERATIONS)
+    refined = refine_pose(start, levels, settings, generator).T[0]
+    return np.asarray(refined.double().cpu().numpy())

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
-from torch import Tensor
-from torch.nn import functional as F
 
-from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.rigid_motion import Matrix, carried_covariance, motion_of, twist_of
+from monodepth_ros.inference.engines.base import Frames, Rgb
 from monodepth_ros.inference.motion_estimator import MotionEstimator
-from monodepth_ros.inference.network_input import check_frame
+from monodepth_ros.inference.network_input import NetworkInput, network_input
+from monodepth_ros.inference.thumbnail import Thumbnail, shift, thumbnail
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.stamps import CONFIRMED, JUMP, SECOND
 
 Event = Literal["start", "motion", "standstill", "bridge", "gap", "restart"]
-Matrix = NDArray[np.float64]
 _SHORTEST = 1e-3  # seconds between two frames; stamps that are closer tell no velocity
 _REMEMBERED = 300  # standing frames
 _MANY = 10  # standing frames that tell how much noise alone seems to move the image
@@ -53,8 +50,8 @@ class TrackedPose:
 class _Reference:
     """The frame that the next motion is measured from: the last at which something moved."""
 
-    image: Tensor
-    outline: Tensor
+    frames: Frames
+    thumbnail: Thumbnail
     stamp: int
 
 
@@ -109,7 +106,8 @@ class CameraTracker:
         """Go on from the pose of another model's tracker, with its covariance, so without a jump.
 
         Where both models see frames at one size, the next motion is measured from the former's last
-        frame. Otherwise the motion up to the first frame here is unknown, as in a gap.
+        frame, whichever engines run them. Otherwise the motion up to the first frame here is
+        unknown, as in a gap.
         """
         if former._reference is None and not former._continued:
             return
@@ -118,9 +116,10 @@ class CameraTracker:
         self._scaled, self._unscaled_since = former._scaled, former._unscaled_since
         self._T, self._covariance = former._T.copy(), former._covariance.copy()
         self.restarts = former.restarts
-        here, there = self.estimator, former.estimator
-        same_input = (here.size, here.engine.device) == (there.size, there.engine.device)
-        self._reference = former._reference if same_input else None
+        last = former._reference
+        if last is not None and self.estimator.size == former.estimator.size:
+            frames = self.estimator.engine.prepare(last.frames.pixels())
+            self._reference = replace(last, frames=frames)
         self._continued = True
 
     def switch_camera(self, T_former_camera: Matrix) -> None:
@@ -135,13 +134,13 @@ class CameraTracker:
 
     def add(
         self,
-        rgb: NDArray[np.uint8],
+        image: Rgb | NetworkInput,
         camera: PinholeCamera,
         stamp: int,
         factor: float | None = 1.0,
         segment: int | None = None,
     ) -> TrackedPose | None:
-        """The pose after the frame ``rgb`` (uint8 HxWx3), taken at ``stamp`` nanoseconds.
+        """The pose after the frame ``image``, uint8 HxWx3, taken at ``stamp`` nanoseconds.
 
         ``factor`` makes metres of the model's unit; with None they are not known. The world is the
         first camera at which they are. Later the camera turns in place then, with a covariance that
@@ -150,7 +149,7 @@ class CameraTracker:
         frame that came late or twice, or may be a mistake, and for one without contrast, as of a
         covered lens: it is as if it had not come.
         """
-        check_frame(rgb, camera)
+        seen = network_input(self.estimator.engine, image, camera)
         if segment is None:
             segment = self._segment_of(stamp)
         elif segment == self._segment and self._begun and stamp <= self._latest:
@@ -158,12 +157,11 @@ class CameraTracker:
         if segment is None:
             self.skip_reason = "its stamp is not newer than that of the one before"
             return None
-        image = self.estimator.prepared(rgb)
-        outline, contrast = _outline(image)
+        small, contrast = thumbnail(seen.frames.pixels()[0])
         if contrast < self.settings.min_contrast:
             self.skip_reason = "it has no contrast, as behind a covered lens"
             return None
-        current = _Reference(image, outline, stamp)
+        current = _Reference(seen.frames, small, stamp)
         jumped = self._begun and segment == self._segment and stamp - self._latest > JUMP
         self._before_jump = self._as_it_is() if jumped else None
         known = segment == self._segment and _same_camera(camera, self._camera)
@@ -232,9 +230,9 @@ class CameraTracker:
     def _step(self, reference: _Reference, current: _Reference, factor: float | None) -> _Step:
         settings = self.settings
         elapsed = (current.stamp - self._latest) / SECOND
-        shift = _shift(reference.outline, current.outline)
-        if shift < settings.standstill_threshold_px:
-            self._standing.append((current.stamp, shift))
+        shifted = shift(reference.thumbnail, current.thumbnail)
+        if shifted < settings.standstill_threshold_px:
+            self._standing.append((current.stamp, shifted))
             self._velocity, self._measured = np.zeros(6), current.stamp
             noise = self._noise(np.eye(4)) / max(elapsed, _SHORTEST) ** 2
             return _Step("standstill", self._latest, velocity_covariance=noise)
@@ -242,10 +240,10 @@ class CameraTracker:
             self._reference = current
             self._standing.clear()
             return self._over_a_gap(elapsed, (current.stamp - self._measured) / SECOND)
-        motion = self.estimator.motion(reference.image, current.image, self._camera)
+        motion = self.estimator.motion(reference.frames, current.frames, self._camera)
         distance = float(np.linalg.norm(motion[:3, 3]))
         motion[:3, 3] *= 0.0 if factor is None else factor
-        share, since = self._latest_part(shift, reference)
+        share, since = self._latest_part(shifted, reference)
         rate = share / max((current.stamp - since) / SECOND, _SHORTEST)
         self._reference = current
         self._standing.clear()
@@ -258,7 +256,7 @@ class CameraTracker:
         self._velocity, self._measured = twist_of(motion) * rate, current.stamp
         return _Step("motion", reference.stamp, distance, velocity_noise)
 
-    def _latest_part(self, shift: float, reference: _Reference) -> tuple[float, int]:
+    def _latest_part(self, shifted: float, reference: _Reference) -> tuple[float, int]:
         """Which share of a motion came in its latest part, and the stamp that this began at.
 
         A creeping camera has moved evenly since its reference, some images ago. One that stood has
@@ -269,7 +267,7 @@ class CameraTracker:
         stamps = np.array([reference.stamp, *(stamp for stamp, _ in self._standing)], np.int64)
         shifts = np.array([0.0, *(so_far for _, so_far in self._standing)])
         noise = shifts[1:].min() if len(shifts) > _MANY else 0.0
-        moved = np.sqrt(np.maximum(shifts**2 - noise**2, 0.0)) / np.sqrt(shift**2 - noise**2)
+        moved = np.sqrt(np.maximum(shifts**2 - noise**2, 0.0)) / np.sqrt(shifted**2 - noise**2)
         halfway = (stamps[0] + self._latest) // 2
         if moved[stamps >= halfway][0] > _EVENLY / 2:
             return 1.0, reference.stamp
@@ -291,7 +289,7 @@ class CameraTracker:
         """
         possible = np.eye(6) * self.settings.max_speed**2
         if since_measured <= self.settings.max_extrapolation_time:
-            motion = _motion(self._velocity * elapsed)
+            motion = motion_of(self._velocity * elapsed)
             self._move(motion, self._noise(motion) + self._possible(elapsed / 2))
             return _Step("bridge", self._latest, velocity_covariance=possible / 4)
         self._velocity = np.zeros(6)
@@ -325,38 +323,6 @@ class CameraTracker:
         self._T = self._T @ step
 
 
-def carried_covariance(covariance: Matrix, R: Matrix, arm: Matrix) -> Matrix:
-    """A 6x6 covariance of position and rotation turned by ``R``, then seen ``arm`` (3,) away.
-
-    To first order an error of the rotation moves the far end of the arm by their cross product.
-    """
-    carry = np.eye(6)
-    carry[:3, 3:] = -se3.skew(torch.from_numpy(arm)).numpy()
-    carry = carry @ np.kron(np.eye(2), R)
-    return np.asarray(carry @ covariance @ carry.T)
-
-
-_POOL = 4  # network pixels along the side of a cell of an outline
-
-
-def _outline(image: Tensor) -> tuple[Tensor, float]:
-    """The grey image ``(H/4, W/4)`` of ``(1, 3, H, W)``, and its contrast.
-
-    Noise averages out in the cells, and neither the mean nor the contrast of the image matters, so
-    that an automatic exposure does not look like a motion.
-    """
-    grey = F.avg_pool2d(image.mean(1, keepdim=True), _POOL)[0, 0]
-    contrast = grey.std()
-    return (grey - grey.mean()) / contrast.clamp(min=1e-6), float(contrast)
-
-
-def _shift(one: Tensor, other: Tensor) -> float:
-    """About how many network pixels the image has moved: the difference over the gradient."""
-    gradient = one.diff(dim=0).abs().mean() + one.diff(dim=1).abs().mean()
-    shift = (other - one).abs().mean() / (gradient / 2).clamp(min=1e-6)
-    return float(shift) * _POOL
-
-
 def _same_camera(one: PinholeCamera, other: PinholeCamera | None) -> bool:
     if one is other:
         return True
@@ -364,16 +330,3 @@ def _same_camera(one: PinholeCamera, other: PinholeCamera | None) -> bool:
         return False
     # A focus that moves, or a calibration that goes on, is no other camera.
     return bool(np.allclose(one.K, other.K, rtol=_SAME_CAMERA, atol=_SAME_CAMERA * one.width))
-
-
-def twist_of(motion: Matrix) -> NDArray[np.float64]:
-    """Translation and axis-angle of a 4x4 motion."""
-    turn = Rotation.from_matrix(motion[:3, :3]).as_rotvec()
-    return np.concatenate([motion[:3, 3], turn])
-
-
-def _motion(twist: NDArray[np.float64]) -> Matrix:
-    motion = np.eye(4)
-    motion[:3, 3] = twist[:3]
-    motion[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix()
-    return motion

@@ -6,49 +6,63 @@ not say that depth is right.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from typing import Any
 
-_WINDOW = 9  # network pixels along the side of what counts as a pixel's surroundings
-_CONTRAST = 1.5 / 255  # standard deviation of grey there below which confidence falls, to 0 at 0
-_BLACK, _WHITE = 2 / 255, 253 / 255
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Map = NDArray[np.float32]
+
+_WINDOW = (9, 9)  # network pixels: what counts as a pixel's surroundings
+_CONTRAST = 1.5  # grey levels: standard deviation there below which confidence falls, to 0 at 0
+_BLACK, _WHITE = 2, 253
 
 
-def confidence_of(image: Tensor, disparity: Tensor, mirrored: Tensor) -> Tensor:
+def confidence_of(image: NDArray[np.uint8], disparity: Map, mirrored: Map) -> Map:
     """``(H, W)`` from 0 to 1.
 
     Args:
-        image: what the network saw, ``(1, 3, h, w)`` in [0, 1].
+        image: what the network saw, uint8 ``(h, w, 3)``.
         disparity: of it, ``(H, W)``.
         mirrored: of the mirrored image, mirrored back.
     """
-    seen = evidence(image)
-    size = (disparity.shape[-2], disparity.shape[-1])
-    if tuple(seen.shape[-2:]) != size:
-        seen = F.interpolate(seen, size, mode="bilinear", align_corners=False)
-    return agreement(disparity, mirrored) * seen[0, 0]
+    return agreement(disparity, mirrored) * resized(evidence(image), disparity.shape)
 
 
-def agreement(one: Tensor, other: Tensor) -> Tensor:
+def agreement(one: Map, other: Map) -> Map:
     """The smaller over the larger of two disparities, 0 where either is not finite."""
-    ratio = torch.minimum(one, other) / torch.maximum(one, other)
-    return ratio.nan_to_num(0.0, 0.0, 0.0).clamp(0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.minimum(one, other) / np.maximum(one, other)
+    return np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0, 1.0)
 
 
-def evidence(image: Tensor) -> Tensor:
-    """How much an image ``(B, 3, h, w)`` in [0, 1] shows around each pixel: ``(B, 1, h, w)``.
+def evidence(image: NDArray[np.uint8]) -> Map:
+    """How much an image, uint8 ``(h, w, 3)``, shows around each pixel: ``(h, w)``.
 
     0 where it is black, white or of one colour, as of a covered lens, a lamp or a plain wall: the
     network guesses there, and guesses alike of the mirrored image. 1 from a contrast of 1.5 grey
     levels on.
     """
-    grey = image.double().mean(1, keepdim=True)  # the difference of squares cancels in less
-    mean, square = _around(grey), _around(grey * grey)
-    contrast = (square - mean * mean).clamp(min=0).sqrt() / _CONTRAST
-    clipped = (image.amax(1, keepdim=True) <= _BLACK) | (image.amin(1, keepdim=True) >= _WHITE)
-    return contrast.clamp(max=1.0).float() * ~clipped
+    red, green, blue = cv2.split(image)
+    # Sums of whole numbers are exact in float64: a plain wall has a contrast of exactly 0.
+    total = np.add(red, green, dtype=np.float64) + blue
+    count, mass = _around(np.ones(total.shape)), _around(total)
+    contrast = np.sqrt(count * _around(np.square(total)) - np.square(mass)) / (3 * count)
+    clipped = (cv2.max(cv2.max(red, green), blue) <= _BLACK) | (
+        cv2.min(cv2.min(red, green), blue) >= _WHITE
+    )
+    return np.where(clipped, 0.0, np.minimum(contrast / _CONTRAST, 1.0)).astype(np.float32)
 
 
-def _around(maps: Tensor) -> Tensor:
-    return F.avg_pool2d(maps, _WINDOW, 1, _WINDOW // 2, count_include_pad=False)
+def resized(values: Map, size: tuple[int, ...]) -> Map:
+    """``(h, w)`` at ``size`` (height, width), bilinear, pixel areas aligned."""
+    if values.shape == size:
+        return values
+    return np.asarray(cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _around(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Sums over the window, of what of it is in the image."""
+    border = cv2.BORDER_CONSTANT  # zeros
+    return np.asarray(cv2.boxFilter(values, cv2.CV_64F, _WINDOW, None, (-1, -1), False, border))

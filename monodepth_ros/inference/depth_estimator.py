@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.confidence import confidence_of
-from monodepth_ros.inference.engines.torch import Precision, TorchEngine
-from monodepth_ros.inference.network_input import check_frame, network_size, to_network_input
+from monodepth_ros.inference.confidence import confidence_of, resized
+from monodepth_ros.inference.engines.base import Engine, Rgb
+from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale.unit import scale_of
 
@@ -26,88 +25,79 @@ OutputSize = Literal["network", "image"]
 class DepthPrediction:
     """Depth of one frame.
 
-    ``depth`` is float32 HxW, NaN where invalid or where the camera saw nothing (its ``valid``); in
-    metres when ``scale`` is ``metric``, up to one unknown factor when it is ``relative``.
-    ``disparity`` is 1 / depth. ``camera`` is the frame's camera scaled to this size, when one was
-    given. ``confidence``, where it was asked for, is float32 HxW from 0 to 1.
+    ``disparity`` is 1 / depth, float32 HxW, NaN where invalid or where the camera saw nothing (its
+    ``valid``); depth is in metres when ``scale`` is ``metric``, up to one unknown factor when it is
+    ``relative``. ``camera`` is the frame's camera scaled to this size, when one was given.
+    ``confidence``, where it was asked for, is float32 HxW from 0 to 1.
     """
 
-    depth: NDArray[np.float32]
     disparity: NDArray[np.float32]
     scale: Literal["metric", "relative"]
     camera: PinholeCamera | None
     confidence: NDArray[np.float32] | None = None
 
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:
+        """float32 HxW, NaN where invalid."""
+        return np.reciprocal(self.disparity)
+
+    def in_metres(self, factor: float) -> DepthPrediction:
+        """The same by a robot's own scale, ``factor`` metres to the present unit."""
+        return replace(self, disparity=self.disparity / np.float32(factor), scale="metric")
+
 
 class DepthEstimator:
-    """Estimates depth by a model given by name or folder.
+    """Estimates depth by a model.
 
     Args:
         model: a name in the zoo, the path of a model folder, or an engine that is loaded already.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         size: (height, width) at which the network runs; the card's by default.
-        precision: of the network alone; disparity to depth is float32 always.
+        precision: of the network alone; what follows is float32 always.
         output_size: depth at the size of the ``image`` or of the ``network``.
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | TorchEngine,
+        model: str | os.PathLike[str] | Engine,
         device: str = "auto",
         size: tuple[int, int] | None = None,
-        precision: Precision = "fp32",
+        precision: str = "fp32",
         output_size: OutputSize = "image",
     ) -> None:
-        self.engine = TorchEngine.of(model, device, precision)
-        self.card = self.engine.card
-        self.size = network_size(self.card, size)
+        self.engine = load_engine(model, device=device, precision=precision, size=size)
+        self.card, self.size = self.engine.card, self.engine.size
         self.output_size = output_size
         self._cameras = ResizedCamera()
 
     def estimate(
         self,
-        rgb: NDArray[np.uint8],
+        image: Rgb | NetworkInput,
         camera: PinholeCamera | None = None,
         with_confidence: bool = False,
     ) -> DepthPrediction:
-        """Depth of ``rgb``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it).
+        """Depth of ``image``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it).
 
         Confidence costs a second run of the network, on the mirrored image: it is the ratio of the
         smaller to the larger of both disparities (after Godard et al., "Unsupervised monocular
         depth estimation with left-right consistency", 2017, who look at their difference), and low
         where the image shows nothing. Depth is the same with it and without.
         """
-        check_frame(rgb, camera)
-        size = (rgb.shape[0], rgb.shape[1]) if self.output_size == "image" else self.size
-        image = to_network_input(rgb, self.size, self.engine.device)
-        inverse_depth = self.engine(image)
+        seen = network_input(self.engine, image, camera)
+        size = seen.image_size if self.output_size == "image" else self.size
+        # Inverse depth is what is resized, since depth averages badly at edges.
+        inverse = resized(self.engine.inverse_depth(seen.frames)[0], size)
         confidence = None
         if with_confidence:
-            mirrored = self._disparity(self.engine(image.flip(3)).flip(3), size)
-            agreed = confidence_of(image, self._disparity(inverse_depth, size), mirrored)
-            confidence = agreed.cpu().numpy()
+            mirrored = self.engine.inverse_depth(seen.frames.mirrored())[0]
+            mirrored = resized(np.ascontiguousarray(mirrored[:, ::-1]), size)
+            confidence = confidence_of(seen.frames.pixels()[0], inverse, mirrored)
         scale = scale_of(self.card, camera, self.size)
-        disparity: NDArray[np.float32] = (
-            (self._disparity(inverse_depth, size) / scale.factor).cpu().numpy()
-        )
-        with np.errstate(invalid="ignore"):
-            disparity[~(np.isfinite(disparity) & (disparity > 0))] = np.nan
-        resized = None if camera is None else self._cameras.at(camera, size)
-        if resized is not None and resized.valid is not None:
-            disparity[~resized.valid] = np.nan
+        disparity = inverse / np.float32(scale.factor)
+        disparity[~((disparity > 0) & (disparity < np.inf))] = np.nan
+        seen_by = None if camera is None else self._cameras.at(camera, size)
+        if seen_by is not None and seen_by.valid is not None:
+            disparity[~seen_by.valid] = np.nan
             if confidence is not None:
-                confidence[~resized.valid] = 0.0
-        return DepthPrediction(
-            depth=np.reciprocal(disparity),
-            disparity=disparity,
-            scale=scale.label,
-            camera=resized,
-            confidence=confidence,
-        )
-
-    @torch.inference_mode()
-    def _disparity(self, inverse_depth: Tensor, size: tuple[int, int]) -> Tensor:
-        """Disparity ``(H, W)``; it is what is resized, since depth averages badly at edges."""
-        if tuple(inverse_depth.shape[-2:]) != size:
-            inverse_depth = F.interpolate(inverse_depth, size, mode="bilinear", align_corners=False)
-        return inverse_depth[0, 0]
+                confidence[~seen_by.valid] = 0.0
+        return DepthPrediction(disparity, scale.label, seen_by, confidence)

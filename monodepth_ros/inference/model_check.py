@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
-from monodepth_ros.inference.engines.torch import Precision
-from monodepth_ros.inference.network_input import to_network_input
-
-Rgb = NDArray[np.uint8]
+from monodepth_ros.inference.engines.base import Rgb
+from monodepth_ros.inference.engines.registry import load_engine
 
 # A network that has collapsed says the same everywhere, or sits at one end of its range.
 MIN_SPREAD = 1.02  # 95th over 5th percentile of depth on a real frame
@@ -34,7 +32,8 @@ def check_model(
     folder: str | os.PathLike[str],
     frames: Iterable[tuple[str, Rgb]] = (),
     device: str = "auto",
-    precision: Precision = "fp32",
+    precision: str = "fp32",
+    engine: str = "auto",
 ) -> list[Finding]:
     """Load the model in ``folder`` and run it on random pixels and on the named ``frames``.
 
@@ -42,10 +41,10 @@ def check_model(
     that does not load is one finding that did not pass.
     """
     try:
-        estimator = DepthEstimator(folder, device, precision=precision)
+        estimator = DepthEstimator(load_engine(folder, engine, device, precision))
     except UserError as error:
         return [Finding("load", False, str(error))]
-    networks = "depth and pose" if estimator.engine.has_pose else "depth"
+    networks = "depth and pose" if estimator.engine.has_motion else "depth"
     findings = [Finding("load", True, f"hashes agree, {networks} on {estimator.engine.device}")]
     height, width = estimator.size
     noise: list[Rgb] = list(
@@ -54,7 +53,7 @@ def check_model(
     findings.append(_check_finite("random pixels", estimator.estimate(noise[0])))
     for name, rgb in frames:
         findings.append(_check_depth(name, estimator, rgb))
-    if estimator.engine.has_pose:
+    if estimator.engine.has_motion:
         findings.append(_check_motion(estimator, *noise))
     return findings
 
@@ -84,8 +83,8 @@ def _check_depth(name: str, estimator: DepthEstimator, rgb: Rgb) -> Finding:
 
 def _check_motion(estimator: DepthEstimator, first: Rgb, second: Rgb) -> Finding:
     engine = estimator.engine
-    pair = [to_network_input(image, estimator.size, engine.device) for image in (first, second)]
-    finite = all(bool(part.isfinite().all()) for part in engine.motion(pair[0], pair[1]))
+    motion = engine.motion(engine.prepare(first[None]), engine.prepare(second[None]))
+    finite = bool(np.isfinite(motion).all())
     return Finding("motion of random pixels", finite, "finite" if finite else "not finite")
 
 

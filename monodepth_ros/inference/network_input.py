@@ -1,47 +1,46 @@
-"""From a camera frame to what the networks see."""
+"""From a camera frame to what the networks see: checked and resized once."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.image_size import resize_batch
-from monodepth_ros.zoo.card import ModelCard, check_size, parse_size
+from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
 
 
-def network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, int]:
-    """The chosen (height, width) or the card's; a :class:`UserError` when it does not fit."""
-    if size is None:
-        return card.size
-    try:
-        check_size(card.architecture, parse_size(size), card.size_multiple)
-        return size
-    except ValueError as error:
-        raise UserError(f"network size {error}") from None
+@dataclass(frozen=True)
+class NetworkInput:
+    """One camera frame of ``image_size`` (height, width), ready for both networks of an engine."""
+
+    frames: Frames
+    image_size: tuple[int, int]
 
 
-def check_frame(rgb: NDArray[np.uint8], camera: PinholeCamera | None) -> None:
-    """Raise unless ``rgb`` is a uint8 HxWx3 array of the size that ``camera`` is for."""
-    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8:
-        raise TypeError("a frame is a uint8 RGB array")
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise ValueError(f"a frame has the shape (height, width, 3), not {rgb.shape}")
-    height, width = rgb.shape[:2]
+def network_input(
+    engine: Engine, image: Rgb | NetworkInput, camera: PinholeCamera | None = None
+) -> NetworkInput:
+    """``image``, uint8 HxWx3, as ``engine`` takes it; what is one already stays as it is.
+
+    TypeError, ValueError or UserError unless it is an image, and of the size of its ``camera``.
+    """
+    height, width = image.image_size if isinstance(image, NetworkInput) else _checked(image)
     if camera is not None and (camera.height, camera.width) != (height, width):
         raise UserError(
             f"the camera is for {camera.width}x{camera.height} images,"
             f" the frame is {width}x{height}"
         )
+    if isinstance(image, NetworkInput):
+        return image
+    return NetworkInput(engine.prepare(image[None]), (height, width))
 
 
-def to_network_input(rgb: NDArray[np.uint8], size: tuple[int, int], device: torch.device) -> Tensor:
-    """A frame ``(H, W, 3)`` as ``(1, 3, *size)`` in [0, 1] on ``device``.
-
-    The frame travels to the device as bytes and is resized there, as training's frames are.
-    """
-    image = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].to(device)
-    return resize_batch(image, size).float() / 255.0
+def _checked(rgb: Rgb) -> tuple[int, int]:
+    """Height and width of a uint8 HxWx3 array."""
+    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8:
+        raise TypeError("a frame is a uint8 RGB array")
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"a frame has the shape (height, width, 3), not {rgb.shape}")
+    return rgb.shape[0], rgb.shape[1]

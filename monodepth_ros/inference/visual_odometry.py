@@ -7,13 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.engines.torch import Precision
+from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
 from monodepth_ros.inference.motion_estimator import MotionEstimator
-from monodepth_ros.inference.network_input import check_frame
+from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.scale.unit import RELATIVE
 
 
@@ -27,10 +26,10 @@ class VisualOdometry:
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] | Engine,
         device: str = "auto",
         size: tuple[int, int] | None = None,
-        precision: Precision = "fp32",
+        precision: str = "fp32",
         refine: bool = False,
     ) -> None:
         self._estimator = MotionEstimator(model, device, size, precision, refine)
@@ -42,36 +41,33 @@ class VisualOdometry:
         """Start anew: the next frame is the new world."""
         self.scale: Literal["metric", "relative"] = RELATIVE.label
         self._T_world_camera = np.eye(4)
-        self._previous: Tensor | None = None
+        self._previous: Frames | None = None
         self._image_size: tuple[int, int] | None = None
         self._stamp: int | None = None
 
     def add(
         self,
-        rgb: NDArray[np.uint8],
+        image: Rgb | NetworkInput,
         camera: PinholeCamera | None = None,
         stamp: int | None = None,
     ) -> NDArray[np.float64]:
-        """``T_world_camera``, 4x4, of the next frame ``rgb`` (uint8 HxWx3).
+        """``T_world_camera``, 4x4, of the next frame ``image`` (uint8 HxWx3).
 
         ``stamp`` (nanoseconds) is only checked: it must grow. A frame of another size or with an
         older stamp belongs to another sequence and raises :class:`UserError`; call
         :meth:`reset` before it. The state is unchanged then.
         """
-        check_frame(rgb, camera)
-        self._check_continues(rgb, stamp)
-        current = self._estimator.prepared(rgb)
+        seen = network_input(self.engine, image, camera)
+        self._check_continues(seen.image_size, stamp)
         if self._previous is not None:
-            step = self._estimator.motion(self._previous, current, camera)
+            step = self._estimator.motion(self._previous, seen.frames, camera)
             self._T_world_camera = self._T_world_camera @ step
             self.scale = self._estimator.scale(camera).label
-        self._previous = current
-        self._image_size = (rgb.shape[0], rgb.shape[1])
-        self._stamp = stamp
+        self._previous, self._image_size, self._stamp = seen.frames, seen.image_size, stamp
         return self._T_world_camera.copy()
 
-    def _check_continues(self, rgb: NDArray[np.uint8], stamp: int | None) -> None:
-        height, width = rgb.shape[:2]
+    def _check_continues(self, image_size: tuple[int, int], stamp: int | None) -> None:
+        height, width = image_size
         if self._image_size is not None and self._image_size != (height, width):
             was = f"{self._image_size[1]}x{self._image_size[0]}"
             raise UserError(f"a {width}x{height} frame follows {was} ones: reset odometry first")

@@ -13,6 +13,7 @@ from monodepth_ros.data.bags.recorded_frames import RecordedFrame
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_replay_report
@@ -53,8 +54,9 @@ class ReplayRun:
     def take(self, frame: RecordedFrame) -> None:
         """One frame, as both nodes take it."""
         began = time.perf_counter()
-        seen = self.depth.estimate(frame.rgb, frame.camera)
-        tracked = self.tracker.add(frame.rgb, frame.camera, frame.stamp, segment=frame.segment)
+        image = network_input(self.depth.engine, frame.rgb, frame.camera)
+        seen = self.depth.estimate(image, frame.camera)
+        tracked = self.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         pose = None if tracked is None else tracked.T_world_camera
         event = "none" if tracked is None else tracked.event
@@ -91,7 +93,7 @@ class ReplayRun:
             "intrinsics": source.calibration(),
             "model": engine.card.name,
             "weights": next(iter(engine.card.files.values()), "")[:12],
-            "device": str(engine.device),
+            "device": engine.device,
         }
         title = f"{recording} by {engine.card.name}"
         times = np.array(self.milliseconds)

@@ -5,14 +5,15 @@ from copy import copy
 import cv2
 import numpy as np
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.camera_tracker import CameraTracker, carried_covariance
+from monodepth_ros.geometry.rigid_motion import carried_covariance
+from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 
 CAMERA = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
@@ -30,7 +31,7 @@ def texture():
 def tracker(model, monkeypatch):
     """The network always says: a tenth of a unit forward, with a small turn to the right."""
     estimator = MotionEstimator(model, "cpu")
-    motion = torch.tensor([[0.0, -0.05, 0.0]]), torch.tensor([[0.0, 0.0, -0.1]])
+    motion = np.array([[0.0, -0.05, 0.0, 0.0, 0.0, -0.1]], np.float32)
     monkeypatch.setattr(estimator.engine, "motion", lambda first, second: motion)
     return CameraTracker(estimator)
 
@@ -318,7 +319,7 @@ PIXEL = 0.0045  # metres that the scripted camera goes while the image moves by 
 
 
 @pytest.fixture
-def seen_from(tracker, monkeypatch):
+def seen_from(tracker):
     """Plays images of a wall from places (in pixels, along x); the motions are the true ones."""
     wide = GENERATOR.integers(0, 256, (16, 60, 3)).astype(np.float32)
     wide = cv2.resize(wide, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
@@ -327,12 +328,9 @@ def seen_from(tracker, monkeypatch):
     def play(place, stamp, noise=0.0):
         rgb = cv2.warpAffine(wide, np.array([[1.0, 0, -place], [0, 1, 0]]), (96, 64))
         rgb = np.clip(rgb + GENERATOR.normal(0, noise, rgb.shape), 0, 255).astype(np.uint8)
-        prepared = tracker.estimator.prepared(rgb)
-        monkeypatch.setattr(tracker.estimator, "prepared", lambda rgb: prepared)
-        places[id(prepared)] = place, prepared
-        pose = tracker.add(rgb, CAMERA, stamp)
-        monkeypatch.undo()
-        return pose
+        seen = network_input(tracker.estimator.engine, rgb, CAMERA)
+        places[id(seen.frames)] = place, seen
+        return tracker.add(seen, CAMERA, stamp)
 
     def motion(earlier, later, camera=None):
         step = np.eye(4)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.network_input import to_network_input
+from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.zoo.weights import save_model
 
 
@@ -39,12 +39,12 @@ def test_depth_has_the_size_of_the_image_or_of_the_network(model, size):
         assert prediction.scale == "relative"
 
 
-def test_at_the_networks_size_depth_is_that_of_the_network(model):
+def test_at_the_networks_size_depth_is_the_inverse_of_the_networks_output(model):
     estimator = DepthEstimator(model, "cpu")
     rgb = frame(64, 96)
-    image = torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255
-    expected = 1.0 / estimator.engine(image)[0, 0].numpy()
-    np.testing.assert_allclose(estimator.estimate(rgb).depth, expected, rtol=1e-5)
+    inverse = estimator.engine.inverse_depth(estimator.engine.prepare(rgb[None]))[0]
+    np.testing.assert_array_equal(estimator.estimate(rgb).disparity, inverse)
+    np.testing.assert_array_equal(estimator.estimate(rgb).depth, 1 / inverse)
 
 
 def test_another_network_size(model):
@@ -54,12 +54,12 @@ def test_another_network_size(model):
         DepthEstimator(model, "cpu", size=(32, 60))
 
 
-def test_resizing_averages_what_it_shrinks():
+def test_resizing_averages_what_it_shrinks(model):
     rgb = np.zeros((64, 64, 3), np.uint8)
     rgb[:, ::2] = 255
-    small = to_network_input(rgb, (32, 32), torch.device("cpu"))
-    assert small.shape == (1, 3, 32, 32)
-    torch.testing.assert_close(small[..., 2:-2], torch.full((1, 3, 32, 28), 0.5), atol=0.01, rtol=0)
+    small = load_engine(model, size=(32, 32)).prepare(rgb[None]).pixels()
+    assert small.shape == (1, 32, 32, 3)
+    np.testing.assert_allclose(small[:, :, 2:-2], 127.5, atol=2.5)
 
 
 def test_metric_scale_multiplies_depth(tmp_path, card, states, model):
@@ -97,14 +97,14 @@ def test_a_camera_of_another_size_is_refused(model):
 
 def test_what_the_network_cannot_tell_is_nan(model):
     estimator = DepthEstimator(model, "cpu")
-    inverse = torch.full((1, 1, 64, 96), 0.5)
-    inverse[0, 0, 3, 4] = float("nan")
-    inverse[0, 0, 5, 6] = float("inf")
-    estimator.engine = type("Engine", (), {"__call__": lambda s, x: inverse, "device": "cpu"})()
+    inverse = np.full((1, 64, 96), 0.5, np.float32)
+    cannot_tell = {(3, 4): np.nan, (5, 6): np.inf, (7, 8): 0.0, (9, 10): -1.0}
+    for pixel, value in cannot_tell.items():
+        inverse[0][pixel] = value
+    estimator.engine.inverse_depth = lambda frames: inverse
     depth = estimator.estimate(frame(64, 96)).depth
-    assert np.isnan(depth[3, 4])
-    assert np.isnan(depth[5, 6])
-    assert np.isfinite(depth).sum() == 64 * 96 - 2
+    assert all(np.isnan(depth[pixel]) for pixel in cannot_tell)
+    assert np.isfinite(depth).sum() == 64 * 96 - len(cannot_tell)
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,34 @@ def test_a_mirrored_image_has_the_mirrored_confidence(model):
     rgb = frame(40, 60)
     one, other = (estimator.estimate(i, with_confidence=True) for i in (rgb, rgb[:, ::-1]))
     np.testing.assert_allclose(one.confidence, other.confidence[:, ::-1], rtol=1e-3)
+
+
+def test_a_robots_scale_is_in_depth_and_disparity_alike(model):
+    prediction = DepthEstimator(model, "cpu").estimate(frame(64, 96), camera(64, 96, 60.0))
+    metres = prediction.in_metres(4.0)
+    assert (prediction.scale, metres.scale) == ("relative", "metric")
+    np.testing.assert_array_equal(metres.depth, 4.0 * prediction.depth)
+    np.testing.assert_array_equal(metres.disparity, prediction.disparity / 4.0)
+    assert metres.camera is prediction.camera
+
+
+def test_an_image_is_checked_and_resized_once_for_all_that_look_at_it(model, monkeypatch):
+    engine = load_engine(model, device="cpu")
+    estimator, rgb, seen_by = DepthEstimator(engine), frame(128, 192), camera(128, 192, 120.0)
+    expected = estimator.estimate(rgb, seen_by)
+    seen = network_input(engine, rgb, seen_by)
+    monkeypatch.setattr(engine, "prepare", None)  # which nothing calls again
+    prediction = estimator.estimate(seen, seen_by)
+    np.testing.assert_array_equal(prediction.depth, expected.depth)
+    assert network_input(engine, seen, seen_by) is seen
+    with pytest.raises(UserError, match="60x40.*192x128"):
+        estimator.estimate(seen, camera(40, 60, 120.0))
+
+
+def test_what_was_prepared_does_not_change_with_the_callers_image(model):
+    engine, rgb = load_engine(model, device="cpu"), frame(64, 96)
+    frames, before = engine.prepare(rgb[None]), rgb.copy()
+    expected = engine.inverse_depth(frames)
+    rgb[:] = 0
+    np.testing.assert_array_equal(frames.pixels()[0], before)
+    np.testing.assert_array_equal(engine.inverse_depth(frames), expected)

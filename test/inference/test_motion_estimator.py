@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
-import torch
 from corridor import CAMERA, render
 from scipy.spatial.transform import Rotation
-from torch.nn import functional as F
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.torch import TorchEngine
@@ -28,13 +27,13 @@ def angle(R: np.ndarray) -> float:
 def scene(model, monkeypatch):
     """Two frames of a corridor; depth of the later one is known, its motion taken for a turn."""
     (earlier, _), (later, depth) = (render(T) for T in (np.eye(4), true_motion()))
-    inverse = torch.from_numpy(1 / depth).float()[None, None]
+    inverse = (1 / depth).astype(np.float32)
 
-    def depth_net(engine, images):
-        return F.interpolate(inverse, images.shape[-2:], mode="area")
+    def depth_net(engine, frames):
+        return cv2.resize(inverse, engine.size[::-1], interpolation=cv2.INTER_AREA)[None]
 
-    monkeypatch.setattr(TorchEngine, "__call__", depth_net)
-    turn = torch.tensor([[0.01, 0.03, 0.0]]), torch.full((1, 3), 1e-3)
+    monkeypatch.setattr(TorchEngine, "inverse_depth", depth_net)
+    turn = np.array([[0.01, 0.03, 0.0, 1e-3, 1e-3, 1e-3]], np.float32)
     monkeypatch.setattr(TorchEngine, "motion", lambda *_: turn)
     return model, earlier, later
 
@@ -42,7 +41,8 @@ def scene(model, monkeypatch):
 def motion(scene, refine, camera=CAMERA):
     model, earlier, later = scene
     estimator = MotionEstimator(model, "cpu", size=(128, 192), refine=refine)
-    return estimator.motion(estimator.prepared(earlier), estimator.prepared(later), camera)
+    earlier, later = (estimator.engine.prepare(image[None]) for image in (earlier, later))
+    return estimator.motion(earlier, later, camera)
 
 
 def test_alignment_finds_the_motion_and_its_length(scene):

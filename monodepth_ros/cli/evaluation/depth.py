@@ -17,6 +17,7 @@ from monodepth_ros.cli.evaluation.inputs import (
 )
 from monodepth_ros.cli.evaluation.output import Json, Out, show, tell_left_out, with_progress
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
+from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.constant_prediction import mean_depth_map
 from monodepth_ros.evaluation.depth_evaluation import evaluate_depth
@@ -24,6 +25,7 @@ from monodepth_ros.evaluation.depth_files import read_depth_pairs
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, SCALINGS, find_protocol
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report
+from monodepth_ros.inference.engines.registry import load_engine
 
 Limit = Annotated[float | None, typer.Option(help="Metres; default: the protocol's.")]
 
@@ -53,6 +55,7 @@ def depth(
         bool, typer.Option("--flip", help="Blend with the prediction from the mirrored image.")
     ] = False,
     every: Every = 1,
+    engine: EngineName = "auto",
     device: Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
@@ -81,7 +84,8 @@ def depth(
         from monodepth_ros.evaluation.predictions import constant_pairs, model_pairs
 
         if model is not None:
-            pairs = model_pairs(estimator_of(model, device), sequences, every, rule, flip)
+            estimator = estimator_of(load_engine(model, engine, device))
+            pairs = model_pairs(estimator, sequences, every, rule, flip)
         else:
             constant = mean_depth_map(
                 open_recordings(constant_from, "--constant-from", capture, rule.kitti_truth)

@@ -17,6 +17,7 @@ from monodepth_ros.evaluation.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from monodepth_ros.inference.depth_estimator import DepthEstimator
+    from monodepth_ros.inference.engines.base import Engine
 
 Model = Annotated[str | None, typer.Option(help="A model's name or folder, to run on --data.")]
 Data = Annotated[
@@ -42,15 +43,15 @@ def open_recordings(
     return recordings.open_recordings(paths, kitti_truth, capture)
 
 
-def estimator_of(model: str, device: str) -> DepthEstimator:
+def estimator_of(engine: Engine) -> DepthEstimator:
     """A model's depth at the network's size."""
     from monodepth_ros.inference.depth_estimator import DepthEstimator
 
-    return DepthEstimator(model, device=device, output_size="network")
+    return DepthEstimator(engine, output_size="network")
 
 
 def model_trajectories(
-    model: str, sequences: Iterable[Sequence], every: int, device: str, refine: bool = False
+    engine: Engine, sequences: Iterable[Sequence], every: int, refine: bool = False
 ) -> Trajectories:
     """The model's trajectory of each sequence and the true one; says what was left out."""
     from monodepth_ros.evaluation.predictions import model_trajectories
@@ -58,7 +59,7 @@ def model_trajectories(
 
     found = {}
     for sequence in sequences:
-        odometry = VisualOdometry(model, device=device, refine=refine)
+        odometry = VisualOdometry(engine, refine=refine)
         frames = with_progress(recordings.frames_of(sequence, every), "odometry")
         skipped: list[tuple[str, str]] = []
         try:

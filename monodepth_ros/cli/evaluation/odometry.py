@@ -21,6 +21,7 @@ from monodepth_ros.cli.evaluation.inputs import (
 from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
 from monodepth_ros.cli.evaluation.scale import MinMotion
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
+from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import ALIGNMENTS
@@ -34,6 +35,7 @@ from monodepth_ros.evaluation.report import write_odometry_report
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary
 from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
+from monodepth_ros.inference.engines.registry import load_engine
 
 
 def odometry(
@@ -59,6 +61,7 @@ def odometry(
         typer.Option("--refine", help="With --model: refine each motion by aligning it to depth."),
     ] = False,
     every: Every = 1,
+    engine: EngineName = "auto",
     device: Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
@@ -81,13 +84,14 @@ def odometry(
     elif model is not None and est is None and gt is None:
         sequences = open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
-        pairs = model_trajectories(model, sequences, every, device, refine)
+        loaded = load_engine(model, engine, device)
+        pairs = model_trajectories(loaded, sequences, every, refine)
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)
             for name, (estimate, truth) in pairs.items()
         }
         if scale:
-            estimator, kinds = estimator_of(model, device), {"network": pairs}
+            estimator, kinds = estimator_of(loaded), {"network": pairs}
             figures = scale_summary(model_scales(estimator, sequences, kinds, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")

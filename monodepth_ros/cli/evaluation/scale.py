@@ -18,10 +18,12 @@ from monodepth_ros.cli.evaluation.inputs import (
 )
 from monodepth_ros.cli.evaluation.output import Json, Out, show
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
+from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary, write_scale_report
+from monodepth_ros.inference.engines.registry import load_engine
 
 MinMotion = Annotated[
     float,
@@ -39,6 +41,7 @@ def scale(
     ] = True,
     min_motion: MinMotion = MIN_MOTION_M,
     every: Every = 1,
+    engine: EngineName = "auto",
     device: Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
@@ -53,11 +56,11 @@ def scale(
         raise UserError("--model is missing: whose scale is to be measured")
     sequences = open_recordings(data, "--data", capture_settings(camera, field_of_view))
     kinds = {"network": False, "refined": True} if refined else {"network": False}
+    loaded = load_engine(model, engine, device)
     trajectories = {
-        kind: model_trajectories(model, sequences, every, device, refine)
-        for kind, refine in kinds.items()
+        kind: model_trajectories(loaded, sequences, every, refine) for kind, refine in kinds.items()
     }
-    scales = model_scales(estimator_of(model, device), sequences, trajectories, min_motion)
+    scales = model_scales(estimator_of(loaded), sequences, trajectories, min_motion)
     figures = {**scale_summary(scales), **guessed_cameras(sequences)}
     if out is not None:
         write_scale_report(out, scales, figures)

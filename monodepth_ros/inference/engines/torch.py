@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.image_size import resize_batch
+from monodepth_ros.inference.engines.base import Frames, Rgb
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
-from monodepth_ros.zoo.card import ModelCard, load_card
-from monodepth_ros.zoo.catalogue import resolve
+from monodepth_ros.zoo.card import ModelCard
 from monodepth_ros.zoo.weights import load_weights
 
 NetT = TypeVar("NetT", bound=nn.Module)
 
-Precision = Literal["fp32", "fp16", "bf16"]
 _AUTOCAST: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -54,8 +56,24 @@ def fold_batch_norms(module: nn.Module) -> None:
             previous = name
 
 
+@dataclass(frozen=True)
+class TorchFrames:
+    """Images on the engine's device, as bytes ``(B, 3, h, w)`` and in [0, 1]."""
+
+    bytes_: Tensor
+    images: Tensor
+
+    def pixels(self) -> Rgb:
+        """``(B, h, w, 3)`` on the CPU."""
+        return self.bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def mirrored(self) -> TorchFrames:
+        """Left and right exchanged."""
+        return TorchFrames(self.bytes_.flip(3), self.images.flip(3))
+
+
 class TorchEngine:
-    """Runs a model's networks; images in, float32 tensors out, all on :attr:`device`."""
+    """Runs a model's networks by torch."""
 
     def __init__(
         self,
@@ -63,23 +81,34 @@ class TorchEngine:
         depth_net: DepthNetwork,
         pose_net: nn.Module | None,
         device: torch.device,
-        precision: Precision,
+        precision: str,
+        size: tuple[int, int],
     ) -> None:
-        self.card = card
-        self.device = device
-        self.precision = precision
-        self._depth_net = self._prepare(depth_net)
-        self._pose_net = None if pose_net is None else self._prepare(pose_net)
+        self.card, self.precision, self.size = card, precision, size
+        self.device = str(device)
+        self.has_motion = pose_net is not None
+        self._device = device
+        self._depth_net = self._placed(depth_net)
+        self._pose_net = None if pose_net is None else self._placed(pose_net)
 
     @classmethod
-    def load(cls, folder: Path, device: str = "auto", precision: Precision = "fp32") -> TorchEngine:
-        """Load the model in ``folder``. Raises :class:`UserError` when it cannot run as asked."""
+    def load(
+        cls,
+        folder: Path,
+        card: ModelCard,
+        device: str,
+        precision: str,
+        size: tuple[int, int],
+        threads: int,
+    ) -> TorchEngine:
+        """Load the model in ``folder``; see `base.Engine`. Threads are those of all of torch."""
         target = choose_device(device)
         if precision not in ("fp32", *_AUTOCAST):
             raise UserError(f"precision {precision!r}: use fp32, fp16 or bf16")
         if precision == "fp16" and target.type == "cpu":
             raise UserError("precision 'fp16' is slower than fp32 on a CPU: use fp32 or bf16")
-        card = load_card(folder)
+        if threads:
+            torch.set_num_threads(threads)
         states = load_weights(folder, card)
         depth_net = build_depth_network(card.architecture, card.min_depth, card.max_depth)
         depth_net.load_state_dict(states["depth"])
@@ -87,47 +116,54 @@ class TorchEngine:
         if "pose" in states:
             pose_net = build_pose_network(card.architecture)
             pose_net.load_state_dict(states["pose"])
-        return cls(card, depth_net, pose_net, target, precision)
+        return cls(card, depth_net, pose_net, target, precision, size)
 
-    @classmethod
-    def of(
-        cls,
-        model: str | os.PathLike[str] | TorchEngine,
-        device: str = "auto",
-        precision: Precision = "fp32",
-    ) -> TorchEngine:
-        """The engine of a model by name or folder; one that is loaded already stays as it is."""
-        if isinstance(model, TorchEngine):
-            return model
-        return cls.load(resolve(model), device, precision)
+    def describe(self) -> dict[str, str]:
+        """Engine, device, precision and the threads that torch has."""
+        return {
+            "engine": "torch",
+            "device": self.device,
+            "precision": self.precision,
+            "threads": str(torch.get_num_threads()),
+        }
 
-    @property
-    def has_pose(self) -> bool:
-        """Whether the model has a pose network."""
-        return self._pose_net is not None
+    @torch.inference_mode()
+    def prepare(self, images: Rgb) -> TorchFrames:
+        """Images ``(B, H, W, 3)`` travel to the device as bytes and are resized there, as
+        training's frames are.
+        """
+        given = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+        bytes_ = resize_batch(given.to(self._device), self.size)
+        if bytes_.data_ptr() == given.data_ptr():
+            bytes_ = bytes_.clone()
+        return TorchFrames(bytes_, bytes_.float() / 255.0)
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Inverse depth ``(B, 1, H, W)`` of ``images`` ``(B, 3, H, W)`` in [0, 1]."""
+    def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
+        """``(B, h, w)`` in 1/unit."""
         with torch.inference_mode(), self._autocast():
-            return self._depth_net.finest(self._place(images)).float()
+            inverse = self._depth_net.finest(_images(frames))
+        return np.asarray(inverse[:, 0].float().cpu().numpy())
 
-    def motion(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Axis-angle and translation ``(B, 3)`` of ``T_second_first``; ``first`` is the earlier."""
+    def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
+        """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
         if self._pose_net is None:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
         with torch.inference_mode(), self._autocast():
-            axis_angle, translation = self._pose_net(self._place(first), self._place(second))
-        return axis_angle.float(), translation.float()
+            motion = torch.cat(self._pose_net(_images(first), _images(second)), 1)
+        return np.asarray(motion.float().cpu().numpy())
 
-    def _prepare(self, net: NetT) -> NetT:
+    def _placed(self, net: NetT) -> NetT:
         net.eval().requires_grad_(False)
         fold_batch_norms(net)
-        net.to(self.device)
+        net.to(self._device)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def _place(self, images: Tensor) -> Tensor:
-        return images.to(self.device).contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
         dtype = _AUTOCAST.get(self.precision)
-        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
+        return torch.autocast(self._device.type, dtype, enabled=dtype is not None)
+
+
+def _images(frames: Frames) -> Tensor:
+    """``(B, 3, h, w)`` in [0, 1]."""
+    assert isinstance(frames, TorchFrames), "frames of another engine"
+    return frames.images.contiguous(memory_format=torch.channels_last)

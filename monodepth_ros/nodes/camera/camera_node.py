@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import cv2
-import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleState, Publisher, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -21,7 +20,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from monodepth_ros.data.bags.messages.camera import is_rectified_topic
 from monodepth_ros.data.bags.messages.image import nanoseconds
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.torch import TorchEngine
+from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.nodes.camera.engine_facts import engine_facts, identity
 from monodepth_ros.nodes.camera.image_times import ImageTimes, TimedImage
 from monodepth_ros.nodes.camera.latest_frame_worker import LatestFrameWorker
@@ -51,7 +51,7 @@ class LoadedModel(Protocol):
     """Everything that belongs to one model."""
 
     @property
-    def engine(self) -> TorchEngine:
+    def engine(self) -> Engine:
         """The engine that runs the model's networks."""
 
 
@@ -96,6 +96,13 @@ class CameraNode(ReportingNode):
     @abstractmethod
     def open(self) -> None:
         """Create the outputs, and inputs other than the camera. UserError if impossible."""
+
+    def load_engine(self) -> Engine:
+        """The model and the engine that the parameters name; for `load`."""
+        model, engine, device, precision, threads = map(
+            self.value, ("model", "engine", "device", "precision", "threads")
+        )
+        return load_engine(model, engine, device, precision, threads=threads)
 
     def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
         """Undo `open`, but for the outputs; must also work when `open` was not called."""
@@ -149,7 +156,6 @@ class CameraNode(ReportingNode):
         """Load the model and create the outputs; fails with the reason."""
         self._load_request = object()
         if self.value("threads"):
-            torch.set_num_threads(self.value("threads"))
             cv2.setNumThreads(self.value("threads"))
         loaded = self.load()
         self._times = ImageTimes(self.resolve_topic_name(self._image_topic), self._now, self._warn)

@@ -10,8 +10,9 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.engines.torch import TorchEngine
+from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.nodes.camera.camera_node import CameraNode
 from monodepth_ros.nodes.camera.depth_pipeline import (
     DepthMessages,
@@ -67,7 +68,7 @@ class _LoadedModel:
     tracker: CameraTracker | None  # measures motions for `scale_source: speed`
 
     @property
-    def engine(self) -> TorchEngine:
+    def engine(self) -> Engine:
         return self.pipeline.estimator.engine
 
 
@@ -79,12 +80,7 @@ class DepthNode(CameraNode):
 
     def load(self) -> _LoadedModel:
         """Load the depth network, and the pose network if the scale source needs it."""
-        estimator = DepthEstimator(
-            self.value("model"),
-            self.value("device"),
-            precision=self.value("precision"),
-            output_size=self.value("output_size"),
-        )
+        estimator = DepthEstimator(self.load_engine(), output_size=self.value("output_size"))
         tracker = None
         if self.value("scale_source") == "speed":
             tracker = CameraTracker(MotionEstimator(estimator.engine))
@@ -102,24 +98,24 @@ class DepthNode(CameraNode):
     def process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
         """Publish the outputs that have subscribers, as soon as the scale is known."""
         requested = self._requested()
+        image = network_input(loaded.engine, frame.rgb, frame.camera)
         if loaded.tracker is not None:
-            self._measure_motion(loaded.tracker, scale, frame)
+            self._measure_motion(loaded.tracker, scale, image, frame)
         if not (requested.any or scale.needs_depth):
             return NO_SUBSCRIBER
-        prediction = loaded.pipeline.estimator.estimate(
-            frame.rgb, frame.camera, requested.confidence
-        )
-        assert prediction.camera is not None
-        scale.add_depth(prediction.depth, prediction.camera)
+        prediction = loaded.pipeline.estimator.estimate(image, frame.camera, requested.confidence)
+        scale.add_depth(prediction)
         factor = scale.factor
         if not requested.any:
             return NO_SUBSCRIBER
         if factor is None:
             return scale.unavailable_reason
+        if scale.in_use:
+            prediction = prediction.in_metres(factor)
         settings = OutputSettings(
             self.value("depth_encoding"), self.value("points_stride"), self.value("points_colour")
         )
-        self._publish(loaded.pipeline.messages(frame, prediction, factor, requested, settings))
+        self._publish(loaded.pipeline.messages(frame, prediction, requested, settings))
         return ""
 
     def _scale_needs_images(self) -> bool:
@@ -138,9 +134,9 @@ class DepthNode(CameraNode):
         )
 
     def _measure_motion(
-        self, tracker: CameraTracker, scale: ScaleSource, frame: RectifiedFrame
+        self, tracker: CameraTracker, scale: ScaleSource, image: NetworkInput, frame: RectifiedFrame
     ) -> None:
-        pose = tracker.add(frame.rgb, frame.camera, frame.stamp, segment=frame.segment)
+        pose = tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
         if pose is not None and pose.event == "motion":
             scale.add_motion(pose.since, pose.stamp, pose.distance)
 

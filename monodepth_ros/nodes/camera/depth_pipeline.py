@@ -65,15 +65,12 @@ class DepthPipeline:
         self,
         frame: RectifiedFrame,
         prediction: DepthPrediction,
-        factor: float,
         requested: RequestedOutputs,
         settings: OutputSettings,
     ) -> DepthMessages:
-        """The messages of a prediction whose unit is ``factor`` metres."""
+        """The messages of a prediction."""
         header, depth, camera = frame.header, prediction.depth, prediction.camera
         assert camera is not None
-        if factor != 1.0:
-            depth = depth * np.float32(factor)
         preview = confidence = None
         if requested.confidence and prediction.confidence is not None:
             confidence = encode_depth(prediction.confidence, "32FC1", header)

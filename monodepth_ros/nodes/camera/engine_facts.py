@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-
-from monodepth_ros.inference.engines.torch import TorchEngine
+from monodepth_ros.inference.engines.base import Engine
 
 
-def engine_facts(engine: TorchEngine) -> dict[str, str]:
+def engine_facts(engine: Engine) -> dict[str, str]:
     """The model with the first digits of its weights' hash, and the engine."""
-    return {
-        "model": engine.card.name,
-        "model hash": _short_hash(engine),
-        "engine": "torch",
-        "device": str(engine.device),
-        "precision": engine.precision,
-        "threads": str(torch.get_num_threads()),
-    }
+    return {"model": engine.card.name, "model hash": _short_hash(engine), **engine.describe()}
 
 
-def identity(engine: TorchEngine) -> str:
+def identity(engine: Engine) -> str:
     """Name and hash of a model; each model has its own unit of depth."""
     return f"{engine.card.name} ({_short_hash(engine)})"
 
 
-def _short_hash(engine: TorchEngine) -> str:
+def _short_hash(engine: Engine) -> str:
     return "+".join(sha256[:12] for sha256 in engine.card.files.values())

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.engines.torch import TorchEngine
+from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.camera_node import CameraNode
 from monodepth_ros.nodes.camera.mounting import Mounting
@@ -47,7 +48,7 @@ class _LoadedModel:
     depth: DepthEstimator | None  # for `scale_source: camera_height`
 
     @property
-    def engine(self) -> TorchEngine:
+    def engine(self) -> Engine:
         return self.tracker.estimator.engine
 
 
@@ -72,12 +73,7 @@ class OdometryNode(CameraNode):
     def load(self) -> _LoadedModel:
         """Load the pose network, and the depth network if the scale source needs it."""
         settings = TrackerSettings(**{s.name: self.value(s.name) for s in TRACKER_PARAMETERS})
-        motion = MotionEstimator(
-            self.value("model"),
-            self.value("device"),
-            precision=self.value("precision"),
-            refine=self.value("refine"),
-        )
+        motion = MotionEstimator(self.load_engine(), refine=self.value("refine"))
         depth = None
         if self.value("scale_source") == "camera_height":
             depth = DepthEstimator(motion.engine, output_size="network")
@@ -113,9 +109,10 @@ class OdometryNode(CameraNode):
         if T_base_camera is None:
             return mounting.unavailable_reason
         base = self._base_of(frame.header.frame_id, T_base_camera)
-        self._update_camera_height_scale(loaded, scale, frame)
+        image = network_input(loaded.engine, frame.rgb, frame.camera)
+        self._update_camera_height_scale(loaded, scale, image, frame)
         factor = scale.factor
-        tracked = self._track(loaded.tracker, frame, factor)
+        tracked = self._track(loaded.tracker, image, frame, factor)
         if tracked is None:
             self._count("skipped")
             return f"every image is skipped: {loaded.tracker.skip_reason}"
@@ -145,7 +142,11 @@ class OdometryNode(CameraNode):
         return warnings
 
     def _track(
-        self, tracker: CameraTracker, frame: RectifiedFrame, factor: float | None
+        self,
+        tracker: CameraTracker,
+        image: NetworkInput,
+        frame: RectifiedFrame,
+        factor: float | None,
     ) -> TrackedPose | None:
         """Odometry starts when the scale is known: earlier poses could not be corrected later."""
         if self._tracker is not None and tracker is not self._tracker:
@@ -154,7 +155,7 @@ class OdometryNode(CameraNode):
         if self._restart_requested:
             self._restart_requested = False
             tracker.reset()
-        return tracker.add(frame.rgb, frame.camera, frame.stamp, factor, frame.segment)
+        return tracker.add(image, frame.camera, frame.stamp, factor, frame.segment)
 
     def _base_of(self, optical_frame: str, T_base_camera: NDArray[np.float64]) -> BaseOdometry:
         """The robot's base; it continues from its pose when the images get another frame_id."""
@@ -166,14 +167,12 @@ class OdometryNode(CameraNode):
         return self._base
 
     def _update_camera_height_scale(
-        self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame
+        self, loaded: _LoadedModel, scale: ScaleSource, image: NetworkInput, frame: RectifiedFrame
     ) -> None:
         if loaded.depth is None:
             return
         if scale.factor is None or self._frames_since_depth % _DEPTH_PERIOD == 0:
-            prediction = loaded.depth.estimate(frame.rgb, frame.camera)
-            assert prediction.camera is not None
-            scale.add_depth(prediction.depth, prediction.camera)
+            scale.add_depth(loaded.depth.estimate(image, frame.camera))
         self._frames_since_depth += 1
 
     def _note(self, tracked: TrackedPose) -> None:

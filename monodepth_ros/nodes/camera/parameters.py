@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monodepth_ros.inference.engines.registry import ENGINES
 from monodepth_ros.nodes.camera.scale_source import SCALE_PARAMETERS
 from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
 
@@ -11,6 +12,12 @@ CAMERA_PARAMETERS = (
         "demo",
         "name or folder of the model; after a change, call `~/reload`",
         read_only=False,
+    ),
+    ParameterSpec(
+        "engine",
+        "auto",
+        "library that runs the networks; auto: the first that is installed",
+        choices=("auto", *ENGINES),
     ),
     ParameterSpec("device", "auto", "device that runs the networks: auto, cpu, cuda or cuda:N"),
     ParameterSpec(

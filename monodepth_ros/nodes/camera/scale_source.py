@@ -6,13 +6,11 @@ import math
 import threading
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.node import Node
 from std_msgs.msg import Float64, String
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.depth_estimator import DepthPrediction
 from monodepth_ros.inference.scale.metric import CameraHeightScale, SpeedScale
 from monodepth_ros.nodes.camera.speed_topic import SPEED_TYPES, SpeedTopic, describe_publishers
 from monodepth_ros.nodes.latched_topic import LATCHED, AnyDurabilitySubscription
@@ -118,6 +116,11 @@ class ScaleSource:
         return f"the scale is not known yet ({self.name}): {self._missing_input()}"
 
     @property
+    def in_use(self) -> bool:
+        """Whether metres come from this source, not from the model."""
+        return self.name != "none"
+
+    @property
     def needs_motion(self) -> bool:
         """Whether `add_motion` has to be called."""
         return self._speed is not None
@@ -130,7 +133,7 @@ class ScaleSource:
     @property
     def factor(self) -> float | None:
         """Metres per unit of the model, 1 without a source; None while it is unknown."""
-        if self.name == "none":
+        if not self.in_use:
             return 1.0
         estimate = self._estimate()
         if estimate is not None:
@@ -149,17 +152,18 @@ class ScaleSource:
                 self._speed.add_motion(start, end, distance)
             self._publish()
 
-    def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
-        """A depth image in the model's unit."""
+    def add_depth(self, prediction: DepthPrediction) -> None:
+        """Depth in the model's unit, of a frame whose camera is known."""
         if self._height is not None:
+            assert prediction.camera is not None
             with self._lock:
-                self._height.add_depth(depth, camera)
+                self._height.add_depth(prediction.depth, prediction.camera)
             self._publish()
 
     def facts(self, card_scale: str) -> dict[str, str]:
         """Values in diagnostics about the scale; ``card_scale`` is that of the model card."""
         factor = self.factor
-        if self.name == "none":
+        if not self.in_use:
             return {"scale": card_scale, "scale source": "none", "scale factor": "1"}
         known = "not known yet" if factor is None else f"{factor:.4g}"
         label = "unknown" if factor is None else "metric"

@@ -6,12 +6,10 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped, Quaternion, TransformStamped
 from nav_msgs.msg import Odometry
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from monodepth_ros.inference.camera_tracker import TrackedPose, carried_covariance, twist_of
-
-Matrix = NDArray[np.float64]
+from monodepth_ros.geometry.rigid_motion import Matrix, carried_covariance, twist_of
+from monodepth_ros.inference.camera_tracker import TrackedPose
 
 
 class BaseOdometry:

@@ -40,7 +40,7 @@ def _chosen(specs: Sequence[ParameterSpec], *names: str) -> tuple[ParameterSpec,
 # Parameters that are also launch arguments: those that one is likely to change.
 _CAMERA = _chosen(
     CAMERA_PARAMETERS,
-    *("model", "device", "precision", "image_transport", "rectified"),
+    *("model", "engine", "device", "precision", "image_transport", "rectified"),
     *("scale_source", "scale_factor", "camera_height", "speed_type"),
 )
 PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {

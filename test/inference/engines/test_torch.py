@@ -1,13 +1,27 @@
 """The engine computes what the networks compute, folded, placed and in other precisions."""
 
+import numpy as np
 import pytest
 import torch
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.torch import TorchEngine, choose_device, fold_batch_norms
+from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.engines.torch import choose_device, fold_batch_norms
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights, save_model
+
+
+def images(count=1):
+    return np.random.default_rng(0).integers(0, 256, (count, 64, 96, 3), dtype=np.uint8)
+
+
+def tensor(rgb):
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
+
+
+def inverse_depth(engine):
+    return engine.inverse_depth(engine.prepare(images()))
 
 
 @pytest.fixture
@@ -23,14 +37,35 @@ def nets(model, card):
 
 
 def test_engine_equals_the_networks(model, nets):
-    engine = TorchEngine.load(model, "cpu")
-    first, second = torch.rand(2, 2, 3, 64, 96)
+    engine = load_engine(model, device="cpu")
+    first, second = images(4).reshape(2, 2, 64, 96, 3)
     with torch.no_grad():
-        expected = nets[0](first).inverse_depth[0], *nets[1](first, second)
-    actual = engine(first), *engine.motion(first, second)
-    for a, e in zip(actual, expected, strict=True):
-        assert a.dtype == torch.float32
-        torch.testing.assert_close(a, e, atol=1e-5, rtol=1e-5)
+        expected = nets[0](tensor(first))[0][0][:, 0]
+        motion = torch.cat(nets[1](tensor(first), tensor(second)), 1)
+    frames = engine.prepare(first), engine.prepare(second)
+    inverse, found = engine.inverse_depth(frames[0]), engine.motion(*frames)
+    assert inverse.dtype == found.dtype == np.float32
+    np.testing.assert_allclose(inverse, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, motion, atol=1e-5, rtol=1e-5)
+
+
+def test_mirrored_frames_are_those_of_the_mirrored_image(model):
+    engine = load_engine(model, device="cpu")
+    mirrored = engine.prepare(images()).mirrored()
+    again = engine.prepare(images()[:, :, ::-1])
+    np.testing.assert_array_equal(mirrored.pixels(), again.pixels())
+    np.testing.assert_allclose(engine.inverse_depth(mirrored), engine.inverse_depth(again), 1e-6)
+
+
+def test_the_engine_describes_itself_and_sets_its_threads(model):
+    before = torch.get_num_threads()
+    try:
+        engine = load_engine(model, device="cpu", precision="bf16", threads=1)
+        assert torch.get_num_threads() == 1
+        described = {"engine": "torch", "device": "cpu", "precision": "bf16", "threads": "1"}
+        assert engine.describe() == described
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_folding_leaves_no_batch_norm_and_the_same_function(nets):
@@ -45,30 +80,29 @@ def test_folding_leaves_no_batch_norm_and_the_same_function(nets):
 
 
 def test_half_precision_is_near_and_float32_comes_out(model):
-    image = torch.rand(1, 3, 64, 96)
-    exact = TorchEngine.load(model, "cpu")(image)
-    rounded = TorchEngine.load(model, "cpu", "bf16")(image)
-    assert rounded.dtype == torch.float32
-    assert not torch.equal(rounded, exact)
-    torch.testing.assert_close(rounded, exact, atol=0.02 * 9.99, rtol=0)
+    exact = inverse_depth(load_engine(model, device="cpu"))
+    rounded = inverse_depth(load_engine(model, device="cpu", precision="bf16"))
+    assert rounded.dtype == np.float32
+    assert not np.array_equal(rounded, exact)
+    np.testing.assert_allclose(rounded, exact, atol=0.2)  # of 10
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("fp16", 5e-3)])
 def test_cuda_equals_cpu(model, precision, tolerance):
-    image = torch.rand(1, 3, 64, 96)
-    expected = TorchEngine.load(model, "cpu")(image)
-    actual = TorchEngine.load(model, "cuda", precision)(image)
-    assert actual.device.type == "cuda"
-    torch.testing.assert_close(actual.cpu(), expected, atol=9.99 * tolerance, rtol=0)
+    expected = inverse_depth(load_engine(model, device="cpu"))
+    engine = load_engine(model, device="cuda", precision=precision)
+    assert engine.device.startswith("cuda")
+    np.testing.assert_allclose(inverse_depth(engine), expected, atol=10 * tolerance)
 
 
 def test_a_model_without_pose_refuses_motion(tmp_path, card, states):
     save_model(tmp_path, card, {"depth": states["depth"]})
-    engine = TorchEngine.load(tmp_path, "cpu")
-    assert not engine.has_pose
+    engine = load_engine(tmp_path, device="cpu")
+    assert not engine.has_motion
+    frames = engine.prepare(images())
     with pytest.raises(UserError, match="tiny has no pose network"):
-        engine.motion(torch.rand(1, 3, 64, 96), torch.rand(1, 3, 64, 96))
+        engine.motion(frames, frames)
 
 
 @pytest.mark.parametrize("device", ["gpu", "tpu:3", "meta", "cuda:99", ""])
@@ -80,4 +114,4 @@ def test_an_impossible_device_is_refused(device):
 @pytest.mark.parametrize("precision", ["fp8", "fp16"])
 def test_an_impossible_precision_is_refused(model, precision):
     with pytest.raises(UserError, match=precision):
-        TorchEngine.load(model, "cpu", precision)
+        load_engine(model, device="cpu", precision=precision)

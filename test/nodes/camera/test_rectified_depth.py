@@ -51,7 +51,7 @@ def test_live(output_size: OutputSize, encoding: str) -> None:
     expected = resize_valid(VALID, seen.depth.shape)
     wanted = RequestedOutputs(depth=True, points=True, confidence=True)
     settings = OutputSettings(encoding, points_stride=1, points_colour=False)
-    messages = DepthPipeline(estimator).messages(frame, seen, 2.0, wanted, settings)
+    messages = DepthPipeline(estimator).messages(frame, seen.in_metres(2.0), wanted, settings)
     assert messages.depth is not None and messages.points is not None
     assert messages.confidence is not None
     np.testing.assert_array_equal(np.isfinite(decode_depth(messages.depth)), expected)

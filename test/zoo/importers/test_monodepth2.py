@@ -6,13 +6,14 @@ the public files' keys, and shares nothing with the package.
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.torch import TorchEngine
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.networks.registry import (
     build_depth_network,
     build_pose_network,
@@ -198,7 +199,8 @@ def test_outputs_equal_the_reference_definition(tmp_path, layers):
     assert (card.min_depth, card.max_depth, card.scale) == (0.1, 100.0, "relative")
     assert "non-commercial" in card.licence
 
-    first, second = torch.rand(2, 2, 3, 64, 96)
+    bytes_ = torch.randint(0, 256, (2, 2, 64, 96, 3), dtype=torch.uint8)
+    first, second = bytes_.permute(0, 1, 4, 2, 3) / 255
     features = reference_encoder(files["encoder"], first)
     expected = reference_disparities(files["depth"], features)
     pair = reference_encoder(files["pose_encoder"], torch.cat([first, second], 1))
@@ -224,11 +226,11 @@ def test_outputs_equal_the_reference_definition(tmp_path, layers):
         torch.cat([axis_angle, translation], 1), motion, atol=1e-6, rtol=1e-5
     )
 
-    engine = TorchEngine.load(folder, "cpu")
-    torch.testing.assert_close((engine(first) - 0.01) / 9.99, expected[0], atol=1e-5, rtol=0)
-    torch.testing.assert_close(
-        torch.cat(engine.motion(first, second), 1), motion, atol=1e-6, rtol=1e-5
-    )
+    engine = load_engine(folder, device="cpu")
+    frames = [engine.prepare(images.numpy()) for images in bytes_]
+    disparity = 0.01 + (10 - 0.01) * expected[0][:, 0]  # 0.1 to 100 m
+    np.testing.assert_allclose(engine.inverse_depth(frames[0]), disparity, atol=1e-4)
+    np.testing.assert_allclose(engine.motion(*frames), motion, atol=1e-6, rtol=1e-5)
 
 
 def test_older_and_newer_files_are_tolerated(tmp_path, release, source):
@@ -239,11 +241,12 @@ def test_older_and_newer_files_are_tolerated(tmp_path, release, source):
         replace(source, name, kept, _use_new_zipfile_serialization=False)
     card = import_monodepth2(source, tmp_path / "old", "old", size=(96, 64))
     assert card.size == (96, 64)
-    image = torch.rand(1, 3, 64, 96)
-    features = reference_encoder(files["encoder"], image)
-    expected = reference_disparities(files["depth"], features)[0]
-    actual = TorchEngine.load(tmp_path / "old", "cpu")(image)
-    torch.testing.assert_close((actual - 0.01) / 9.99, expected, atol=1e-5, rtol=0)
+    image = torch.randint(0, 256, (1, 96, 64, 3), dtype=torch.uint8)
+    features = reference_encoder(files["encoder"], image.permute(0, 3, 1, 2) / 255)
+    expected = 0.01 + (10 - 0.01) * reference_disparities(files["depth"], features)[0][:, 0]
+    engine = load_engine(tmp_path / "old", device="cpu")
+    actual = engine.inverse_depth(engine.prepare(image.numpy()))
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 def test_stereo_weights_are_metric(tmp_path, release, source):

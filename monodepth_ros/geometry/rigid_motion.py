@@ -1,0 +1,54 @@
+"""Single rigid motions as NumPy arrays; `se3` has the batched and differentiable ones.
+
+A motion is 4x4, a twist ``(6,)`` is its translation and the axis-angle of its rotation in radians.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+Matrix = NDArray[np.float64]
+
+
+def twist_of(motion: Matrix) -> NDArray[np.float64]:
+    """Translation and axis-angle ``(6,)`` of a 4x4 motion."""
+    turn = Rotation.from_matrix(motion[:3, :3]).as_rotvec()
+    return np.concatenate([motion[:3, 3], turn])
+
+
+def motion_of(twist: NDArray[np.float64]) -> Matrix:
+    """``[R(axis-angle) | translation]`` as 4x4; the inverse of `twist_of`."""
+    motion = np.eye(4)
+    motion[:3, 3] = twist[:3]
+    motion[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix()
+    return motion
+
+
+def inverse(motion: Matrix) -> Matrix:
+    """``[R^T | -R^T t]``."""
+    inverted = np.eye(4)
+    inverted[:3, :3] = motion[:3, :3].T
+    inverted[:3, 3] = -motion[:3, :3].T @ motion[:3, 3]
+    return inverted
+
+
+def orthonormal(T: Matrix) -> Matrix:
+    """The nearest rigid motion to a 4x4 matrix that is nearly one."""
+    U, _, Vt = np.linalg.svd(T[:3, :3])
+    rigid = T.copy()
+    rigid[:3, :3] = U @ Vt
+    return rigid
+
+
+def carried_covariance(covariance: Matrix, R: Matrix, arm: NDArray[np.float64]) -> Matrix:
+    """A 6x6 covariance of position and rotation turned by ``R``, then seen ``arm`` (3,) away.
+
+    To first order an error of the rotation moves the far end of the arm by their cross product.
+    """
+    x, y, z = arm
+    carry = np.eye(6)
+    carry[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]  # -[arm]_x
+    carry = carry @ np.kron(np.eye(2), R)
+    return np.asarray(carry @ covariance @ carry.T)

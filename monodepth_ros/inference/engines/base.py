@@ -1,0 +1,72 @@
+"""What runs a model's networks, whatever library does it.
+
+All that uses a model knows this protocol alone: a new engine is one file beside this one and one
+line in `registry.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.zoo.card import ModelCard
+
+Rgb = NDArray[np.uint8]
+
+
+class Frames(Protocol):
+    """Images as the networks of one engine take them: at their size, on its device."""
+
+    def pixels(self) -> Rgb:
+        """``(B, h, w, 3)``: what the networks see, as bytes."""
+
+    def mirrored(self) -> Frames:
+        """The same images, left and right exchanged."""
+
+
+class Engine(Protocol):
+    """A loaded model. Units are the network's own; `DepthEstimator` makes metres of them."""
+
+    card: ModelCard
+    device: str
+    precision: str
+    size: tuple[int, int]  # (height, width) at which the networks run
+    has_motion: bool  # whether the model has a pose network
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        card: ModelCard,
+        device: str,
+        precision: str,
+        size: tuple[int, int],
+        threads: int,
+    ) -> Engine:
+        """Load the model in ``folder``, whose card is ``card``; called by `load_engine`.
+
+        ``device`` ``auto`` is the fastest that there is, ``threads`` 0 one for each core.
+        :class:`UserError` where the engine cannot run the model as asked.
+        """
+
+    def describe(self) -> dict[str, str]:
+        """What diagnostics say: engine, device, precision and what else matters of it."""
+
+    def prepare(self, images: Rgb) -> Frames:
+        """Images ``(B, H, W, 3)``, RGB, resized to the networks' size.
+
+        They serve both networks, and again as a neighbour of later frames. They do not change when
+        ``images`` does.
+        """
+
+    def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
+        """``(B, h, w)`` in 1/unit; not finite or not positive where the network cannot tell."""
+
+    def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
+        """``(B, 6)``: axis-angle (radians), then translation, of ``T_second_first``.
+
+        ``first`` is the earlier one. :class:`UserError` for a model without a pose network.
+        """
