@@ -16,7 +16,6 @@ import torch
 from drive_recording import camera_matrix
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from torch.utils.data import DataLoader
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,10 @@ class OurTraining:
     def batches(self) -> Iterator[dict[str, Tensor]]:
         """Batches on the device, augmented, ready for the networks."""
         from monodepth_ros.data.samples.augmentation import Augmentation
-        from monodepth_ros.learning.batches import collate
-        from monodepth_ros.learning.step_stream import StepSampler
+        from monodepth_ros.learning.batches import training_loader
 
-        loader = DataLoader(
-            self.training,
-            batch_sampler=StepSampler(self.plan, self.recipe.trainer.seed),
-            num_workers=self.recipe.data.workers,
-            collate_fn=collate,
-            pin_memory=self.device.type == "cuda",
-        )
+        pin = self.device.type == "cuda"
+        loader = training_loader(self.recipe, self.plan, self.training, pin_memory=pin)
         augment = Augmentation(**self.recipe.data.augmentation.model_dump())
         for batch in loader:
             moved = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}

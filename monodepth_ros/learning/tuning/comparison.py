@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
-from monodepth_ros.learning.batches import Sample, collate
+from monodepth_ros.learning.batches import Sample, validation_loader
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.masked_mean import true_depth
@@ -108,12 +108,12 @@ def model_figures(
     module.to(device)
     points = torch.Generator(device).manual_seed(0)  # the same for both models
     errors: dict[str, list[Tensor]] = {"photometric": [], "abs_rel": [], "known": []}
-    for batch in _batches(held_back, recipe, device):
+    for batch in _batches(module, held_back, device):
         depth, errors_of_views = _synthesis(module, batch, points)
         errors["photometric"].append(errors_of_views)
         if "depth" in batch:
             errors["abs_rel"].append(_abs_rel(depth, true_depth(batch), recipe))
-    for batch in _batches(known, recipe, device) if known is not None else ():
+    for batch in _batches(module, known, device) if known is not None else ():
         depth = 1 / module.disparities(batch["images"][:, 0])[0]
         errors["known"].append(_abs_rel(depth, true_depth(batch), recipe))
     photometric = torch.cat(errors["photometric"]).mean()
@@ -121,12 +121,10 @@ def model_figures(
 
 
 def _batches(
-    dataset: Dataset[Sample], recipe: Recipe, device: torch.device
+    module: Learner, dataset: Dataset[Sample], device: torch.device
 ) -> Iterator[dict[str, Tensor]]:
-    size = recipe.trainer.batch_size
-    for batch in DataLoader(dataset, batch_size=size, collate_fn=collate):
-        sample: dict[str, Tensor] = {k: v.to(device) for k, v in batch.items()}
-        yield {**sample, "images": sample["images"].float() / 255.0}
+    for batch in validation_loader(module.recipe, dataset):
+        yield module.prepare({name: value.to(device) for name, value in batch.items()})
 
 
 def _synthesis(
