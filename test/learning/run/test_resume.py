@@ -11,10 +11,12 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 from recipes import SMALL, small_recipe
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe.file import parse_recipe, save_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.run import devices
 from monodepth_ros.learning.run.checkpoints import read_checkpoint
 from monodepth_ros.learning.run.record import check_same_run
 from monodepth_ros.learning.run.state import State
@@ -223,3 +225,33 @@ def test_stopped_time_does_not_count() -> None:
         budget(state)
         assert 0.3 < state.seconds < 0.5 and state.stop
     assert signal.getsignal(signal.SIGCONT) == former
+
+
+def test_a_half_precision_run_clips_what_it_has_unscaled_and_resumes(
+    corridor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU, which recipes may not ask for: the arithmetic is that of a GPU."""
+    monkeypatch.setattr(devices, "_device", lambda settings: "cpu")
+    norms = []
+
+    def look(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        weights = [w for group in optimizer.param_groups for w in group["params"]]
+        norms.append(torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None]))
+
+    half = recipe(precision="fp16", max_steps=4)
+    clipping = half.optimizer.model_copy(update={"clip_norm": 0.01})
+    half = half.model_copy(update={"optimizer": clipping})
+    hook = register_optimizer_step_pre_hook(look)
+    whole = train(half, [corridor], tmp_path / "whole")
+    hook.remove()
+    assert norms and [float(norm) for norm in norms] == [pytest.approx(0.01, rel=1e-2)] * len(norms)
+    parts = tmp_path / "parts"
+    with monkeypatch.context() as patch:
+        patch.setattr(StopSignals, "__call__", stop_at(2))
+        train(half, [corridor], parts)
+    train(half, [corridor], parts, resume=True)
+    a, b = read_checkpoint(whole / LAST), read_checkpoint(parts / LAST)
+    assert a["precision"]["scale"] > 1
+    for content in (a, b):
+        del content["state"]["seconds"]
+    assert_same(a, b)
