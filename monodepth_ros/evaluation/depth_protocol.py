@@ -84,17 +84,15 @@ class DepthProtocol:
     ) -> DepthProtocol:
         """With what is given instead of the protocol's own; a depth limit also moves the clamp."""
         low, high = self.clamp
-        return replace(
-            self,
-            scaling=self.scaling if scaling is None else scaling,
-            min_depth=self.min_depth if min_depth is None else min_depth,
-            max_depth=self.max_depth if max_depth is None else max_depth,
-            clamp=(
-                low if min_depth is None else min_depth,
-                high if max_depth is None else max_depth,
-            ),
-            png_scale=self.png_scale if png_scale is None else png_scale,
-        )
+        clamp = low if min_depth is None else min_depth, high if max_depth is None else max_depth
+        given = {
+            "scaling": scaling,
+            "min_depth": min_depth,
+            "max_depth": max_depth,
+            "png_scale": png_scale,
+        }
+        own = {name: value for name, value in given.items() if value is not None}
+        return replace(self, clamp=clamp, **own)  # type: ignore[arg-type]
 
     @property
     def clamps(self) -> bool:

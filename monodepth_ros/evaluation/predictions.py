@@ -47,15 +47,13 @@ def model_pairs(
     for sequence in sequences:
         for index in frames_of(sequence, every):
             pair = true_half(sequence, index, protocol)
-            if pair.truth is None:
-                yield pair
-                continue
             try:
-                disparity = predicted_disparity(estimator, sequence, index, protocol, flip)
+                if pair.truth is not None:
+                    disparity = predicted_disparity(estimator, sequence, index, protocol, flip)
+                    pair = dataclasses.replace(pair, disparity=disparity)
             except CorruptFrame as error:
-                yield dataclasses.replace(pair, truth=None, problem=str(error))
-                continue
-            yield dataclasses.replace(pair, disparity=disparity)
+                pair = dataclasses.replace(pair, truth=None, problem=str(error))
+            yield pair
 
 
 def predicted_disparity(

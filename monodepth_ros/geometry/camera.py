@@ -41,6 +41,12 @@ class PinholeCamera:
         """An undistorted camera from the four intrinsic values, in pixels."""
         return cls(width, height, np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]))
 
+    @classmethod
+    def centred(cls, height: int, width: int, focal_length: float) -> PinholeCamera:
+        """An undistorted camera of square pixels that looks through the middle of its image."""
+        centre = ((width - 1) / 2, (height - 1) / 2)
+        return cls.from_focal_length(width, height, focal_length, focal_length, *centre)
+
     @property
     def distorted(self) -> bool:
         """Whether any distortion coefficient differs from zero."""

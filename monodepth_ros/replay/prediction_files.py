@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.cameras.input_camera import InputCamera
 from monodepth_ros.errors import printable
-from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
+from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.visualisation.picture_file import write_png
 from monodepth_ros.visualisation.preview import side_by_side
 
@@ -40,7 +40,10 @@ class WrittenPrediction:
 
 @dataclass
 class PredictionWriter:
-    """Predicts frame by frame and writes into ``folder``, each frame under a name of its own."""
+    """Predicts frame by frame; writes ``NAME_depth.npy`` and ``NAME_preview.png`` of each.
+
+    Each frame has a name of its own in ``folder``.
+    """
 
     estimator: DepthEstimator
     folder: Path
@@ -57,9 +60,12 @@ class PredictionWriter:
         start = time.perf_counter()
         prediction = self.estimator.estimate(rgb, camera)
         seconds = time.perf_counter() - start
-        depth_path, preview_path = write_prediction(
-            self.folder, self._own_name(name), rgb, prediction
-        )
+        stem = self._own_name(name)
+        depth_path = self.folder / f"{stem}_depth.npy"
+        preview_path = self.folder / f"{stem}_preview.png"
+        with atomic_path(depth_path) as path:
+            np.save(path, prediction.depth)
+        write_png(preview_path, side_by_side(rgb, prediction.disparity))
         valid = prediction.depth[np.isfinite(prediction.depth)]
         return WrittenPrediction(
             input=printable(source),
@@ -80,17 +86,6 @@ class PredictionWriter:
         own = next(candidate for candidate in _variants(name) if candidate not in self._names)
         self._names.add(own)
         return own
-
-
-def write_prediction(
-    folder: Path, name: str, rgb: Rgb, prediction: DepthPrediction
-) -> tuple[Path, Path]:
-    """Write ``NAME_depth.npy`` and ``NAME_preview.png``; returns both paths."""
-    depth_path, preview_path = folder / f"{name}_depth.npy", folder / f"{name}_preview.png"
-    with atomic_path(depth_path) as path:
-        np.save(path, prediction.depth)
-    write_png(preview_path, side_by_side(rgb, prediction.disparity))
-    return depth_path, preview_path
 
 
 def _variants(name: str) -> Iterator[str]:

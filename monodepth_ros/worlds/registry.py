@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-import numpy as np
-
+from monodepth_ros.data.cameras.capture_settings import camera_of_field_of_view
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.worlds.world import World
@@ -27,10 +26,7 @@ FPS = {"street": 10.0, "rooms": 15.0, "glossy_rooms": 15.0}
 
 def default_camera(world: str, width: int, height: int) -> PinholeCamera:
     """The camera of a world at an image size: centred, square pixels, its field of view."""
-    focal = width / 2 / np.tan(np.radians(FIELD_OF_VIEW[world]) / 2)
-    return PinholeCamera.from_focal_length(
-        width, height, focal, focal, (width - 1) / 2, (height - 1) / 2
-    )
+    return camera_of_field_of_view(height, width, FIELD_OF_VIEW[world])
 
 
 def build_world(name: str, seed: int, frames: int, camera: PinholeCamera, fps: float) -> World:

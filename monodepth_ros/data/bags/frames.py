@@ -40,9 +40,9 @@ from monodepth_ros.data.bags.topics import (
 from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.bags.truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.coverage import Coverage
+from monodepth_ros.data.extraction.motion_filter import MotionFilter
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.images.bit_depth import BitDepth
-from monodepth_ros.data.samples.frame_spacing import moved_since, thumbnail
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import MAX_DIFFERENCE, TimedMessage
@@ -199,7 +199,7 @@ class BagFrames:
         UnusableCamera with the first image.
         """
         coverage.update(self._asked_for())
-        last: NDArray[np.uint8] | None = None
+        moving = MotionFilter(self.request.motion)
         number = 0
         for image, near in self._with_depth(topic):
             rgb = None
@@ -215,13 +215,9 @@ class BagFrames:
                 except UserError as error:
                     left_out[str(error)] += 1
             number += not image.reason
-            if rgb is not None and self.request.motion > 0:
-                small = thumbnail(rgb)
-                if last is None or moved_since(last, small) >= self.request.motion:
-                    last = small
-                else:
-                    left_out["without motion"] += 1
-                    rgb = None
+            if rgb is not None and not moving.takes(rgb):
+                left_out["without motion"] += 1
+                rgb = None
             if rgb is not None and not self._fits(topic, rgb):
                 left_out["images of another size"] += 1
                 rgb = None

@@ -45,5 +45,4 @@ NOTHING_STATED = CaptureSettings()
 def camera_of_field_of_view(height: int, width: int, degrees: float) -> PinholeCamera:
     """The camera of that horizontal field of view, with square pixels, centred, undistorted."""
     focal_length = width / 2 / np.tan(np.radians(degrees) / 2)
-    centre = ((width - 1) / 2, (height - 1) / 2)
-    return PinholeCamera.from_focal_length(width, height, focal_length, focal_length, *centre)
+    return PinholeCamera.centred(height, width, focal_length)

@@ -33,5 +33,4 @@ class InputCamera:
             return self._rectifier.image(rgb), self._rectifier.camera
         if self._focal_length is None:
             return rgb, None
-        f, centre = self._focal_length, ((width - 1) / 2, (height - 1) / 2)
-        return rgb, PinholeCamera.from_focal_length(width, height, f, f, *centre)
+        return rgb, PinholeCamera.centred(height, width, self._focal_length)

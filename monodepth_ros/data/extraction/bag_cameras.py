@@ -40,9 +40,7 @@ class CameraOutcome:
             "bag": str(self.bag),
             "images": self.sequence.topic,
             "out": str(self.sequence.folder),
-            "frames": self.frames,
-            "left_out": dict(self.sequence.left_out),
-            "coverage": [coverage.as_json() for coverage in self.sequence.coverage.values()],
+            **self.sequence.as_outcome(),
             "failure": self.sequence.failure,
             "problems": self.problems,
         }

@@ -14,7 +14,7 @@ from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.extraction.sequence import SequenceFiles, extract_sequence
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.progress import frame_progress
+from monodepth_ros.progress import frames_told
 
 
 def copy_recordings(
@@ -30,12 +30,10 @@ def copy_recordings(
         files = SequenceFiles(path, sequence)
         folder = own_folder(out / name, files, sequence.name)
         done = ExtractedSequence(sequence.name, folder)
-        hidden = console.quiet or not console.is_terminal
-        with frame_progress(console, disable=hidden) as progress:
-            task = progress.add_task(sequence.name, total=len(sequence))
+        with frames_told(console, sequence.name, len(sequence)) as advance:
             for progressed in extract_sequence(files, folder, request):
                 done = progressed
-                progress.advance(task)
+                advance()
         outcomes.append(CameraOutcome(path, done, []))
         tell_outcome(done, path, console)
     return outcomes

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.extraction import ExtractedSequence
+from monodepth_ros.data.extraction.motion_filter import MotionFilter
 from monodepth_ros.data.extraction.outcome import read_outcome, write_outcome
 from monodepth_ros.data.extraction.record import check_origin, origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
@@ -19,7 +20,6 @@ from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_
 from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
-from monodepth_ros.data.samples.frame_spacing import moved_since, thumbnail
 from monodepth_ros.data.sequence import CorruptFrame, Sequence
 from monodepth_ros.errors import UserError, WrongUse
 
@@ -102,7 +102,7 @@ def _taken(
     sequence: Sequence, request: ExtractionRequest, left_out: Counter[str]
 ) -> Iterator[_Frame | None]:
     """Every frame once; None for what is not taken, of which ``left_out`` counts why."""
-    last: RgbImage | None = None
+    moving = MotionFilter(request.motion)
     for index in range(len(sequence)):
         if index % request.every:
             left_out["between every n-th image"] += 1
@@ -115,11 +115,8 @@ def _taken(
             left_out[str(error)] += 1
             yield None
             continue
-        if request.motion > 0:
-            small = thumbnail(rgb)
-            if last is not None and moved_since(last, small) < request.motion:
-                left_out["without motion"] += 1
-                yield None
-                continue
-            last = small
+        if not moving.takes(rgb):
+            left_out["without motion"] += 1
+            yield None
+            continue
         yield frame

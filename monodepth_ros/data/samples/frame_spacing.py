@@ -154,16 +154,3 @@ def image_difference(
         np.abs(sampled[i] - sampled[j]).mean() for i, j in zip(first, second, strict=True)
     ]
     return np.array(differences, dtype=np.float64) / 255.0
-
-
-def thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Small, and with the channels first."""
-    height, width = rgb.shape[:2]
-    size = (FLOW_WIDTH, max(1, round(height * FLOW_WIDTH / width)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return small.transpose(2, 0, 1).astype(np.uint8, copy=False)
-
-
-def moved_since(last: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
-    """By how much of its width the image has moved; far, where it is of another size."""
-    return float(flow_steps(np.stack([last, now]))[0]) if last.shape == now.shape else np.inf
