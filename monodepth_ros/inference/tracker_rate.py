@@ -1,4 +1,4 @@
-"""What odometry takes for a gap in a recording whose images are far apart."""
+"""Tracker settings for recordings with a low image rate."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import replace
 
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 
-_LONGER_THAN_USUAL = 1.5  # a step longer than this many usual ones is a gap
-_FARTHEST = 2.0  # seconds between images, above which nothing is to be expected
+_GAP_RATIO = 1.5  # times the usual step; a longer step is a gap
+_MAX_STEP = 2.0  # seconds between images; motions over longer steps are not measured
 
 
 def settings_for_step(
     step: float | None, settings: TrackerSettings | None = None
 ) -> tuple[TrackerSettings, str | None]:
-    """Settings for images that are usually ``step`` seconds apart, and what to say of a change.
+    """Settings for images that are usually ``step`` seconds apart, and a note about a change.
 
-    Motions over a longer time than usual are measured where all steps are so long, as of every
-    20th frame of a video; else each of them would be a gap.
+    If all steps are long, as with every 20th frame of a video, motions over longer steps are
+    measured; else each step would be a gap.
     """
     settings = settings or TrackerSettings()
-    if step is None or _LONGER_THAN_USUAL * step <= settings.max_image_gap:
+    if step is None or _GAP_RATIO * step <= settings.max_image_gap:
         return settings, None
     told = f"images are {step:.2g} s apart, more than odometry is made for"
-    if step > _FARTHEST:
+    if step > _MAX_STEP:
         return settings, f"{told}: every step counts as a gap; take more of them"
-    longest = _LONGER_THAN_USUAL * step
+    longest = _GAP_RATIO * step
     changed = replace(
         settings,
         max_image_gap=longest,
