@@ -26,6 +26,12 @@ def run(*arguments):
     return CliRunner().invoke(app, ["demo", *map(str, arguments)])
 
 
+def stamps(bag: AnyReader, topic: str) -> set[int]:
+    messages = bag.messages([c for c in bag.connections if c.topic == topic])
+    headers = (bag.deserialize(raw, connection.msgtype).header for connection, _, raw in messages)
+    return {header.stamp.sec * 10**9 + header.stamp.nanosec for header in headers}
+
+
 @pytest.mark.alone
 @pytest.mark.slow
 @needs_ros
@@ -40,6 +46,8 @@ def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros
     assert set(figures["dropped"]) == {"depth_node", "odometry_node"}
     with AnyReader([out / "bag"]) as bag:
         counts = {c.topic: c.msgcount for c in bag.connections}
+        results = ("/camera/depth/image_rect", "/camera/depth/confidence", "/camera/odom")
+        complete = set.intersection(*(stamps(bag, topic) for topic in results))
     assert counts["/camera/image_raw"] == figures["images"]["count"]
     assert counts["/camera/depth/image_rect"] == figures["depth"]["count"]
     assert counts["/camera/odom"] == figures["odometry"]["count"]
@@ -48,7 +56,7 @@ def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros
     assert counts["/camera/ground_truth/depth"] == -(-counts["/camera/image_raw"] // 3)
     assert counts["/diagnostics"] > 0 and counts["/camera/depth/points"] > 0
     pictures = sorted((out / "pictures").glob("*.png"))
-    assert len(pictures) == 6
+    assert len(pictures) == min(6, len(complete)) > 0
     assert {Image.open(path).size for path in pictures} == {(3 * 320 + 192, 192)}
     assert find_spec("rerun") is None or (out / "demo.rrd").stat().st_size > 10_000
     for log in ("depth_node.log", "odometry_node.log"):
