@@ -35,6 +35,7 @@ REAL_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # slow ones begin first
     if torch.cuda.is_available():
         return
     for item in items:

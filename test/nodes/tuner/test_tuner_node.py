@@ -94,6 +94,7 @@ def live_error(viewer: Viewer) -> float:
     return float(np.mean(errors))
 
 
+@pytest.mark.slow
 def test_drive_record_learn_and_use_it(
     viewer: Viewer, start_node: Any, folders: dict[str, Path]
 ) -> None:
@@ -155,6 +156,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
+@pytest.mark.slow
 def test_a_killed_tuner_takes_its_training_along_and_goes_on_later(
     viewer: Viewer, start_node: Any, folders: dict[str, Path]
 ) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from corridor import write_corridor
 from recipes import SELF_SUPERVISED, SMALL, SUPERVISED
 from typer.testing import CliRunner, Result
 
@@ -13,6 +14,13 @@ from monodepth_ros.zoo.weights import load_weights
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["train", *map(str, arguments)])
+
+
+@pytest.fixture
+def corridor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that holds one sequence with truth; resized frames stay out of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return write_corridor(tmp_path / "corridor" / "walk", frames=22).parent
 
 
 @pytest.fixture
