@@ -23,8 +23,6 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_check import check_model
 from monodepth_ros.zoo import catalogue
 from monodepth_ros.zoo.card import load_card
-from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
-from monodepth_ros.zoo.weights import load_weights
 
 models = typer.Typer(
     add_completion=False, no_args_is_help=True, help="List, inspect, import and check models."
@@ -68,6 +66,8 @@ def list_models(as_json: AsJson = False) -> None:
 @models.command()
 def info(model: Model, as_json: AsJson = False) -> None:
     """Show a model's card, its folder, and how large it is."""
+    from monodepth_ros.zoo.weights import load_weights
+
     folder = catalogue.resolve(model)
     card = load_card(folder)
     states = load_weights(folder, card)
@@ -103,6 +103,8 @@ def import_model(
 
     The released weights are for non-commercial use only; read their licence. Nothing is unpickled.
     """
+    from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
+
     if not catalogue.is_name(name):
         raise UserError(f"--name {name!r}: use letters, digits, dot, dash and underscore")
     folder = (out or catalogue.user_models_folder()) / name

@@ -1,12 +1,17 @@
-"""Images at the network's size: one kernel for training, evaluation and live frames."""
+"""Images at the network's size: one kernel for training, evaluation and the torch engine.
+
+Torch is imported where it resizes: reading recordings needs none.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def resize_image(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -14,6 +19,8 @@ def resize_image(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
 
     Bytes to bytes on the CPU. `resize_batch` gives the same image.
     """
+    import torch
+
     image = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None]
     return np.ascontiguousarray(resize_batch(image, size)[0].permute(1, 2, 0).numpy())
 
@@ -25,6 +32,8 @@ def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
     directions. CUDA has no such kernel: it resizes floats and rounds once, so that a pixel differs
     by one grey level at most.
     """
+    import torch
+
     if images.dtype != torch.uint8:
         raise TypeError(f"images are bytes, not {images.dtype}")
     if tuple(images.shape[-2:]) == size:
@@ -35,4 +44,6 @@ def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+    from torch.nn.functional import interpolate
+
+    return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)

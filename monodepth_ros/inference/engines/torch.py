@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_batch
 from monodepth_ros.inference.engines.base import Frames, Rgb
 from monodepth_ros.networks.depth_network import DepthNetwork
+from monodepth_ros.networks.folding import fold_batch_norms
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard
 from monodepth_ros.zoo.weights import load_weights
@@ -38,22 +38,6 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device {name!r}: torch {torch.__version__} sees no such CUDA device")
     return device
-
-
-def fold_batch_norms(module: nn.Module) -> None:
-    """Fold every batch norm of an evaluating network into the convolution before it, in place.
-
-    A batch norm belongs to the convolution registered just before it, as in the ResNet encoders.
-    """
-    for parent in module.modules():
-        previous = ""
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.BatchNorm2d):
-                convolution = parent.get_submodule(previous)
-                assert isinstance(convolution, nn.Conv2d)
-                setattr(parent, previous, fuse_conv_bn_eval(convolution, child))
-                setattr(parent, name, nn.Identity())
-            previous = name
 
 
 @dataclass(frozen=True)
@@ -88,8 +72,8 @@ class TorchEngine:
         self.device = str(device)
         self.has_motion = pose_net is not None
         self._device = device
-        self._depth_net = self._placed(depth_net)
-        self._pose_net = None if pose_net is None else self._placed(pose_net)
+        self._depth_net = self._placed(depth_net, images=1)
+        self._pose_net = None if pose_net is None else self._placed(pose_net, images=2)
 
     @classmethod
     def load(
@@ -152,9 +136,9 @@ class TorchEngine:
             motion = torch.cat(self._pose_net(_images(first), _images(second)), 1)
         return np.asarray(motion.float().cpu().numpy())
 
-    def _placed(self, net: NetT) -> NetT:
+    def _placed(self, net: NetT, images: int) -> NetT:
         net.eval().requires_grad_(False)
-        fold_batch_norms(net)
+        fold_batch_norms(net, *[torch.zeros(1, 3, *self.size)] * images)
         net.to(self._device)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -6,7 +6,7 @@ import torch
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.engines.torch import choose_device, fold_batch_norms
+from monodepth_ros.inference.engines.torch import choose_device
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights, save_model
@@ -66,17 +66,6 @@ def test_the_engine_describes_itself_and_sets_its_threads(model):
         assert engine.describe() == described
     finally:
         torch.set_num_threads(before)
-
-
-def test_folding_leaves_no_batch_norm_and_the_same_function(nets):
-    image = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        before = nets[0](image).inverse_depth
-        fold_batch_norms(nets[0])
-        after = nets[0](image).inverse_depth
-    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in nets[0].modules())
-    for a, b in zip(after, before, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
 def test_half_precision_is_near_and_float32_comes_out(model):
