@@ -125,16 +125,16 @@ def _compare(folders: list[str], out: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(compared, indent=1))
         return
-    for name, figures in compared.items():
+    for name, metrics in compared.items():
         typer.echo(name)
-        _show(figures, as_json)
+        _show(metrics, as_json)
 
 
-def _show(figures: Mapping[str, object], as_json: bool) -> None:
+def _show(metrics: Mapping[str, object], as_json: bool) -> None:
     """What metrics.json holds, for a program or for people."""
     if as_json:
-        print(to_json(figures))
+        print(to_json(metrics))
         return
-    for name, value in figures.items():
+    for name, value in metrics.items():
         if isinstance(value, (int, float)):
             typer.echo(f"{name:30s} {value if isinstance(value, int) else f'{value:.4g}'}")

@@ -1,4 +1,4 @@
-"""The depth figures of a whole data set: results gathered image by image, then summed up."""
+"""The depth metrics of a whole data set: results gathered image by image, then summed up."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

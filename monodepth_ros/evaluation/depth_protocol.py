@@ -157,7 +157,7 @@ PROTOCOLS: Mapping[str, DepthProtocol] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ImageResult:
-    """The figures of one image."""
+    """The metrics of one image."""
 
     name: str
     metrics: dict[str, float]

@@ -20,7 +20,7 @@ Poses = NDArray[np.float64]  # Nx4x4, T_world_camera
 
 @dataclass(frozen=True)
 class OdometryErrors:
-    """All figures of one trajectory; NaN where the trajectory is too short for one."""
+    """All metrics of one trajectory; NaN where the trajectory is too short for one."""
 
     t_err_percent: float
     r_err_deg_per_100m: float
@@ -102,11 +102,11 @@ def evaluate_odometry(
 def mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:
     """Each figure's mean over the sequences that are long enough for it."""
     rows = [asdict(evaluation.errors) for evaluation in evaluations]
-    figures = {}
+    metrics = {}
     for key in rows[0]:
         known = [row[key] for row in rows if np.isfinite(row[key])]
-        figures[key] = float(np.mean(known)) if known else np.nan
-    return figures
+        metrics[key] = float(np.mean(known)) if known else np.nan
+    return metrics
 
 
 FEWEST_POSES = 5  # with fewer, an alignment fits anything

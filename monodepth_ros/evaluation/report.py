@@ -1,4 +1,4 @@
-"""Report folders: figures as JSON, a CSV row per image or frame, and plots."""
+"""Report folders: metrics as JSON, a CSV row per image or frame, and plots."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from monodepth_ros.evaluation.depth_evaluation import DepthEvaluation
 from monodepth_ros.evaluation.depth_metrics import METRIC_NAMES
 from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation
 from monodepth_ros.evaluation.report_files import (
-    Figures,
+    Metrics,
     file_name,
     save_from_above,
     save_histogram,
@@ -21,14 +21,14 @@ from monodepth_ros.evaluation.report_files import (
 
 
 def write_depth_report(
-    folder: str | Path, evaluation: DepthEvaluation, figures: Figures | None = None
+    folder: str | Path, evaluation: DepthEvaluation, metrics: Metrics | None = None
 ) -> None:
     """metrics.json, images.csv, skipped.csv (when any was) and plots of the error per image.
 
-    ``figures`` go into metrics.json; by default the evaluation's summary.
+    ``metrics`` go into metrics.json; by default the evaluation's summary.
     """
     folder = Path(folder)
-    write_text(folder / "metrics.json", to_json(figures or evaluation.summary()) + "\n")
+    write_text(folder / "metrics.json", to_json(metrics or evaluation.summary()) + "\n")
     write_csv(
         folder / "images.csv",
         ("sequence", "image", *METRIC_NAMES, "ratio", "pixels", "missing"),
@@ -50,11 +50,11 @@ def write_depth_report(
 
 
 def write_odometry_report(
-    folder: str | Path, evaluations: Mapping[str, OdometryEvaluation], figures: Figures
+    folder: str | Path, evaluations: Mapping[str, OdometryEvaluation], metrics: Metrics
 ) -> None:
     """metrics.json, frames.csv, sequences.csv and plots of position error and trajectory."""
     folder = Path(folder)
-    write_text(folder / "metrics.json", to_json(figures) + "\n")
+    write_text(folder / "metrics.json", to_json(metrics) + "\n")
     per_sequence = {name: vars(evaluation.errors) for name, evaluation in evaluations.items()}
     columns = list(next(iter(per_sequence.values())))
     write_csv(

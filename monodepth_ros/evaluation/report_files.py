@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from monodepth_ros.atomic_file import atomic_path
 
-Figures = Mapping[str, float]
+Metrics = Mapping[str, float]
 
 
-def to_json(figures: Mapping[str, object]) -> str:
-    """Figures as a JSON object; NaN, a figure that the data cannot give, becomes null."""
-    return json.dumps(finite(figures), indent=2)
+def to_json(metrics: Mapping[str, object]) -> str:
+    """Metrics as a JSON object; NaN, a value that the data cannot give, becomes null."""
+    return json.dumps(finite(metrics), indent=2)
 
 
 def finite(value: object) -> object:

@@ -1,4 +1,4 @@
-"""How well pose and depth share one scale, as figures, a table of images, and plots over time."""
+"""How well pose and depth share one scale, as metrics, a table of images, and plots over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import (
-    Figures,
+    Metrics,
     file_name,
     save_lines,
     to_json,
@@ -46,7 +46,7 @@ class SequenceScales:
 def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
     """Spread of depth's scale within and across sequences, and its agreement with each pose's.
 
-    The figures of the first kind of pose have plain names, the others' begin with their kind.
+    The metrics of the first kind of pose have plain names, the others' begin with their kind.
     UserError without any true depth.
     """
     measured = {
@@ -56,7 +56,7 @@ def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
     }
     if not measured:
         raise UserError("the scale needs recordings with true depth")
-    figures = {
+    metrics = {
         "depth_seq_scale_std": sequence_scale_std(measured),
         "depth_cross_seq_scale_std": cross_sequence_scale_std(measured),
     }
@@ -67,15 +67,15 @@ def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
             np.concatenate([s.depth[:-1] for s in sequences.values()]),
         )
         for name, value in ratio._asdict().items():
-            figures[f"{prefix}pose_depth_log_ratio_{name}"] = value
-    return figures
+            metrics[f"{prefix}pose_depth_log_ratio_{name}"] = value
+    return metrics
 
 
 def write_scale_report(
-    folder: Path, sequences: Mapping[str, SequenceScales], figures: Figures
+    folder: Path, sequences: Mapping[str, SequenceScales], metrics: Metrics
 ) -> None:
     """metrics.json, images.csv, and a plot of pose scale over depth scale for each kind of pose."""
-    write_text(folder / "metrics.json", to_json(figures) + "\n")
+    write_text(folder / "metrics.json", to_json(metrics) + "\n")
     kinds = list(next(iter(sequences.values())).pose)
     write_csv(
         folder / "images.csv",

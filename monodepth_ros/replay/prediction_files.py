@@ -23,7 +23,7 @@ Rgb = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class WrittenPrediction:
-    """What was written for one frame. Depth figures are in metres when ``scale`` is ``metric``."""
+    """What was written for one frame. Depths are in metres when ``scale`` is ``metric``."""
 
     input: str
     depth: str

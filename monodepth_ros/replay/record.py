@@ -1,4 +1,4 @@
-"""What a replay finds out, frame by frame, and the figures that follow from it."""
+"""What a replay finds out, frame by frame, and the metrics that follow from it."""
 
 from __future__ import annotations
 
@@ -94,26 +94,26 @@ class ReplayRecord:
                 self._farthest = max(self._farthest, float(counted.max()))
         self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose, segment))
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
-        figures: dict[str, float] = {"frames": len(self.frames)}
-        figures |= {f"frames_{event}": n for event, n in sorted(self.events().items())}
-        figures["frames_left_out"] = self.left_out.total()
+        metrics: dict[str, float] = {"frames": len(self.frames)}
+        metrics |= {f"frames_{event}": n for event, n in sorted(self.events().items())}
+        metrics["frames_left_out"] = self.left_out.total()
         measured = [frame.metrics for frame in self.frames if frame.metrics]
         if measured:
-            figures |= mean_metrics(measured)
+            metrics |= mean_metrics(measured)
             ratios = self.series("ratio")
-            figures["depth_seq_scale_std"] = sequence_scale_std(
+            metrics["depth_seq_scale_std"] = sequence_scale_std(
                 {"bag": ratios[np.isfinite(ratios)]}
             )
         estimate, truth, alignment = self.aligned()
         if alignment is not None:
-            figures |= aligned_metrics(estimate, truth, alignment)
+            metrics |= aligned_metrics(estimate, truth, alignment)
         if measured and len(estimate) > 1:
             for name, value in pose_depth_log_ratio(*self.scales())._asdict().items():
                 if np.isfinite(value):
-                    figures[f"pose_depth_log_ratio_{name}"] = value
-        return figures
+                    metrics[f"pose_depth_log_ratio_{name}"] = value
+        return metrics
 
     def account(self) -> list[str]:
         """What was left out and what was found, a line for each."""
@@ -138,9 +138,9 @@ class ReplayRecord:
         return known
 
     def summary(self) -> dict[str, object]:
-        """The figures, how they were measured, and all that was left out, for a JSON file."""
+        """The metrics, how they were measured, and all that was left out, for a JSON file."""
         return {
-            **self.figures(),
+            **self.metrics(),
             "scale_of_model": "metric" if self.metric else "relative",
             "truth": self.truth(),
             "protocol": self.protocol.as_dict(),

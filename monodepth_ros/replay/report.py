@@ -1,4 +1,4 @@
-"""The folder that a replay leaves: figures, tables, a trajectory, plots, and a page of all of it.
+"""The folder that a replay leaves: metrics, tables, a trajectory, plots, and a page of all of it.
 
 Nothing here depends on when or how fast it was made, but for the files that begin with `timing`.
 """
@@ -76,7 +76,7 @@ def write_replay_report(
     ``facts`` say what was replayed by what; ``pictures`` are files in the folder already and their
     captions; ``milliseconds`` of computing, a value for each frame.
     """
-    figures = record.figures()
+    metrics = record.metrics()
     summary = {**record.summary(), "intrinsics": facts.get("intrinsics", "measured")}
     write_text(folder / METRICS, to_json(summary) + "\n")
     _write_frames(folder / FRAMES, record)
@@ -88,10 +88,10 @@ def write_replay_report(
     median, p95 = np.percentile(milliseconds, (50, 95)) if len(milliseconds) else (np.nan, np.nan)
     timing = {"median_ms": float(median), "p95_ms": float(p95)}
     write_text(folder / "timing.json", to_json(timing) + "\n")
-    rows = [(name, figures[name], _MEANINGS[name]) for name in _MEANINGS if name in figures]
+    rows = [(name, metrics[name], _MEANINGS[name]) for name in _MEANINGS if name in metrics]
     body = [
         _table(("", ""), {**facts, **_scale_and_truth(record)}.items()),
-        _table(("figure", "value", ""), ((n, f"{v:.4g}", meaning) for n, v, meaning in rows)),
+        _table(("metric", "value", ""), ((n, f"{v:.4g}", meaning) for n, v, meaning in rows)),
         "".join(f"<p>{html.escape(line)}</p>" for line in record.account()),
         *(_image(file, caption) for file, caption in {**plots, **pictures}.items()),
     ]
@@ -115,47 +115,47 @@ def _scale_and_truth(record: ReplayRecord) -> dict[str, str]:
 
 
 def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """A page with the figures and plots of several replays of the same frames beside each other.
+    """A page with the metrics and plots of several replays of the same frames beside each other.
 
     UserError for a folder that is no replay, or one of other frames.
     """
-    figures: dict[str, dict[str, float]] = {}
+    metrics: dict[str, dict[str, float]] = {}
     series: dict[str, NDArray[np.float64]] = {}
     stamps: list[str] | None = None
     for replay in replays:
-        name = replay.name if replay.name not in figures else str(replay)
-        figures[name], seconds, errors, own = _read_replay(replay)
+        name = replay.name if replay.name not in metrics else str(replay)
+        metrics[name], seconds, errors, own = _read_replay(replay)
         if stamps is not None and own != stamps:
             raise UserError(f"{replay}: not a replay of the same frames as {replays[0]}")
         stamps, series[name] = own, errors
-    known = [name for name in _MEANINGS if any(name in found for found in figures.values())]
+    known = [name for name in _MEANINGS if any(name in found for found in metrics.values())]
     rows = [
-        (name, *(f"{found[name]:.4g}" if name in found else "" for found in figures.values()))
+        (name, *(f"{found[name]:.4g}" if name in found else "" for found in metrics.values()))
         for name in known
     ]
-    body = [_table(("figure", *figures), rows)]
+    body = [_table(("metric", *metrics), rows)]
     if any(np.isfinite(errors).any() for errors in series.values()):
         save_lines(folder / "compared_error.png", series, "seconds", "abs_rel", seconds)
         body.append(
             _image("compared_error.png", "relative error of depth over time, median-scaled")
         )
     write_text(folder / "compare.html", _page("Replays compared", body))
-    write_text(folder / "compare.json", json.dumps(figures, indent=2) + "\n")
-    return figures
+    write_text(folder / "compare.json", json.dumps(metrics, indent=2) + "\n")
+    return metrics
 
 
 def _read_replay(
     folder: Path,
 ) -> tuple[dict[str, float], NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """Figures, seconds, abs_rel of each frame, and the stamps."""
+    """Metrics, seconds, abs_rel of each frame, and the stamps."""
     try:
-        figures = json.loads((folder / METRICS).read_text())
+        metrics = json.loads((folder / METRICS).read_text())
         lines = (folder / FRAMES).read_text().splitlines()
         columns = lines[0].split(",")
         rows = [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
         seconds = np.array([float(row["seconds"]) for row in rows])
         errors = np.array([float(row["abs_rel"] or "nan") for row in rows])
-        known = {key: value for key, value in figures.items() if isinstance(value, (int, float))}
+        known = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
         return known, seconds, errors, [row["stamp_ns"] for row in rows]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise UserError(f"{folder}: not the folder of a replay: {error}") from None

@@ -178,6 +178,6 @@ def test_the_error_map_and_the_scale_of_a_known_error() -> None:
     assert errors is not None and errors[1:, 0] == pytest.approx(0.5)
     assert errors[1:, 1:] == pytest.approx(0.0)
     assert np.isnan(errors[0]).all()
-    figures = record.figures()
+    figures = record.metrics()
     assert figures["ate_m"] == pytest.approx(0, abs=1e-9) and figures["scale"] == pytest.approx(2)
     assert figures["pose_depth_log_ratio_median"] == pytest.approx(0, abs=1e-6)

@@ -36,7 +36,7 @@ def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
             depth = np.ones((2, 2), np.float32)
             record.add(number, depth, None, scaled, "motion", true_pose, segment)
         begin = pose
-    figures = record.figures()
+    figures = record.metrics()
     assert figures["ate_m"] == pytest.approx(0, abs=1e-9)
     assert figures["rpe_m"] == pytest.approx(0, abs=1e-9)
     assert figures["scale"] == pytest.approx(SCALE)

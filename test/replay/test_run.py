@@ -46,7 +46,7 @@ class Replay:
                 if frame is not None:
                     self._run.take(frame)
         assert len(record.frames) + record.left_out.total() == len(images)
-        record.figures()
+        record.metrics()
         for frame in record.frames:
             assert frame.pose is None or np.isfinite(frame.pose).all()
         return record

@@ -92,8 +92,8 @@ def depth(
             )
             pairs = constant_pairs(constant, sequences, every, rule)
     evaluation = evaluate_depth(with_progress(pairs, "depth"), rule)
-    figures = {**evaluation.summary(), **guessed}
+    metrics = {**evaluation.summary(), **guessed}
     tell_left_out(evaluation)
     if out is not None:
-        write_depth_report(out, evaluation, figures)
-    show(figures, json)
+        write_depth_report(out, evaluation, metrics)
+    show(metrics, json)

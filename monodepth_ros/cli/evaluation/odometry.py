@@ -74,13 +74,13 @@ def odometry(
     """
     if align not in ALIGNMENTS:
         raise UserError(f"unknown alignment '{align}': use one of {', '.join(ALIGNMENTS)}")
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     guessed: dict[str, int] = {}
     if est is not None and gt is not None and model is None and not data and not scale:
         estimate, truth = read_trajectory(est, format), read_trajectory(gt, format)
         evaluation = evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
         evaluations = {est.stem: evaluation}
-        figures = _counts(estimate, truth, evaluation)
+        metrics = _counts(estimate, truth, evaluation)
     elif model is not None and est is None and gt is None:
         sequences = open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
@@ -92,13 +92,13 @@ def odometry(
         }
         if scale:
             estimator, kinds = estimator_of(loaded), {"network": pairs}
-            figures = scale_summary(model_scales(estimator, sequences, kinds, min_motion))
+            metrics = scale_summary(model_scales(estimator, sequences, kinds, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
-    figures = {**mean_errors(evaluations.values()), **figures, **guessed}
+    metrics = {**mean_errors(evaluations.values()), **metrics, **guessed}
     if out is not None:
-        write_odometry_report(out, evaluations, figures)
-    show(figures, json)
+        write_odometry_report(out, evaluations, metrics)
+    show(metrics, json)
 
 
 def _counts(

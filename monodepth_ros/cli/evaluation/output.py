@@ -1,4 +1,4 @@
-"""What evaluations tell: progress, what was left out, and the figures."""
+"""Output of evaluations: progress, skipped items and metrics."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def tell_skipped(skipped: list[tuple[str, str]], what: str) -> None:
         print(f"  and {len(skipped) - NAMED_SKIPS} more", file=sys.stderr)
 
 
-def show(figures: Mapping[str, float], json: bool) -> None:
-    """Print the figures, as JSON or for people."""
+def show(metrics: Mapping[str, float], json: bool) -> None:
+    """Print the metrics, as JSON or for people."""
     if json:
-        print(to_json(figures))
+        print(to_json(metrics))
         return
-    for key, value in figures.items():
+    for key, value in metrics.items():
         print(f"{key:>28}  {value if isinstance(value, int) else f'{value:.4f}'}")

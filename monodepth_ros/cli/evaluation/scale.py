@@ -61,7 +61,7 @@ def scale(
         kind: model_trajectories(loaded, sequences, every, refine) for kind, refine in kinds.items()
     }
     scales = model_scales(estimator_of(loaded), sequences, trajectories, min_motion)
-    figures = {**scale_summary(scales), **guessed_cameras(sequences)}
+    metrics = {**scale_summary(scales), **guessed_cameras(sequences)}
     if out is not None:
-        write_scale_report(out, scales, figures)
-    show(figures, json)
+        write_scale_report(out, scales, metrics)
+    show(metrics, json)
