@@ -1,4 +1,4 @@
-"""A line about work under way at least every half minute, for logs and whoever reads them."""
+"""Prints a line about the progress of long work at least every half minute."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import threading
 import time
 from collections.abc import Callable
 
-_SECONDS = 25.0  # without a line, after which one is due
+_PERIOD = 25.0  # seconds
 
 
 class Heartbeat:
-    """While it is open, prints to stderr what ``tell()`` says whenever no line came for a while.
+    """While it is open, prints ``describe()`` to stderr when there was no line for a while.
 
-    ``say`` prints a line of its own, after which the next one has time. Closed, it is silent.
+    ``write`` prints another line, which delays the next one.
     """
 
-    def __init__(self, tell: Callable[[], str]) -> None:
-        self._tell = tell
-        self._said = time.monotonic()
+    def __init__(self, describe: Callable[[], str]) -> None:
+        self._describe = describe
+        self._printed_at = time.monotonic()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def say(self, line: str) -> None:
+    def write(self, line: str) -> None:
         """Print a line now."""
-        self._said = time.monotonic()
+        self._printed_at = time.monotonic()
         print(line, file=sys.stderr, flush=True)
 
     def _beat(self) -> None:
-        wait = _SECONDS
+        wait = _PERIOD
         while not self._closed.wait(wait):
-            wait = self._said + _SECONDS - time.monotonic()
+            wait = self._printed_at + _PERIOD - time.monotonic()
             if wait <= 0:
-                self.say(self._tell())
-                wait = _SECONDS
+                self.write(self._describe())
+                wait = _PERIOD
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()

@@ -28,7 +28,7 @@ def frame_progress(console: Console | None = None, disable: bool = False) -> Pro
 
 
 @contextmanager
-def frames_told(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
+def count_frames(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar, or a line now and then where ``console`` is no terminal; call it for each frame."""
     if console.quiet:
         yield lambda: None

@@ -11,17 +11,17 @@ from monodepth_ros.heartbeat import Heartbeat
 def test_a_line_comes_while_work_is_silent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(heartbeat, "_SECONDS", 0.02)
+    monkeypatch.setattr(heartbeat, "_PERIOD", 0.02)
     asked, numbers = threading.Event(), iter(range(1000))
 
-    def tell() -> str:
+    def describe() -> str:
         number = next(numbers)
         if number == 2:
             asked.set()
         return f"frame {number}"
 
-    with Heartbeat(tell) as beat:
-        beat.say("began")
+    with Heartbeat(describe) as beat:
+        beat.write("began")
         assert asked.wait(30)
     lines = capsys.readouterr().err.splitlines()
     assert lines[:4] == ["began", "frame 0", "frame 1", "frame 2"]
@@ -31,7 +31,7 @@ def test_a_line_comes_while_work_is_silent(
 def test_it_is_silent_while_others_speak(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(heartbeat, "_SECONDS", 60.0)
+    monkeypatch.setattr(heartbeat, "_PERIOD", 60.0)
     with Heartbeat(lambda: "never"):
         pass
     assert capsys.readouterr().err == ""

@@ -82,7 +82,7 @@ def demo(
         played = _run_to_its_end(session, environment)
     if played:
         raise typer.Exit(played)
-    _tell(out)
+    _print_results(out)
 
 
 def _run_to_its_end(command: list[str], environment: dict[str, str]) -> int:
@@ -154,7 +154,7 @@ def _running(
                 process.kill()
 
 
-def _tell(out: Path) -> None:
+def _print_results(out: Path) -> None:
     """The figures as a table, and what lies where."""
     figures = json.loads((out / "figures.json").read_text())
     table = Table("result", "count", "Hz", "ms: median", "95 %", "error against truth")

@@ -142,7 +142,7 @@ def _list_topics(bags: list[Path], as_json: bool) -> None:
             found[str(bag)] = opened.topics
             if not as_json:
                 for name, kind in sorted(opened.topics.items()):
-                    told = _told(images[name]) if name in images else ""
+                    told = _describe(images[name]) if name in images else ""
                     typer.echo(f"{bag.name}  {name}  {kind}{told}")
                 for problem in opened.problems:
                     typer.echo(problem, err=True)
@@ -150,7 +150,7 @@ def _list_topics(bags: list[Path], as_json: bool) -> None:
         print(json.dumps(found, indent=1))
 
 
-def _told(topic: ImageTopic) -> str:
+def _describe(topic: ImageTopic) -> str:
     """What a topic of images is taken for."""
     encoding = f" ({topic.encoding})" if topic.encoding else ""
     return f"  {topic.role}{encoding}, {topic.count} messages"

@@ -130,10 +130,10 @@ def tune(
         start, resolve(base or model), plan, recordings, request, replay, check,
         min_gain, max_forgetting, keep, licence, capture,
     )  # fmt: skip
-    _tell(tuning.verdict(out, plain_console()), model, as_json)
+    _print_verdict(tuning.verdict(out, plain_console()), model, as_json)
 
 
-def _tell(verdict: dict[str, Any], model: str, as_json: bool) -> None:
+def _print_verdict(verdict: dict[str, Any], model: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(verdict, indent=1))
     else:

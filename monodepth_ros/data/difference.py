@@ -28,11 +28,11 @@ def difference(former: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             return f"{key}.{difference(old, new)}"
         if isinstance(old, (list, dict)) and isinstance(new, (list, dict)):
             return f"{key} has other values now"
-        return f"{key} was {_told(old)} and is {_told(new)} now"
+        return f"{key} was {_describe(old)} and is {_describe(new)} now"
     return ""
 
 
-def _told(value: Any) -> str:
+def _describe(value: Any) -> str:
     if value is None:
         return "not given"
     return "given" if isinstance(value, (list, dict)) else f"{value}"

@@ -82,11 +82,11 @@ def open_sequence(
     for note in filter(None, map(unknown_poses, sequences)):
         print_once(note)
     for sequence in sequences:
-        _tell_camera(sequence, capture)
+        _note_camera(sequence, capture)
     return sequences
 
 
-def _tell_camera(sequence: Sequence, capture: CaptureSettings) -> None:
+def _note_camera(sequence: Sequence, capture: CaptureSettings) -> None:
     """Say that the camera is a guess, or that what the user states of it is not used."""
     if sequence.calibration == "guessed":
         warn_of_guess(sequence.name)

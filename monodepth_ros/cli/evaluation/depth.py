@@ -15,7 +15,7 @@ from monodepth_ros.cli.evaluation.inputs import (
     estimator_of,
     open_recordings,
 )
-from monodepth_ros.cli.evaluation.output import Json, Out, show, tell_left_out, with_progress
+from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show, with_progress
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.options.engine import EngineName
 from monodepth_ros.errors import UserError
@@ -93,7 +93,7 @@ def depth(
             pairs = constant_pairs(constant, sequences, every, rule)
     evaluation = evaluate_depth(with_progress(pairs, "depth"), rule)
     metrics = {**evaluation.summary(), **guessed}
-    tell_left_out(evaluation)
+    print_left_out(evaluation)
     if out is not None:
         write_depth_report(out, evaluation, metrics)
     show(metrics, json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from monodepth_ros.cli.evaluation.output import tell_skipped, with_progress
+from monodepth_ros.cli.evaluation.output import print_skipped, with_progress
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
@@ -65,7 +65,7 @@ def model_trajectories(
         try:
             found[sequence.name] = model_trajectories(odometry, sequence, frames, skipped)
         finally:
-            tell_skipped(skipped, "frames")
+            print_skipped(skipped, "frames")
     return found
 
 

@@ -26,15 +26,15 @@ def with_progress(items: Iterable[T], description: str, total: float | None = No
     return track(items, description, total, console=Console(stderr=True), transient=True)
 
 
-def tell_left_out(evaluation: DepthEvaluation) -> None:
+def print_left_out(evaluation: DepthEvaluation) -> None:
     """Say which images and pixels do not count."""
-    tell_skipped(evaluation.skipped, "images")
+    print_skipped(evaluation.skipped, "images")
     if evaluation.missing_fraction > 0:
         share = f"{100 * evaluation.missing_fraction:.2g} %"
         print(f"{share} of the truth's pixels had no prediction: left out", file=sys.stderr)
 
 
-def tell_skipped(skipped: list[tuple[str, str]], what: str) -> None:
+def print_skipped(skipped: list[tuple[str, str]], what: str) -> None:
     """Say what was skipped, and why."""
     if not skipped:
         return

@@ -58,7 +58,7 @@ def open_bag(
         sequence = FolderSequence(folder / str(number))
         sequence.name = f"{path.stem}{name}"
         sequences.append(sequence)
-        _tell(path.name, name, read_outcome(folder / str(number)) or {})
+        _note_outcome(path.name, name, read_outcome(folder / str(number)) or {})
     unusable = _cameras(folder)["unusable"]
     for line in unusable:
         print(line, file=sys.stderr)
@@ -110,7 +110,7 @@ def _complete(folder: Path) -> bool:
     return bool(outcomes) and None not in outcomes
 
 
-def _tell(bag: str, topic: str, outcome: Mapping[str, Any]) -> None:
+def _note_outcome(bag: str, topic: str, outcome: Mapping[str, Any]) -> None:
     for reason, count in outcome.get("left_out", {}).items():
         print(f"{bag}: {topic}: {count} left out: {reason}", file=sys.stderr)
     for problem in dict.fromkeys(outcome.get("problems", ())):

@@ -18,7 +18,7 @@ from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat
-from monodepth_ros.progress import frames_told
+from monodepth_ros.progress import count_frames
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def extract_cameras(
             folder = own_folder(out / f"{prefix}{_file_name(topic)}", opened, topic)
             sequence = ExtractedSequence(topic, folder)
             total = len(extraction.times.recorded(topic))
-            with frames_told(console, topic, total) as advance:
+            with count_frames(console, topic, total) as advance:
                 try:
                     for done in extraction.extract(topic, folder):
                         sequence = done
@@ -71,7 +71,7 @@ def extract_cameras(
                     sequence = ExtractedSequence(topic, folder, failure=str(error))
             outcomes.append(CameraOutcome(bag, sequence, list(dict.fromkeys(opened.problems))))
             if not sequence.failure:
-                tell_outcome(sequence, bag, console)
+                print_outcome(sequence, bag, console)
         for problem in dict.fromkeys(opened.problems):
             console.print(f"{bag.name}: {problem}")
     unusable = [outcome.sequence.failure for outcome in outcomes if outcome.sequence.failure]
@@ -93,7 +93,7 @@ def failures(outcomes: Iterable[CameraOutcome], request: ExtractionRequest) -> l
     ]
 
 
-def tell_outcome(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
+def print_outcome(sequence: ExtractedSequence, bag: Path, console: Console) -> None:
     """Say how many frames were written where, and what was left out."""
     told = f"{bag.name}: no image of {sequence.topic} can be used"
     if sequence.frames:

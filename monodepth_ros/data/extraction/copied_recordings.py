@@ -9,12 +9,12 @@ from rich.console import Console
 
 from monodepth_ros.data.bags.extraction import ExtractedSequence
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
-from monodepth_ros.data.extraction.bag_cameras import CameraOutcome, tell_outcome
+from monodepth_ros.data.extraction.bag_cameras import CameraOutcome, print_outcome
 from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.extraction.sequence import SequenceFiles, extract_sequence
 from monodepth_ros.data.open_sequence import open_sequence
-from monodepth_ros.progress import frames_told
+from monodepth_ros.progress import count_frames
 
 
 def copy_recordings(
@@ -30,10 +30,10 @@ def copy_recordings(
         files = SequenceFiles(path, sequence)
         folder = own_folder(out / name, files, sequence.name)
         done = ExtractedSequence(sequence.name, folder)
-        with frames_told(console, sequence.name, len(sequence)) as advance:
+        with count_frames(console, sequence.name, len(sequence)) as advance:
             for progressed in extract_sequence(files, folder, request):
                 done = progressed
                 advance()
         outcomes.append(CameraOutcome(path, done, []))
-        tell_outcome(done, path, console)
+        print_outcome(done, path, console)
     return outcomes

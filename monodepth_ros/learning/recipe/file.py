@@ -104,14 +104,14 @@ def _explain(error: ValidationError) -> str:
         allowed = ", ".join(_section(names[:-1]).model_fields)
         return f"{key}: unknown key (value {mistake['input']!r}); allowed here: {allowed}"
     if mistake["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{key}: {_told(mistake['input'])} is not allowed: a section of keys is wanted"
+        return f"{key}: {_describe(mistake['input'])} is not allowed: a section of keys is wanted"
     message = mistake["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if isinstance(mistake["input"], (dict, BaseModel)):
         return f"{key}: {_one_line(message)}"
-    return f"{key}: {_told(mistake['input'])} is not allowed: {_one_line(message)}"
+    return f"{key}: {_describe(mistake['input'])} is not allowed: {_one_line(message)}"
 
 
-def _told(value: Any) -> str:
+def _describe(value: Any) -> str:
     return "null" if value is None else f"{value!r:.80}"
 
 

@@ -85,7 +85,7 @@ class ProgressReport:
 
     def _print(self, line: str) -> None:
         if self._heartbeat is not None:
-            self._heartbeat.say(line)
+            self._heartbeat.write(line)
         else:
             self.console.print(line, highlight=False, soft_wrap=True)
 
