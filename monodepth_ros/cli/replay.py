@@ -18,8 +18,12 @@ from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import to_json
+from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.tracker_rate import settings_for_step
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_comparison
+from monodepth_ros.replay.run import ReplayRun
 from monodepth_ros.replay.source import open_source
 
 
@@ -89,11 +93,6 @@ def replay(
     )
     record = ReplayRecord()
     with open_source(sources[0], request, capture, record) as source:
-        from monodepth_ros.inference.engines.registry import load_engine
-        from monodepth_ros.inference.motion_estimator import MotionEstimator
-        from monodepth_ros.inference.tracker_rate import settings_for_step
-        from monodepth_ros.replay.run import ReplayRun
-
         for other in source.others:
             typer.echo(f"{sources[0]}: not replayed: {other}", err=True)
         tracking, note = settings_for_step(source.step)

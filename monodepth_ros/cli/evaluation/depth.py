@@ -12,7 +12,6 @@ from monodepth_ros.cli.evaluation.inputs import (
     Device,
     Every,
     Model,
-    estimator_of,
     open_recordings,
 )
 from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show, with_progress
@@ -23,8 +22,10 @@ from monodepth_ros.evaluation.constant_prediction import mean_depth_map
 from monodepth_ros.evaluation.depth_evaluation import evaluate_depth
 from monodepth_ros.evaluation.depth_files import read_depth_pairs
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, SCALINGS, find_protocol
+from monodepth_ros.evaluation.predictions import constant_pairs, model_pairs
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report
+from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
 
 Limit = Annotated[float | None, typer.Option(help="Metres; default: the protocol's.")]
@@ -81,10 +82,8 @@ def depth(
         capture = capture_settings(camera, field_of_view)
         sequences = open_recordings(data, "--data", capture, rule.kitti_truth)
         guessed = guessed_cameras(sequences)
-        from monodepth_ros.evaluation.predictions import constant_pairs, model_pairs
-
         if model is not None:
-            estimator = estimator_of(load_engine(model, engine, device))
+            estimator = DepthEstimator(load_engine(model, engine, device), output_size="network")
             pairs = model_pairs(estimator, sequences, every, rule, flip)
         else:
             constant = mean_depth_map(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,13 +11,12 @@ from monodepth_ros.cli.evaluation.output import print_skipped, with_progress
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation import recordings
+from monodepth_ros.evaluation import predictions, recordings
 from monodepth_ros.evaluation.scale_report import SequenceScales
 from monodepth_ros.evaluation.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    from monodepth_ros.inference.depth_estimator import DepthEstimator
-    from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.visual_odometry import VisualOdometry
 
 Model = Annotated[str | None, typer.Option(help="A model's name or folder, to run on --data.")]
 Data = Annotated[
@@ -43,45 +42,37 @@ def open_recordings(
     return recordings.open_recordings(paths, kitti_truth, capture)
 
 
-def estimator_of(engine: Engine) -> DepthEstimator:
-    """A model's depth at the network's size."""
-    from monodepth_ros.inference.depth_estimator import DepthEstimator
-
-    return DepthEstimator(engine, output_size="network")
-
-
 def model_trajectories(
     engine: Engine, sequences: Iterable[Sequence], every: int, refine: bool = False
 ) -> Trajectories:
     """The model's trajectory of each sequence and the true one; says what was left out."""
-    from monodepth_ros.evaluation.predictions import model_trajectories
-    from monodepth_ros.inference.visual_odometry import VisualOdometry
-
     found = {}
     for sequence in sequences:
         odometry = VisualOdometry(engine, refine=refine)
         frames = with_progress(recordings.frames_of(sequence, every), "odometry")
         skipped: list[tuple[str, str]] = []
         try:
-            found[sequence.name] = model_trajectories(odometry, sequence, frames, skipped)
+            found[sequence.name] = predictions.model_trajectories(
+                odometry, sequence, frames, skipped
+            )
         finally:
             print_skipped(skipped, "frames")
     return found
 
 
 def model_scales(
-    estimator: DepthEstimator,
+    engine: Engine,
     sequences: Iterable[Sequence],
     trajectories: Mapping[str, Trajectories],
     min_motion: float,
 ) -> dict[str, SequenceScales]:
     """The scales of each sequence by name; ``trajectories`` by kind of motion."""
-    from monodepth_ros.evaluation.predictions import sequence_scales
-
-    found = {}
+    estimator, found = DepthEstimator(engine, output_size="network"), {}
     for sequence in sequences:
         by_kind = {kind: pairs[sequence.name] for kind, pairs in trajectories.items()}
         _, truth = next(iter(by_kind.values()))
         frames = with_progress(map(int, truth.keys), "scale", len(truth))
-        found[sequence.name] = sequence_scales(estimator, sequence, frames, by_kind, min_motion)
+        found[sequence.name] = predictions.sequence_scales(
+            estimator, sequence, frames, by_kind, min_motion
+        )
     return found

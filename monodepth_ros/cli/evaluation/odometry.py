@@ -13,7 +13,6 @@ from monodepth_ros.cli.evaluation.inputs import (
     Device,
     Every,
     Model,
-    estimator_of,
     model_scales,
     model_trajectories,
     open_recordings,
@@ -91,8 +90,8 @@ def odometry(
             for name, (estimate, truth) in pairs.items()
         }
         if scale:
-            estimator, kinds = estimator_of(loaded), {"network": pairs}
-            metrics = scale_summary(model_scales(estimator, sequences, kinds, min_motion))
+            kinds = {"network": pairs}
+            metrics = scale_summary(model_scales(loaded, sequences, kinds, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
     metrics = {**mean_errors(evaluations.values()), **metrics, **guessed}

@@ -11,7 +11,6 @@ from monodepth_ros.cli.evaluation.inputs import (
     Device,
     Every,
     Model,
-    estimator_of,
     model_scales,
     model_trajectories,
     open_recordings,
@@ -60,7 +59,7 @@ def scale(
     trajectories = {
         kind: model_trajectories(loaded, sequences, every, refine) for kind, refine in kinds.items()
     }
-    scales = model_scales(estimator_of(loaded), sequences, trajectories, min_motion)
+    scales = model_scales(loaded, sequences, trajectories, min_motion)
     metrics = {**scale_summary(scales), **guessed_cameras(sequences)}
     if out is not None:
         write_scale_report(out, scales, metrics)
