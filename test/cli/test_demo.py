@@ -130,7 +130,6 @@ def test_a_bag_of_the_users_is_no_demos(tmp_path):
     assert (tmp_path / "bag/bag.mcap").exists()
 
 
-@pytest.mark.alone
 @pytest.mark.slow
 @needs_ros
 def test_an_interrupted_demo_keeps_what_it_has_recorded(tmp_path, ros_environment):
