@@ -22,10 +22,13 @@ def frame_status(
 ) -> tuple[bytes, str, dict[str, str]]:
     """Level, message and values. ``facts`` are values of the whole run, such as the model.
 
-    ERROR while every image fails. WARN when no image arrives for two seconds (``image_source``
-    describes where they should come from), when nothing is published for as long although there is
-    a subscriber, when some images have failed lately, when clocks differ, when an input is missing
-    (``unavailable_reason``), and for each of ``warnings``. Otherwise OK.
+    ERROR while every image fails. WARN in these cases, otherwise OK:
+
+    - no image arrives for two seconds; ``image_source`` describes where they should come from
+    - nothing is published for two seconds although there is a subscriber
+    - some images have failed lately
+    - the stamps of the images are in the future
+    - an input is missing (``unavailable_reason``), or there are other ``warnings``
     """
     level, message = _verdict(metrics, unavailable_reason, warnings, image_source)
     values = {
