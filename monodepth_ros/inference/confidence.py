@@ -1,7 +1,7 @@
-"""Confidence in depth by rule: does the network contradict itself, and is there anything to see?
+"""Heuristic confidence of depth: consistency under mirroring times local image contrast.
 
-It is no probability and not calibrated. A low value says that something is wrong, a high one does
-not say that depth is right.
+It is not a probability and not calibrated. A low value means that something is wrong; a high one
+does not mean that depth is right.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 Map = NDArray[np.float32]
 
-_WINDOW = (9, 9)  # network pixels: what counts as a pixel's surroundings
-_CONTRAST = 1.5  # grey levels: standard deviation there below which confidence falls, to 0 at 0
+_WINDOW = (9, 9)  # network pixels, for the local contrast
+_CONTRAST = 1.5  # grey levels (standard deviation); confidence falls to 0 at no contrast
 _BLACK, _WHITE = 2, 253
 
 
@@ -23,26 +23,25 @@ def confidence_of(image: NDArray[np.uint8], disparity: Map, mirrored: Map) -> Ma
     """``(H, W)`` from 0 to 1.
 
     Args:
-        image: what the network saw, uint8 ``(h, w, 3)``.
-        disparity: of it, ``(H, W)``.
-        mirrored: of the mirrored image, mirrored back.
+        image: the network's input, uint8 ``(h, w, 3)``.
+        disparity: its disparity, ``(H, W)``.
+        mirrored: the disparity of the mirrored image, mirrored back.
     """
     return agreement(disparity, mirrored) * resized(evidence(image), disparity.shape)
 
 
 def agreement(one: Map, other: Map) -> Map:
-    """The smaller over the larger of two disparities, 0 where either is not finite."""
+    """Ratio of the smaller to the larger disparity; 0 where one is not finite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.minimum(one, other) / np.maximum(one, other)
     return np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0, 1.0)
 
 
 def evidence(image: NDArray[np.uint8]) -> Map:
-    """How much an image, uint8 ``(h, w, 3)``, shows around each pixel: ``(h, w)``.
+    """Local contrast of an image, uint8 ``(h, w, 3)``, from 0 to 1: ``(h, w)``.
 
-    0 where it is black, white or of one colour, as of a covered lens, a lamp or a plain wall: the
-    network guesses there, and guesses alike of the mirrored image. 1 from a contrast of 1.5 grey
-    levels on.
+    0 where it is black, white or of one colour (a covered lens, a lamp, a plain wall): the network
+    guesses there, and guesses the same for the mirrored image. 1 from 1.5 grey levels on.
     """
     red, green, blue = cv2.split(image)
     # Sums of whole numbers are exact in float64: a plain wall has a contrast of exactly 0.
@@ -63,6 +62,6 @@ def resized(values: Map, size: tuple[int, ...]) -> Map:
 
 
 def _around(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Sums over the window, of what of it is in the image."""
+    """Sums over the part of the window inside the image."""
     border = cv2.BORDER_CONSTANT  # zeros
     return np.asarray(cv2.boxFilter(values, cv2.CV_64F, _WINDOW, None, (-1, -1), False, border))

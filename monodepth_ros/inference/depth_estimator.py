@@ -25,10 +25,10 @@ OutputSize = Literal["network", "image"]
 class DepthPrediction:
     """Depth of one frame.
 
-    ``disparity`` is 1 / depth, float32 HxW, NaN where invalid or where the camera saw nothing (its
-    ``valid``); depth is in metres when ``scale`` is ``metric``, up to one unknown factor when it is
-    ``relative``. ``camera`` is the frame's camera scaled to this size, when one was given.
-    ``confidence``, where it was asked for, is float32 HxW from 0 to 1.
+    ``disparity`` is 1 / depth, float32 HxW, NaN where invalid or outside the camera's ``valid``.
+    Depth is in metres if ``scale`` is ``metric``, and up to an unknown factor if it is
+    ``relative``. ``camera`` is the frame's camera at this size, if one was given. ``confidence``,
+    if requested, is float32 HxW from 0 to 1.
     """
 
     disparity: NDArray[np.float32]
@@ -42,19 +42,19 @@ class DepthPrediction:
         return np.reciprocal(self.disparity)
 
     def in_metres(self, factor: float) -> DepthPrediction:
-        """The same by a robot's own scale, ``factor`` metres to the present unit."""
+        """The same in metres, with ``factor`` metres per present unit."""
         return replace(self, disparity=self.disparity / np.float32(factor), scale="metric")
 
 
 class DepthEstimator:
-    """Estimates depth by a model.
+    """Estimates depth with a model.
 
     Args:
-        model: a name in the zoo, the path of a model folder, or an engine that is loaded already.
+        model: a name in the zoo, the path of a model folder, or a loaded engine.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        size: (height, width) at which the network runs; the card's by default.
-        precision: of the network alone; what follows is float32 always.
-        output_size: depth at the size of the ``image`` or of the ``network``.
+        size: input size (height, width) of the network; default: that of the card.
+        precision: of the network; everything else is float32.
+        output_size: size of the depth: that of the ``image`` or of the ``network``.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class DepthEstimator:
     ) -> DepthPrediction:
         """Depth of ``image``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it).
 
-        Confidence costs a second run of the network, on the mirrored image: it is the ratio of the
-        smaller to the larger of both disparities (after Godard et al., "Unsupervised monocular
-        depth estimation with left-right consistency", 2017, who look at their difference), and low
-        where the image shows nothing. Depth is the same with it and without.
+        Confidence needs a second run of the network, on the mirrored image. It is the ratio of the
+        smaller to the larger disparity, and low without image contrast. Godard et al.
+        ("Unsupervised monocular depth estimation with left-right consistency", 2017) use the
+        difference instead. Depth is the same with and without it.
         """
         seen = network_input(self.engine, image, camera)
         size = seen.image_size if self.output_size == "image" else self.size
-        # Inverse depth is what is resized, since depth averages badly at edges.
+        # Inverse depth is resized, because depth averages badly at edges.
         inverse = resized(self.engine.inverse_depth(seen.frames)[0], size)
         confidence = None
         if with_confidence:

@@ -19,9 +19,9 @@ from monodepth_ros.inference.scale.unit import Scale, scale_of
 class MotionEstimator:
     """Arguments are those of :class:`~monodepth_ros.inference.depth_estimator.DepthEstimator`.
 
-    ``model`` may also be an engine that is loaded already, which then serves both. With ``refine``
-    each motion is aligned to the later frame's depth, as poses are in training (SA4Depth): it then
-    has the scale of that depth. That costs a run of the depth network and the solver, and torch.
+    With a loaded engine as ``model``, both estimators share it. With ``refine`` each motion is
+    aligned to the later frame's depth, as in training (SA4Depth), and has the scale of that depth.
+    That needs torch, the solver and a run of the depth network.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class MotionEstimator:
     def motion(
         self, earlier: Frames, later: Frames, camera: PinholeCamera | None = None
     ) -> NDArray[np.float64]:
-        """``T_earlier_later``, 4x4: the inverse of what the network gives.
+        """``T_earlier_later``, 4x4: the inverse of the network's output.
 
-        ArithmeticError where that is not finite.
+        ArithmeticError if it is not finite.
         """
         # Double precision keeps long chains of rotations orthonormal.
         motion = self.engine.motion(earlier, later)[0].astype(np.float64)
@@ -68,11 +68,11 @@ class MotionEstimator:
         later: Frames,
         camera: PinholeCamera | None,
     ) -> NDArray[np.float64]:
-        """Aligned by the depth of the later frame; as it was where nothing can be matched."""
+        """The motion aligned to the later frame's depth; unchanged if nothing can be matched."""
         from monodepth_ros.geometry.patch_alignment import refine_by_patches
 
         if camera is None:
-            raise UserError("a motion can only be refined by frames whose camera is known")
+            raise UserError("refining a motion needs the camera of the frames")
         seen_by = self._cameras.at(camera, self.size)
         refined = refine_by_patches(
             T_earlier_later,
@@ -82,5 +82,5 @@ class MotionEstimator:
             seen_by.valid,
             self.engine.device,
         )
-        # Single precision leaves a rotation that is not quite one.
+        # In single precision the rotation is not exactly orthonormal.
         return rigid_motion.orthonormal(refined)

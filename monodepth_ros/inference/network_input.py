@@ -1,4 +1,4 @@
-"""From a camera frame to what the networks see: checked and resized once."""
+"""A camera frame as input of the networks, checked and resized once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class NetworkInput:
 def network_input(
     engine: Engine, image: Rgb | NetworkInput, camera: PinholeCamera | None = None
 ) -> NetworkInput:
-    """``image``, uint8 HxWx3, as ``engine`` takes it; what is one already stays as it is.
+    """``image``, uint8 HxWx3, as input of ``engine``; a NetworkInput is returned unchanged.
 
-    TypeError, ValueError or UserError unless it is an image, and of the size of its ``camera``.
+    TypeError, ValueError or UserError unless it is an image of the size of its ``camera``.
     """
     height, width = image.image_size if isinstance(image, NetworkInput) else _checked(image)
     if camera is not None and (camera.height, camera.width) != (height, width):

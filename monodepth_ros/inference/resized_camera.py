@@ -1,4 +1,4 @@
-"""The camera of resized images, computed once for as long as the camera is the same object."""
+"""The camera of resized images, computed once for each camera object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 
 class ResizedCamera:
-    """Remembers the last camera: a mask takes as long to resize as an image to decode."""
+    """Caches the last camera, because resizing its mask takes as long as decoding an image."""
 
     def __init__(self) -> None:
         self._camera: PinholeCamera | None = None

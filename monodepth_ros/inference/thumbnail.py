@@ -1,4 +1,4 @@
-"""Small grey images that tell whether the camera stands, and whether there is anything to see."""
+"""Small grey images, for standstill detection and the contrast of an image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _CELL = 4  # network pixels along the side of a pixel of a thumbnail
 def thumbnail(image: NDArray[np.uint8]) -> tuple[Thumbnail, float]:
     """The grey image ``(h/4, w/4)`` of uint8 ``(h, w, 3)``, and its contrast, of [0, 1].
 
-    Noise averages out in the cells, and neither the mean nor the contrast of the image matters, so
-    that an automatic exposure does not look like a motion.
+    Each cell averages the noise. The thumbnail has mean 0 and contrast 1, so that an automatic
+    exposure does not look like a motion.
     """
     height, width = image.shape[0] // _CELL, image.shape[1] // _CELL
     whole = image[: _CELL * height, : _CELL * width].astype(np.float32)
@@ -26,6 +26,6 @@ def thumbnail(image: NDArray[np.uint8]) -> tuple[Thumbnail, float]:
 
 
 def shift(one: Thumbnail, other: Thumbnail) -> float:
-    """About how many network pixels the image has moved: the difference over the gradient."""
+    """Approximate image motion in network pixels: the difference over the gradient."""
     gradient = np.abs(np.diff(one, axis=0)).mean() + np.abs(np.diff(one, axis=1)).mean()
     return float(np.abs(other - one).mean() / max(gradient / 2, 1e-6)) * _CELL
