@@ -19,7 +19,6 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.tracker_rate import settings_for_step
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_comparison
@@ -99,8 +98,7 @@ def replay(
         if note is not None:
             typer.echo(note, err=True)
             record.problems.append(note)
-        motion = MotionEstimator(load_engine(model, engine, device), refine=refine)
-        run = ReplayRun(motion, tracking, out, record)
+        run = ReplayRun(load_engine(model, engine, device), tracking, out, record, refine)
         with Progress(console=Console(stderr=True), disable=as_json) as progress:
             for image in progress.track(source.frames, source.total, description="replay"):
                 if image is not None:

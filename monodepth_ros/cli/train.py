@@ -72,13 +72,17 @@ def train(
     """
     # Heavy imports wait until the command line is known to be right.
     from monodepth_ros.learning.recipe.file import load_recipe
+    from monodepth_ros.networks.registry import find_architecture
+    from monodepth_ros.zoo.card import load_card
     from monodepth_ros.zoo.catalogue import resolve
 
     capture = capture_settings(camera, field_of_view, fps)
     overrides = list(set_ or [])
     former = None if init is None else resolve(init)
     if former is not None:
-        overrides += [f"networks.init.depth={former}", f"networks.init.pose={former}"]
+        overrides.append(f"networks.init.depth={former}")
+        if find_architecture(load_card(former).architecture).pose is not None:
+            overrides.append(f"networks.init.pose={former}")
     plan = load_recipe(recipe, overrides)
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     if resume and out is None:

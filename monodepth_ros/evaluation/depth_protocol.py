@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import depth_metrics, median_ratio
 
-SCALINGS = ("median", "none", "stereo")
+SCALINGS = ("median", "none", "stereo", "affine")
 _SCALED = {
     "median": "scaled by the median of each image",
     "none": "not scaled",
     "stereo": "scaled by 5.4",
+    "affine": "aligned by scale and shift of inverse depth in each image",
 }
 STEREO_FACTOR = 5.4  # KITTI's 0.54 m baseline over Monodepth2's training baseline of 0.1
 
@@ -93,6 +94,12 @@ class DepthProtocol:
         }
         own = {name: value for name, value in given.items() if value is not None}
         return replace(self, clamp=clamp, **own)  # type: ignore[arg-type]
+
+    def suited_to(self, ambiguity: str) -> DepthProtocol:
+        """The same, but aligned by scale and shift where a model's card leaves both open."""
+        if ambiguity == "scale_and_shift" and self.scaling == "median":
+            return self.adapted("affine")
+        return self
 
     @property
     def clamps(self) -> bool:
@@ -190,9 +197,24 @@ def evaluate_image(
         return None
     p, t = depth[compared].astype(np.float64), truth[compared].astype(np.float64)
     ratio = median_ratio(p, t)
-    factor = {"median": ratio, "none": 1.0, "stereo": STEREO_FACTOR}[protocol.scaling]
-    metrics = depth_metrics(np.clip(p * factor, *protocol.clamp), t)
+    if protocol.scaling == "affine":
+        aligned = aligned_by_scale_and_shift(p, t)
+    else:
+        aligned = p * {"median": ratio, "none": 1.0, "stereo": STEREO_FACTOR}[protocol.scaling]
+    metrics = depth_metrics(np.clip(aligned, *protocol.clamp), t)
     return ImageResult(name, metrics, ratio, len(t), int((counted & ~predicted).sum()))
+
+
+def aligned_by_scale_and_shift(depth: Depth, truth: Depth) -> Depth:
+    """Depths (N,) whose inverse is that of ``depth``, scaled and shifted to fit ``truth`` (N,).
+
+    Least squares over inverse depth, as in Ranftl et al., "Towards robust monocular depth
+    estimation" (MiDaS), 2020. What would lie beyond infinity is as far as the farthest truth.
+    """
+    inverse = 1 / depth
+    columns = np.stack([inverse, np.ones_like(inverse)], 1)
+    fitted = columns @ np.linalg.lstsq(columns, 1 / truth, rcond=None)[0]
+    return np.asarray(1 / np.maximum(fitted, 1 / truth.max()))
 
 
 def resize_disparity(disparity: Depth, height: int, width: int) -> Depth:

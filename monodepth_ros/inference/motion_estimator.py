@@ -16,6 +16,15 @@ from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale.unit import Scale, scale_of
 
 
+def no_motion(engine: Engine) -> str | None:
+    """Why a model says no motions, for people; None where it does."""
+    if not engine.has_motion:
+        return f"model {engine.card.name} has no pose network"
+    if engine.card.ambiguity == "scale_and_shift":
+        return f"model {engine.card.name} gives depth up to scale and shift, which fits no motion"
+    return None
+
+
 class MotionEstimator:
     """Arguments are those of :class:`~monodepth_ros.inference.depth_estimator.DepthEstimator`.
 
@@ -34,8 +43,8 @@ class MotionEstimator:
     ) -> None:
         self.engine = load_engine(model, device=device, precision=precision, size=size)
         self.card, self.size = self.engine.card, self.engine.size
-        if not self.engine.has_motion:
-            raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
+        if (why := no_motion(self.engine)) is not None:
+            raise UserError(f"{why}: choose one with odometry")
         self.refine = refine
         self._cameras = ResizedCamera()
 

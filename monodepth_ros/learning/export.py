@@ -14,6 +14,7 @@ from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.checkpoints import BEST, LAST, read_checkpoint
 from monodepth_ros.learning.run.record import RECIPE, first_session
+from monodepth_ros.networks.registry import find_architecture
 from monodepth_ros.zoo.card import ModelCard, Provenance, load_card
 from monodepth_ros.zoo.weights import load_weights, save_model
 
@@ -63,7 +64,9 @@ def export_run(
     if scale is None:
         # True depth teaches metres; view synthesis alone leaves the scale open.
         taught = recipe.objective.supervised.weight > 0 and not recipe.networks.freeze_depth
-        scale = "metric" if taught else "relative"
+        ambiguity = find_architecture(recipe.networks.architecture).ambiguity
+        metric = taught and ambiguity != "scale_and_shift"
+        scale = "metric" if metric else "relative"
     card = _card(run, model.name, recipe, licence, scale, content["state"]["validation"])
     save_model(model, card, states, torch.float16 if half else torch.float32)
     return model
@@ -100,6 +103,13 @@ def _began_with_a_guess(recipe: Recipe) -> bool:
     return any(card.provenance.calibration == "guessed" for card in cards)
 
 
+def _depth_range(recipe: Recipe) -> dict[str, float]:
+    """What the card says of it; nothing where the network has none."""
+    if find_architecture(recipe.networks.architecture).output != "disparity":
+        return {}
+    return {"min_depth": recipe.networks.min_depth, "max_depth": recipe.networks.max_depth}
+
+
 def _card(
     run: Path,
     name: str,
@@ -123,8 +133,7 @@ def _card(
         ),
         architecture=recipe.networks.architecture,
         size=recipe.data.size,
-        min_depth=recipe.networks.min_depth,
-        max_depth=recipe.networks.max_depth,
+        **_depth_range(recipe),
         scale=scale,
         focal_length=session["data"]["focal_length"] if scale == "metric" else None,
     )

@@ -79,7 +79,8 @@ def _load_from_model(network: nn.Module, model: Path, part: str, recipe: Network
             f"networks.init.{part}: {model} is a {card.architecture}, but networks.architecture is"
             f" {recipe.architecture}: change one of them"
         )
-    if (card.min_depth, card.max_depth) != (recipe.min_depth, recipe.max_depth):
+    range_of_card = card.min_depth, card.max_depth
+    if card.output == "disparity" and range_of_card != (recipe.min_depth, recipe.max_depth):
         raise UserError(
             f"networks.init.{part}: {model} means depths of {card.min_depth:g} to"
             f" {card.max_depth:g}, but networks.min_depth and max_depth are {recipe.min_depth:g}"

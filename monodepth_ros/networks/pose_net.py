@@ -9,6 +9,15 @@ from monodepth_ros.networks.pose_decoder import PoseDecoder
 from monodepth_ros.networks.resnet import ResNetEncoder
 
 
+class NoPoseNet(nn.Module):
+    """Stands in where an architecture has no pose network: nothing moves."""
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """As of `PoseNet`: zeros."""
+        still = first.new_zeros(len(first), 3)
+        return still, still
+
+
 class PoseNet(nn.Module):
     """From an image pair to the motion that maps points of the first camera to the second."""
 

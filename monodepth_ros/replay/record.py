@@ -88,7 +88,8 @@ class ReplayRecord:
             found = evaluate_image(depth_from_disparity(depth), truth, self.protocol)
             if found is not None:
                 metrics, ratio = found.metrics, found.ratio
-                self._add_errors(depth, truth, ratio)
+                if self.protocol.scaling != "affine":  # a factor alone makes no depth of it
+                    self._add_errors(depth, truth, ratio)
                 counted = truth[self.protocol.mask(truth)]
                 self._nearest = min(self._nearest, float(counted.min()))
                 self._farthest = max(self._farthest, float(counted.max()))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from monodepth_ros.data.bags.recorded_frames import RecordedFrame
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.motion_estimator import MotionEstimator, no_motion
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.replay.record import ReplayRecord
@@ -36,13 +37,26 @@ class _Picture:
 
 
 class ReplayRun:
-    """Depth and odometry of one recording; what is kept of each frame goes into ``record``."""
+    """Depth and odometry of one recording; what is kept of each frame goes into ``record``.
+
+    A model without motions is replayed for its depth alone.
+    """
 
     def __init__(
-        self, motion: MotionEstimator, tracking: TrackerSettings, out: Path, record: ReplayRecord
+        self,
+        engine: Engine,
+        tracking: TrackerSettings,
+        out: Path,
+        record: ReplayRecord,
+        refine: bool = False,
     ) -> None:
-        self.depth = DepthEstimator(motion.engine, output_size="network")
-        self.tracker = CameraTracker(motion, tracking)
+        self.depth = DepthEstimator(engine, output_size="network")
+        self.tracker: CameraTracker | None = None
+        if (why := no_motion(engine)) is None:
+            self.tracker = CameraTracker(MotionEstimator(engine, refine=refine), tracking)
+        else:
+            record.problems.append(f"{why}: depth alone was replayed")
+        record.protocol = record.protocol.suited_to(engine.card.ambiguity)
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
         self._kept: list[_Picture] = []
@@ -56,7 +70,9 @@ class ReplayRun:
         began = time.perf_counter()
         image = network_input(self.depth.engine, frame.rgb, frame.camera)
         seen = self.depth.estimate(image, frame.camera)
-        tracked = self.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
+        tracked = None
+        if self.tracker is not None:
+            tracked = self.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         pose = None if tracked is None else tracked.T_world_camera
         event = "none" if tracked is None else tracked.event

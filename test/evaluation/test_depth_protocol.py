@@ -134,3 +134,22 @@ def test_unknown_names_and_empty_ranges_are_refused():
         DepthProtocol("own", scaling="mean")
     with pytest.raises(UserError, match="empty"):
         DepthProtocol("own", min_depth=5, max_depth=2)
+
+
+def test_scale_and_shift_of_inverse_depth_are_aligned_by_least_squares():
+    generator = np.random.default_rng(0)
+    truth = generator.uniform(1.0, 9.0, (20, 30))
+    disparity = (1 / truth - 0.05) / 3.0  # shifted and scaled: no factor makes it right
+    plain, affine = PROTOCOLS["plain"], PROTOCOLS["plain"].suited_to("scale_and_shift")
+    assert plain.suited_to("scale") is plain and affine.scaling == "affine"
+    assert "scale and shift of inverse depth" in affine.describe()
+    by_median, aligned = (evaluate_image(disparity, truth, p).metrics for p in (plain, affine))
+    assert by_median["abs_rel"] > 0.05 and aligned["abs_rel"] < 1e-6
+    assert PROTOCOLS["plain"].adapted("none").suited_to("scale_and_shift").scaling == "none"
+
+
+def test_what_the_fit_puts_beyond_infinity_is_as_far_as_the_farthest_truth():
+    truth = np.array([[1.0, 2.0, 4.0, 8.0]])
+    disparity = np.array([[5.0, 5.0, 0.1, 5.0]])
+    metrics = evaluate_image(disparity, truth, PROTOCOLS["plain"].adapted("affine")).metrics
+    assert all(np.isfinite(value) for value in metrics.values())

@@ -102,3 +102,11 @@ def test_a_model_without_pose_is_refused(tmp_path, card, states):
     save_model(tmp_path / "depth", card, {"depth": states["depth"]})
     with pytest.raises(UserError, match="no pose network"):
         VisualOdometry(tmp_path / "depth", "cpu")
+
+
+def test_a_model_without_a_known_shift_is_refused(tmp_path, card, states):
+    save_model(
+        tmp_path / "affine", card.model_copy(update={"ambiguity": "scale_and_shift"}), states
+    )
+    with pytest.raises(UserError, match="tiny gives depth up to scale and shift"):
+        VisualOdometry(tmp_path / "affine", "cpu")

@@ -14,7 +14,7 @@ from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.run import ReplayRun
@@ -28,9 +28,8 @@ class Replay:
     """All of a replay but its drawings."""
 
     def __init__(self, folder: Path) -> None:
-        self._run = ReplayRun(
-            MotionEstimator("demo", "cpu"), TrackerSettings(), folder, ReplayRecord()
-        )
+        engine = load_engine("demo", device="cpu")
+        self._run = ReplayRun(engine, TrackerSettings(), folder, ReplayRecord())
         self._run._rerun = None
 
     def __call__(self, bag: Path) -> ReplayRecord:

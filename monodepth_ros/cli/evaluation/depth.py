@@ -84,6 +84,8 @@ def depth(
         guessed = guessed_cameras(sequences)
         if model is not None:
             estimator = DepthEstimator(load_engine(model, engine, device), output_size="network")
+            if scaling is None:
+                rule = rule.suited_to(estimator.card.ambiguity)
             pairs = model_pairs(estimator, sequences, every, rule, flip)
         else:
             constant = mean_depth_map(

@@ -7,15 +7,21 @@ from torch import nn
 from monodepth_ros.learning.recipe.recipe import NetworksRecipe
 from monodepth_ros.networks.depth_network import DepthNetwork, with_encoder
 from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
-from monodepth_ros.networks.registry import build_pose_network
+from monodepth_ros.networks.pose_net import NoPoseNet
+from monodepth_ros.networks.registry import build_pose_network, find_architecture
 
 
 def recipe_pose_net(recipe: NetworksRecipe, depth_net: DepthNetwork) -> nn.Module:
-    """The pose network that ``networks.pose`` names; ``shared`` is on the depth encoder."""
+    """The pose network that ``networks.pose`` names; ``shared`` is on the depth encoder.
+
+    Where the architecture has none, `NoPoseNet`: such a recipe teaches depth alone.
+    """
     if recipe.pose == "posecnn":
         return PoseCNN()
     if recipe.pose == "shared":
         return SharedEncoderPoseNet(with_encoder(depth_net, "networks.pose shared").encoder)
+    if find_architecture(recipe.architecture).pose is None:
+        return NoPoseNet()
     return build_pose_network(recipe.architecture)
 
 

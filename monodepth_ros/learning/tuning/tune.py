@@ -34,6 +34,7 @@ from monodepth_ros.learning.tuning.request import (
     recipe_request,
     recordings_request,
 )
+from monodepth_ros.networks.registry import find_architecture
 from monodepth_ros.zoo.card import CARD_FILE, load_card
 from monodepth_ros.zoo.catalogue import resolve
 from monodepth_ros.zoo.weights import load_weights
@@ -172,10 +173,15 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     card = load_card(model)
     height, width = card.size
     pose = [f"networks.init.pose={model}"] if "pose" in load_weights(model, card) else []
+    limits = [f"networks.min_depth={card.min_depth}", f"networks.max_depth={card.max_depth}"]
+    if find_architecture(card.architecture).pose is None:
+        pose = [
+            "networks.init.pose=null",
+            "networks.pose=posecnn",
+        ]  # learns beside depth, and is of no further use
     return [
         f"networks.architecture={card.architecture}",
-        f"networks.min_depth={card.min_depth}",
-        f"networks.max_depth={card.max_depth}",
+        *(limits if card.output == "disparity" else []),
         f"networks.init.depth={model}",
         *([f"objective.teacher.model={model}"] if recipe.objective.has_teacher else []),
         *(pose or ["networks.init.pose=null"]),

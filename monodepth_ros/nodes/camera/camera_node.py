@@ -102,7 +102,13 @@ class CameraNode(ReportingNode):
         model, engine, device, precision, threads = map(
             self.value, ("model", "engine", "device", "precision", "threads")
         )
-        return load_engine(model, engine, device, precision, threads=threads)
+        loaded = load_engine(model, engine, device, precision, threads=threads)
+        if loaded.card.ambiguity == "scale_and_shift" and self.value("scale_source") != "none":
+            raise UserError(
+                f"model {loaded.card.name} gives depth up to scale and shift: no factor makes"
+                " metres of it; set scale_source to none"
+            )
+        return loaded
 
     def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
         """Undo `open`, but for the outputs; must also work when `open` was not called."""
