@@ -25,12 +25,14 @@ class Checkpoints:
     """Writes ``last.ckpt`` every few minutes and at the end, ``best.ckpt`` after a validation.
 
     ``last.ckpt`` is what a run goes on from exactly; ``best.ckpt`` holds weights alone. Both
-    replace their predecessor in one rename.
+    replace their predecessor in one rename. A step is safe before it is validated: what that finds
+    is written after.
     """
 
     def __init__(self, run: Run, monitor: str | None) -> None:
         self.run, self.monitor = run, monitor
         self._saved_at = time.monotonic()
+        self._saved_step: int | None = None
 
     def __call__(self, state: State) -> None:
         """Save when the interval is over or no step follows."""
@@ -38,8 +40,7 @@ class Checkpoints:
         minutes = self.run.learner.recipe.trainer.checkpoint_minutes
         due = time.monotonic() - self._saved_at >= 60.0 * minutes
         if last_step or any_process(self.run.fabric, due):
-            self._save(LAST, state, optimizer=self.run.optimizer, precision=self._precision)
-            self._saved_at = time.monotonic()
+            self._save_last(state)
 
     def validated(self, state: State) -> None:
         """Keep the weights when the monitored figure is the lowest so far."""
@@ -47,6 +48,8 @@ class Checkpoints:
         if math.isfinite(value) and (state.best is None or value < state.best):
             state.best, state.best_step = value, state.step
             self._save(BEST, state)
+        if self._saved_step == state.step:
+            self._save_last(state)
 
     def resume(self, content: dict[str, Any]) -> None:
         """Bring weights, optimiser and loss scale to where they were."""
@@ -57,6 +60,10 @@ class Checkpoints:
     @property
     def _precision(self) -> Any:
         return self.run.fabric.strategy.precision
+
+    def _save_last(self, state: State) -> None:
+        self._save(LAST, state, optimizer=self.run.optimizer, precision=self._precision)
+        self._saved_at, self._saved_step = time.monotonic(), state.step
 
     def _save(self, name: Path, state: State, **parts: Any) -> None:
         if not self.run.fabric.is_global_zero:

@@ -108,10 +108,10 @@ def _go(run: Run, sources: RunData, state: State, former: dict[str, Any] | None)
             progress = opened.enter_context(ProgressReport(plan, state, minutes))
             at_step_end += [progress, SamplePictures(run)]
             told.append(progress.validated)
+        at_step_end.append(checkpoints)
         if sources.validation is not None:
             held = validation_loader(recipe, sources.validation, *place)
             at_step_end.append(Validation(run, held, told))
-        at_step_end.append(checkpoints)  # last: sees who stops
         run_steps(run, iter(batches), state, NanGuard(run), at_step_end)
 
 

@@ -20,7 +20,11 @@ def recipe(devices: int) -> Recipe:
     """
     return small_recipe(
         networks={"freeze_statistics": True},
-        data={"size": "64x32", "augmentation": {"flip": 0.0, "jitter": 0.0}},
+        data={
+            "size": "64x32",
+            "augmentation": {"flip": 0.0, "jitter": 0.0},
+            "validation_fraction": 0.3,
+        },
         objective={"self_supervised": {"automask_noise": 0.0}, "supervised": {"weight": 1.0}},
         trainer={"batch_size": 4 // devices, "devices": devices, "max_steps": 3, "log_every": 1},
     )
@@ -37,18 +41,22 @@ def train_in_two_processes(corridor: Path, folder: Path) -> Path:
     return folder / "two"
 
 
-def losses(run: Path) -> list[float]:
+def figures(run: Path) -> dict[str, list[float]]:
     with (run / "metrics.csv").open() as file:
-        return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
+        rows = list(csv.DictReader(file))
+    names = ("loss", "supervised/silog", "val/photometric", "val/abs_rel")
+    return {name: [float(row[name]) for row in rows if row[name]] for name in names}
 
 
 @pytest.mark.slow
 def test_two_processes_equal_one_with_the_double_batch(corridor: Path, tmp_path: Path) -> None:
     """The second and third loss also depend on the averaged gradients."""
-    one = losses(train(recipe(1), [corridor], tmp_path / "one"))
-    two = losses(train_in_two_processes(corridor, tmp_path))
-    assert len(one) == 3 and one[2] != pytest.approx(one[0], rel=1e-3)
-    assert two == pytest.approx(one, rel=1e-4)
+    one = figures(train(recipe(1), [corridor], tmp_path / "one"))
+    two = figures(train_in_two_processes(corridor, tmp_path))
+    assert [len(values) for values in one.values()] == [3, 3, 1, 1]
+    assert one["loss"][2] != pytest.approx(one["loss"][0], rel=1e-3)
+    for name, values in one.items():
+        assert two[name] == pytest.approx(values, rel=1e-4), name
 
 
 def test_another_number_of_processes_is_refused(
