@@ -105,19 +105,19 @@ def stamped(nanoseconds: int, focal_length: float) -> CameraInfo:
 
 def test_an_image_takes_the_camera_info_of_its_stamp_or_else_the_newest() -> None:
     infos = RecentCameraInfos()
-    assert infos.of(1) is None
+    assert infos.find(1) is None
     unfilled = CameraInfo(width=640, height=480)
     infos.add(unfilled)
-    assert infos.of(1) is unfilled
+    assert infos.find(1) is unfilled
     infos.add(stamped(1, 500.0))
     infos.add(stamped(2, 700.0))
     infos.add(unfilled)  # a driver that starts again does not take the calibration away
-    assert [infos.of(stamp).k[0] for stamp in (1, 2, 0, 9)] == [500.0, 700.0, 700.0, 700.0]
+    assert [infos.find(stamp).k[0] for stamp in (1, 2, 0, 9)] == [500.0, 700.0, 700.0, 700.0]
     for stamp in range(3, 200):
         infos.add(stamped(stamp, 900.0))
-    assert infos.of(1).k[0] == 900.0
+    assert infos.find(1).k[0] == 900.0
     infos.clear()
-    assert infos.of(1) is None
+    assert infos.find(1) is None
 
 
 def test_uncalibrated_and_mismatched_cameras_are_refused() -> None:
