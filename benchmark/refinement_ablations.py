@@ -41,7 +41,7 @@ VARIANTS: Mapping[str, Sequence[str]] = {
     "cut off, views by them at full weight, no consistency": (
         *CUT_OFF,
         "refinement.network_pose_weight=1",
-        "refinement.consistency_weight=0",
+        "losses.consistency.weight=0",
     ),
     "heads on the depth encoder": LEARNT_FEATURES,
     "heads, gradient to depth": (*LEARNT_FEATURES, "refinement.detach_depth=false"),

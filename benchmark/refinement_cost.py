@@ -4,7 +4,7 @@
     python benchmark/refinement_cost.py --features patches     # as the recipe has it
 
 One process, a fixed random batch, the refinement past its warm-up. A step is the forward pass of
-all networks, the objective, the backward pass and the optimiser. The solver's time is that of
+all networks, the losses, the backward pass and the optimiser. The solver's time is that of
 `refine_pose` alone, forward and backward, on the levels of the same batch. Medians over the steps.
 """
 
@@ -96,10 +96,9 @@ def aligned(
     """The levels, cut off from the networks, and the poses to start from."""
     images, K = batch["images"], batch["K"]
     with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-        disparity = module.disparities(images[:, 0])[0]
-        weight = torch.ones_like(disparity)
-        encoder = module.aligned_encoder
-        levels = module.refiner.levels(disparity, images, K, encoder, weight)
+        inverse_depth = module.predictions(images[:, 0])[0][0]
+        weight, encoder = torch.ones_like(inverse_depth), module.aligned_encoder
+        levels = module.refiner.levels(inverse_depth, images, K, encoder, weight)
         T = torch.stack(module.relative_poses(images), 1).flatten(0, 1).clone()
     for level in levels:
         learnt: list[Tensor | float | None] = [level.damping]

@@ -25,8 +25,8 @@ from monodepth_ros.inference.engines.base import Frames
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
-from monodepth_ros.learning.losses.teacher import Teacher
 from monodepth_ros.learning.recipe.file import load_recipe
+from monodepth_ros.learning.teacher import Teacher
 from monodepth_ros.learning.tuning.tune import settings_of_model
 from monodepth_ros.zoo.catalogue import resolve
 
@@ -132,7 +132,7 @@ def test_training_and_what_judges_it(
     judge = Learner(recipe).eval()
     load_initial_weights(judge, recipe.networks)
     with torch.no_grad():
-        judged = 1 / judge.disparities(stored)[0][0, 0]
+        judged = 1 / judge.predictions(stored)[0][0][0, 0]
     np.testing.assert_allclose(judged, 1 / reference, rtol=1e-4)
 
 

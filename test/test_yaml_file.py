@@ -97,17 +97,25 @@ def test_a_recipe_with_a_value_of_any_type() -> None:
     assert check_every_key(values, "r.yaml", lambda raw: parse_recipe(raw, "r.yaml")) > 999
 
 
-@pytest.mark.parametrize("other", [None, [], ["a"], 3, "text", True])
-@pytest.mark.parametrize("section", ["networks", "objective", "objective.teacher", "data"])
+NO_SECTION = [None, [], ["a"], 3, "text", True]
+
+
+@pytest.mark.parametrize(
+    ("section", "other"),
+    [
+        *((name, other) for name in ("networks", "networks.init", "data") for other in NO_SECTION),
+        *(("losses", other) for other in NO_SECTION),
+        *(("losses.supervised", other) for other in NO_SECTION[1:]),  # null: it has none
+        *(("losses.supervised.silog", other) for other in NO_SECTION[1:]),
+    ],
+)
 def test_a_section_of_a_wrong_type_is_named(section: str, other: Any, tmp_path: Path) -> None:
-    raw: dict[str, Any] = {"networks": {"min_depth": 0.2}, "objective": {}}
-    names = section.split(".")
-    if len(names) == 1:
-        raw[section] = other
-    else:
-        raw[names[0]] = {names[1]: other}
+    raw: dict[str, Any] = {"networks": {"min_depth": 0.2}, "losses": {"photometric": {}}}
+    names, told = section.split("."), "null" if other is None else repr(other)
+    for name in reversed(names):
+        other = {name: other}
+    raw |= other
     (tmp_path / "r.yaml").write_text(yaml.safe_dump(raw))
-    told = "null" if other is None else repr(other)
     with pytest.raises(UserError) as caught:
         load_recipe(tmp_path / "r.yaml")
     expected = f"{section}: {told} is not allowed: a section of keys is wanted"

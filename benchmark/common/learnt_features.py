@@ -9,5 +9,5 @@ LEARNT_FEATURES = (
     "refinement.detach_depth=true",
     "refinement.gradient_steps=1",
     "refinement.automask=true",
-    "refinement.consistency_weight=1",
+    "losses.consistency.weight=1",
 )

@@ -227,7 +227,7 @@ def compare_losses(m: Measurement) -> dict[str, Any]:
     model = work / "reference-weights"
     import_monodepth2(reference.save_weights(), model, "reference-weights")
     still = ("data.augmentation.flip=0", "data.augmentation.jitter=0")
-    quiet = ("objective.self_supervised.automask_noise=0",)
+    quiet = ("losses.photometric.automask_noise=0",)
     weights = (f"networks.init.depth={model}", f"networks.init.pose={model}")
     ours = OurTraining(Measurement(**{**asdict(m), "overrides": still + quiet + weights}))
     module = ours.module()

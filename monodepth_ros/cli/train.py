@@ -15,12 +15,12 @@ from monodepth_ros.errors import UserError
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe: a YAML file, or a name from training/.")],
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="Recording, bag, video, folder of images or of recordings; or a part of it,"
             " PATH@start:stop:step; of a bag one camera, BAG@/image/topic. Repeatable."
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; default: runs/<recipe>-<time>.")
     ] = None,
@@ -35,6 +35,9 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Change one key: section.key=value. Repeatable."),
     ] = None,
+    dump: Annotated[
+        bool, typer.Option("--dump", help="Print every key of the recipe with its value, and end.")
+    ] = False,
     resume: Annotated[bool, typer.Option(help="Resume the run in --out exactly.")] = False,
     init: Annotated[
         str | None, typer.Option(help="Model (name or folder) with the initial weights.")
@@ -71,7 +74,7 @@ def train(
     Many processes: start with torchrun and set trainer.devices and trainer.num_nodes.
     """
     # Heavy imports wait until the command line is known to be right.
-    from monodepth_ros.learning.recipe.file import load_recipe
+    from monodepth_ros.learning.recipe.file import load_recipe, recipe_as_yaml
     from monodepth_ros.networks.registry import find_architecture
     from monodepth_ros.zoo.card import load_card
     from monodepth_ros.zoo.catalogue import resolve
@@ -84,6 +87,11 @@ def train(
         if find_architecture(load_card(former).architecture).pose is not None:
             overrides.append(f"networks.init.pose={former}")
     plan = load_recipe(recipe, overrides)
+    if dump:
+        typer.echo(recipe_as_yaml(plan), nl=False)
+        return
+    if not data:
+        raise UserError("--data is missing: name at least one recording to learn from")
     plan = plan.with_models_found(lambda name: str(resolve(name)))
     if resume and out is None:
         raise UserError("--resume needs --out: the folder of the run to go on with")

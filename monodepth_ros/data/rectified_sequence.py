@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.data.sequence import Sequence, SequenceView
@@ -13,7 +16,7 @@ def rectified(sequence: Sequence) -> Sequence:
 
 
 class RectifiedSequence(SequenceView):
-    """Images and depth of another sequence, undistorted; reflective masks are left out."""
+    """Images, depth and reflective masks of another sequence, undistorted."""
 
     def __init__(self, distorted: Sequence) -> None:
         super().__init__(distorted)
@@ -29,6 +32,7 @@ class RectifiedSequence(SequenceView):
         depth = super().depth(index)
         return None if depth is None else self._rectifier.depth(depth)
 
-    def reflective(self, index: int) -> None:
-        """None: masks are not rectified."""
-        return None
+    def reflective(self, index: int) -> NDArray[np.bool_] | None:
+        """Bool HxW, rectified; false where the distorted image does not reach."""
+        mask = super().reflective(index)
+        return None if mask is None else self._rectifier.depth(mask.astype(np.float32)) == 1

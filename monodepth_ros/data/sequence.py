@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +19,14 @@ from monodepth_ros.geometry.camera import PinholeCamera
 
 _NAMED = 5  # frames without a pose; the rest is counted
 
-__all__ = ["CorruptFrame", "Sequence", "SequenceView", "SlicedSequence", "unknown_poses"]
+__all__ = [
+    "CorruptFrame",
+    "Sequence",
+    "SequenceView",
+    "SlicedSequence",
+    "StereoPartner",
+    "unknown_poses",
+]
 
 
 class Sequence(ABC):
@@ -81,6 +89,11 @@ class Sequence(ABC):
         return None
 
     @property
+    def stereo(self) -> StereoPartner | None:
+        """A second camera that took an image with each of this one's."""
+        return None
+
+    @property
     def has_depth(self) -> bool:
         """Whether any frame has true depth."""
         return False
@@ -88,6 +101,11 @@ class Sequence(ABC):
     @property
     def has_pose(self) -> bool:
         """Whether any frame has a true pose."""
+        return False
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether any frame has a reflective mask."""
         return False
 
     @property
@@ -109,6 +127,17 @@ class Sequence(ABC):
     def targets(self) -> Iterable[int]:
         """The frames to train or evaluate on; the others are there as their neighbours."""
         return range(len(self))
+
+
+@dataclass(frozen=True, eq=False)
+class StereoPartner:
+    """The recording of a second camera, frame by frame beside the first's, and where it stands.
+
+    ``T_partner_camera`` is 4x4 and maps points of the first camera into the second.
+    """
+
+    sequence: Sequence
+    T_partner_camera: NDArray[np.float64]
 
 
 class SequenceView(Sequence):
@@ -155,12 +184,20 @@ class SequenceView(Sequence):
         return self._whole.speed(self._at(index))
 
     @property
+    def stereo(self) -> StereoPartner | None:
+        return self._whole.stereo
+
+    @property
     def has_depth(self) -> bool:
         return self._whole.has_depth
 
     @property
     def has_pose(self) -> bool:
         return self._whole.has_pose
+
+    @property
+    def has_masks(self) -> bool:
+        return self._whole.has_masks
 
     @property
     def states_poses(self) -> bool:
@@ -180,6 +217,7 @@ class SlicedSequence(SequenceView):
 
     def __init__(self, whole: Sequence, frames: slice) -> None:
         super().__init__(whole)
+        self._frames = frames
         self._indices = range(*frames.indices(len(whole)))
         if self._indices.step < 1:
             raise ValueError("a sequence runs forward in time: the slice's step must be positive")
@@ -191,6 +229,13 @@ class SlicedSequence(SequenceView):
 
     def __len__(self) -> int:
         return len(self._indices)
+
+    @property
+    def stereo(self) -> StereoPartner | None:
+        partner = self._whole.stereo
+        if partner is None:
+            return None
+        return replace(partner, sequence=SlicedSequence(partner.sequence, self._frames))
 
     @property
     def targets(self) -> Iterable[int]:

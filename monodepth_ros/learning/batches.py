@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Collection, Iterable, Sized
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,11 +17,20 @@ from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.samples.triplets import CachedDataset, FrameDataset, TripletDataset
 from monodepth_ros.data.sequence import Sequence, SlicedSequence
 from monodepth_ros.errors import UserError
+from monodepth_ros.learning.losses.loss import Need
+from monodepth_ros.learning.losses.rehearsal import Rehearsal, RehearsalSettings
 from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.step import REHEARSED
 from monodepth_ros.learning.step_stream import Plan, ReplaySampler, StepSampler
 
 Sample = dict[str, Tensor]
-REPLAYED = "replay_"  # what the entries of a replayed sample begin with
+# What losses may need of a recording: how it is called, and whether one has it.
+RECORDED: dict[Need, tuple[str, Callable[[Sequence], bool]]] = {
+    "depth": ("true depth", lambda sequence: sequence.has_depth),
+    "poses": ("true poses", lambda sequence: sequence.has_pose),
+    "masks": ("reflective masks", lambda sequence: sequence.has_masks),
+    "stereo": ("second camera", lambda sequence: sequence.stereo is not None),
+}
 
 
 def open_sequences(
@@ -80,29 +89,39 @@ def build_datasets(
         opened, recipe.data.validation_fraction, recipe.data.validation_part
     )
     held = held + open_sequences(held_back, capture)
-    objective = recipe.objective
-    truth = objective.supervised.weight > 0
-    # Beside the self-supervised objective, some of the sequences may lack truth.
-    may_lack = objective.self_supervised.weight > 0
-    if truth:
-        known = [sequence.has_depth for sequence in sequences]
-        _require(sequences, known, may_lack, "depth", "objective.supervised.weight")
-    if objective.compares_motions:
-        known = [sequence.has_pose for sequence in sequences]
-        _require(sequences, known, may_lack, "poses", "objective.supervised.pose_weight")
-    training = _dataset(recipe, sequences, truth)
+    # Beside a loss that learns from images alone, some of the sequences may lack what others need.
+    images_alone = [
+        loss.name
+        for loss in recipe.active.values()
+        if loss.teaches and loss.needs.isdisjoint({*RECORDED, "rehearsal"})
+    ]
+    for loss in recipe.active.values():
+        for need in sorted(loss.needs & RECORDED.keys()):
+            _require(sequences, need, f"losses.{loss.name}", may_lack=bool(images_alone))
+    training = _dataset(recipe, sequences, recipe.needs)
     if not held:
         return training, None
-    validation = _dataset(recipe, held, any(sequence.has_depth for sequence in held))
+    # What the losses need, where it is there, and true depth, which judges every model.
+    offered = {need for need, (_, has) in RECORDED.items() if any(map(has, held))}
+    validation = _dataset(
+        recipe, held, recipe.needs - (RECORDED.keys() - offered) | offered & {"depth"}
+    )
     return training, _evenly_spread(validation, recipe.evaluation.max_frames)
 
 
 def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     """Single frames with true depth of scenes that a model should not forget."""
     sequences = open_sequences(paths)
-    _require(sequences, [s.has_depth for s in sequences], False, "depth", "--replay")
+    _require(sequences, "depth", "--replay", may_lack=False)
     cache = Path(recipe.data.cache) if recipe.data.cache else None
     return FrameDataset(sequences, recipe.data.size, True, cache)
+
+
+def rehearsed_frames(recipe: Recipe) -> int:
+    """How many known frames go beside each batch."""
+    settings = recipe.losses[Rehearsal.name]
+    assert isinstance(settings, RehearsalSettings)
+    return settings.batch_size
 
 
 def account_of(sequences: Iterable[Sequence]) -> dict[str, list[str]]:
@@ -130,7 +149,7 @@ def fingerprints(dataset: Dataset[Sample] | None) -> list[list[str]]:
 
 
 class WithReplay(Dataset[Sample]):
-    """Training samples, and behind them replayed ones, whose entries begin with ``replay_``."""
+    """Training samples, and behind them known frames, whose entries begin with `REHEARSED`."""
 
     def __init__(self, training: Dataset[Sample], replay: Dataset[Sample]) -> None:
         self.training, self.replay = training, replay
@@ -145,37 +164,40 @@ class WithReplay(Dataset[Sample]):
         if index < self.boundary:
             return self.training[index]
         sample = self.replay[index - self.boundary]
-        return {f"{REPLAYED}{name}": value for name, value in sample.items()}
+        return {f"{REHEARSED}{name}": value for name, value in sample.items()}
 
 
-def _require(
-    sequences: list[Sequence], known: list[bool], may_lack: bool, truth: str, key: str
-) -> None:
-    """UserError unless all sequences have a truth, or with ``may_lack`` at least one."""
+def _require(sequences: list[Sequence], need: Need, key: str, may_lack: bool) -> None:
+    """UserError unless all sequences have what ``key`` needs, or with ``may_lack`` at least one."""
+    called, has = RECORDED[need]
+    known = [has(sequence) for sequence in sequences]
     if all(known) or (may_lack and any(known)):
         return
     raise UserError(
-        f"{sequences[known.index(False)].name} has no true {truth}, which {key} > 0 needs:"
-        " leave it out of --data, or set that weight to 0"
+        f"{sequences[known.index(False)].name} has no {called}, which {key} needs: leave out the"
+        " recording or what needs it"
     )
 
 
-def _dataset(recipe: Recipe, sequences: list[Sequence], truth: bool) -> CachedDataset:
+def _dataset(recipe: Recipe, sequences: list[Sequence], needs: Collection[Need]) -> CachedDataset:
     """Triplets, or single frames where nothing is learnt from their neighbours."""
     data = recipe.data
     cache = Path(data.cache) if data.cache else None
-    if not recipe.objective.teaches_pose:
-        return FrameDataset(sequences, data.size, truth, cache)
+    depth, masks, stereo = (need in needs for need in ("depth", "masks", "stereo"))
+    if "neighbours" not in needs:
+        return FrameDataset(sequences, data.size, depth, cache, masks, stereo)
     return TripletDataset(
         sequences,
         data.size,
         data.stride,
-        truth,
+        depth,
         cache,
         min_motion=data.min_motion,
         motion=data.motion,
         max_stride=data.max_stride,
-        motions=recipe.objective.compares_motions,
+        motions="poses" in needs,
+        masks=masks,
+        stereo=stereo,
     )
 
 
@@ -192,7 +214,7 @@ def collate(samples: list[Sample]) -> Sample:
         for sample in triplets:
             unknown = torch.full((1, *sample["images"].shape[-2:]), torch.nan)
             sample.setdefault("depth", unknown)
-    replayed = [sample for sample in samples if f"{REPLAYED}images" in sample]
+    replayed = [sample for sample in samples if f"{REHEARSED}images" in sample]
     batch: Sample = default_collate(triplets)
     return {**batch, **default_collate(replayed)} if replayed else batch
 
@@ -219,7 +241,7 @@ def training_loader(
     if replay is None:
         return _loader(recipe, training, pin_memory, batch_sampler=sampler)
     both, frames = WithReplay(training, replay), len(cast(Sized, replay))
-    mixed = ReplaySampler(sampler, both.boundary, frames, recipe.replay.batch_size)
+    mixed = ReplaySampler(sampler, both.boundary, frames, rehearsed_frames(recipe))
     return _loader(recipe, both, pin_memory, batch_sampler=mixed)
 
 

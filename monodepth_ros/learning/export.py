@@ -63,7 +63,7 @@ def export_run(
         states = _mixed(states, *kept)
     if scale is None:
         # True depth teaches metres; view synthesis alone leaves the scale open.
-        taught = recipe.objective.supervised.weight > 0 and not recipe.networks.freeze_depth
+        taught = "supervised" in recipe.active
         ambiguity = find_architecture(recipe.networks.architecture).ambiguity
         metric = taught and ambiguity != "scale_and_shift"
         scale = "metric" if metric else "relative"
@@ -90,7 +90,7 @@ def _has_pose(recipe: Recipe) -> bool:
     """Whether the run trained a pose network that models have, or started from one and kept it."""
     if recipe.networks.pose != "separate":
         return False
-    return recipe.objective.teaches_pose or recipe.networks.init.pose is not None
+    return recipe.teaches_pose or recipe.networks.init.pose is not None
 
 
 def _began_with_a_guess(recipe: Recipe) -> bool:

@@ -27,7 +27,7 @@ from monodepth_ros.geometry.feature_alignment import (
 )
 from monodepth_ros.geometry.patch_alignment import patch_features, valid_patches
 from monodepth_ros.geometry.validity import eroded, shrunk
-from monodepth_ros.learning.losses.masked_mean import masked_mean
+from monodepth_ros.learning.losses.arithmetic.masked_mean import masked_mean
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.feature_net import (
     PYRAMID_STRIDES,
@@ -86,9 +86,6 @@ class RefinementSettings(BaseModel):
     ramp_steps: int = Field(2000, ge=0, description="steps in which refined poses take over")
     network_pose_weight: float = Field(
         0.5, ge=0, description="of view synthesis by the network's own poses, after that"
-    )
-    consistency_weight: float = Field(
-        0.0, ge=0, description="of the network's pose to the refined one, in units of parallax"
     )
 
     @model_validator(mode="after")

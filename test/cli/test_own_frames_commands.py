@@ -143,7 +143,7 @@ def test_replay_of_frames_far_apart_is_not_all_gaps(video: Path, tmp_path: Path)
 
 def test_a_model_that_learnt_by_a_guess_says_so(images: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "small.yaml"
-    recipe.write_text(yaml.safe_dump({**SMALL, "objective": SELF_SUPERVISED}))
+    recipe.write_text(yaml.safe_dump({**SMALL, "losses": SELF_SUPERVISED}))
     options = ["--data", images, "--set", "trainer.max_steps=1", "--out"]
     for name, stated in (("guessed", GUESS), ("measured", [])):
         if name == "measured":

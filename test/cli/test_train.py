@@ -26,7 +26,7 @@ def corridor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump({**SMALL, "objective": SUPERVISED}))
+    path.write_text(yaml.safe_dump({**SMALL, "losses": SUPERVISED}))
     return path
 
 
@@ -50,7 +50,7 @@ def test_a_share_of_the_former_weights_is_kept(
     recipe: Path, corridor: Path, tmp_path: Path
 ) -> None:
     """All of them: the model that it started from."""
-    recipe.write_text(yaml.safe_dump({**SMALL, "objective": SELF_SUPERVISED}))
+    recipe.write_text(yaml.safe_dump({**SMALL, "losses": SELF_SUPERVISED}))
     options = ["--set", "trainer.max_steps=1", "--data", corridor]
     former, kept, learnt = (tmp_path / name for name in ("former", "kept", "learnt"))
     first = run(recipe, *options, "--out", tmp_path / "1", "--export", former)

@@ -32,7 +32,7 @@ def taught_run(corridor: Path, held_back: Path, tmp_path_factory: pytest.TempPat
     """A run that has learnt depth from truth."""
     recipe = small_recipe(
         data={"size": "64x32", "augmentation": {"jitter": 0.0}},
-        objective=SUPERVISED,
+        losses=SUPERVISED,
         optimizer={"lr": 3e-3},
         schedule={"kind": "cosine", "epochs": 1000},
         trainer={"batch_size": 4, "max_steps": 80},
@@ -61,7 +61,7 @@ def taught(taught_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def untaught(corridor: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model after one step: it has hardly learnt."""
-    recipe = small_recipe(objective=SUPERVISED, trainer={"max_steps": 1, "batch_size": 4})
+    recipe = small_recipe(losses=SUPERVISED, trainer={"max_steps": 1, "batch_size": 4})
 
     def make(folder: Path) -> None:
         run = train(recipe, [corridor], folder / "run")

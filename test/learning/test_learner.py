@@ -3,20 +3,22 @@ from typing import Any
 import pytest
 import torch
 from learning_module import build, gradients, random_batch
-from recipes import POSE_SUPERVISED, SELF_SUPERVISED, SUPERVISED, small_recipe
+from recipes import BOTH, POSE_SUPERVISED, SELF_SUPERVISED, SUPERVISED, small_recipe
 from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.losses.loss import Terms
 from monodepth_ros.learning.optimisation import build_optimizer
+from monodepth_ros.learning.step import Step
 
 
 def teach_by_view_synthesis(module: Learner) -> None:
-    batch = random_batch()
-    disparities = module.disparities(batch["jittered"][:, 0])
-    poses = module.relative_poses(batch["jittered"])
-    module._view_synthesis(batch, disparities, poses, None).loss.backward()
+    """And by smoothness of the same depths."""
+    step = Step(module, random_batch())
+    losses = [module.losses["photometric"], module.losses["smoothness"]]
+    torch.stack([loss(step).loss for loss in losses]).sum().backward()
 
 
 class TellTale(nn.Module):
@@ -66,77 +68,75 @@ def test_networks_see_jittered_images_and_losses_clean_ones() -> None:
     batch["jittered"] = torch.rand_like(batch["images"])
     seen: list[Tensor] = []
     module.pose_net.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
-    objective = module.self_supervised
+    photometric = module.losses["photometric"]
 
-    def watched(*arguments: Any) -> Any:
-        assert arguments[3] is batch["images"]
-        return objective(*arguments)
+    def watched(step: Step) -> Terms:
+        assert step.images is batch["images"] and step.seen is batch["jittered"]
+        return photometric(step)
 
-    module.self_supervised = watched  # type: ignore[assignment]
-    module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    module.losses["photometric"] = watched  # type: ignore[assignment]
+    watched.settings = photometric.settings  # type: ignore[attr-defined]
+    module.depth_net.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
+    module.training_loss(batch, 0, None)
     target, previous, following = batch["jittered"].unbind(1)
-    for image, expected in zip(seen, (previous, target, target, following), strict=True):
+    for image, expected in zip(seen, (target, previous, target, target, following), strict=True):
         assert torch.equal(image, expected)
 
 
 def test_supervision_alone_needs_one_frame_and_no_pose_network() -> None:
-    module = build(objective=SUPERVISED)
+    module = build(losses=SUPERVISED)
     assert not any(p.requires_grad for p in module.pose_net.parameters())
     module.pose_net.register_forward_pre_hook(lambda *_: pytest.fail("the pose network ran"))
-    batch = random_batch(frames=1)
-    loss, terms = module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    loss, terms = module.training_loss(random_batch(frames=1), 0, None)
     loss.backward()
     assert gradients(module.depth_net) and not gradients(module.pose_net)
-    assert all(name.startswith("supervised/") for name in terms)
+    assert all(name.split("/")[0] == "supervised" for name in terms)
 
 
 def test_view_synthesis_alone_needs_no_truth() -> None:
-    module = build(objective=SELF_SUPERVISED)
+    module = build(losses=SELF_SUPERVISED)
     batch = random_batch()
     del batch["depth"]
-    loss, terms = module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    loss, terms = module.training_loss(batch, 0, None)
     loss.backward()
     assert gradients(module.depth_net) and gradients(module.pose_net)
-    assert all(name.startswith("self_supervised/") for name in terms)
+    assert {name.split("/")[0] for name in terms} == {"photometric", "smoothness"}
 
 
 def test_view_synthesis_can_leave_the_depth_network_alone() -> None:
-    both = {"self_supervised": {"train_depth": False}, "supervised": {"weight": 1.0}}
-    module = build(objective=both)
+    module = build(losses=BOTH, view_synthesis={"train_depth": False})
     teach_by_view_synthesis(module)
     assert gradients(module.pose_net) and not gradients(module.depth_net)
 
 
 def test_only_rotation_is_learnt_at_first() -> None:
-    module = build(
-        networks={"max_depth": 1e6}, objective={"self_supervised": {"rotation_first_steps": 1}}
-    )
+    module = build(view_synthesis={"rotation_first_steps": 1}, networks={"max_depth": 1e6})
     teach_by_view_synthesis(module)
     rotation, translation = module.pose_net.decoder.pose.bias.grad[:6].chunk(2)
     assert not gradients(module.depth_net)
     assert rotation.abs().min() > 1000 * translation.abs().max()
-    module = build(objective={"self_supervised": {"rotation_first_steps": 0}})
+    module = build(view_synthesis={"rotation_first_steps": 0})
     teach_by_view_synthesis(module)
     assert gradients(module.depth_net)
 
 
 def test_the_pose_network_may_learn_alone_at_first() -> None:
-    module = build(objective={"self_supervised": {"pose_first_steps": 1}})
+    module = build(view_synthesis={"pose_first_steps": 1})
     teach_by_view_synthesis(module)
     assert gradients(module.pose_net) and not gradients(module.depth_net)
 
 
 def test_a_frozen_depth_network_stays_as_it_is() -> None:
-    module = build(networks={"freeze_depth": True}, objective=POSE_SUPERVISED)
+    module = build(networks={"freeze_depth": True}, losses=POSE_SUPERVISED)
     before = {name: value.clone() for name, value in module.depth_net.state_dict().items()}
     optimizer = build_optimizer(module.recipe.optimizer, module.parameter_groups(), fused=True)
     module.train()
     for _ in range(2):
-        loss, terms = module.objective(random_batch(), None, None)
+        loss, terms = module.training_loss(random_batch(), 0, None)
         loss.backward()
         optimizer.step()
-    module.disparities(random_batch()["images"][:, 0])  # as a picture or a validation would
-    assert gradients(module.pose_net) and list(terms) == ["supervised/pose"]
+    module.predictions(random_batch()["images"][:, 0])  # as a picture or a validation would
+    assert gradients(module.pose_net) and list(terms) == ["pose"]
     for name, value in module.depth_net.state_dict().items():
         assert torch.equal(value, before[name]), name
 
@@ -147,7 +147,7 @@ def test_batch_statistics_can_be_kept_while_weights_learn() -> None:
         torch.manual_seed(0)
         module = Learner(recipe).train()
         before = {k: v.clone() for k, v in module.state_dict().items() if "running" in k}
-        module.disparities(torch.rand(2, 3, 32, 64))
+        module.predictions(torch.rand(2, 3, 32, 64))
         kept = all(torch.equal(module.state_dict()[k], v) for k, v in before.items())
         assert kept == freeze
         assert all(p.requires_grad for p in module.depth_net.parameters())
@@ -155,26 +155,53 @@ def test_batch_statistics_can_be_kept_while_weights_learn() -> None:
 
 def test_a_recipe_that_teaches_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="nothing teaches it"):
-        build(networks={"freeze_depth": True}, objective=SUPERVISED)
+        build(networks={"freeze_depth": True}, losses=SUPERVISED)
     with pytest.raises(UserError, match="nothing teaches the depth network"):
-        build(objective={"self_supervised": {"train_depth": False}})
+        build(view_synthesis={"train_depth": False})
+    with pytest.raises(UserError, match="losses.supervised teaches the depth network, which"):
+        build(networks={"freeze_depth": True}, losses=BOTH)
 
 
-def test_objectives_are_summed_by_weight() -> None:
-    torch.manual_seed(0)
-    module = build(objective={"self_supervised": {"weight": 0.5}, "supervised": {"weight": 3.0}})
-    module.eval()
-    batch = random_batch()
-    with torch.no_grad():
-        disparities = module.disparities(batch["jittered"][:, 0])
-        loss, terms = module.objective(batch, disparities, torch.Generator().manual_seed(1))
-    parts = {"self_supervised": 0.0, "supervised": 0.0}
-    for name, value in terms.items():
-        objective, _, term = name.partition("/")
-        if term != "automasked":
-            parts[objective] += float(value)
-    expected = 0.5 * parts["self_supervised"] + 3.0 * parts["supervised"]
-    assert float(loss) == pytest.approx(expected, rel=1e-5)
+def test_losses_are_summed_by_weight() -> None:
+    """The logged terms sum to the loss, and each is linear in its weight."""
+    found = []
+    for photometric, supervised in ((0.5, 3.0), (1.0, 1.0)):
+        torch.manual_seed(0)
+        losses = {"photometric": {"weight": photometric}, "supervised": {"weight": supervised}}
+        module = build(losses={**BOTH, **losses}).eval()
+        with torch.no_grad():
+            loss, terms = module.training_loss(random_batch(), 0, torch.Generator().manual_seed(1))
+        parts = {name: float(value) for name, value in terms.items() if "/" not in name}
+        assert float(loss) == pytest.approx(sum(parts.values()), rel=1e-5)
+        found.append(parts)
+    assert found[0]["photometric"] == pytest.approx(0.5 * found[1]["photometric"], rel=1e-6)
+    assert found[0]["supervised"] == pytest.approx(3.0 * found[1]["supervised"], rel=1e-6)
+    assert found[0]["smoothness"] == pytest.approx(found[1]["smoothness"], rel=1e-6)
+
+
+@pytest.mark.parametrize("losses", [BOTH, {**BOTH, "pose": {}}])
+def test_losses_are_computed_in_full_precision(losses: dict[str, Any]) -> None:
+    """Of what networks say in half precision."""
+    module, batch = build(losses=losses).eval(), random_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        halves, _ = module.predictions(batch["images"][:, 0])
+        T = module.relative_poses(batch["images"])
+    leaves = [d.detach().bfloat16().requires_grad_() for d in halves]
+    was_half: list[bool] = []
+
+    def predictions(_: Tensor) -> tuple[list[Tensor], None]:
+        was_half.append(torch.is_autocast_enabled("cpu"))
+        return [d.float() for d in leaves], None
+
+    module.predictions = predictions  # type: ignore[method-assign]
+    module.relative_poses = lambda _: T  # type: ignore[method-assign]
+    plain, _ = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed, _ = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
+    assert mixed.dtype == torch.float32 and mixed.item() == plain.item()
+    assert was_half == [False, True]
+    mixed.backward()
+    assert all(d.grad is not None and d.grad.isfinite().all() for d in leaves)
 
 
 def test_channels_last_changes_no_value() -> None:
@@ -183,12 +210,12 @@ def test_channels_last_changes_no_value() -> None:
     faster.load_state_dict(usual.state_dict())
     usual.eval(), faster.eval()
     image = random_batch()["images"][:, 0]
-    for a, b in zip(usual.disparities(image), faster.disparities(image), strict=True):
+    for a, b in zip(usual.predictions(image)[0], faster.predictions(image)[0], strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_validation_leaves_images_without_truth_out() -> None:
-    module = build(objective=SUPERVISED)
+    module = build(losses=SUPERVISED)
     batch = random_batch(count=3)
     batch["depth"][1] = torch.nan
     module.eval()

@@ -9,22 +9,20 @@ import pytest
 import torch
 from corridor import CAMERA, HEIGHT, WIDTH, render
 from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from steps import loss_of, step_of
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.patch_alignment import patch_features
 from monodepth_ros.learning.learner import Learner
-from monodepth_ros.learning.losses.self_supervision import (
-    SelfSupervisedObjective,
-    SelfSupervisionSettings,
-)
 from monodepth_ros.learning.optimisation import build_optimizer
 from monodepth_ros.learning.pose_refiner import (
     PoseRefiner,
     RefinementSettings,
     with_fixed_scale,
 )
+from monodepth_ros.learning.step import Step
 
 PATCHES: dict[str, Any] = {
     "enabled": True,
@@ -37,8 +35,8 @@ PATCHES: dict[str, Any] = {
     "warmup_steps": 0,
     "ramp_steps": 0,
     "network_pose_weight": 0.0,
-    "consistency_weight": 1.0,
 }
+CONSISTENT: dict[str, Any] = {**SELF_SUPERVISED, "consistency": {}}
 SETTINGS = RefinementSettings(**{**PATCHES, "strides": (4, 2, 1), "points": None, "iterations": 10})
 
 
@@ -106,8 +104,8 @@ def test_each_images_scale_alone_loses_its_gradient() -> None:
     assert by_scale.abs().max() < 1e-4 and by_ratio.abs() > 1
 
 
-def learning(**refinement: object) -> Learner:
-    recipe = small_recipe(objective=SELF_SUPERVISED, refinement=refinement)
+def learning(losses: dict[str, Any] = SELF_SUPERVISED, **refinement: object) -> Learner:
+    recipe = small_recipe(losses=losses, refinement=refinement)
     torch.manual_seed(0)
     return Learner(recipe).train()
 
@@ -118,19 +116,18 @@ def batch() -> dict[str, Tensor]:
 
 
 def test_depth_learns_by_refined_poses_and_the_pose_network_follows_them() -> None:
-    module = learning(**PATCHES, strides=[4, 2])
-    disparities = [d.detach().requires_grad_() for d in module.disparities(batch()["images"][:, 0])]
-    loss, terms = module.objective(batch(), disparities, None)
-    assert {"refinement/consistency", "refinement/refused", "refinement/shortened"} <= set(terms)
-    assert "self_supervised/photometric" not in terms
+    module = learning(CONSISTENT, **PATCHES, strides=[4, 2])
+    found, _ = module.predictions(batch()["images"][:, 0])
+    leaves = [d.detach().requires_grad_() for d in found]
+    module.predictions = lambda _: (leaves, None)  # type: ignore[method-assign]
+    loss, terms = module.training_loss(batch(), 0, None)
+    assert {"consistency", "refinement/refused", "refinement/shortened"} <= set(terms)
+    assert "photometric/network" not in terms
     torch.testing.assert_close(
-        loss.detach(),
-        terms["refinement/consistency"]
-        + terms["refinement/photometric"]
-        + terms["refinement/smoothness"],
+        loss.detach(), terms["consistency"] + terms["photometric"] + terms["smoothness"]
     )
     loss.backward()
-    assert disparities[0].grad is not None and disparities[0].grad.abs().sum() > 0
+    assert leaves[0].grad is not None and leaves[0].grad.abs().sum() > 0
     assert all(p.grad is not None for p in module.pose_net.parameters())
 
 
@@ -147,7 +144,7 @@ LEARNT: dict[str, Any] = {
 @pytest.mark.parametrize("source", ["own", "depth_encoder"])
 def test_features_confidences_damping_and_the_pose_network_learn(source: str) -> None:
     module = learning(**LEARNT, feat_source=source, network_pose_weight=0.0)
-    loss, _ = module.objective(batch(), module.disparities(batch()["images"][:, 0]), None)
+    loss, _ = module.training_loss(batch(), 0, None)
     loss.backward()
     parts = [module.refiner.feature_net, module.pose_net, module.depth_net.encoder]
     for name, parameter in module.named_parameters():
@@ -176,14 +173,14 @@ def test_the_solver_hands_depth_no_gradient_unless_told() -> None:
 def test_the_gradient_of_the_last_step_tells_depth_that_poses_follow() -> None:
     """How the error changes with depth's relief, poses aligned anew; constant ones mislead it."""
     images, inverse_depth, K, truth = triplet()
-    objective = SelfSupervisedObjective(SelfSupervisionSettings(automask=False, scales=(0,)))
+    photometric = loss_of("photometric", automask=False, scales=(0,))
     settings = SETTINGS.model_copy(update={"detach_depth": False, "gradient_steps": 1})
 
     def error(shift: Tensor, poses_follow: bool = True) -> Tensor:
         shifted = (inverse_depth + shift * inverse_depth.mean()).float()
         T = PoseRefiner(settings)(truth, shifted, images, K).T
         T = T if poses_follow else T.detach()
-        return objective([shifted], T[:, 0], T[:, 1], images, K).loss
+        return photometric(step_of({"images": images, "K": K}, [shifted], T)).loss
 
     with torch.no_grad():
         measured = float(error(torch.tensor(0.41)) - error(torch.tensor(0.39))) / 0.02
@@ -196,7 +193,7 @@ def test_the_gradient_of_the_last_step_tells_depth_that_poses_follow() -> None:
 
 def test_detached_levels_have_a_loss_each() -> None:
     module = learning(**LEARNT, feat_source="own", detach_levels=True, network_pose_weight=0.0)
-    loss, _ = module.objective(batch(), module.disparities(batch()["images"][:, 0]), None)
+    loss, _ = module.training_loss(batch(), 0, None)
     loss.backward()
     damping = module.refiner.damping
     assert damping is not None and damping.grad is not None
@@ -207,7 +204,7 @@ def test_what_the_auto_mask_leaves_out_is_not_aligned() -> None:
     module = learning(**{**LEARNT, "automask": True})
     still = batch()
     still["images"] = still["jittered"] = still["images"][:, :1].expand(-1, 3, -1, -1, -1)
-    _, terms = module.objective(still, module.disparities(still["images"][:, 0]), None)
+    _, terms = module.training_loss(still, 0, None)
     assert terms["refinement/refused"] == 1.0  # unwarped sources match best everywhere
 
 
@@ -218,19 +215,32 @@ def test_refined_poses_take_over_after_the_warm_up() -> None:
 
 
 def test_only_after_the_warm_up_and_only_in_training() -> None:
-    assert learning().refined_share(0) == 0
-    assert learning(enabled=True, warmup_steps=1).refined_share(0) == 0
+    assert Step(learning(), batch()).refined_share == 0
+    assert Step(learning(enabled=True, warmup_steps=1), batch()).refined_share == 0
+    assert Step(learning(enabled=True, warmup_steps=1), batch(), 1).refined_share > 0
     module = learning(**PATCHES)
-    assert module.refined_share(0) == 1
-    assert module.eval().refined_share(0) == 0
+    assert Step(module, batch()).refined_share == 1
+    assert Step(module.eval(), batch()).refined_share == 0
 
 
 def test_both_views_count_by_their_weights() -> None:
+    """Smoothness goes with each of them."""
     module = learning(**LEARNT, feat_source="own", network_pose_weight=0.5)
-    loss, terms = module.objective(batch(), module.disparities(batch()["images"][:, 0]), None)
-    refined = terms["refinement/photometric"] + terms["refinement/smoothness"]
-    own = terms["self_supervised/photometric"] + terms["self_supervised/smoothness"]
-    torch.testing.assert_close(loss.detach(), refined + 0.5 * own)
+    alone = learning(**LEARNT, feat_source="own", network_pose_weight=0.0)
+    loss, terms = module.training_loss(batch(), 0, None)
+    _, terms_alone = alone.training_loss(batch(), 0, None)
+    views = terms["photometric/refined"] + 0.5 * terms["photometric/network"]
+    torch.testing.assert_close(terms["photometric"], views)
+    torch.testing.assert_close(terms["smoothness"], 1.5 * terms_alone["smoothness"])
+    torch.testing.assert_close(loss.detach(), views + terms["smoothness"])
+
+
+def test_there_is_no_consistency_before_refined_poses_take_over() -> None:
+    module = learning(CONSISTENT, **{**PATCHES, "warmup_steps": 3})
+    _, terms = module.training_loss(batch(), 2, None)
+    assert terms["consistency"] == 0 and "refinement/refused" not in terms
+    _, terms = module.training_loss(batch(), 3, None)
+    assert terms["consistency"] > 0
 
 
 def test_damping_starts_as_the_recipe_says_and_learns_faster() -> None:
@@ -249,9 +259,9 @@ def test_damping_starts_as_the_recipe_says_and_learns_faster() -> None:
 )
 def test_levels_that_the_features_lack_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="refinement"):
-        small_recipe(objective=SELF_SUPERVISED, refinement={"enabled": True, **wrong})
+        small_recipe(losses=SELF_SUPERVISED, refinement={"enabled": True, **wrong})
 
 
 def test_nothing_to_refine_is_refused() -> None:
     with pytest.raises(UserError, match="refinement"):
-        small_recipe(objective=SUPERVISED, refinement={"enabled": True})
+        small_recipe(losses=SUPERVISED, refinement={"enabled": True})

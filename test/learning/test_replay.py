@@ -9,6 +9,7 @@ import pytest
 import torch
 from corridor import write_corridor
 from recipes import SELF_SUPERVISED, small_recipe
+from steps import loss_of, step_of
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import WithReplay, build_datasets, build_replay, collate
@@ -25,18 +26,18 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_a_batch_holds_triplets_and_known_frames(video: Path, held_back: Path) -> None:
-    recipe = small_recipe(objective=SELF_SUPERVISED)
+    recipe = small_recipe(losses=SELF_SUPERVISED)
     training, _ = build_datasets(recipe, [video], [])
     both = WithReplay(training, build_replay(recipe, [held_back]))
     assert len(both) == len(training) + 6
     batch = collate([both[0], both[1], both[len(training)]])
     assert batch["images"].shape[:2] == (2, 3) and "depth" not in batch
-    assert batch["replay_images"].shape[:2] == (1, 1)
-    assert batch["replay_depth"].isfinite().any()
+    assert batch["rehearsal_images"].shape[:2] == (1, 1)
+    assert batch["rehearsal_depth"].isfinite().any()
 
 
 def test_the_same_frames_are_replayed_after_a_resume() -> None:
-    plan = plan_run(small_recipe(objective=SELF_SUPERVISED), samples=10)
+    plan = plan_run(small_recipe(losses=SELF_SUPERVISED), samples=10)
 
     def batches(start: int) -> list[list[int]]:
         return list(ReplaySampler(StepSampler(plan, 3, start=start), 10, 50, 4))
@@ -48,36 +49,41 @@ def test_the_same_frames_are_replayed_after_a_resume() -> None:
 
 
 def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> None:
-    losses = {}
-    for weight in (0.0, 2.0):
-        recipe = small_recipe(objective=SELF_SUPERVISED, replay={"weight": weight})
+    found = {}
+    for weight in (1.0, 3.0):
+        losses = {**SELF_SUPERVISED, "rehearsal": {"weight": weight}}
+        recipe = small_recipe(losses=losses)
         training, _ = build_datasets(recipe, [video], [])
         both = WithReplay(training, build_replay(recipe, [held_back]))
         batch = collate([both[0], both[1], both[len(training)]])
-        for name in ("images", "replay_images"):
+        for name in ("images", "rehearsal_images"):
             batch[name] = batch[name].float() / 255
             batch[name.replace("images", "jittered")] = batch[name]
         torch.manual_seed(0)
         module = Learner(recipe)
-        losses[weight], _ = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
+        found[weight], terms = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        known = module.disparities(
-            torch.cat([batch["jittered"][:, 0], batch["replay_jittered"][:, 0]])
+        known, _ = module.predictions(
+            torch.cat([batch["jittered"][:, 0], batch["rehearsal_jittered"][:, 0]])
         )
-        part = module.supervised([d[2:] for d in known], batch["replay_depth"], batch["replay_K"])
-    torch.testing.assert_close(losses[2.0] - losses[0.0], 2 * part.loss, rtol=1e-3, atol=1e-5)
+        alone = {n.removeprefix("rehearsal_"): x for n, x in batch.items() if "rehearsal" in n}
+        part = loss_of("supervised")(
+            step_of(alone, [d[2:] for d in known], depth_range=(0.5, 20.0))
+        )
+    torch.testing.assert_close(terms["rehearsal"], 3 * part.loss, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(found[3.0] - found[1.0], 2 * part.loss, rtol=1e-3, atol=1e-5)
 
 
 def test_a_run_with_replay(video: Path, held_back: Path, tmp_path: Path) -> None:
-    recipe = small_recipe(objective=SELF_SUPERVISED)
+    recipe = small_recipe(losses=SELF_SUPERVISED)
     run = train(recipe, [video], tmp_path / "run", replay=[held_back])
     assert read_checkpoint(run / LAST)["state"]["step"] == 4
-    assert "replay/silog" in (run / "metrics.csv").read_text().split("\n")[0]
+    assert "rehearsal/silog" in (run / "metrics.csv").read_text().split("\n")[0]
 
 
 def test_replay_needs_true_depth_and_a_network_that_learns(video: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--replay"):
-        train(small_recipe(objective=SELF_SUPERVISED), [video], tmp_path / "a", replay=[video])
-    frozen = small_recipe(objective=SELF_SUPERVISED, networks={"freeze_depth": True})
+        train(small_recipe(losses=SELF_SUPERVISED), [video], tmp_path / "a", replay=[video])
+    frozen = small_recipe(losses=SELF_SUPERVISED, networks={"freeze_depth": True})
     with pytest.raises(UserError, match="freeze_depth"):
         train(frozen, [video], tmp_path / "b", replay=[video])

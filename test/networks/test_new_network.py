@@ -58,9 +58,7 @@ def corridor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy(corridor: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Taught by true depth, and exported."""
     folder = tmp_path_factory.mktemp("toy")
-    recipe = small_recipe(
-        **SETTINGS, objective=SUPERVISED, trainer={"max_steps": 30, "batch_size": 4}
-    )
+    recipe = small_recipe(**SETTINGS, losses=SUPERVISED, trainer={"max_steps": 30, "batch_size": 4})
     run = train(recipe, [corridor], folder / "run")
     lines = (run / "metrics.csv").read_text().splitlines()
     losses = [float(row.split(",")[lines[0].split(",").index("loss")]) for row in lines[1:]]
@@ -134,14 +132,15 @@ def test_a_replay_measures_depth_alone(toy: Path, corridor: Path, tmp_path: Path
 
 
 def test_it_teaches_and_is_taught(toy: Path, corridor: Path, tmp_path: Path) -> None:
-    taught = {"self_supervised": {"weight": 0.0}, "teacher": {"model": str(toy)}}
-    recipe = small_recipe(**SETTINGS, objective=taught, trainer={"max_steps": 2})
+    networks = {"architecture": "toy", "teacher": str(toy)}
+    settings = {**SETTINGS, "networks": networks}
+    recipe = small_recipe(**settings, losses={"teacher": {}}, trainer={"max_steps": 2})
     run = train(recipe, [corridor], tmp_path / "run")
     assert "teacher/silog" in (run / "metrics.csv").read_text()
 
 
 def test_it_starts_the_next_run(toy: Path, corridor: Path, tmp_path: Path) -> None:
-    recipe = small_recipe(**SETTINGS, objective=SUPERVISED, trainer={"max_steps": 1})
+    recipe = small_recipe(**SETTINGS, losses=SUPERVISED, trainer={"max_steps": 1})
     save_recipe(recipe, tmp_path / "toy.yaml")
     options = ("--init", toy, "--out", tmp_path / "run")
     result = monodepth("train", tmp_path / "toy.yaml", "--data", corridor, *options)
@@ -150,9 +149,9 @@ def test_it_starts_the_next_run(toy: Path, corridor: Path, tmp_path: Path) -> No
 
 def test_view_synthesis_needs_a_pose_network_that_is_asked_for() -> None:
     with pytest.raises(UserError, match=r"toy has no pose network: set\s+networks.pose to posecnn"):
-        small_recipe(**SETTINGS, objective=SELF_SUPERVISED)
+        small_recipe(**SETTINGS, losses=SELF_SUPERVISED)
     networks = {"architecture": "toy", "pose": "posecnn"}
-    small_recipe(**{**SETTINGS, "networks": networks}, objective=SELF_SUPERVISED)
+    small_recipe(**{**SETTINGS, "networks": networks}, losses=SELF_SUPERVISED)
 
 
 def test_it_is_tuned_and_judged(toy: Path, corridor: Path, tmp_path: Path) -> None:

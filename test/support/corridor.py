@@ -57,11 +57,15 @@ def write_corridor(
     step: float = 0.05,
     depth: bool = True,
     camera: PinholeCamera = CAMERA,
+    reflective: bool = False,
 ) -> Path:
-    """A sequence folder of that walk."""
+    """A sequence folder of that walk; with reflective masks the pillar counts as a mirror."""
     with SequenceWriter(folder, camera, fps=10.0) as writer:
         for index in range(frames):
             T_world_camera = walk(index, start, step)
             image, truth = render(T_world_camera, camera)
-            writer.add(image, depth=truth if depth else None, pose=T_world_camera)
+            mirror = np.isclose(truth, PILLAR - T_world_camera[2, 3]) if reflective else None
+            writer.add(
+                image, depth=truth if depth else None, pose=T_world_camera, reflective=mirror
+            )
     return folder

@@ -11,12 +11,11 @@ SMALL: dict[str, Any] = {
     "schedule": {"epochs": 1000},
     "trainer": {"batch_size": 2, "max_steps": 4, "log_every": 1, "pictures_every": 0},
 }
-SELF_SUPERVISED = {"self_supervised": {"weight": 1.0}, "supervised": {"weight": 0.0}}
-SUPERVISED = {"self_supervised": {"weight": 0.0}, "supervised": {"weight": 1.0}}
-POSE_SUPERVISED = {
-    "self_supervised": {"weight": 0.0},
-    "supervised": {"weight": 1.0, "pose_weight": 1.0},
-}
+# Of `losses`.
+SELF_SUPERVISED: dict[str, Any] = {"photometric": {}, "smoothness": {}}
+SUPERVISED: dict[str, Any] = {"supervised": {}}
+BOTH: dict[str, Any] = {**SELF_SUPERVISED, **SUPERVISED}
+POSE_SUPERVISED: dict[str, Any] = {"pose": {}}
 
 
 def small_recipe(**sections: Any) -> Recipe:

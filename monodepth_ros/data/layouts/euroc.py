@@ -11,6 +11,7 @@ are brought to the camera by its ``T_BS``.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.known_pose import pose_of_quaternion
-from monodepth_ros.data.layouts.file_sequence import FileSequence
+from monodepth_ros.data.layouts.file_sequence import FileSequence, stereo_partner
 from monodepth_ros.data.layouts.tum import nearest_in_time
+from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.data.text_file import read_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
@@ -49,8 +51,26 @@ def open_euroc(path: Path, camera: str = "cam0") -> list[FileSequence]:
             image_files=image_files,
             poses=_poses(path / "mav0/state_groundtruth_estimate0/data.csv", stamps, calibration),
             stamps_ns=[int(stamp) for stamp in stamps],
+            open_partner=partial(_open_partner, path, camera, image_files, calibration),
         )
     ]
+
+
+def _open_partner(
+    path: Path, camera: str, image_files: list[Path], calibration: dict[str, Any]
+) -> StereoPartner | None:
+    """The other camera, which is triggered with the first."""
+    other = path / "mav0" / ("cam1" if camera == "cam0" else "cam0")
+    if not (other / "sensor.yaml").is_file():
+        return None
+    beside = _read_calibration(other / "sensor.yaml")
+    T_partner_body = np.linalg.inv(_T_body_camera(beside, other / "sensor.yaml"))
+    return stereo_partner(
+        f"{path.resolve().name}_{other.name}",
+        _camera(beside, other / "sensor.yaml"),
+        [other / "data" / file.name for file in image_files],
+        T_partner_body @ _T_body_camera(calibration, path / "mav0" / camera / "sensor.yaml"),
+    )
 
 
 def _read_calibration(path: Path) -> dict[str, Any]:
@@ -76,6 +96,13 @@ def _camera(calibration: dict[str, Any], path: Path) -> PinholeCamera:
         raise UserError(f"{path}: not a camera's sensor description ({error!r})") from error
 
 
+def _T_body_camera(calibration: dict[str, Any], path: Path) -> NDArray[np.float64]:
+    try:
+        return np.array(calibration["T_BS"]["data"], dtype=np.float64).reshape(4, 4)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: sensor.yaml has no T_BS of 4x4 numbers ({error!r})") from error
+
+
 def _poses(
     path: Path, stamps: NDArray[np.int64], calibration: dict[str, Any]
 ) -> list[NDArray[np.float64] | None] | None:
@@ -84,10 +111,7 @@ def _poses(
     rows = read_numbers(path)
     if rows.shape[1] < POSE_COLUMNS:
         raise UserError(f"{path}: {rows.shape[1]} numbers a row, expected at least {POSE_COLUMNS}")
-    try:
-        T_body_camera = np.array(calibration["T_BS"]["data"], dtype=np.float64).reshape(4, 4)
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: sensor.yaml has no T_BS of 4x4 numbers ({error!r})") from error
+    T_body_camera = _T_body_camera(calibration, path)
     rows = rows[np.isfinite(rows[:, 0])]
     bodies = [pose_of_quaternion(row[1:4], row[[5, 6, 7, 4]]) for row in rows]
     poses = [None if body is None else body @ T_body_camera for body in bodies]

@@ -22,7 +22,7 @@ from monodepth_ros.data.images.file import (
     read_mask,
     read_rgb,
 )
-from monodepth_ros.data.sequence import Sequence
+from monodepth_ros.data.sequence import Sequence, StereoPartner
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
 
@@ -48,6 +48,7 @@ class FileSequence(Sequence):
     target_frames: list[int] | None = field(default=None)
     calibration: Calibration = "measured"
     number_rate: float | None = None
+    open_partner: Callable[[], StereoPartner | None] | None = None
 
     def __len__(self) -> int:
         return len(self.image_files)
@@ -92,8 +93,9 @@ class FileSequence(Sequence):
     def files(self) -> Iterable[Path]:
         for index, image in enumerate(self.image_files):  # in turn: the order says which is whose
             yield image
-            if self.depth_files and (depth := self.depth_files[index]) is not None:
-                yield depth
+            for truth in (self.depth_files, self.reflective_files):
+                if truth and (file := truth[index]) is not None:
+                    yield file
 
     def pose(self, index: int) -> NDArray[np.float64] | None:
         return self.poses[index] if self.poses else None
@@ -107,6 +109,10 @@ class FileSequence(Sequence):
     def speed(self, index: int) -> float | None:
         return self.speeds[index] if self.speeds else None
 
+    @cached_property
+    def stereo(self) -> StereoPartner | None:
+        return None if self.open_partner is None else self.open_partner()
+
     @property
     def has_depth(self) -> bool:
         return any(path is not None for path in self.depth_files or [])
@@ -116,12 +122,28 @@ class FileSequence(Sequence):
         return any(pose is not None for pose in self.poses or [])
 
     @property
+    def has_masks(self) -> bool:
+        return any(path is not None for path in self.reflective_files or [])
+
+    @property
     def states_poses(self) -> bool:
         return self.poses is not None
 
     @property
     def targets(self) -> Iterable[int]:
         return range(len(self)) if self.target_frames is None else self.target_frames
+
+
+def stereo_partner(
+    name: str,
+    camera: PinholeCamera,
+    image_files: list[Path],
+    T_partner_camera: NDArray[np.float64],
+) -> StereoPartner | None:
+    """The second camera of a layout, where each of its images is there."""
+    if not all(file.is_file() for file in image_files):
+        return None
+    return StereoPartner(FileSequence(name, camera, image_files), T_partner_camera)
 
 
 def first_readable_size(image_files: list[Path]) -> tuple[int, int]:

@@ -11,19 +11,27 @@ those of camera 0; they are brought to the camera that is opened.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.layouts.file_sequence import FileSequence, first_readable_size
+from monodepth_ros.data.layouts.file_sequence import (
+    FileSequence,
+    first_readable_size,
+    stereo_partner,
+)
 from monodepth_ros.data.layouts.image_folder import frame_numbers, list_images
+from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.data.text_file import read_named_numbers, read_numbers, read_poses
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
 # Image folder -> number of its projection matrix, the colour camera first.
 CAMERAS = {"image_2": 2, "image_0": 0, "image_l": 0, "image_3": 3, "image_1": 1, "image_r": 1}
+_PAIRS = [("image_2", "image_3"), ("image_0", "image_1"), ("image_l", "image_r")]
+PARTNERS = dict(_PAIRS) | {right: left for left, right in _PAIRS}
 
 
 def is_kitti_odometry(path: Path) -> bool:
@@ -66,6 +74,23 @@ def _open_sequence(path: Path, camera: str | None) -> FileSequence:
         poses=_poses(path, projection, numbers),
         stamps_ns=_stamps(path / "times.txt", numbers),
         numbers=numbers,
+        open_partner=partial(_open_partner, path, name, image_files, (width, height)),
+    )
+
+
+def _open_partner(
+    path: Path, name: str, image_files: list[Path], size: tuple[int, int]
+) -> StereoPartner | None:
+    """The other camera of the pair."""
+    projections, other = read_projections(path / "calib.txt"), PARTNERS[name]
+    if CAMERAS[other] not in projections:
+        return None
+    ours, theirs = projections[CAMERAS[name]], projections[CAMERAS[other]]
+    return stereo_partner(
+        f"{path.resolve().name}_{other}",
+        PinholeCamera(*size, theirs[:, :3]),
+        [path / other / file.name for file in image_files],
+        camera_offset(theirs) @ np.linalg.inv(camera_offset(ours)),
     )
 
 

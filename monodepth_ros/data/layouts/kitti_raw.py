@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -24,10 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.images.file import DepthImage, read_depth_png
-from monodepth_ros.data.layouts.file_sequence import FileSequence
+from monodepth_ros.data.layouts.file_sequence import FileSequence, stereo_partner
 from monodepth_ros.data.layouts.image_folder import frame_numbers, list_images
+from monodepth_ros.data.layouts.kitti_odometry import camera_offset
 from monodepth_ros.data.layouts.kitti_oxts import read_oxts
 from monodepth_ros.data.layouts.velodyne import project_scan, read_scan
+from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.data.text_file import read_named_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -125,6 +128,24 @@ def open_drive(path: Path, truth: Truth = "velodyne", side: str = "l") -> FileSe
         speeds=motion.speeds if motion else None,
         stamps_ns=_stamps(folder / "timestamps.txt", numbers),
         numbers=numbers,
+        open_partner=partial(_open_partner, path, side, calibration, image_files),
+    )
+
+
+def _open_partner(
+    path: Path, side: str, calibration: Calibration, image_files: list[Path]
+) -> StereoPartner | None:
+    """The other colour camera of a drive."""
+    other = next(name for name in SIDES if name != side)
+    folder = path / SIDES[other] / "data"
+    if not folder.is_dir():
+        return None
+    beside = Calibration(path.resolve().parent, other)
+    return stereo_partner(
+        f"{path.resolve().name}_{other}",
+        beside.camera(),
+        [folder / file.name for file in image_files],
+        beside.offset() @ np.linalg.inv(calibration.offset()),
     )
 
 
@@ -155,6 +176,10 @@ class Calibration:
         source = f"{self._file} P_rect_{self._number}"
         return PinholeCamera(width, height, self._projection[:, :3]).validate(source)
 
+    def offset(self) -> NDArray[np.float64]:
+        """T_camera_camera0, 4x4, of the rectified cameras: P = K [I | t]."""
+        return camera_offset(self._projection)
+
     def velodyne_projection(self) -> NDArray[np.float64]:
         """3x4: P_rect R_rect_00 T_camera_velodyne."""
         velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
@@ -167,10 +192,8 @@ class Calibration:
         file = self._date / "calib_imu_to_velo.txt"
         if not file.exists():
             return None
-        offset = np.eye(4)
-        offset[:3, 3] = np.linalg.solve(self._projection[:, :3], self._projection[:, 3])
         velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
-        T_camera_imu = offset @ self._rectification() @ velodyne @ self._transform(file)
+        T_camera_imu = self.offset() @ self._rectification() @ velodyne @ self._transform(file)
         T_imu_camera = np.linalg.inv(T_camera_imu)
         return [None if pose is None else pose @ T_imu_camera for pose in imu_poses]
 

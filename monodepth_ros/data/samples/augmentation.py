@@ -18,6 +18,19 @@ OPERATIONS = 4
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
 
 
+# The entries of a batch by how they follow a crop and a flip.
+IMAGES, MAPS = ("images", "stereo"), ("depth", "reflective", "valid")
+INTRINSICS, MOTIONS = ("K", "K_stereo"), ("T_neighbour_target", "T_stereo_target")
+
+
+def as_float(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same with images in [0, 1] for those of 8 bits."""
+    return {
+        name: value.to(torch.float32).div_(255.0) if name in IMAGES else value
+        for name, value in batch.items()
+    }
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Crop, horizontal flip and colour jitter, drawn once for each sample and shared by its frames.
@@ -43,28 +56,26 @@ class Augmentation:
         """Augment a collated batch of :class:`~monodepth_ros.data.samples.triplets.CachedDataset`.
 
         ``images`` uint8 BxFx3xHxW (on any device) become float in [0, 1], flipped but with clean
-        colours, for the losses; ``jittered``, of the same shape, goes into the networks. ``K``,
-        ``depth`` and ``valid`` follow the crop and the flip, ``T_neighbour_target`` the flip. Other
-        entries are passed on. ``generator`` lives on the CPU, so that a run draws the same on every
-        device.
+        colours, for the losses, and ``stereo`` with them; ``jittered``, of the same shape, goes
+        into the networks. Intrinsics, ``depth`` and masks follow the crop and the flip, motions the
+        flip. Other entries are passed on. ``generator`` lives on the CPU, so that a run draws the
+        same on every device.
         """
         count, device = len(batch["images"]), batch["images"].device
         flipped = torch.rand(count, generator=generator) < self.flip
         jittered = torch.rand(count, generator=generator) < self.jitter
         factors, order = self._draw(count, generator)
 
-        images = batch["images"].to(torch.float32).div_(255.0)
-        batch = self._cropped({**batch, "images": images}, generator)
-        result, images = dict(batch), batch["images"]
-        result["images"] = images = mirror(images, flipped.to(device))
-        for name in ("depth", "valid"):
-            if name in batch:
-                result[name] = mirror(batch[name], flipped.to(device))
-        result["K"] = mirror_intrinsics(batch["K"], flipped.to(device), images.shape[-1])
-        if "T_neighbour_target" in batch:
-            motions = mirror_motions(batch["T_neighbour_target"], flipped.to(device))
-            result["T_neighbour_target"] = motions
-        result["jittered"] = images
+        result, on_device = self._cropped(as_float(batch), generator), flipped.to(device)
+        width = batch["images"].shape[-1]
+        for name, value in result.items():
+            if name in (*IMAGES, *MAPS):
+                result[name] = mirror(value, on_device)
+            elif name in INTRINSICS:
+                result[name] = mirror_intrinsics(value, on_device, width)
+            elif name in MOTIONS:
+                result[name] = mirror_motions(value, on_device)
+        images = result["jittered"] = result["images"]
         if jittered.any():
             chosen = jittered.nonzero()[:, 0]
             changed = jitter(images[chosen.to(device)], factors[chosen], order[chosen])
@@ -80,11 +91,18 @@ class Augmentation:
         count, (height, width) = len(images), images.shape[-2:]
         crops = Crops.draw(count, height, width, self.crop, self.aspect, generator)
         crops = crops.to(images.device)
-        result = {**batch, "images": crops.images(images), "K": crops.intrinsics(batch["K"])}
-        if "depth" in batch:
-            result["depth"] = crops.images(batch["depth"], "nearest")
-        if "valid" in batch:  # images are mixed of up to four pixels: all of them must be valid
-            result["valid"] = crops.images((~batch["valid"]).float()) == 0
+        result = dict(batch)
+        for name, value in batch.items():
+            if name in IMAGES:
+                result[name] = crops.images(value)
+            elif name in INTRINSICS:
+                result[name] = crops.intrinsics(value)
+            elif name == "depth":
+                result[name] = crops.images(value, "nearest")
+            elif name == "reflective":
+                result[name] = crops.images(value.float(), "nearest") == 1
+            elif name == "valid":  # images are mixed of up to four pixels: all must be valid
+                result[name] = crops.images((~value).float()) == 0
         return result
 
     def _draw(self, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

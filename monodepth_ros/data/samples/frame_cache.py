@@ -60,6 +60,18 @@ class CachedArray:
 
 
 @dataclass
+class CachedPartner:
+    """What the second camera of a sequence took: ``images`` uint8 Nx3xHxW, ``K``, and ``T``.
+
+    ``T`` is T_partner_camera, 4x4.
+    """
+
+    images: CachedArray
+    K: NDArray[np.float32]
+    T: NDArray[np.float32]
+
+
+@dataclass
 class CachedSequence:
     """A sequence at the network's size: ``images`` uint8 Nx3xHxW, ``depths`` float32 Nx1xHxW."""
 
@@ -70,11 +82,14 @@ class CachedSequence:
     depths: CachedArray | None
     valid: NDArray[np.bool_] | None
     fingerprint: str  # of the sequence as it was read
+    reflective: CachedArray | None = None  # bool Nx1xHxW
+    partner: CachedPartner | None = None
 
     @property
     def bad(self) -> dict[int, str]:
         """Why the frames that cannot be used cannot be read, by index."""
-        return {**(self.depths.bad if self.depths else {}), **self.images.bad}
+        parts = [self.depths, self.reflective, self.partner and self.partner.images, self.images]
+        return {index: why for part in parts if part for index, why in part.bad.items()}
 
     def usable(self) -> NDArray[np.bool_]:
         """For each frame, whether it was read."""
@@ -90,14 +105,20 @@ def default_cache() -> Path:
 
 
 def cache_sequence(
-    sequence: Sequence, size: tuple[int, int], depth: bool, root: Path | None = None
+    sequence: Sequence,
+    size: tuple[int, int],
+    depth: bool,
+    root: Path | None = None,
+    masks: bool = False,
+    stereo: bool = False,
 ) -> CachedSequence:
     """The frames of ``sequence`` at ``size`` = (height, width), built on first use.
 
     A distorted camera's images are rectified, K kept; ``valid`` (bool HxW) then tells which pixels
     show something. With ``depth`` truth is kept too where the sequence has any, resized by nearest
-    neighbour, NaN where a pixel has none. The cache is keyed by the state of the sequence's files,
-    how they are read, its camera and the size.
+    neighbour, NaN where a pixel has none; with ``masks`` reflective masks likewise, false where
+    nothing is known; with ``stereo`` what the second camera took. The cache is keyed by the state
+    of the sequence's files, how they are read, its camera and the size.
     """
     root = root or default_cache()
     height, width = size
@@ -105,30 +126,54 @@ def cache_sequence(
     seen = rectified(sequence)
     camera = seen.camera.resized(height, width)
 
-    def image(index: int) -> NDArray[np.uint8]:
-        return resize_image(seen.image(index), size).transpose(2, 0, 1)
-
     def truth(index: int) -> NDArray[np.generic]:
         metres = seen.depth(index)
         if metres is None:
             return np.full((1, height, width), np.nan, dtype=np.float32)
         return resize_nearest(metres, size)[None]
 
+    def mask(index: int) -> NDArray[np.generic]:
+        mirrors = seen.reflective(index)
+        if mirrors is None:
+            return np.zeros((1, height, width), dtype=bool)
+        return resize_nearest(mirrors, size)[None]
+
     key = _key(sequence, size)
-    images = cached_array(root, f"{sequence.name}-images", key, (count, 3, *size), np.uint8, image)
-    depths = None
+    depths, reflective, partner = None, None, None
     if depth and sequence.has_depth:
         shape = (count, 1, *size)
         depths = cached_array(root, f"{sequence.name}-depth", key, shape, np.float32, truth)
+    if masks and sequence.has_masks:
+        shape = (count, 1, *size)
+        reflective = cached_array(root, f"{sequence.name}-reflective", key, shape, np.bool_, mask)
+    if stereo and sequence.stereo is not None:
+        beside = sequence.stereo.sequence
+        partner = CachedPartner(
+            _cached_images(beside, size, root),
+            rectified(beside).camera.resized(*size).K.astype(np.float32),
+            sequence.stereo.T_partner_camera.astype(np.float32),
+        )
     return CachedSequence(
         name=sequence.name,
         frame_names=[sequence.frame_name(i) for i in range(count)],
         K=camera.K.astype(np.float32),
-        images=images,
+        images=_cached_images(sequence, size, root),
         depths=depths,
         valid=camera.valid,
         fingerprint=fingerprint_of_sequence(sequence),
+        reflective=reflective,
+        partner=partner,
     )
+
+
+def _cached_images(sequence: Sequence, size: tuple[int, int], root: Path) -> CachedArray:
+    seen = rectified(sequence)
+
+    def image(index: int) -> NDArray[np.uint8]:
+        return resize_image(seen.image(index), size).transpose(2, 0, 1)
+
+    name, shape = f"{sequence.name}-images", (len(sequence), 3, *size)
+    return cached_array(root, name, _key(sequence, size), shape, np.uint8, image)
 
 
 def report_damage(sequences: list[CachedSequence]) -> list[str]:

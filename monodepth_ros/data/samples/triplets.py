@@ -31,9 +31,11 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
 
     A sample is a dict: ``images`` uint8 Fx3xHxW, ``K`` float32 3x3 at HxW, ``index`` int64, with
     ``depth`` also ``depth`` float32 1xHxW (NaN invalid) of the first frame, with ``motions`` also
-    ``T_neighbour_target`` float32 (F-1)x4x4 of true poses (NaN without them), and, as soon as one
-    camera of the dataset is distorted, ``valid`` bool 1xHxW: the pixels that rectification could
-    fill.
+    ``T_neighbour_target`` float32 (F-1)x4x4 of true poses (NaN without them), with ``masks``
+    ``reflective`` bool 1xHxW of the first frame, with ``stereo`` what a second camera took with it:
+    ``stereo`` uint8 1x3xHxW, ``K_stereo`` and ``T_stereo_target`` 1x4x4 (NaN without it), and, as
+    soon as one camera of the dataset is distorted, ``valid`` bool 1xHxW: the pixels that
+    rectification could fill.
 
     ``skipped`` names the frames that could not be read, ``guessed_cameras`` the recordings whose
     intrinsics nobody measured.
@@ -46,6 +48,8 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         depth: bool,
         cache: Path | None,
         motions: bool = False,
+        masks: bool = False,
+        stereo: bool = False,
     ) -> None:
         recordings = list(sequences)
         if not recordings:
@@ -53,10 +57,10 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         self.size = size
         self.guessed_cameras = sorted({s.name for s in recordings if s.calibration == "guessed"})
         self.sequences: list[CachedSequence] = [
-            cache_sequence(sequence, size, depth, cache) for sequence in recordings
+            cache_sequence(sequence, size, depth, cache, masks, stereo) for sequence in recordings
         ]
         self.skipped = report_damage(self.sequences)
-        self._depth = depth
+        self._depth, self._masks, self._stereo = depth, masks, stereo
         self._poses = [_poses(sequence) for sequence in recordings] if motions else None
         self._with_valid = any(sequence.valid is not None for sequence in self.sequences)
         rows = [
@@ -95,6 +99,13 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
             target, *neighbours = self._poses[number][frames]
             motions = [np.linalg.inv(neighbour) @ target for neighbour in neighbours]
             item["T_neighbour_target"] = torch.from_numpy(np.stack(motions).astype(np.float32))
+        if self._masks:
+            mask = sequence.reflective and sequence.reflective.array[frames[0]]
+            item["reflective"] = torch.from_numpy(
+                np.zeros((1, *self.size), bool) if mask is None else np.array(mask)
+            )
+        if self._stereo:
+            item |= self._beside(sequence, frames[0])
         if self._with_valid:
             valid = np.ones(self.size, bool) if sequence.valid is None else sequence.valid.copy()
             item["valid"] = torch.from_numpy(valid)[None]
@@ -104,6 +115,17 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         if sequence.depths is None:
             return torch.full((1, *self.size), torch.nan)
         return torch.from_numpy(np.array(sequence.depths.array[frame]))
+
+    def _beside(self, sequence: CachedSequence, frame: int) -> dict[str, Tensor]:
+        """What the second camera took with a frame."""
+        image, K, T = np.zeros((3, *self.size), np.uint8), sequence.K, np.full((4, 4), np.nan)
+        if (partner := sequence.partner) is not None:
+            image, K, T = partner.images.array[frame], partner.K, partner.T
+        return {
+            "stereo": torch.from_numpy(np.array(image))[None],
+            "K_stereo": torch.from_numpy(K.copy()),
+            "T_stereo_target": torch.from_numpy(T.astype(np.float32))[None],
+        }
 
     def frame_name(self, index: int) -> str:
         """Sequence and file of a sample's first frame, for messages and reports."""
@@ -142,6 +164,8 @@ class TripletDataset(CachedDataset):
         max_stride: int = 30,
         cross_gaps: bool = False,
         motions: bool = False,
+        masks: bool = False,
+        stereo: bool = False,
     ) -> None:
         if stride != "motion" and (not isinstance(stride, int) or stride < 1):
             raise UserError(f'stride: {stride!r} is neither a positive integer nor "motion"')
@@ -150,7 +174,7 @@ class TripletDataset(CachedDataset):
         self._motion = motion
         self._max_stride = max_stride
         self._cross_gaps = cross_gaps
-        super().__init__(sequences, size, depth, cache, motions)
+        super().__init__(sequences, size, depth, cache, motions, masks, stereo)
 
     def _frames(self, sequence: Sequence, cached: CachedSequence) -> NDArray[np.int64]:
         images = cached.images.array
@@ -184,8 +208,10 @@ class FrameDataset(CachedDataset):
         size: tuple[int, int],
         depth: bool = True,
         cache: Path | None = None,
+        masks: bool = False,
+        stereo: bool = False,
     ) -> None:
-        super().__init__(sequences, size, depth, cache)
+        super().__init__(sequences, size, depth, cache, masks=masks, stereo=stereo)
 
     def _frames(self, sequence: Sequence, cached: CachedSequence) -> NDArray[np.int64]:
         usable = cached.usable()

@@ -1,204 +1,209 @@
-"""Photometric error between images: SSIM dissimilarity and absolute difference.
+"""View synthesis: the target must look as its neighbours say, warped by depth and motion.
 
-SSIM after Wang et al., "Image quality assessment: from error visibility to structural similarity",
-2004, with a uniform 3x3 window; the mixture after Godard et al., "Unsupervised monocular depth
-estimation with left-right consistency", 2017. Images are ``(..., H, W)`` with values in [0, 1].
+Godard et al., "Digging into self-supervised monocular depth estimation", ICCV 2019, with the
+switches of its ablations.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, partial, reduce
+from typing import TYPE_CHECKING, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
-from torch.nn import functional as F
 
-from monodepth_ros.geometry.compilation import compiled_once
+from monodepth_ros.geometry.validity import shrunk
+from monodepth_ros.learning.losses.arithmetic.masked_mean import masked_mean
+from monodepth_ros.learning.losses.arithmetic.resizing import image_size, upsample
+from monodepth_ros.learning.losses.arithmetic.slicewise import batch_slices, slicewise_sum
+from monodepth_ros.learning.losses.arithmetic.views import Views, views_of_step
+from monodepth_ros.learning.losses.loss import Loss, MultiScaleSettings, Terms
 
-C1 = 0.01**2
-C2 = 0.03**2
-
-# Variances are differences of moments; about mid-grey these are small and lose little to rounding.
-MID_GREY = 0.5
-
-
-def box_mean(x: Tensor) -> Tensor:
-    """Mean over 3x3 windows of ``(..., H, W)``, borders reflected; the same shape."""
-    return _BoxMean.apply(x)
+if TYPE_CHECKING:
+    from monodepth_ros.learning.step import Step
 
 
-def ssim_dissimilarity(first: Tensor, second: Tensor) -> Tensor:
-    """``(1 - SSIM) / 2`` per pixel and channel, in [0, 1]; differentiable in both images."""
-    first, second = first - MID_GREY, second - MID_GREY
-    first_mean, second_mean = box_mean(first), box_mean(second)
-    first_variance = box_mean(first * first) - first_mean * first_mean
-    second_variance = box_mean(second * second) - second_mean * second_mean
-    covariance = box_mean(first * second) - first_mean * second_mean
-    first_mean, second_mean = first_mean + MID_GREY, second_mean + MID_GREY
-    luminance = (2 * first_mean * second_mean + C1) / (first_mean**2 + second_mean**2 + C1)
-    structure = (2 * covariance + C2) / (first_variance + second_variance + C2)
-    return ((1 - luminance * structure) / 2).clamp(0, 1)
+class PhotometricSettings(MultiScaleSettings):
+    """Switches; the defaults are those of the reference."""
 
+    ssim: bool = Field(True, description="SSIM and L1; L1 alone when off")
+    ssim_weight: float = Field(0.85, ge=0, le=1, description="share of SSIM in the error")
+    automask: bool = Field(True, description="let unwarped sources compete in the minimum")
+    automask_noise: float = Field(1e-5, ge=0, description="standard deviation of the tie-break")
+    average_reprojection: bool = Field(False, description="mean over sources, not the minimum")
+    predictive_mask: bool = Field(False, description="weight errors by masks of a mask network")
+    predictive_mask_weight: float = Field(0.2, ge=0, description="weight of the pull of masks to 1")
+    v1_multiscale: bool = Field(False, description="each scale's loss at that scale's resolution")
+    padding: Literal["border", "zeros", "reflection"] = "border"
 
-def photometric_error(first: Tensor, second: Tensor, ssim_weight: float = 0.85) -> Tensor:
-    """Error of ``(..., C, H, W)`` images per pixel, ``(..., 1, H, W)``; differentiable in both.
-
-    ``ssim_weight * mean_c dissimilarity + (1 - ssim_weight) * mean_c |first - second|``.
-    """
-    absolute = (first - second).abs().mean(-3, keepdim=True)
-    if ssim_weight == 0:
-        return absolute
-    dissimilarity = ssim_dissimilarity(first, second).mean(-3, keepdim=True)
-    return ssim_weight * dissimilarity + (1 - ssim_weight) * absolute
+    @model_validator(mode="after")
+    def _consistent(self) -> PhotometricSettings:
+        if self.predictive_mask and self.automask:
+            raise ValueError("predictive_mask replaces automask: switch automask off with it")
+        return self
 
 
 @dataclass(frozen=True)
-class FixedTarget:
-    """A target that many images are compared with, its window statistics computed once.
+class ErrorMaps:
+    """Pictures of the finest scale.
 
-    ``mean`` and ``variance`` are ``(..., C, H, W)``, ``padded`` is the image with a reflected
-    border of one pixel, all about mid-grey; none gets a gradient. ``compiled`` tells whether
-    torch.compile fuses the arithmetic.
+    ``error`` ``(B, 1, H, W)`` is the minimum that the loss averages; ``automasked``, of that shape,
+    is true where an unwarped source matched best, so that the pixel teaches nothing. ``counted``,
+    of that shape, is true where the error is of valid pixels alone, None where it is everywhere.
     """
 
-    padded: Tensor
-    mean: Tensor
-    variance: Tensor
-    compiled: bool = False
+    error: Tensor
+    automasked: Tensor
+    counted: Tensor | None = None
 
-    @classmethod
-    def of(cls, image: Tensor, compiled: bool = False) -> FixedTarget:
-        """The statistics of ``image`` ``(..., C, H, W)``."""
-        padded = _reflected(image - MID_GREY)
-        mean = _window_mean(padded)
-        return cls(padded, mean, _window_mean(padded * padded) - mean * mean, compiled)
+    def means(self) -> Tensor:
+        """Of each image, the mean of what counts: ``(B,)``."""
+        return masked_mean(self.error, self.counted, (1, 2, 3))
 
-    def __getitem__(self, index: Any) -> FixedTarget:
-        return FixedTarget(
-            self.padded[index], self.mean[index], self.variance[index], self.compiled
-        )
 
-    def photometric_error(self, image: Tensor, ssim_weight: float = 0.85) -> Tensor:
-        """As the function :func:`photometric_error`, several times faster.
+class Photometric(Loss[PhotometricSettings]):
+    """``min over sources of pe(target, warped source)``, averaged over pixels and scales."""
 
-        ``image`` broadcasts against the target; it alone gets a gradient, in closed form.
+    name = "photometric"
+    Settings = PhotometricSettings
+    needs = frozenset({"neighbours"})
+    teaches = frozenset({"depth", "pose"})
+
+    def __init__(self, settings: PhotometricSettings) -> None:
+        super().__init__(settings)
+        if settings.predictive_mask:
+            self.needs = self.needs | {"predicted_masks"}
+
+    def __call__(self, step: Step) -> Terms:
+        """Summed over the motions that views are synthesised by, each with its share."""
+        loss = step.target.new_zeros(())
+        figures: dict[str, Tensor] = {}
+        for synthesis in step.syntheses:
+            motions = step.motions(synthesis.by)
+            for T in motions:
+                error, automasked = self.error(step, T, synthesis.inverse_depths)
+                loss = loss + synthesis.share / len(motions) * error
+                figures[synthesis.by] = error.detach()
+                if self.settings.automask:
+                    figures["automasked"] = automasked
+        if self.settings.predictive_mask:
+            pull = step.total_share * self._pull(step)
+            loss = loss + self.settings.predictive_mask_weight * pull
+            figures["predictive_mask"] = pull.detach()
+        return Terms(loss, figures)
+
+    def validate(self, step: Step) -> dict[str, Tensor]:
+        """The error by the network's motions, one for all images of the batch."""
+        error, _ = self.error(step, step.T, step.inverse_depths)
+        return {"photometric": error.expand(len(step.target))}
+
+    def error(
+        self, step: Step, T_source_target: Tensor, inverse_depths: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Of views by motions ``(B, S, 4, 4)`` and depths of all scales, finest first.
+
+        The error averaged over pixels and scales, and the share of pixels that are auto-masked.
         """
-        if ssim_weight == 0:
-            return photometric_error(image - MID_GREY, _inner(self.padded), 0.0)
-        return _FixedTargetError.apply(image, self, ssim_weight)
+        settings = self.settings
 
+        @cache
+        def views_at(size: tuple[int, int]) -> tuple[Views, tuple[Tensor, Tensor]]:
+            views = step.once(views_of_step, size, self._ssim_weight, settings.padding)
+            return views, views.projection(T_source_target)
 
-class _FixedTargetError(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, image: Tensor, target: FixedTarget, weight: float) -> Tensor:
-        function = compiled_once(_error) if target.compiled else _error
-        x, y = _reflected(image).sub_(MID_GREY), target.padded
-        error, *derivatives = function(x, y, target.mean, target.variance, weight)
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(x, y, *derivatives)
-            ctx.weight, ctx.compiled = weight, target.compiled
-        return error
+        means, fractions = [], []
+        for scale in settings.present(inverse_depths):
+            inverse_depth = inverse_depths[scale]
+            size = image_size(inverse_depth if settings.v1_multiscale else step.target)
+            views, projection = views_at(size)
+            competitor = self._with_noise(views, step) if settings.automask else None
+            inputs = [inverse_depth, *projection]
+            if settings.predictive_mask:
+                inputs.append(step.predicted_masks[scale])
+            summed = partial(self._summed_error, views, competitor)
+            error, numbers = slicewise_sum(summed, batch_slices(views.sources), inputs)
+            automasked, counted = numbers.unbind()
+            pixels: int | Tensor = len(step.target) * size[0] * size[1]
+            if step.valid is not None:
+                pixels = counted.clamp(min=1.0)
+            means.append(error / pixels)
+            fractions.append(automasked / pixels)
+        return torch.stack(means).mean(), torch.stack(fractions).mean()
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        function = compiled_once(_error_adjoint) if ctx.compiled else _error_adjoint
-        return function(gradient, ctx.weight, *ctx.saved_tensors), None, None
+    @torch.no_grad()
+    def error_maps(self, step: Step, T_source_target: Tensor) -> ErrorMaps:
+        """Error and auto-mask of scale 0 by motions ``(B, S, 4, 4)``, without noise and masks."""
+        size = image_size(step.target)
+        views = step.once(views_of_step, size, self._ssim_weight, self.settings.padding)
+        projection = views.projection(T_source_target)
+        errors = views.errors(slice(None), step.inverse_depths[0], *projection)
+        error, counted = self._over_sources(*errors)
+        identity, _ = self._over_sources(views.identity_errors)
+        minimum = torch.minimum(error, identity) if self.settings.automask else error
+        return ErrorMaps(minimum, identity <= error, counted)
 
+    @property
+    def _ssim_weight(self) -> float:
+        return self.settings.ssim_weight if self.settings.ssim else 0.0
 
-def _error(
-    x: Tensor, y: Tensor, y_mean: Tensor, y_variance: Tensor, weight: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The error, and half of SSIM's derivatives by E[x], by E[x^2], negated, and by E[xy].
+    def _summed_error(
+        self,
+        views: Views,
+        competitor: Tensor | None,
+        s: slice,
+        inverse_depth: Tensor,
+        homography: Tensor,
+        epipole: Tensor,
+        mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Over a slice of the batch: the sum of the error; how many pixels are auto-masked, and
+        how many count."""
+        errors, seen = views.errors(s, inverse_depth, homography, epipole)
+        if mask is not None:
+            errors = errors * upsample(mask, views.size)
+        error, counted = self._over_sources(errors, seen)
+        automasked = torch.zeros_like(error, dtype=torch.bool)
+        if competitor is not None:
+            automasked = competitor[s] <= error.detach()
+            error = torch.minimum(error, competitor[s])
+        if counted is not None:
+            automasked, error = automasked & counted, torch.where(counted, error, 0.0)
+        everywhere = torch.ones_like(automasked)
+        numbers = [automasked.sum(), (everywhere if counted is None else counted).sum()]
+        return error.sum(), torch.stack(numbers).to(error.dtype)
 
-    ``x`` and ``y`` are padded, all is about mid-grey. SSIM lies in [-1, 1] by the Cauchy-Schwarz
-    inequality: clamping removes rounding and never changes the derivatives.
-    """
-    x_mean = _window_mean(x)
-    x_light, y_light = x_mean + MID_GREY, y_mean + MID_GREY
-    luminance = 2 * x_light * y_light + C1
-    luminance_norm = x_light * x_light + y_light * y_light + C1
-    structure = 2 * (_window_mean(x * y) - x_mean * y_mean) + C2
-    structure_norm = _window_mean(x * x) - x_mean * x_mean + y_variance + C2
-    inverse = 1 / (luminance_norm * structure_norm)
-    ssim = luminance * structure * inverse
-    by_mean = y_light * structure - y_mean * luminance
-    by_mean = by_mean - ssim * (x_light * structure_norm - x_mean * luminance_norm)
-    by_square = ssim * inverse * luminance_norm
-    by_product = luminance * inverse
-    dissimilarity = (0.5 - 0.5 * ssim).clamp(0, 1).mean(-3, keepdim=True)
-    absolute = (_inner(x) - _inner(y)).abs().mean(-3, keepdim=True)
-    error = weight * dissimilarity + (1 - weight) * absolute
-    return error, by_mean * inverse, by_square, by_product
+    def _over_sources(
+        self, errors: Tensor, seen: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """One error ``(B, 1, H, W)`` of those of all sources ``(B, S, H, W)``, and where it counts.
 
+        A source takes part where it is ``seen`` ``(B, S, H, W)``; an error without any is 0.
+        """
+        counted = None if seen is None else seen.any(1, keepdim=True)
+        if self.settings.average_reprojection:
+            return masked_mean(errors, seen, (1,), keepdim=True), counted
+        if seen is None or counted is None:
+            return reduce(torch.minimum, errors.split(1, dim=1)), None
+        nearest = reduce(torch.minimum, torch.where(seen, errors, torch.inf).split(1, dim=1))
+        return torch.where(counted, nearest, 0.0), counted
 
-def _error_adjoint(
-    gradient: Tensor,
-    weight: float,
-    x: Tensor,
-    y: Tensor,
-    by_mean: Tensor,
-    by_square: Tensor,
-    by_product: Tensor,
-) -> Tensor:
-    """The gradient by the unpadded x of the error whose gradient is given."""
-    x, y = _inner(x), _inner(y)
-    gradient = gradient / x.shape[-3]
-    # d dissimilarity / d SSIM = -1/2: with halved derivatives only its sign is left.
-    by_ssim = -weight * gradient
-    return (
-        _window_mean_adjoint(by_ssim * by_mean)
-        - x * _window_mean_adjoint(by_ssim * by_square)
-        + y * _window_mean_adjoint(by_ssim * by_product)
-        + (1 - weight) * gradient * (x - y).sign()
-    )
+    def _with_noise(self, views: Views, step: Step) -> Tensor:
+        """Best error of the unwarped sources ``(B, 1, H, W)``, ties with warped ones broken."""
+        identity = views.identity_errors
+        if self.settings.average_reprojection:
+            identity = identity.mean(1, keepdim=True)
+        noise = torch.randn(
+            identity.shape, generator=step.generator, dtype=identity.dtype, device=identity.device
+        )
+        return identity.add(noise, alpha=self.settings.automask_noise).amin(1, keepdim=True)
 
-
-class _BoxMean(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _window_mean(_reflected(x))
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _window_mean_adjoint(gradient)
-
-
-def _window_mean(padded: Tensor) -> Tensor:
-    # Sums of shifted views: an order of magnitude faster on a CPU than avg_pool2d.
-    rows = padded[..., :-2, :] + padded[..., 1:-1, :]
-    rows += padded[..., 2:, :]
-    mean = rows[..., :-2] + rows[..., 1:-1]
-    mean += rows[..., 2:]
-    mean *= 1 / 9
-    return mean
-
-
-def _window_mean_adjoint(gradient: Tensor) -> Tensor:
-    """The adjoint of reflecting the border and averaging, by the image before both."""
-    height, width = gradient.shape[-2:]
-    padded = F.pad(gradient * (1 / 9), (1, 1, 1, 1))
-    up, down = (weights[:, None] for weights in _adjoint_weights(height, gradient))
-    rows = padded[..., 1:-1, :] + up * padded[..., :-2, :]
-    rows += down * padded[..., 2:, :]
-    left, right = _adjoint_weights(width, gradient)
-    result = rows[..., 1:-1] + left * rows[..., :-2]
-    result += right * rows[..., 2:]
-    return result
-
-
-def _adjoint_weights(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """How often a pixel is in its predecessor's and successor's window: twice beside the border."""
-    index = torch.arange(size, device=like.device)
-    one = torch.ones((), dtype=like.dtype, device=like.device)
-    return torch.where(index == 1, 2 * one, one), torch.where(index == size - 2, 2 * one, one)
-
-
-def _reflected(image: Tensor) -> Tensor:
-    """``(..., C, H, W)`` with a border of one pixel, reflected about the outermost centres."""
-    padded = F.pad(image.flatten(end_dim=-4), (1, 1, 1, 1), mode="reflect")
-    return padded.view(*image.shape[:-2], *padded.shape[-2:])
-
-
-def _inner(padded: Tensor) -> Tensor:
-    return padded[..., 1:-1, 1:-1]
+    def _pull(self, step: Step) -> Tensor:
+        """Cross entropy of the predicted masks to 1: without it they would hide everything."""
+        pulls = []
+        masks, valid = step.predicted_masks, step.valid
+        for mask in (masks[scale] for scale in self.settings.present(masks)):
+            counted = None if valid is None else shrunk(valid, image_size(mask)).expand_as(mask)
+            pulls.append(-masked_mean(mask.clamp(min=1e-7).log(), counted))
+        return torch.stack(pulls).mean()

@@ -1,49 +1,23 @@
-"""A frozen model whose depth another one learns from, or stays near while it learns."""
+"""Depth compared with that of a frozen model, to learn from it or to stay near it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from pydantic import Field
-from torch import Tensor
+from monodepth_ros.learning.losses.depth_terms.comparison import DepthComparison
+from monodepth_ros.learning.losses.loss import Terms
 
-from monodepth_ros.errors import UserError
-from monodepth_ros.learning.losses.supervision import SupervisionSettings
-from monodepth_ros.networks.registry import build_depth_network
-from monodepth_ros.zoo.card import load_card
-from monodepth_ros.zoo.weights import load_weights
+if TYPE_CHECKING:
+    from monodepth_ros.learning.step import Step
 
 
-class TeacherSettings(SupervisionSettings):
-    """Which model teaches, and how depths are compared with its depths, as with true ones."""
+class TeacherDepth(DepthComparison):
+    """What ``networks.teacher`` says of the same images counts as true."""
 
-    model: str | None = None  # a model's name or folder; none: no teacher
-    weight: float = Field(1.0, ge=0)
+    name = "teacher"
+    needs = frozenset({"teacher"})
+    teaches = frozenset({"depth"})
 
-
-class Teacher:
-    """The depth network of a model: it sees what the pupil sees, and learns nothing."""
-
-    def __init__(self, model: Path, size: tuple[int, int]) -> None:
-        """Load it. UserError where its input is not of ``size`` (height, width)."""
-        card = load_card(model)
-        if card.size != size:
-            height, width = card.size
-            raise UserError(
-                f"teacher.model: {model} works on images of {width}x{height}, but data.size is"
-                f" {size[1]}x{size[0]}"
-            )
-        self.net = build_depth_network(card.architecture, card.min_depth, card.max_depth)
-        weights = load_weights(model, card)["depth"]
-        self.net.load_state_dict({name: weight.float() for name, weight in weights.items()})
-        self.net.eval().requires_grad_(False)
-        # mypy: PyTorch's stub of Module.to lacks this overload
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @torch.no_grad()
-    def depth(self, images: Tensor) -> Tensor:
-        """``(B, 1, H, W)`` of images ``(B, 3, H, W)`` in [0, 1], in the teacher's unit."""
-        self.net.to(images.device)
-        images = images.contiguous(memory_format=torch.channels_last)
-        return 1 / self.net.finest(images)
+    def __call__(self, step: Step) -> Terms:
+        """As `compare`."""
+        return self.compare(step, step.teacher_depth)

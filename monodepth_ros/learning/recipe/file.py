@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
+from monodepth_ros.learning.losses.registry import LOSSES
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.yaml_file import parse_yaml, read_mapping
@@ -20,14 +21,47 @@ from monodepth_ros.yaml_file import parse_yaml, read_mapping
 def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """The recipe of a YAML file, after ``overrides`` such as ``optimizer.lr=3e-4``.
 
-    ``path`` is a file, or the name of a recipe that comes with the package. Raises UserError for a
-    file that is not there or not YAML, and for a key or value that a recipe does not have.
+    ``path`` is a file, or the name of a recipe that comes with the package. Under ``extends`` it
+    may name another, whose keys it inherits. Without any ``losses`` they are Monodepth2's. Raises
+    UserError for a file that is not there or not YAML, and for a key or value that a recipe does
+    not have.
     """
     file = find_recipe(path)
-    raw = read_mapping(file, "a recipe")
+    raw = {"losses": {name: {} for name in Recipe().losses}, **_inherited(file)}
     for override in overrides:
         _set(raw, override)
     return parse_recipe(raw, str(file))
+
+
+def _inherited(file: Path, heirs: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The keys of a file, added to those of the one that it extends; ``heirs`` extend it."""
+    if file.resolve() in heirs:
+        raise UserError(f"{file}: extends itself, by way of {heirs[-1]}")
+    raw = read_mapping(file, "a recipe")
+    parent = raw.pop("extends", None)
+    if parent is None:
+        return raw
+    if not isinstance(parent, str):
+        raise UserError(
+            f"{file}: extends: {_describe(parent)} is not allowed: give a recipe's file or name"
+        )
+    try:
+        # A bare name is a recipe of the package; a path begins where this file is.
+        found = find_recipe(parent if Path(parent).stem == parent else file.parent / parent)
+    except UserError as error:
+        raise UserError(f"{file}: extends: {error}") from None
+    return _merged(_inherited(found, (*heirs, file.resolve())), raw)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Sections key by key; every other value of ``changes`` takes the place of the former one."""
+    result = dict(base)
+    for key, value in changes.items():
+        former = result.get(key)
+        if isinstance(value, dict) and isinstance(former, dict):
+            value = _merged(former, value)
+        result[key] = value
+    return result
 
 
 def find_recipe(path: str | Path) -> Path:
@@ -59,10 +93,16 @@ def parse_recipe(raw: dict[str, Any], source: str) -> Recipe:
         raise UserError(f"{source}: {_explain(error)}") from None
 
 
+def recipe_as_yaml(recipe: Recipe) -> str:
+    """Every key with its value, in the order of the sections; it loads to the same recipe."""
+    text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+    return text
+
+
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write every key with its value, in the order of the sections."""
+    """Write `recipe_as_yaml`."""
     with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+        temporary.write_text(recipe_as_yaml(recipe))
 
 
 def _set(raw: dict[str, Any], override: str) -> None:
@@ -101,7 +141,7 @@ def _explain(error: ValidationError) -> str:
     names = [str(name) for name in mistake["loc"] if not _is_type_tag(name)]
     key = ".".join(names) or "recipe"
     if mistake["type"] == "extra_forbidden":
-        allowed = ", ".join(_section(names[:-1]).model_fields)
+        allowed = ", ".join(_keys(names[:-1]))
         return f"{key}: unknown key (value {mistake['input']!r}); allowed here: {allowed}"
     if mistake["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"{key}: {_describe(mistake['input'])} is not allowed: a section of keys is wanted"
@@ -120,13 +160,18 @@ def _is_type_tag(name: int | str) -> bool:
     return isinstance(name, int) or "[" in name or name in ("int", "float", "str")
 
 
-def _section(names: list[str]) -> type[BaseModel]:
+def _keys(names: list[str]) -> Iterable[str]:
+    """What the section at ``names`` may hold."""
     model: type[BaseModel] = Recipe
+    if names == ["losses"]:
+        return LOSSES
+    if names[:1] == ["losses"]:
+        model, names = LOSSES[names[1]].Settings, names[2:]
     for name in names:
         annotation = model.model_fields[name].annotation
         options = (annotation, *get_args(annotation))
         model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
-    return model
+    return model.model_fields
 
 
 def _one_line(message: object) -> str:

@@ -1,41 +1,35 @@
 """The recipe of a training run: every number is a named key; the defaults are Monodepth2's.
 
 Sources of the defaults: Godard et al., "Digging into Self-Supervised Monocular Depth Estimation"
-(ICCV 2019) for networks, objective, augmentation, optimiser and schedule. Unknown keys are refused.
+(ICCV 2019) for networks, losses, augmentation, optimiser and schedule. Unknown keys are refused.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SerializeAsAny,
     field_validator,
     model_validator,
 )
 
-from monodepth_ros.learning.losses.self_supervision import SelfSupervisionSettings
-from monodepth_ros.learning.losses.supervision import SupervisionSettings
-from monodepth_ros.learning.losses.teacher import TeacherSettings
+from monodepth_ros.learning.losses.loss import Loss, LossSettings, Need, Section
+from monodepth_ros.learning.losses.photometric import Photometric
+from monodepth_ros.learning.losses.registry import build_losses, parse_losses
+from monodepth_ros.learning.losses.smoothness import Smoothness
 from monodepth_ros.learning.pose_refiner import RefinementSettings
+from monodepth_ros.networks.depth_decoder import SCALES
 from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
 from monodepth_ros.zoo.card import NetworkSize, check_size
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Section(BaseModel):
-    """A part of the recipe: fixed keys, no others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class AugmentationRecipe(Section):
@@ -92,6 +86,7 @@ class NetworksRecipe(Section):
     # convolutions. Their pose networks teach the depth network and are not exported.
     pose: Literal["separate", "shared", "posecnn"] = "separate"
     init: InitRecipe = InitRecipe()
+    teacher: str | None = None  # a model's name or folder, of the losses that need one
 
     @field_validator("architecture")
     @classmethod
@@ -109,67 +104,17 @@ class NetworksRecipe(Section):
         return self
 
 
-class SelfSupervisedRecipe(SelfSupervisionSettings):
-    """View synthesis from the neighbours; weight 0 leaves its work out."""
+class ViewSynthesisRecipe(Section):
+    """What losses that compare views may teach, and when."""
 
-    weight: NonNegativeFloat = 1.0
-    # False: only the pose network learns from it, the depth network from true depth.
-    train_depth: bool = True
+    train_depth: bool = True  # False: they teach the pose network alone
     # Steps at the beginning in which the scene is taken to be far away, so that only rotations can
     # explain the images. Otherwise the turning of a handheld camera is first explained by moving
     # sideways along a flat scene, which the networks do not leave again.
     rotation_first_steps: NonNegativeInt = 0
-    # Steps at the beginning, those included, in which it teaches the pose network alone: poor poses
+    # Steps at the beginning, those included, in which the pose network learns alone: poor poses
     # would spoil the depths that a run starts from.
     pose_first_steps: NonNegativeInt = 0
-
-
-class SupervisedRecipe(SupervisionSettings):
-    """True depth, where the sequences hold it; weight 0 leaves its work out."""
-
-    weight: NonNegativeFloat = 0.0
-    # Of the difference to true motions, in the unit of parallax: needs true depth and true poses.
-    pose_weight: NonNegativeFloat = 0.0
-
-
-class ObjectiveRecipe(Section):
-    """The weighted sum that training minimises."""
-
-    self_supervised: SelfSupervisedRecipe = SelfSupervisedRecipe()
-    supervised: SupervisedRecipe = SupervisedRecipe()
-    teacher: TeacherSettings = TeacherSettings()
-
-    @property
-    def has_teacher(self) -> bool:
-        """Whether the depths of another model count."""
-        return self.teacher.model is not None and self.teacher.weight > 0
-
-    @property
-    def compares_motions(self) -> bool:
-        """Whether the pose network learns from true motions."""
-        return self.supervised.weight > 0 and self.supervised.pose_weight > 0
-
-    @property
-    def teaches_pose(self) -> bool:
-        """Whether the pose network learns, for which a sample needs its neighbours."""
-        return self.self_supervised.weight > 0 or self.compares_motions
-
-    @property
-    def teaches_depth(self) -> bool:
-        """Whether the depth network learns, unless it is frozen."""
-        view_synthesis = self.self_supervised.weight > 0 and self.self_supervised.train_depth
-        return view_synthesis or self.supervised.weight > 0 or self.has_teacher
-
-
-class ReplayRecipe(Section):
-    """Frames with true depth of scenes that the model knows, so that it does not forget them.
-
-    Their folders are given with the data (``--replay``); ``objective.supervised`` says how their
-    depth is compared, whatever its weight is for the data itself.
-    """
-
-    batch_size: PositiveInt = 2  # frames beside each batch, on each device
-    weight: NonNegativeFloat = 1.0
 
 
 class OptimizerRecipe(Section):
@@ -211,7 +156,7 @@ class TrainerRecipe(Section):
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: PositiveInt = 1
     num_nodes: PositiveInt = 1
-    precision: Literal["32", "bf16", "fp16"] = "32"  # of the networks; the objective stays in 32
+    precision: Literal["32", "bf16", "fp16"] = "32"  # of the networks; losses stay in 32
     channels_last: bool = True
     compile_networks: bool = False
     compile_objective: bool = False  # its per-pixel arithmetic; on a CPU needs a C++ compiler
@@ -239,36 +184,87 @@ class EvaluationRecipe(Section):
 
 
 class Recipe(Section):
-    """Everything that decides a run, but for the data and the folder it writes."""
+    """Everything that decides a run, but for the data and the folder it writes.
+
+    ``losses`` holds, by name, the settings of each loss whose weighted sum training minimises.
+    """
 
     data: DataRecipe = DataRecipe()
     networks: NetworksRecipe = NetworksRecipe()
-    objective: ObjectiveRecipe = ObjectiveRecipe()
+    losses: Mapping[str, SerializeAsAny[LossSettings]] = {
+        Photometric.name: Photometric.Settings(),
+        Smoothness.name: Smoothness.Settings(),
+    }
+    view_synthesis: ViewSynthesisRecipe = ViewSynthesisRecipe()
     refinement: RefinementSettings = RefinementSettings()
-    replay: ReplayRecipe = ReplayRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     trainer: TrainerRecipe = TrainerRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
 
+    @field_validator("losses", mode="before")
+    @classmethod
+    def _by_name(cls, losses: Any) -> Any:
+        return parse_losses(losses)
+
+    @property
+    def active(self) -> dict[str, Loss[Any]]:
+        """The losses with a weight, by name."""
+        return {loss.name: loss for loss in build_losses(self.losses)}
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What these losses need, all together."""
+        return frozenset().union(*(loss.needs for loss in self.active.values()))
+
+    @property
+    def teaches_pose(self) -> bool:
+        """Whether the pose network learns."""
+        return any("pose" in loss.teaches for loss in self.active.values())
+
+    @property
+    def depth_teachers(self) -> list[Loss[Any]]:
+        """The losses by which the depth network learns, unless it is frozen."""
+        return [
+            loss
+            for loss in self.active.values()
+            if "depth" in loss.teaches
+            and (self.view_synthesis.train_depth or "neighbours" not in loss.needs)
+        ]
+
+    @property
+    def taught_scales(self) -> set[int]:
+        """The scales of depth that learn, 0 the finest."""
+        settings = [loss.settings for loss in self.depth_teachers]
+        return {s for each in settings for s in getattr(each, "scales", range(SCALES))}
+
+    @property
+    def learns_in_stages(self) -> bool:
+        """Whether some weights have no gradient at some steps."""
+        views = self.view_synthesis
+        first = max(views.rotation_first_steps, views.pose_first_steps)
+        # Nor before the warm-up's end, nor from a batch in which no feature matches.
+        return first > 0 or self.refinement.enabled
+
+    def with_loss(self, name: str) -> Recipe:
+        """The same with a loss by its default settings, unless it says something of it already."""
+        if name in self.losses:
+            return self
+        losses = parse_losses({**self.losses, name: {}})
+        return self.model_copy(update={"losses": losses})
+
     def with_models_found(self, find: Callable[[str], str]) -> Recipe:
         """The same with the folders of the models that it names, found by ``find``."""
-        init, teacher = self.networks.init, self.objective.teacher
-        init = init.model_copy(
-            update={
-                part: find(name)
-                for part in ("depth", "pose")
-                if (name := getattr(init, part)) is not None
-            }
-        )
-        if teacher.model is not None:
-            teacher = teacher.model_copy(update={"model": find(teacher.model)})
-        return self.model_copy(
-            update={
-                "networks": self.networks.model_copy(update={"init": init}),
-                "objective": self.objective.model_copy(update={"teacher": teacher}),
-            }
-        )
+        networks = self.networks
+        found = {
+            part: find(name)
+            for part in ("depth", "pose")
+            if (name := getattr(networks.init, part)) is not None
+        }
+        update: dict[str, Any] = {"init": networks.init.model_copy(update=found)}
+        if networks.teacher is not None and "teacher" in self.needs:
+            update["teacher"] = find(networks.teacher)
+        return self.model_copy(update={"networks": networks.model_copy(update=update)})
 
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> Recipe:
@@ -278,7 +274,7 @@ class Recipe(Section):
         except ValueError as error:
             raise ValueError(f"data.size {error}") from None
         without_pose = find_architecture(networks.architecture).pose is None
-        if without_pose and networks.pose == "separate" and self.objective.teaches_pose:
+        if without_pose and networks.pose == "separate" and self.teaches_pose:
             raise ValueError(
                 f"networks.architecture {networks.architecture} has no pose network: set"
                 " networks.pose to posecnn, or let true depth or a teacher teach alone"
@@ -287,30 +283,43 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _teaches(self) -> Recipe:
-        if self.networks.freeze_depth and self.objective.has_teacher:
-            raise ValueError(
-                "objective.teacher teaches the depth network, which networks.freeze_depth keeps:"
-                " set teacher.model to null"
-            )
-        if self.networks.freeze_depth and not self.objective.teaches_pose:
+        frozen = self.networks.freeze_depth
+        if frozen and not self.teaches_pose:
             raise ValueError(
                 "networks.freeze_depth leaves the pose network to learn, and nothing teaches it:"
-                " give objective.self_supervised.weight, or objective.supervised.weight and"
-                " pose_weight, a value above 0"
+                " give losses.photometric or losses.pose a weight above 0"
             )
-        if not self.networks.freeze_depth and not self.objective.teaches_depth:
+        useless = [loss.name for loss in self.depth_teachers if "pose" not in loss.teaches]
+        if frozen and useless:
             raise ValueError(
-                "objective: nothing teaches the depth network: give supervised.weight, or"
-                " self_supervised.weight with train_depth, a value above 0, or a teacher.model"
+                f"losses.{useless[0]} teaches the depth network, which networks.freeze_depth keeps:"
+                f" set losses.{useless[0]} to null"
+            )
+        if not frozen and not self.depth_teachers:
+            raise ValueError(
+                "losses: nothing teaches the depth network: give losses.supervised or"
+                " losses.teacher, or losses.photometric with view_synthesis.train_depth, a weight"
+                " above 0"
             )
         return self
 
     @model_validator(mode="after")
-    def _refines_what_is_synthesised(self) -> Recipe:
-        if self.refinement.enabled and self.objective.self_supervised.weight == 0:
+    def _has_what_losses_need(self) -> Recipe:
+        if "teacher" in self.needs and self.networks.teacher is None:
+            name = next(loss.name for loss in self.active.values() if "teacher" in loss.needs)
+            raise ValueError(
+                f"losses.{name} learns from another model: name it by networks.teacher, or set"
+                f" losses.{name} to null"
+            )
+        if self.refinement.enabled and Photometric.name not in self.active:
             raise ValueError(
                 "refinement refines the poses of view synthesis, which is off: give"
-                " objective.self_supervised.weight a value above 0"
+                " losses.photometric a weight above 0"
+            )
+        if "consistency" in self.active and not self.refinement.enabled:
+            raise ValueError(
+                "losses.consistency draws poses to refined ones, and there are none: set"
+                " refinement.enabled to true, or losses.consistency to null"
             )
         own = self.refinement.enabled and self.refinement.feat_source == "own"
         if self.networks.init.feature_encoder is not None and not own:
@@ -319,18 +328,3 @@ class Recipe(Section):
                 " needs refinement.enabled with feat_source own"
             )
         return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_depth_range(cls, values: Any) -> Any:
-        """The objectives see the depth range of the networks, unless they are told otherwise."""
-        values = copy.deepcopy(values)
-        networks, objective = values.get("networks"), values.setdefault("objective", {})
-        if not isinstance(networks, dict) or not isinstance(objective, dict):
-            return values  # what is wrong with them is told where they are read
-        for part in ("self_supervised", "supervised", "teacher"):
-            section = objective.setdefault(part, {})
-            for key in ("min_depth", "max_depth"):
-                if key in networks and isinstance(section, dict):
-                    section.setdefault(key, networks[key])
-        return values

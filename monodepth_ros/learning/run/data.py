@@ -75,6 +75,6 @@ def open_run_data(
         raise UserError(
             "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
         )
-    replayed = build_replay(recipe, replay) if replay else None
+    replayed = build_replay(recipe, replay) if replay and "rehearsal" in recipe.needs else None
     paths = {"training": data, "validation": held_back, "replay": replay}
     return RunData(paths, opened, training, validation, replayed)

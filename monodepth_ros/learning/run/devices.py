@@ -79,13 +79,4 @@ def bfloat16_is_native() -> bool:
 
 def _leaves_parameters_unused(recipe: Recipe) -> bool:
     """Whether a parameter may go without a gradient in a step: looking for those costs time."""
-    objective = recipe.objective
-    self_supervised, supervised = objective.self_supervised, objective.supervised
-    used: set[int] = set()
-    if self_supervised.weight > 0 and self_supervised.train_depth:
-        used |= set(self_supervised.scales)
-    if supervised.weight > 0:
-        used |= set(supervised.scales)
-    later = max(self_supervised.rotation_first_steps, self_supervised.pose_first_steps) > 0
-    # Features have no gradient before the warm-up's end, nor from a batch that nothing matches in.
-    return len(used) < SCALES or later or recipe.refinement.enabled
+    return len(recipe.taught_scales) < SCALES or recipe.learns_in_stages

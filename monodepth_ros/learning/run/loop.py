@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from monodepth_ros.learning.learner import Batch
 from monodepth_ros.learning.optimisation import learning_rate_factor, set_learning_rate
 from monodepth_ros.learning.run.nan_guard import NanGuard
 from monodepth_ros.learning.run.state import Run, State
+from monodepth_ros.learning.step import Batch
 from monodepth_ros.learning.step_stream import seed_batch
 
 

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from monodepth_ros.learning.learner import Batch, Learner
+from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.run.state import Run, State
+from monodepth_ros.learning.step import Batch, Step
 from monodepth_ros.visualisation.colour_maps import colourise
 from monodepth_ros.visualisation.picture_file import write_png
 
@@ -19,7 +20,7 @@ FULL_ERROR = 0.4  # photometric error drawn white
 class SamplePictures:
     """Writes rows of input | disparity | error | auto-mask of a few training samples.
 
-    Without the self-supervised objective a row is input | disparity | true disparity.
+    Without view synthesis a row is input | disparity | true disparity, where there is truth.
     """
 
     def __init__(self, run: Run, samples: int = 4) -> None:
@@ -41,15 +42,12 @@ def draw(learner: Learner, batch: Batch) -> Picture:
     was_training = learner.training
     learner.eval()
     try:
-        disparities = learner.disparities(batch["images"][:, 0])
-        columns = [_rgb(batch["images"][:, 0]), _disparity(disparities[0])]
-        if learner.synthesises_views:
-            poses = learner.relative_poses(batch["images"])
-            maps = learner.self_supervised.error_maps(
-                disparities, *poses, batch["images"], batch["K"], batch.get("valid")
-            )
+        step = Step(learner, {name: v for name, v in batch.items() if name != "jittered"})
+        columns = [_rgb(step.target), _disparity(step.inverse_depths[0])]
+        if "photometric" in learner.losses:
+            maps = learner.photometric.error_maps(step, step.T)
             columns += [_grey(maps.error / FULL_ERROR), _grey(~maps.automasked)]
-        else:
+        elif "depth" in batch:
             columns.append(_disparity(1.0 / batch["depth"]))
     finally:
         learner.train(was_training)

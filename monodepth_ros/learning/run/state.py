@@ -9,7 +9,8 @@ from typing import Any
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from monodepth_ros.learning.learner import Batch, Learner
+from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.step import Batch
 from monodepth_ros.learning.step_stream import Plan
 
 

@@ -53,7 +53,7 @@ def train(
         folder: where recipe, metrics, checkpoints and pictures go; new or empty unless resumed.
         held_back: folders to validate on, besides ``data.validation_fraction`` of ``data``.
         resume: go on from the last checkpoint of ``folder``, exactly where it ended.
-        replay: folders with true depth that the model should not forget; see ``replay`` of recipes.
+        replay: folders with true depth that the model should not forget; see ``losses.rehearsal``.
         capture: camera and frame rate of recordings that state none.
 
     Raises:
@@ -64,6 +64,8 @@ def train(
     last = _prepare_folder(folder, resume)
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
+    if replay:
+        recipe = recipe.with_loss("rehearsal")
     sources = open_run_data(recipe, data, held_back, replay, capture)
     plan = plan_run(recipe, len(sources.training))
     torch.manual_seed(recipe.trainer.seed)  # the random initial weights
@@ -147,7 +149,7 @@ def _prepare_folder(folder: Path, resume: bool) -> Path | None:
 
 def _doubts(recipe: Recipe, recordings: list[Recording]) -> list[str]:
     """Say which cameras do not fit the motion of their images, where that is learnt from."""
-    if recipe.objective.self_supervised.weight == 0 or process_rank() != 0:
+    if "photometric" not in recipe.active or process_rank() != 0:
         return []
     doubts = focal_warnings(recordings)
     for line in doubts:
@@ -159,6 +161,6 @@ def _monitor(recipe: Recipe, truth: bool) -> str | None:
     """The figure that tells the best weights, of what is learnt; less is better."""
     if truth and not recipe.networks.freeze_depth:
         return "val/abs_rel"
-    if truth and recipe.objective.compares_motions:
+    if truth and "pose" in recipe.active:
         return "val/pose"
-    return "val/photometric" if recipe.objective.self_supervised.weight > 0 else None
+    return "val/photometric" if "photometric" in recipe.active else None

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
-from monodepth_ros.learning.learner import Batch
 from monodepth_ros.learning.recipe.recipe import EvaluationRecipe
 from monodepth_ros.learning.run.state import Run, State
+from monodepth_ros.learning.step import Batch
 from monodepth_ros.learning.step_stream import Plan
 
 

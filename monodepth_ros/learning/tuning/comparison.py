@@ -16,8 +16,8 @@ from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.learning.batches import Sample, validation_loader
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
-from monodepth_ros.learning.losses.masked_mean import true_depth
 from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.step import Step
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights
 
@@ -102,49 +102,35 @@ def model_figures(
     recipe = recipe.model_copy(update={"networks": networks})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.trainer.seed)  # of a pose network that the model lacks
-        module = Learner(recipe).eval()
-    load_initial_weights(module, recipe.networks)
+        learner = Learner(recipe).eval()
+    load_initial_weights(learner, recipe.networks)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module.to(device)
+    learner.to(device)
     points = torch.Generator(device).manual_seed(0)  # the same for both models
     errors: dict[str, list[Tensor]] = {"photometric": [], "abs_rel": [], "known": []}
-    for batch in _batches(module, held_back, device):
-        depth, errors_of_views = _synthesis(module, batch, points)
-        errors["photometric"].append(errors_of_views)
+    for batch in _batches(learner, held_back, device):
+        step = Step(learner, batch, generator=points)
+        T = step.refine().T if recipe.refinement.enabled else step.T
+        errors["photometric"].append(learner.photometric.error_maps(step, T).means())
         if "depth" in batch:
-            errors["abs_rel"].append(_abs_rel(depth, true_depth(batch), recipe))
-    for batch in _batches(module, known, device) if known is not None else ():
-        depth = 1 / module.disparities(batch["images"][:, 0])[0]
-        errors["known"].append(_abs_rel(depth, true_depth(batch), recipe))
+            errors["abs_rel"].append(_abs_rel(step, recipe))
+    for batch in _batches(learner, known, device) if known is not None else ():
+        errors["known"].append(_abs_rel(Step(learner, batch), recipe))
     photometric = torch.cat(errors["photometric"]).mean()
     return ModelFigures(float(photometric), _mean(errors["abs_rel"]), _mean(errors["known"]))
 
 
 def _batches(
-    module: Learner, dataset: Dataset[Sample], device: torch.device
+    learner: Learner, dataset: Dataset[Sample], device: torch.device
 ) -> Iterator[dict[str, Tensor]]:
-    for batch in validation_loader(module.recipe, dataset):
-        yield module.prepare({name: value.to(device) for name, value in batch.items()})
+    for batch in validation_loader(learner.recipe, dataset):
+        yield learner.prepare({name: value.to(device) for name, value in batch.items()})
 
 
-def _synthesis(
-    module: Learner, batch: dict[str, Tensor], points: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Depth of the targets, and of each the mean photometric error of its synthesised view."""
-    images, K, valid = batch["images"], batch["K"], batch.get("valid")
-    disparities = module.disparities(images[:, 0])
-    T = torch.stack(module.relative_poses(images), 1)
-    if module.recipe.refinement.enabled:
-        encoder = module.aligned_encoder
-        T = module.refiner(T, disparities[0], images, K, points, encoder, valid=valid).T
-    previous, following = T.unbind(1)
-    maps = module.self_supervised.error_maps(disparities, previous, following, images, K, valid)
-    return 1 / disparities[0], maps.means()
-
-
-def _abs_rel(depth: Tensor, truth: Tensor, recipe: Recipe) -> Tensor:
-    low, high = recipe.evaluation.min_depth, recipe.evaluation.max_depth
-    return batch_median_scaled_metrics(depth, truth, low, high)["abs_rel"]
+def _abs_rel(step: Step, recipe: Recipe) -> Tensor:
+    limits = recipe.evaluation.min_depth, recipe.evaluation.max_depth
+    depth = 1 / step.inverse_depths[0]
+    return batch_median_scaled_metrics(depth, step.true_depth, *limits)["abs_rel"]
 
 
 def _mean(parts: list[Tensor]) -> float | None:

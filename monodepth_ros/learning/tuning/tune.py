@@ -183,7 +183,7 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
         f"networks.architecture={card.architecture}",
         *(limits if card.output == "disparity" else []),
         f"networks.init.depth={model}",
-        *([f"objective.teacher.model={model}"] if recipe.objective.has_teacher else []),
+        *([f"networks.teacher={model}"] if "teacher" in recipe.needs else []),
         *(pose or ["networks.init.pose=null"]),
         f"data.size={width}x{height}",
     ]

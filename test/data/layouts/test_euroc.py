@@ -67,3 +67,22 @@ def test_real_standstill(real_data: Path, tmp_path: Path) -> None:
     assert difference.max() <= 8 and difference.mean() < 0.1  # 1/32 px steps of the lookup
     with pytest.raises(UserError, match="no triplet"):  # the camera stands still
         TripletDataset([sequence], (96, 160), min_motion=0.03, cache=tmp_path)
+
+
+def test_the_second_camera_is_the_stereo_partner(tmp_path: Path) -> None:
+    path = build(tmp_path / "V1")
+    (alone,) = open_sequence(path)
+    assert alone.stereo is None
+    for file in (path / "mav0/cam0/data").iterdir():
+        save(picture(int(file.stem) % 7)[:, :, 0], path / "mav0/cam1/data" / file.name)
+    moved = SENSOR.replace("0.0, -1.0, 0.0, 0.5,", "0.0, -1.0, 0.0, 0.4,")
+    (path / "mav0/cam1/sensor.yaml").write_text(moved.replace("60.0, 61.0", "58.0, 59.0"))
+    (sequence,) = open_sequence(path)
+    partner = sequence.stereo
+    assert partner is not None and partner.sequence.camera.K[0, 0] == 58.0
+    # The cameras look along the body's z, their x along its y; 0.1 m apart along the body's x.
+    np.testing.assert_allclose(partner.T_partner_camera[:3, 3], [0.0, -0.1, 0.0], atol=1e-12)
+    np.testing.assert_allclose(partner.T_partner_camera[:3, :3], np.eye(3), atol=1e-12)
+    item = TripletDataset([sequence], (24, 32), cache=tmp_path / "cache", stereo=True)[0]
+    assert item["stereo"].shape == (1, 3, 24, 32) and item["K_stereo"][0, 0] == 58.0 / 2
+    np.testing.assert_allclose(item["T_stereo_target"][0, 1, 3], -0.1, atol=1e-6)

@@ -72,3 +72,15 @@ def test_incomplete_files_are_named(tmp_path: Path) -> None:
 
 def test_width_is_that_of_the_images(tmp_path: Path) -> None:
     assert open_sequence(build(tmp_path))[0].camera.width == WIDTH
+
+
+def test_the_other_camera_of_a_pair_is_the_stereo_partner(tmp_path: Path) -> None:
+    path = build(tmp_path)
+    (left,) = open_sequence(path)
+    assert left.stereo is None  # there is no image_3
+    for i in range(3):
+        save(picture(20 + i), path / f"image_3/{i:06d}.png")
+    (left,) = open_sequence(path)
+    assert left.stereo is not None
+    np.testing.assert_array_equal(left.stereo.sequence.image(1), picture(21))
+    np.testing.assert_allclose(left.stereo.T_partner_camera[:3, 3], [-0.54, 0, 0], atol=1e-12)

@@ -171,3 +171,19 @@ def test_records_that_state_no_pose(tmp_path: Path, lost: str) -> None:
     assert sequence.pose(0) is None and sequence.speed(0) is None
     step = np.linalg.inv(sequence.pose(1)) @ sequence.pose(2)
     np.testing.assert_allclose(step, np.linalg.inv(whole.pose(1)) @ whole.pose(2), atol=1e-6)
+
+
+def test_the_other_colour_camera_is_the_stereo_partner(tmp_path: Path) -> None:
+    root = build(tmp_path / "raw")
+    (left,) = open_sequence(root / DRIVES[0])
+    assert left.stereo is not None
+    np.testing.assert_array_equal(left.stereo.sequence.image(3), picture(103))
+    expected = np.eye(4)
+    expected[0, 3] = -0.54  # points lie further left in the right camera
+    np.testing.assert_allclose(left.stereo.T_partner_camera, expected, atol=1e-12)
+    (sliced,) = open_sequence(f"{root / DRIVES[0]}@2:8:2")
+    assert sliced.stereo is not None and len(sliced.stereo.sequence) == len(sliced) == 3
+    np.testing.assert_array_equal(sliced.stereo.sequence.image(1), picture(104))
+    (root / DRIVES[0] / "image_03/data/0000000004.png").unlink()
+    (left,) = open_sequence(root / DRIVES[0])
+    assert left.stereo is None

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from corridor import walk, write_corridor
 from recordings import CAMERA, HEIGHT, WIDTH, picture, save, write_folder
 from torch.utils.data import DataLoader
 
@@ -16,6 +17,7 @@ from monodepth_ros.data.samples import frame_cache
 from monodepth_ros.data.samples.augmentation import Augmentation
 from monodepth_ros.data.samples.frame_cache import cached_array
 from monodepth_ros.data.samples.triplets import FrameDataset, TripletDataset
+from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_image
@@ -303,3 +305,34 @@ def test_workers_read_the_cache_and_batches_augment(tmp_path: Path) -> None:
 def test_corrupt_frame_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(CorruptFrame("a.png", "torn")))
     assert str(error) == "a.png: torn"
+
+
+def test_masks_and_a_second_camera_follow_the_augmentation(tmp_path: Path) -> None:
+    """A point that both cameras see is seen by both after crop and flip."""
+    masked = FolderSequence(write_corridor(tmp_path / "masked", frames=3, reflective=True))
+    plain = FolderSequence(write_corridor(tmp_path / "plain", frames=3))
+    beside = FolderSequence(write_corridor(tmp_path / "beside", frames=3, start=-0.5))
+    T = np.linalg.inv(walk(0, -0.5)) @ walk(0)
+    masked.open_partner = lambda: StereoPartner(beside, T)
+    assert masked.has_masks and not plain.has_masks and plain.stereo is None
+    cache = tmp_path / "cache"
+    dataset = TripletDataset([masked, plain], (32, 64), cache=cache, masks=True, stereo=True)
+    item, other = dataset[0], dataset[1]
+    np.testing.assert_array_equal(item["reflective"][0].numpy(), masked.reflective(1))
+    np.testing.assert_array_equal(item["stereo"][0].numpy().transpose(1, 2, 0), beside.image(1))
+    assert not other["reflective"].any() and other["T_stereo_target"].isnan().all()
+
+    batch = {name: value[None] for name, value in item.items()}
+    changed = Augmentation(flip=1.0, jitter=0.0, crop=0.7)(batch, torch.Generator().manual_seed(3))
+    mask, K = changed["reflective"][0, 0], changed["K"][0].double()
+    assert 0 < mask.float().mean() < 0.6 and not torch.equal(mask, item["reflective"][0])
+    # A point of the world, the edge of the pillar, through both cameras, before and after.
+    point = torch.tensor([0.5, 0.0, 2.5, 1.0], dtype=torch.float64)
+    T_target_world = torch.from_numpy(np.linalg.inv(walk(1)))
+    in_target = T_target_world @ point
+    in_stereo = item["T_stereo_target"][0].double() @ in_target
+    mirrored = torch.tensor([-1.0, 1.0, 1.0, 1.0], dtype=torch.float64)
+    seen = changed["T_stereo_target"][0, 0].double() @ (mirrored * in_target)
+    torch.testing.assert_close(seen, mirrored * in_stereo[0], rtol=1e-6, atol=1e-6)
+    assert changed["stereo"].dtype == torch.float32 and changed["stereo"].max() <= 1.0
+    torch.testing.assert_close(changed["K_stereo"][0].double(), K)  # one lens, one crop

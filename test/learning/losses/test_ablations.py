@@ -17,7 +17,7 @@ from monodepth_ros.zoo.weights import save_model
 def test_other_pose_networks_learn(pose: str) -> None:
     module = build(networks={"pose": pose})
     batch = random_batch()
-    loss, _ = module.objective(batch, module.disparities(batch["jittered"][:, 0]), None)
+    loss, _ = module.training_loss(batch, 0, None)
     loss.backward()
     assert torch.isfinite(loss) and gradients(module.pose_net)
     names = {name for name in module.state_dict() if name.startswith("pose_net.")}
@@ -25,17 +25,18 @@ def test_other_pose_networks_learn(pose: str) -> None:
 
 
 def test_predictive_masks_learn_and_weigh_the_error() -> None:
-    module = build(objective={"self_supervised": {"automask": False, "predictive_mask": True}})
+    module = build(losses={"photometric": {"automask": False, "predictive_mask": True}})
     batch = random_batch()
-    disparities, masks = module.predictions(batch["jittered"][:, 0])
+    inverse_depths, masks = module.predictions(batch["jittered"][:, 0])
     assert masks is not None and [m.shape[1] for m in masks] == [2, 2, 2, 2]
-    loss, terms = module.objective(batch, disparities, None, masks)
+    module.predictions = lambda target: (inverse_depths, masks)  # type: ignore[method-assign]
+    loss, terms = module.training_loss(batch, 0, None)
     loss.backward()
     assert module.mask_net is not None and gradients(module.mask_net)
-    assert terms["self_supervised/predictive_mask"] > 0
-    open_masks = [torch.ones_like(m) for m in masks]
-    _, unmasked = module.objective(batch, disparities, None, open_masks)
-    assert terms["self_supervised/photometric"] < unmasked["self_supervised/photometric"]
+    assert terms["photometric/predictive_mask"] > 0
+    masks = [torch.ones_like(m) for m in masks]
+    _, unmasked = module.training_loss(batch, 0, None)
+    assert terms["photometric/network"] < unmasked["photometric/network"]
 
 
 def test_no_mask_network_without_the_switch() -> None:

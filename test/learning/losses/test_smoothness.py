@@ -5,12 +5,10 @@ import math
 import pytest
 import torch
 
-from monodepth_ros.learning.losses.smoothness import (
-    edge_weights,
-    planarity,
-    resize_to_fit,
-    smoothness,
-)
+from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
+from monodepth_ros.learning.losses.arithmetic.resizing import resize_to_fit
+from monodepth_ros.learning.losses.planarity import planarity
+from monodepth_ros.learning.losses.smoothness import smoothness
 
 
 def smoothness_by_loop(disparity, image):

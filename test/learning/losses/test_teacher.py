@@ -12,9 +12,9 @@ from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.export import export_run
-from monodepth_ros.learning.losses.teacher import Teacher
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
+from monodepth_ros.learning.teacher import Teacher
 
 
 def _image() -> torch.Tensor:
@@ -27,7 +27,8 @@ def test_a_pupil_comes_to_see_what_its_teacher_sees(taught: Path, tmp_path: Path
     differences = {}
     for steps in (1, 40):
         recipe = small_recipe(
-            objective={"self_supervised": {"weight": 0.0}, "teacher": {"model": str(taught)}},
+            losses={"teacher": {}},
+            networks={"teacher": str(taught)},
             optimizer={"lr": 1e-3},
             trainer={"max_steps": steps, "batch_size": 4},
         )
@@ -40,7 +41,9 @@ def test_a_pupil_comes_to_see_what_its_teacher_sees(taught: Path, tmp_path: Path
 
 def test_a_teacher_is_not_saved_with_its_pupil(taught: Path, tmp_path: Path) -> None:
     write_corridor(tmp_path / "video" / "walk", frames=8, depth=False)
-    recipe = small_recipe(objective={**SELF_SUPERVISED, "teacher": {"model": str(taught)}})
+    recipe = small_recipe(
+        losses={**SELF_SUPERVISED, "teacher": {}}, networks={"teacher": str(taught)}
+    )
     run = train(recipe, [tmp_path / "video"], tmp_path / "run")
     assert not any("teacher" in key for key in read_checkpoint(run / LAST)["weights"])
     assert "teacher/gradient" in (run / "metrics.csv").read_text().split("\n")[0]
@@ -49,15 +52,23 @@ def test_a_teacher_is_not_saved_with_its_pupil(taught: Path, tmp_path: Path) -> 
 def test_a_teacher_of_other_images_is_refused(taught: Path, tmp_path: Path) -> None:
     write_corridor(tmp_path / "video" / "walk", frames=8, depth=False)
     recipe = small_recipe(
-        data={"size": "96x64"}, objective={**SELF_SUPERVISED, "teacher": {"model": str(taught)}}
+        data={"size": "96x64"},
+        losses={**SELF_SUPERVISED, "teacher": {}},
+        networks={"teacher": str(taught)},
     )
     with pytest.raises(UserError, match="64x32"):
         train(recipe, [tmp_path / "video"], tmp_path / "run")
 
 
+def test_a_teacher_must_be_named() -> None:
+    with pytest.raises(UserError, match="losses.teacher learns from another model: name it by"):
+        small_recipe(losses={**SELF_SUPERVISED, "teacher": {}})
+    small_recipe(losses={**SELF_SUPERVISED, "teacher": {"weight": 0}})
+
+
 def test_a_frozen_network_has_no_teacher() -> None:
     with pytest.raises(UserError, match="teacher"):
         small_recipe(
-            objective={**SELF_SUPERVISED, "teacher": {"model": "demo"}},
-            networks={"freeze_depth": True},
+            losses={**SELF_SUPERVISED, "teacher": {}},
+            networks={"freeze_depth": True, "teacher": "demo"},
         )

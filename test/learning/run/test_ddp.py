@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from recipes import small_recipe
+from recipes import BOTH, small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe.file import save_recipe
@@ -25,7 +25,7 @@ def recipe(devices: int) -> Recipe:
             "augmentation": {"flip": 0.0, "jitter": 0.0},
             "validation_fraction": 0.3,
         },
-        objective={"self_supervised": {"automask_noise": 0.0}, "supervised": {"weight": 1.0}},
+        losses={**BOTH, "photometric": {"automask_noise": 0.0}},
         trainer={"batch_size": 4 // devices, "devices": devices, "max_steps": 3, "log_every": 1},
     )
 

@@ -29,7 +29,7 @@ def test_a_run_stops_with_the_offending_batch_saved(
 
     monkeypatch.setattr(Learner, "forward", poisoned)
     with pytest.raises(TrainingDiverged, match=f"step 2.*{what}.*not_finite_step_0000002_rank_0"):
-        train(small_recipe(objective=SUPERVISED), [corridor], tmp_path / "run")
+        train(small_recipe(losses=SUPERVISED), [corridor], tmp_path / "run")
     saved = torch.load(tmp_path / "run/not_finite_step_0000002_rank_0.pt", weights_only=True)
     assert torch.equal(saved["batch"]["jittered"], seen[2]["jittered"])
     assert all(torch.isfinite(w).all() for w in saved["weights"].values())

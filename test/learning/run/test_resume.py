@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.fabric import Fabric
-from recipes import SMALL, small_recipe
+from recipes import BOTH, SMALL, small_recipe
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from monodepth_ros.errors import UserError
@@ -27,9 +27,9 @@ LAST = "checkpoints/last.ckpt"
 
 
 def recipe(**trainer: Any) -> Recipe:
-    """Both objectives with augmentation and noise, several epochs, a moving learning rate."""
+    """Both kinds of losses with augmentation and noise, several epochs, a moving learning rate."""
     return small_recipe(
-        objective={"supervised": {"weight": 1.0}},
+        losses=BOTH,
         schedule={"kind": "cosine", "epochs": 1000},
         trainer={"batch_size": 4, "max_steps": 8, **trainer},
     )
@@ -89,7 +89,7 @@ def test_resuming_a_complete_run_changes_nothing(corridor: Path, tmp_path: Path)
 def test_another_run_is_not_resumed(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     run = train(recipe(max_steps=1), [corridor], tmp_path / "run")
     changed = {**SMALL["networks"], "architecture": "monodepth2-lite"}
-    other = small_recipe(networks=changed, objective={"supervised": {"weight": 1.0}})
+    other = small_recipe(networks=changed, losses=BOTH)
     with pytest.raises(UserError, match="networks.architecture was monodepth2-slim.*lite"):
         train(other, [corridor], run, resume=True)
     with pytest.raises(UserError, match="trainer.seed was 0.*is 1"):
@@ -105,7 +105,14 @@ def test_another_run_is_not_resumed(corridor: Path, held_back: Path, tmp_path: P
     ("changes", "told"),
     [
         ({"refinement": {"iterations": 7}}, "refinement.iterations was .* and is 7 now"),
-        ({"replay": {"weight": 2.0}}, "replay.weight was 1.0 and is 2.0 now"),
+        (
+            {"losses": {"photometric": {"weight": 2.0}}},
+            "losses.photometric.weight was 1.0 and is 2.0 now",
+        ),
+        (
+            {"losses": {"teacher": {}}, "networks": {"teacher": "m"}},
+            "networks.teacher was not given",
+        ),
         ({"schedule": {"kind": "step"}}, "schedule.kind was cosine and is step now"),
         ({"optimizer": {"lr": 1.0}}, "optimizer.lr was 0.0001 and is 1.0 now"),
         ({"networks": {"init": {"depth": "m"}}}, "networks.init.depth was not given and is m now"),

@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 from corridor import write_corridor
-from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
+from recipes import BOTH, SELF_SUPERVISED, SUPERVISED, small_recipe
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from monodepth_ros.errors import UserError
@@ -62,7 +62,8 @@ def test_bfloat16_where_the_processor_has_it(
 def test_run_folder(corridor: Path, held_back: Path, tmp_path: Path) -> None:
     recipe = small_recipe(
         data={"stride": 2},
-        objective={"self_supervised": {"train_depth": False}, "supervised": {"weight": 1.0}},
+        losses=BOTH,
+        view_synthesis={"train_depth": False},
         trainer={"pictures_every": 2, "batch_size": 2, "max_steps": 3},
         evaluation={"every_steps": 2},
     )
@@ -95,7 +96,7 @@ def test_run_folder(corridor: Path, held_back: Path, tmp_path: Path) -> None:
 def test_validation_without_truth(tmp_path: Path) -> None:
     video = write_corridor(tmp_path / "video", frames=12, depth=False)
     recipe = small_recipe(
-        data={"validation_fraction": 0.4}, trainer={"max_steps": 2}, objective=SELF_SUPERVISED
+        data={"validation_fraction": 0.4}, trainer={"max_steps": 2}, losses=SELF_SUPERVISED
     )
     run = train(recipe, [video], tmp_path / "run")
     assert len(read_metrics(run, "val/photometric")) == 1
@@ -107,12 +108,12 @@ def test_validation_without_truth(tmp_path: Path) -> None:
 
 
 def test_training_starts_from_a_model(corridor: Path, tmp_path: Path) -> None:
-    recipe = small_recipe(objective=SUPERVISED, trainer={"max_steps": 1})
+    recipe = small_recipe(losses=SUPERVISED, trainer={"max_steps": 1})
     run = train(recipe, [corridor], tmp_path / "run")
     model = export_run(run, tmp_path / "model", "CC0-1.0", half=False)
     still = small_recipe(
         networks={"init": {"depth": str(model)}},
-        objective=SUPERVISED,
+        losses=SUPERVISED,
         optimizer={"lr": 1e-12},
         trainer={"max_steps": 1, "seed": 5},
     )
@@ -122,7 +123,7 @@ def test_training_starts_from_a_model(corridor: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(first[name], second[name], rtol=0, atol=1e-6)
     other = small_recipe(
         networks={"architecture": "monodepth2-resnet18", "init": {"depth": str(model)}},
-        objective=SUPERVISED,
+        losses=SUPERVISED,
     )
     with pytest.raises(UserError, match="monodepth2-slim.*monodepth2-resnet18"):
         train(other, [corridor], tmp_path / "other")
@@ -148,14 +149,14 @@ def test_a_used_folder_is_refused(corridor: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/notes.txt").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
-        train(small_recipe(objective=SUPERVISED), [corridor], tmp_path / "run")
+        train(small_recipe(losses=SUPERVISED), [corridor], tmp_path / "run")
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
 def test_supervision_without_truth_is_refused(tmp_path: Path) -> None:
     video = write_corridor(tmp_path / "video", frames=6, depth=False)
     with pytest.raises(UserError, match="video has no true depth"):
-        train(small_recipe(objective=SUPERVISED), [video], tmp_path / "run")
+        train(small_recipe(losses=SUPERVISED), [video], tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -187,14 +188,12 @@ def test_accumulated_batches_equal_one_of_their_size(corridor: Path, tmp_path: P
         recipe = small_recipe(
             networks={"freeze_statistics": True},
             data={"augmentation": {"flip": 0.0, "jitter": 0.0}},
-            objective={"self_supervised": {"automask_noise": 0.0}},
+            losses={**SELF_SUPERVISED, "photometric": {"automask_noise": 0.0}},
             optimizer={"eps": 1e-3},
             trainer={"batch_size": batch, "accumulate": accumulate, "max_steps": 3},
         )
         run = train(recipe, [corridor], tmp_path / str(accumulate))
-        losses, terms = (
-            read_metrics(run, name) for name in ("loss", "self_supervised/photometric")
-        )
+        losses, terms = (read_metrics(run, name) for name in ("loss", "photometric"))
         found.append((losses, terms, read_checkpoint(run / LAST)["weights"]))
     (losses, terms, weights), (other_losses, other_terms, other_weights) = found
     assert len(losses) == 3 and losses[2] != pytest.approx(losses[0], rel=1e-3)

@@ -47,7 +47,7 @@ def test_a_model_that_knows_the_place_has_the_better_figures(
 ) -> None:
     video = write_corridor(tmp_path / "video" / "walk", frames=16, depth=False)
     recipe = small_recipe(
-        objective=SELF_SUPERVISED,
+        losses=SELF_SUPERVISED,
         data={"validation_fraction": 0.5},
         refinement={"enabled": True, "feat_source": "patches", "learn_damping": False},
     )

@@ -32,7 +32,7 @@ def tuning(corridor: Path, untaught: Path, tmp_path: Path) -> Tuning:
     """Of a model that has hardly learnt, on video of the corridor."""
     video = write_corridor(tmp_path / "video" / "walk", frames=20, depth=False)
     recipe = small_recipe(
-        objective=SELF_SUPERVISED,
+        losses=SELF_SUPERVISED,
         networks={"init": {"depth": str(untaught)}, "freeze_statistics": True},
         refinement={"enabled": True, "feat_source": "patches", "learn_damping": False},
         trainer={"max_steps": 3},
@@ -115,9 +115,9 @@ def test_the_recipe_follows_the_model(tuning: Tuning) -> None:
     assert "networks.architecture=monodepth2-slim" in settings and "data.size=64x32" in settings
     assert "networks.init.pose=null" in settings  # it has none
     assert not any("teacher" in setting for setting in settings)
-    teaching = small_recipe(objective={**SELF_SUPERVISED, "teacher": {"model": "demo"}})
+    teaching = small_recipe(losses={"teacher": {}}, networks={"teacher": "demo"})
     told = settings_of_model(tuning.model, teaching)
-    assert f"objective.teacher.model={tuning.model}" in told
+    assert f"networks.teacher={tuning.model}" in told
 
 
 def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from corridor import write_corridor
-from recipes import POSE_SUPERVISED, small_recipe
+from recipes import POSE_SUPERVISED, SUPERVISED, small_recipe
 
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.data.samples.augmentation import Augmentation, mirror_motions
@@ -13,7 +13,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.batches import build_datasets
-from monodepth_ros.learning.losses.pose_supervision import motion_difference
+from monodepth_ros.learning.losses.pose import motion_difference
 from monodepth_ros.learning.run.train import train
 
 
@@ -77,7 +77,7 @@ def test_mirrored_motions_move_mirrored_points() -> None:
 
 def test_samples_hold_the_motions_of_true_poses(tmp_path: Path) -> None:
     folder = write_corridor(tmp_path / "walk", frames=8)
-    recipe = small_recipe(objective=POSE_SUPERVISED, data={"size": "64x32"})
+    recipe = small_recipe(losses={**SUPERVISED, **POSE_SUPERVISED}, data={"size": "64x32"})
     training, _ = build_datasets(recipe, [folder], [])
     sample = training[2]  # target 3, neighbours 2 and 4: 0.05 m apart along x, 0.02 m along z
     previous, following = sample["T_neighbour_target"][:, :3, 3]
@@ -94,7 +94,7 @@ def test_recordings_without_poses_are_refused(tmp_path: Path) -> None:
         for value in range(6):
             image = np.full((32, 64, 3), 40 * value, np.uint8)
             writer.add(image, depth=np.ones((32, 64), np.float32))
-    recipe = small_recipe(objective=POSE_SUPERVISED)
+    recipe = small_recipe(losses={**SUPERVISED, **POSE_SUPERVISED})
     with pytest.raises(UserError, match="walk has no true poses"):
         build_datasets(recipe, [tmp_path / "walk"], [])
 
@@ -103,13 +103,13 @@ def test_motions_are_learnt_from_truth(corridor: Path, held_back: Path, tmp_path
     recipe = small_recipe(
         data={"size": "64x32", "augmentation": {"flip": 0.0}},
         networks={"freeze_depth": True, "min_depth": 0.5, "max_depth": 20.0},
-        objective=POSE_SUPERVISED,
+        losses=POSE_SUPERVISED,
         optimizer={"lr": 3e-3},
         trainer={"batch_size": 4, "max_steps": 60, "log_every": 5, "pictures_every": 60},
     )
     folder = train(recipe, [corridor], tmp_path / "run", [held_back])
     lines = (folder / "metrics.csv").read_text().splitlines()
-    column = lines[0].split(",").index("supervised/pose")
+    column = lines[0].split(",").index("pose")
     losses = [float(row.split(",")[column]) for row in lines[1:] if row.split(",")[column]]
     assert losses[-1] < 0.5 * losses[0]
     assert "val/pose" in lines[0] and (folder / "pictures" / "step_0000060.png").exists()

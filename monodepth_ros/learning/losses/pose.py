@@ -6,12 +6,37 @@ a translation by ``t`` by about ``f |t| / Z``. Their sum over ``f`` needs no wei
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from monodepth_ros.geometry import se3
+from monodepth_ros.learning.losses.loss import Loss, LossSettings, Terms
+
+if TYPE_CHECKING:
+    from monodepth_ros.learning.step import Step
 
 _ROUNDING = 1e-6  # keeps the gradient of a norm finite at zero; radians
+
+
+class Pose(Loss[LossSettings]):
+    """The pose network learns from true poses."""
+
+    name = "pose"
+    needs = frozenset({"neighbours", "poses", "depth"})
+    teaches = frozenset({"pose"})
+
+    def __call__(self, step: Step) -> Terms:
+        """Averaged over images and neighbours."""
+        return Terms(self._differences(step).mean())
+
+    def validate(self, step: Step) -> dict[str, Tensor]:
+        """Of each image, where there is truth."""
+        return {"pose": self._differences(step)} if "depth" in step.batch else {}
+
+    def _differences(self, step: Step) -> Tensor:
+        return motion_difference(step.T, step.true_T, step.true_depth)
 
 
 def motion_difference(T: Tensor, truth: Tensor, depth: Tensor) -> Tensor:

@@ -23,11 +23,6 @@ def masked_mean(
     return (values * counted).sum(over, keepdim=keepdim) / number
 
 
-def true_depth(batch: dict[str, Tensor]) -> Tensor:
-    """``depth`` of a batch, NaN where its image shows nothing."""
-    return known_depth(batch["depth"], batch.get("valid"))
-
-
 def known_depth(depth: Tensor, valid: Tensor | None) -> Tensor:
     """``depth`` ``(B, 1, H, W)``, NaN outside ``valid``."""
     return depth if valid is None else torch.where(valid, depth, torch.nan)

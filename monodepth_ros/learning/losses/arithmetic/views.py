@@ -1,60 +1,81 @@
-"""The photometric error of source images warped into the target by inverse depth."""
+"""A target and its sources at one size, and the error of the sources warped into the target."""
 
 from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from monodepth_ros.geometry.camera import resizing_matrix
 from monodepth_ros.geometry.reprojection import (
     sample_sources,
     sampling_coordinates,
     source_projection,
 )
-from monodepth_ros.geometry.validity import eroded
-from monodepth_ros.learning.losses.photometric import FixedTarget
-from monodepth_ros.learning.losses.slicewise import batch_slices
+from monodepth_ros.geometry.validity import eroded, shrunk
+from monodepth_ros.learning.losses.arithmetic.photometric_error import FixedTarget
+from monodepth_ros.learning.losses.arithmetic.resizing import image_size, upsample
+from monodepth_ros.learning.losses.arithmetic.slicewise import batch_slices
+
+if TYPE_CHECKING:
+    from monodepth_ros.learning.step import Step
 
 
-class ReprojectedViews:
-    """A target and its S sources at one resolution: all that the scales of a step share.
+def views_of_step(step: Step, size: tuple[int, int], ssim_weight: float, padding: str) -> Views:
+    """Target and neighbours of a step, averaged down to ``size``, and K scaled with them."""
+    images, K, valid = step.images, step.K, step.valid
+    height, width = image_size(images)
+    if (height, width) != size:
+        smaller = F.adaptive_avg_pool2d(images.flatten(0, 1), size)
+        images = smaller.unflatten(0, images.shape[:2])
+        K = K.new_tensor(resizing_matrix(size[0] / height, size[1] / width)) @ K
+        valid = None if valid is None else shrunk(valid, size)
+    return Views(images, K, ssim_weight, padding, step.compiles, valid)
 
-    ``homography`` ``(B, S, 3, 3)`` and ``epipole`` ``(B, S, 3)`` carry the gradient of the poses.
-    """
+
+class Views:
+    """All that does not depend on depth and motion, computed once."""
 
     def __init__(
         self,
         images: Tensor,
-        T_source_target: Tensor,
         K: Tensor,
         ssim_weight: float,
         padding: str,
         compiled: bool = False,
         valid: Tensor | None = None,
     ) -> None:
-        """Take images ``(B, 1 + S, 3, H, W)``, target first, and poses ``(B, S, 4, 4)``.
+        """Take images ``(B, 1 + S, 3, H, W)``, target first, and ``K`` ``(B, 3, 3)`` of that size.
 
         ``valid`` (bool ``(B, 1, H, W)``, None for all) tells which pixels of all of them count.
         """
         self.size = image_size(images)
+        self.K = K
         self.ssim_weight = ssim_weight
         self.padding = padding
         self.compiled = compiled
         self.valid = valid
         self.window = 1 if ssim_weight > 0 else 0  # pixels around one that its error depends on
         self.sources = images[:, 1:].contiguous()
-        self.homography, self.epipole = source_projection(T_source_target, K, *self.size)
         with torch.no_grad():
             self._target = FixedTarget.of(images[:, :1], compiled)
 
-    @torch.no_grad()
+    def projection(self, T_source_target: Tensor) -> tuple[Tensor, Tensor]:
+        """Of motions ``(B, S, 4, 4)``, as `errors` takes them."""
+        return source_projection(T_source_target, self.K, *self.size)
+
+    @cached_property
     def identity_errors(self) -> Tensor:
         """Error of the sources as they are, unwarped: ``(B, S, H, W)``."""
-        errors = [
-            self._target[s].photometric_error(self.sources[s], self.ssim_weight)
-            for s in batch_slices(self.sources)
-        ]
-        return torch.cat(errors).squeeze(2)
+        with torch.no_grad():
+            errors = [
+                self._target[s].photometric_error(self.sources[s], self.ssim_weight)
+                for s in batch_slices(self.sources)
+            ]
+            return torch.cat(errors).squeeze(2)
 
     def errors(
         self, s: slice, inverse_depth: Tensor, homography: Tensor, epipole: Tensor
@@ -64,7 +85,7 @@ class ReprojectedViews:
         Both are ``(b, S, H, W)``; None where all of it counts. An error counts where neither
         target nor warped source show an invalid pixel, nor beside it where SSIM looks.
         ``inverse_depth`` ``(b, 1, h, w)`` is upsampled to the images; it, ``homography`` and
-        ``epipole`` (slices of this object's) are what gets a gradient.
+        ``epipole`` (slices of a `projection`) are what gets a gradient.
         """
         coordinates = sampling_coordinates(
             upsample(inverse_depth, self.size), homography, epipole, self.compiled
@@ -79,15 +100,3 @@ class ReprojectedViews:
         invalid = (~valid).to(coordinates)[:, None].expand(-1, coordinates.shape[1], -1, -1, -1)
         seen = (sample_sources(invalid, coordinates, self.padding).squeeze(2) == 0) & valid
         return eroded(seen, self.window)
-
-
-def image_size(x: Tensor) -> tuple[int, int]:
-    """Height and width of ``(..., H, W)``."""
-    return x.shape[-2], x.shape[-1]
-
-
-def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """``x`` ``(B, C, h, w)`` at ``size`` (height, width), bilinear."""
-    if x.shape[-2:] == size:
-        return x
-    return F.interpolate(x, size, mode="bilinear", align_corners=False)

@@ -1,24 +1,47 @@
-"""The supervised terms against loops over pixels, and what invalid truth does to them."""
+"""Comparisons of depth against loops over pixels, and what invalid truth does to them."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from steps import inverse_depth, loss_of, step_of
 from torch.nn import functional as F
 
-from monodepth_ros.learning.losses.supervision import (
-    SupervisedObjective,
-    SupervisionSettings,
-    absolute_log,
-    gradient_difference,
-    silog,
-    surface_normals,
-)
+from monodepth_ros.learning.losses.depth_terms.absolute import absolute_log
+from monodepth_ros.learning.losses.depth_terms.compared import surface_normals
+from monodepth_ros.learning.losses.depth_terms.gradient import gradient_difference
+from monodepth_ros.learning.losses.depth_terms.silog import silog
+from monodepth_ros.learning.losses.supervised import Supervised
 
 WIDTH, HEIGHT = 16, 12
 K = torch.tensor([[14.0, 0.5, 7.2], [0, 13.0, 5.8], [0, 0, 1]], dtype=torch.float64)
+
+
+class Comparison:
+    """The loss of true depth: with a silog or an absolute term, a gradient and a normal one."""
+
+    def __init__(self, differences="squared", scale_invariance=0.5, gradient=1.0, normal=0.05,
+                 depths=1.0, scales=(0, 1, 2, 3), depth_range=(0.1, 100.0)):  # fmt: skip
+        term = {"weight": depths, "scale_invariance": scale_invariance}
+        self.first = "silog" if differences == "squared" else "absolute"
+        self.settings = SimpleNamespace(
+            silog_weight=depths, silog_lambda=scale_invariance, gradient_weight=gradient,
+            normal_weight=normal, min_depth=depth_range[0], max_depth=depth_range[1],
+        )  # fmt: skip
+        self.depth_range = depth_range
+        self.loss = loss_of(
+            "supervised", scales=scales, gradient={"weight": gradient, "norm": differences},
+            normal={"weight": normal}, **{"silog": None, "absolute": None, self.first: term},
+        )  # fmt: skip
+
+    def __call__(self, disparities, truth, K):
+        """Of sigmoids."""
+        inverse_depths = [inverse_depth(d, *self.depth_range) for d in disparities]
+        batch = {"images": torch.zeros(len(truth), 1, 3, *truth.shape[2:]), "depth": truth, "K": K}
+        return self.loss(step_of(batch, inverse_depths, depth_range=self.depth_range))
 
 
 def random_truth(batch=2, missing=0.2):
@@ -30,8 +53,8 @@ def random_truth(batch=2, missing=0.2):
 def random_disparities(batch=2, scales=2, dtype=torch.float64):
     return [
         torch.rand(batch, 1, HEIGHT >> s, WIDTH >> s, dtype=torch.float64)
-        .mul(0.6)
-        .add(0.11)
+        .mul(0.06)
+        .add(0.01)
         .to(dtype)
         .requires_grad_()
         for s in range(scales)
@@ -94,7 +117,8 @@ def naive_loss(disparities, truth, settings):
 
     for disparity in disparities:
         upsampled = F.interpolate(disparity, (HEIGHT, WIDTH), mode="bilinear", align_corners=False)
-        for depth, d in zip(1 / upsampled[:, 0], truth[:, 0], strict=True):
+        near, far = 1 / settings.min_depth, 1 / settings.max_depth
+        for depth, d in zip(1 / (far + (near - far) * upsampled[:, 0]), truth[:, 0], strict=True):
             valid = torch.isfinite(d)
             if not valid.any():
                 continue
@@ -119,16 +143,10 @@ def batched(intrinsics, batch=2, dtype=torch.float64):
 @pytest.mark.parametrize("differences", ["squared", "absolute"])
 @pytest.mark.parametrize("scale_invariance", [0.0, 0.5, 1.0])
 def test_terms_equal_loops_over_pixels(scale_invariance, differences):
-    settings = SupervisionSettings(
-        differences=differences,
-        silog_lambda=scale_invariance,
-        gradient_weight=0.7,
-        normal_weight=0.3,
-        scales=(0,),
-    )
+    comparison = Comparison(differences, scale_invariance, gradient=0.7, normal=0.3, scales=(0,))
     truth, disparities = random_truth(), random_disparities(scales=1)
-    terms = SupervisedObjective(settings)(disparities, truth, batched(K)).terms
-    depth = 1 / disparities[0].detach()
+    terms = comparison(disparities, truth, batched(K)).figures
+    depth = 1 / (0.01 + 9.99 * disparities[0].detach())
     expected = np.mean(
         [
             terms_by_loop(d[0].numpy(), t[0].numpy(), K.numpy(), scale_invariance, differences)
@@ -136,21 +154,21 @@ def test_terms_equal_loops_over_pixels(scale_invariance, differences):
         ],
         axis=0,
     )
-    actual = [terms["silog"].item(), terms["gradient"].item(), terms["normal"].item()]
+    actual = [terms[comparison.first].item(), terms["gradient"].item(), terms["normal"].item()]
     np.testing.assert_allclose(actual, expected * [1, 0.7, 0.3], rtol=1e-9)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-10), (torch.float32, 1e-5)])
 def test_loss_and_gradients_equal_the_straightforward_ones(dtype, tolerance):
-    settings = SupervisionSettings(scales=(0, 1), normal_weight=0.3)
+    comparison = Comparison(scales=(0, 1), normal=0.3)
     truth, disparities = random_truth(), random_disparities()
-    expected = naive_loss(disparities, truth, settings)
+    expected = naive_loss(disparities, truth, comparison.settings)
     expected_gradients = torch.autograd.grad(expected, disparities)
 
     inputs = [d.detach().to(dtype).requires_grad_() for d in disparities]
-    objective = SupervisedObjective(settings)(inputs, truth.to(dtype), batched(K, dtype=dtype))
+    objective = comparison(inputs, truth.to(dtype), batched(K, dtype=dtype))
     assert objective.loss.item() == pytest.approx(expected.item(), rel=tolerance)
-    assert sum(objective.terms.values()).item() == pytest.approx(expected.item(), rel=tolerance)
+    assert sum(objective.figures.values()).item() == pytest.approx(expected.item(), rel=tolerance)
     for gradient, right in zip(
         torch.autograd.grad(objective.loss, inputs), expected_gradients, strict=True
     ):
@@ -160,8 +178,7 @@ def test_loss_and_gradients_equal_the_straightforward_ones(dtype, tolerance):
 @pytest.mark.parametrize("differences, blind", [("squared", 0.5), ("absolute", 1.0)])
 def test_gradient_is_that_of_finite_differences(differences, blind):
     truth, disparities = random_truth(), random_disparities()
-    settings = SupervisionSettings(scales=(0, 1), differences=differences, silog_lambda=blind)
-    objective = SupervisedObjective(settings)
+    objective = Comparison(differences, blind, scales=(0, 1))
     assert torch.autograd.gradcheck(
         lambda *d: objective(d, truth, batched(K)).loss, tuple(disparities), fast_mode=True
     )
@@ -201,8 +218,8 @@ def test_normals_of_a_plane():
 
 def test_exact_prediction_has_no_loss():
     disparity = random_disparities(scales=1)
-    truth = 1 / disparity[0].detach()
-    loss = SupervisedObjective(SupervisionSettings(scales=(0,)))(disparity, truth, batched(K)).loss
+    truth = 1 / (0.01 + 9.99 * disparity[0].detach())
+    loss = Comparison(scales=(0,))(disparity, truth, batched(K)).loss
     assert abs(loss.item()) < 1e-12
 
 
@@ -210,8 +227,7 @@ def test_exact_prediction_has_no_loss():
 @pytest.mark.parametrize("blank", [math.nan, 0.0, -1.0, math.inf])
 def test_an_image_without_truth_adds_nothing(blank, differences):
     truth, disparities = random_truth(), random_disparities()
-    settings = SupervisionSettings(scales=(0, 1), differences=differences)
-    objective = SupervisedObjective(settings)
+    objective = Comparison(differences, scales=(0, 1))
     alone = objective([d[:1] for d in disparities], truth[:1], batched(K, 1)).loss
     truth[1] = blank
     both = objective(disparities, truth, batched(K)).loss
@@ -224,54 +240,43 @@ def test_an_image_without_truth_adds_nothing(blank, differences):
 
 def test_a_batch_without_truth_has_zero_loss_and_gradient():
     truth, disparities = random_truth(), random_disparities(dtype=torch.bfloat16)
-    loss = SupervisedObjective(SupervisionSettings(scales=(0, 1)))(
-        disparities, truth * math.nan, batched(K)
-    ).loss
+    loss = Comparison(scales=(0, 1))(disparities, truth * math.nan, batched(K)).loss
     loss.backward()
     assert loss.item() == 0
     assert all(d.grad.eq(0).all() for d in disparities)
 
 
 def test_truth_beyond_the_range_pulls_to_its_end():
-    settings = SupervisionSettings(scales=(0,), max_depth=10.0)
-    far = torch.full((2, 1, HEIGHT, WIDTH), 0.1, dtype=torch.float64)
+    comparison = Comparison(scales=(0,), depth_range=(0.1, 10.0))
+    far = torch.zeros(2, 1, HEIGHT, WIDTH, dtype=torch.float64)
     truth = torch.full_like(far, 50.0)
-    assert SupervisedObjective(settings)([far], truth, batched(K)).loss.item() < 1e-12
+    assert comparison([far], truth, batched(K)).loss.item() < 1e-12
 
 
 def test_a_weight_of_zero_switches_a_term_off():
     truth, disparities = random_truth(), random_disparities()
-    for off in ("silog", "gradient", "normal"):
-        settings = SupervisionSettings(scales=(0, 1), **{f"{off}_weight": 0})
-        terms = SupervisedObjective(settings)(disparities, truth, batched(K)).terms
-        assert [name for name, term in terms.items() if term == 0] == [off]
-
-
-def test_loss_stays_in_full_precision_under_autocast():
-    truth, disparities = random_truth().float(), random_disparities(dtype=torch.float32)
-    objective = SupervisedObjective(SupervisionSettings(scales=(0, 1)))
-    plain = objective(disparities, truth, batched(K, dtype=torch.float32)).loss
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = objective(disparities, truth, batched(K, dtype=torch.float32)).loss
-    assert mixed.item() == plain.item()
+    for off, option in (("silog", "depths"), ("gradient", "gradient"), ("normal", "normal")):
+        terms = Comparison(scales=(0, 1), **{option: 0})(disparities, truth, batched(K)).figures
+        assert {"silog", "gradient", "normal"} - terms.keys() == {off}
+        assert all(term > 0 for term in terms.values())
 
 
 def test_settings_refuse_what_makes_no_sense():
-    for wrong in ({"silog": 1}, {"min_depth": 5, "max_depth": 2}, {"scales": (0, 0)}):
+    for wrong in ({"silog": 1}, {"silogs": {}}, {"scales": (0, 0)}, {"normal": {"weight": -1}}):
         with pytest.raises(ValidationError):
-            SupervisionSettings(**wrong)
+            Supervised.Settings(**wrong)
 
 
 def test_learns_depth_from_truth():
     rows = torch.linspace(2, 6, HEIGHT, dtype=torch.float32)[:, None]
     truth = rows.expand(1, 1, HEIGHT, WIDTH)
     logits = torch.full((1, 1, HEIGHT, WIDTH), -2.0, requires_grad=True)
-    objective = SupervisedObjective(SupervisionSettings(scales=(0,)))
+    objective = Comparison(scales=(0,))
     optimiser = torch.optim.Adam([logits], lr=0.1)
     intrinsics = batched(K, 1, torch.float32)
     for _ in range(150):
         optimiser.zero_grad()
-        objective([0.01 + 9.99 * logits.sigmoid()], truth, intrinsics).loss.backward()
+        objective([logits.sigmoid()], truth, intrinsics).loss.backward()
         optimiser.step()
     depth = 1 / (0.01 + 9.99 * logits.detach().sigmoid())
     assert ((depth - truth).abs() / truth).mean() < 0.02

@@ -1,0 +1,1 @@
+"""What several losses compute, and how it is computed fast."""

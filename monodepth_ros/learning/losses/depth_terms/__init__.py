@@ -1,0 +1,1 @@
+"""How two depths are compared: one file for each term."""

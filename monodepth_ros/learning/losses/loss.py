@@ -1,0 +1,99 @@
+"""What a loss is.
+
+A new one is a file beside this and a line in `registry`; recipes name it under ``losses``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_validator
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from monodepth_ros.learning.step import Step
+
+Need = Literal[
+    "neighbours",  # the images before and after the target
+    "depth",  # true depth of the target
+    "poses",  # true motions to the neighbours
+    "masks",  # which pixels of the target mirror something
+    "stereo",  # what a second camera saw at the target's time, and where it stands
+    "teacher",  # networks.teacher
+    "rehearsal",  # frames with true depth of known scenes, beside each batch
+    "predicted_masks",  # a network's weight of each neighbour's pixels
+]
+Network = Literal["depth", "pose"]
+
+
+class Section(BaseModel):
+    """A part of a recipe: fixed keys, no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LossSettings(Section):
+    """Of a recipe's ``losses``; a weight of 0 leaves a loss and its work out."""
+
+    weight: NonNegativeFloat = 1.0
+
+
+class MultiScaleSettings(LossSettings):
+    """Of a loss that is averaged over the scales that a network has, 0 the finest."""
+
+    scales: tuple[int, ...] = Field((0, 1, 2, 3), min_length=1)
+
+    @field_validator("scales")
+    @classmethod
+    def _distinct(cls, scales: tuple[int, ...]) -> tuple[int, ...]:
+        if min(scales) < 0 or len(set(scales)) != len(scales):
+            raise ValueError("scales must be distinct and not negative")
+        return scales
+
+    def present(self, maps: Sequence[object]) -> list[int]:
+        """Those scales that are among ``maps``, one for each scale."""
+        return [scale for scale in self.scales if scale < len(maps)]
+
+
+S = TypeVar("S", bound=LossSettings)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A loss, a scalar with its graph, and detached scalars worth watching."""
+
+    loss: Tensor
+    figures: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Loss(ABC, Generic[S]):
+    """One term of what training minimises.
+
+    ``name`` is its name in recipes and logs. ``needs`` says what a batch must hold for it and which
+    networks must be there. ``teaches`` names the networks that can learn from it alone.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[LossSettings]] = LossSettings
+    needs: frozenset[Need] = frozenset()
+    teaches: frozenset[Network] = frozenset()
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def __call__(self, step: Step) -> Terms:
+        """Of a step, without its weight, in full precision; logged as ``name``, figures below it.
+
+        Pixels outside ``step.valid`` do not count.
+        """
+
+    def validate(self, step: Step) -> dict[str, Tensor]:
+        """Figures ``(B,)`` of a batch to validate on, NaN where an image has none; none by default.
+
+        Logged as ``val/figure``.
+        """
+        return {}
