@@ -203,12 +203,9 @@ def test_metres_from_wheels_and_one_factor_for_others(viewer: Viewer, start_node
     assert of_status(viewer, "scale source") == "speed"
     factor = viewer.heard["scale"][-1].data
     estimator = MotionEstimator("demo", "cpu")
-    steps = [
-        np.linalg.norm(
-            estimator.motion(*(estimator.prepared(texture(i)) for i in (k, k + 1)))[:3, 3]
-        )
-        for k in range(12)
-    ]
+    frames = [estimator.engine.prepare(texture(k)[None]) for k in range(13)]
+    motions = [estimator.motion(*pair) for pair in zip(frames, frames[1:], strict=False)]
+    steps = np.linalg.norm(np.array(motions)[:, :3, 3], axis=1)
     assert factor == pytest.approx(0.2 / np.median(steps), rel=0.5)
 
 
