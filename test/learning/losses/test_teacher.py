@@ -11,6 +11,7 @@ from corridor import render, write_corridor
 from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.registry import ENGINES
 from monodepth_ros.learning.export import export_run
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
@@ -37,6 +38,17 @@ def test_a_pupil_comes_to_see_what_its_teacher_sees(taught: Path, tmp_path: Path
         depths = [Teacher(model, (32, 64)).depth(_image()) for model in (taught, pupil)]
         differences[steps] = (depths[1].log() - depths[0].log()).abs().mean()
     assert differences[40] < 0.5 * differences[1]
+
+
+def test_a_teacher_sees_bytes_through_an_engine(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES, "torch", "toy_engine:ToyEngine")
+    image = _image()
+    expected = 1 / (0.1 + (255 * image).round().mean(1, keepdim=True) / 255)
+    between = image + torch.rand(image.shape) * 0.9 / 255 - 0.45 / 255
+    for seen in (image, between):
+        torch.testing.assert_close(Teacher(taught, (32, 64)).depth(seen), expected)
 
 
 def test_a_teacher_is_not_saved_with_its_pupil(taught: Path, tmp_path: Path) -> None:
