@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import plain_warp
 import pytest
 import torch
+import twists
+from plain_warp import warp
 
-from monodepth_ros.geometry import projection, se3
-from monodepth_ros.geometry.warp import warp
+from monodepth_ros.geometry import projection
 
 HEIGHT, WIDTH = 12, 16
 
@@ -23,14 +25,14 @@ def test_inverse_intrinsics() -> None:
 
 def test_the_principal_point_looks_along_the_axis() -> None:
     K = torch.tensor([[[20.0, 0, 7.0], [0, 18.0, 5.0], [0, 0, 1.0]]])
-    ray = projection.rays(K, HEIGHT, WIDTH)[0, :, 5, 7]
+    ray = plain_warp.rays(K, HEIGHT, WIDTH)[0, :, 5, 7]
     torch.testing.assert_close(ray, torch.tensor([0.0, 0.0, 1.0]))
 
 
 def test_projection_inverts_backprojection() -> None:
     depth = 1.0 + torch.rand(2, 1, HEIGHT, WIDTH, dtype=torch.float64)
     K = intrinsics(2)
-    pixels, z = projection.project(projection.backproject(depth, K), K)
+    pixels, z = plain_warp.project(plain_warp.backproject(depth, K), K)
     grid = projection.pixel_grid(HEIGHT, WIDTH, dtype=torch.float64).expand(2, -1, -1, -1)
     torch.testing.assert_close(pixels, grid, rtol=0, atol=1e-5)
     torch.testing.assert_close(z, depth)
@@ -69,7 +71,7 @@ def test_scaling_depth_and_translation_together_changes_nothing() -> None:
     image = torch.rand(1, 3, HEIGHT, WIDTH, dtype=torch.float64)
     depth = 1.0 + torch.rand(1, 1, HEIGHT, WIDTH, dtype=torch.float64)
     xi = torch.tensor([[0.1, -0.05, 0.2, 0.02, 0.01, -0.03]], dtype=torch.float64)
-    T = se3.exp(xi)
+    T = twists.exp(xi)
     scaled = T.clone()
     scaled[:, :3, 3] *= 7.0
     once, _ = warp(image, depth, T, intrinsics())
@@ -87,7 +89,7 @@ def test_warp_gradients(motion: float) -> None:
     K = torch.tensor([[[9.0, 0, 3.6], [0, 9.0, 2.6], [0, 0, 1]]], dtype=torch.float64)
 
     def render(depth: torch.Tensor, xi: torch.Tensor) -> torch.Tensor:
-        warped, valid = warp(image, depth, se3.exp(xi), K)
+        warped, valid = warp(image, depth, twists.exp(xi), K)
         return (warped * valid)[..., 1:-1, 1:-1]
 
     assert torch.autograd.gradcheck(render, (depth, xi), eps=1e-7, atol=1e-4)
