@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.images.file import DepthImage, RgbImage
+from monodepth_ros.data.sequence import Sequence, SequenceView
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import beyond_the_lens, pixel_centres, rays
 
@@ -66,3 +67,31 @@ class Rectifier:
         # The nearest pixel may lie inside the image where this one does not.
         known = np.where(self._invalid, np.nan, np.asarray(rectified))
         return np.asarray(known, dtype=np.float32)
+
+
+def rectified(sequence: Sequence) -> Sequence:
+    """`sequence` itself when its camera has no distortion, otherwise its rectified view."""
+    return RectifiedSequence(sequence) if sequence.camera.distorted else sequence
+
+
+class RectifiedSequence(SequenceView):
+    """Images, depth and reflective masks of another sequence, undistorted."""
+
+    def __init__(self, distorted: Sequence) -> None:
+        super().__init__(distorted)
+        self._rectifier = Rectifier(distorted.camera)
+        self.camera = self._rectifier.camera
+
+    def image(self, index: int) -> RgbImage:
+        """Uint8 HxWx3 RGB, rectified."""
+        return self._rectifier.image(super().image(index))
+
+    def depth(self, index: int) -> DepthImage | None:
+        """True Z in metres, rectified; NaN where the distorted image does not reach."""
+        depth = super().depth(index)
+        return None if depth is None else self._rectifier.depth(depth)
+
+    def reflective(self, index: int) -> NDArray[np.bool_] | None:
+        """Bool HxW, rectified; false where the distorted image does not reach."""
+        mask = super().reflective(index)
+        return None if mask is None else self._rectifier.depth(mask.astype(np.float32)) == 1

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import Similarity, align
 from monodepth_ros.evaluation.trajectory import Trajectory, match_by_frame, match_by_stamp
-from monodepth_ros.geometry.rotation_angle import rotation_angle
+from monodepth_ros.geometry.rigid_motion import rotation_angle
 
 SEGMENT_LENGTHS_M = (100, 200, 300, 400, 500, 600, 700, 800)
 SEGMENT_START_STEP = 10

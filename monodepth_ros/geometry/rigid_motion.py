@@ -11,6 +11,10 @@ from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
 
+# Of a camera that looks where its robot drives: x right, y down, z forward (REP 103) in a frame of
+# x forward, y left, z up.
+R_BASE_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
 
 def twist_of(motion: Matrix) -> NDArray[np.float64]:
     """Translation and axis-angle ``(6,)`` of a 4x4 motion."""
@@ -52,3 +56,29 @@ def carried_covariance(covariance: Matrix, R: Matrix, arm: NDArray[np.float64]) 
     carry[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]  # -[arm]_x
     carry = carry @ np.kron(np.eye(2), R)
     return np.asarray(carry @ covariance @ carry.T)
+
+
+def rotation_angle(R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radians from 0 to pi of rotations ``(..., 3, 3)``.
+
+    By sine and cosine: the trace alone, a cosine, does not tell angles below 1e-8 from 0, and takes
+    rounding of 1e-7, as of poses in text files, for an angle of 4e-4.
+    """
+    sine = 0.5 * np.linalg.norm(
+        np.stack(
+            [R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]]
+        ),
+        axis=0,
+    )
+    cosine = 0.5 * (np.trace(R, axis1=-2, axis2=-1) - 1.0)
+    return np.asarray(np.arctan2(sine, cosine))
+
+
+def base_from_camera(xyz: NDArray[np.float64], rpy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``T_base_camera`` of the optical frame of a camera mounted at ``xyz`` metres, turned by
+    ``rpy`` radians about the base's fixed axes; zeros: at the base, looking forward.
+    """
+    T = np.eye(4)
+    T[:3, 3] = xyz
+    T[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix() @ R_BASE_OPTICAL
+    return T

@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.geometry.rigid_motion import base_from_camera
 
 Tolerance = Annotated[
     float, typer.Option(min=0, help="Maximum time between an image and its depth, in seconds.")

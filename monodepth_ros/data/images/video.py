@@ -22,10 +22,7 @@ def open_capture(path: Path) -> cv2.VideoCapture:
 
 def frame_count(path: Path) -> int:
     """How many frames the header claims; 0 where it does not say."""
-    capture = open_capture(path)
-    count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    capture.release()
-    return count
+    return max(0, int(_header(path, cv2.CAP_PROP_FRAME_COUNT)))
 
 
 def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
@@ -48,7 +45,12 @@ def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
 
 def frame_rate(path: Path) -> float | None:
     """Frames a second, by the file's header; None where it does not say."""
-    capture = open_capture(path)
-    rate: float = capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
+    rate = _header(path, cv2.CAP_PROP_FPS)
     return rate if rate > 0 else None
+
+
+def _header(path: Path, field: int) -> float:
+    capture = open_capture(path)
+    value: float = capture.get(field)
+    capture.release()
+    return value

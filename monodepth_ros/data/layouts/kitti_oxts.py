@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,38 +15,28 @@ LATITUDE, LONGITUDE, ALTITUDE, ROLL, PITCH, YAW = range(6)
 FORWARD_SPEED = 8
 
 
-class OxtsMotion(NamedTuple):
-    """T_world_imu of each frame, the first known one the identity, and forward speeds in m/s.
+def read_oxts(
+    folder: Path, stems: list[str]
+) -> tuple[list[NDArray[np.float64] | None], list[float | None]] | None:
+    """T_world_imu of the frames ``stems``, the first known the identity, and speeds ahead in m/s.
 
-    Records of zeros, and values that are not finite, are unknown: None.
+    Records of zeros, and values that are not finite, are unknown: None. None for all unless every
+    frame has a record.
     """
-
-    imu_poses: list[NDArray[np.float64] | None]
-    speeds: list[float | None]
-
-
-def read_oxts(folder: Path, stems: list[str]) -> OxtsMotion | None:
-    """The records of the frames ``stems``, None unless every frame has one."""
     files = [folder / f"{stem}.txt" for stem in stems]
     if not all(file.exists() for file in files):
         return None
     records = np.concatenate([read_numbers(file)[:1] for file in files])
     known = [bool(np.isfinite(r[: YAW + 1]).all() and r[: YAW + 1].any()) for r in records]
     if not any(known):
-        return OxtsMotion([None] * len(records), [None] * len(records))
+        return [None] * len(records), [None] * len(records)
     first = records[known.index(True)]
     scale = np.cos(np.radians(first[LATITUDE]))
     T_first_world = np.linalg.inv(_mercator_pose(first, scale))
-    return OxtsMotion(
-        [
-            T_first_world @ _mercator_pose(record, scale) if sure else None
-            for record, sure in zip(records, known, strict=True)
-        ],
-        [
-            float(record[FORWARD_SPEED]) if sure and np.isfinite(record[FORWARD_SPEED]) else None
-            for record, sure in zip(records, known, strict=True)
-        ],
-    )
+    judged = list(zip(records, known, strict=True))
+    poses = [T_first_world @ _mercator_pose(r, scale) if sure else None for r, sure in judged]
+    speeds = [(float(r[FORWARD_SPEED]), sure) for r, sure in judged]
+    return poses, [v if sure and np.isfinite(v) else None for v, sure in speeds]
 
 
 def _mercator_pose(record: NDArray[np.float64], scale: float) -> NDArray[np.float64]:

@@ -124,8 +124,8 @@ def open_drive(path: Path, truth: Truth = "velodyne", side: str = "l") -> FileSe
         # Some drives' first scans do not exist, and improved truth starts at the fifth frame.
         depth_files=[file if file.exists() else None for file in depth_files],
         read_depth=read_depth,
-        poses=calibration.camera_poses(motion.imu_poses) if motion else None,
-        speeds=motion.speeds if motion else None,
+        poses=calibration.camera_poses(motion[0]) if motion else None,
+        speeds=motion[1] if motion else None,
         stamps_ns=_stamps(folder / "timestamps.txt", numbers),
         numbers=numbers,
         open_partner=partial(_open_partner, path, side, calibration, image_files),
@@ -209,13 +209,6 @@ class Calibration:
         transform[:3, :3] = self._get(values, file, "R", 9).reshape(3, 3)
         transform[:3, 3] = self._get(values, file, "T", 3)
         return transform
-
-
-def monodepth2_camera(width: int, height: int) -> PinholeCamera:
-    """The one camera that Monodepth2 takes for all of KITTI, whatever its calibration."""
-    return PinholeCamera.from_focal_length(
-        width, height, 0.58 * width, 1.92 * height, 0.5 * width, 0.5 * height
-    )
 
 
 def _drives(path: Path) -> list[Path]:

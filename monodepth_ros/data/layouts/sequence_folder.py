@@ -99,14 +99,11 @@ class FolderSequence(FileSequence):
         rows = _read_rows(folder / "frames.csv")
         if not rows:
             raise UserError(f"{folder / 'frames.csv'}: the sequence has no frame")
-        camera = PinholeCamera(
-            self.record.camera.width,
-            self.record.camera.height,
-            _matrix(self.record.camera.K, folder),
-            self.record.camera.distortion_model,
-            tuple(self.record.camera.D),
-            self.record.camera.is_crop,
-        ).validate(str(folder / "sequence.yaml"))
+        stated = self.record.camera.model_dump()
+        if [len(row) for row in stated["K"]] != [3, 3, 3]:
+            where = f"{folder / 'sequence.yaml'}: camera.K"
+            raise UserError(f"{where} must be three rows of three, got {stated['K']}")
+        camera = PinholeCamera(**stated).validate(str(folder / "sequence.yaml"))
         masks = [folder / "masks/reflective" / f"{Path(row['image']).stem}.png" for row in rows]
         scale = self.record.depth_scale
         super().__init__(
@@ -145,14 +142,6 @@ def read_record(path: Path) -> SequenceRecord:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {key}: {first['msg']}, got {first['input']!r:.80}") from error
-
-
-def _matrix(K: list[list[float]], folder: Path) -> NDArray[np.float64]:
-    if [len(row) for row in K] != [3, 3, 3]:
-        raise UserError(
-            f"{folder / 'sequence.yaml'}: camera.K must be three rows of three, got {K}"
-        )
-    return np.array(K, dtype=np.float64)
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from monodepth_ros.data.samples.random_crop import Crops
 
-BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
-OPERATIONS = 4
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
 
 
@@ -109,8 +107,8 @@ class Augmentation:
         """Factors and order of the operations, both Bx4; drawn for all samples alike."""
         spread = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
         centre = torch.tensor([1.0, 1.0, 1.0, 0.0])
-        uniform = torch.rand(count, OPERATIONS, generator=generator)
-        order = torch.rand(count, OPERATIONS, generator=generator).argsort(dim=1)
+        uniform = torch.rand(count, len(_OPERATIONS), generator=generator)
+        order = torch.rand(count, len(_OPERATIONS), generator=generator).argsort(dim=1)
         return centre + (2.0 * uniform - 1.0) * spread, order
 
 
@@ -198,9 +196,4 @@ def grey(images: Tensor) -> Tensor:
     return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2]).unsqueeze(-3)
 
 
-_OPERATIONS = {
-    BRIGHTNESS: adjust_brightness,
-    CONTRAST: adjust_contrast,
-    SATURATION: adjust_saturation,
-    HUE: adjust_hue,
-}
+_OPERATIONS = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)

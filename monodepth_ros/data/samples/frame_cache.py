@@ -28,7 +28,7 @@ from rich.progress import track
 
 from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
 from monodepth_ros.data.images.file import CorruptFrame
-from monodepth_ros.data.rectified_sequence import rectified
+from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_image

@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 from monodepth_ros.data.bags.messages.image import nanoseconds
 from monodepth_ros.data.bags.transform_tree import matrix_of
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 MOUNTING_PARAMETERS = (

@@ -32,7 +32,7 @@ from monodepth_ros.data.bags.transform_tree import matrix_of
 from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.odometry import pose_message

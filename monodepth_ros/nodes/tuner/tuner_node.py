@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import String
 
-from monodepth_ros.data.bags.recording.finished_bags import finished_bags
+from monodepth_ros.data.bags.recording.marked_bags import finished_bags
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.latched_topic import LATCHED
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status

@@ -16,7 +16,7 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.geometry.rigid_motion import base_from_camera
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from recordings import HEIGHT, WIDTH, picture, save
 from velodyne_scans import naive_projection, random_scan
 
-from monodepth_ros.data.layouts.kitti_raw import monodepth2_camera, read_split
+from monodepth_ros.data.layouts.kitti_raw import read_split
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.samples.triplets import FrameDataset, TripletDataset
 from monodepth_ros.errors import UserError
@@ -151,14 +151,6 @@ def test_odd_calibration_is_named(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(UserError, match="calib_cam_to_cam.txt: the file is missing"):
         open_sequence(root)
-
-
-def test_one_camera_for_all(tmp_path: Path) -> None:
-    """The reference scales cx as cx s; aligned pixel areas lie a quarter of a pixel beside."""
-    K = monodepth2_camera(1242, 375).resized(192, 640).K
-    cx, cy = (621 + 0.5) * 640 / 1242 - 0.5, (187.5 + 0.5) * 192 / 375 - 0.5
-    np.testing.assert_allclose(K, [[0.58 * 640, 0, cx], [0, 1.92 * 192, cy], [0, 0, 1]])
-    np.testing.assert_allclose([cx, cy], [320, 96], atol=0.25)
 
 
 @pytest.mark.parametrize("lost", ["0 " * 30, "nan " * 30])

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-import twists
 from corridor import CAMERA, render, walk, write_corridor
 from recipes import SELF_SUPERVISED, small_recipe
 from steps import inverse_depth, loss_of, step_of

@@ -23,7 +23,7 @@ from std_msgs.msg import Float64, Header, String
 from std_srvs.srv import Trigger
 from viewer import CAMERA, RGB, Viewer, of_status
 
-from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.camera.depth_node import DepthNode

@@ -18,7 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from scipy.spatial.transform import Rotation
 from viewer import CAMERA, Viewer, of_status
 
-from monodepth_ros.geometry.robot_frames import base_from_camera
+from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.conversions.odometry import BaseOdometry

@@ -16,8 +16,7 @@ from viewer import CAMERA, RGB
 from monodepth_ros.data.bags.messages.image import decode_depth
 from monodepth_ros.data.bags.recorded_frames import frames_of_sequence
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
-from monodepth_ros.data.rectification import Rectifier
-from monodepth_ros.data.rectified_sequence import rectified
+from monodepth_ros.data.rectification import Rectifier, rectified
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
 from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera

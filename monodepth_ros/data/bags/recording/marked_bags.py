@@ -10,16 +10,19 @@ import contextlib
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.bags.file import is_bag
 from monodepth_ros.data.bags.recording.writer import BagWriter
+from monodepth_ros.errors import UserError
 
 MARK = "monodepth_recorder.json"
+_QUIET = 10.0  # seconds without a write, after which an unmarked bag without its end is cut off
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,71 @@ def _read_mark(bag: Path) -> Mark | None:
     except (OSError, ValueError, TypeError):
         return None
     return mark if whole and mark.bag == bag.name else None
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free where ``folder`` is."""
+    return shutil.disk_usage(folder).free
+
+
+def keep_to_budget(
+    folder: Path,
+    counts: Callable[[Mark], bool],
+    budget: float,
+    remove_oldest: bool,
+    current: Path | None,
+) -> None:
+    """Hold the bags in ``folder`` whose mark ``counts`` to so many bytes.
+
+    With ``remove_oldest`` the oldest of them make room; ``current``, and others that are being
+    written, stay. UserError where that is not enough, or not wanted.
+    """
+    bags = [(bag, bag.size) for bag in marked_bags(folder, counts)]
+    used = sum(size for _, size in bags)
+    for bag, size in bags:
+        if used <= budget:
+            return
+        if remove_oldest and bag.path != current and not bag.in_progress:
+            bag.remove()
+            used -= size
+    if used > budget:
+        raise UserError(f"{folder}: the bags there have used up the budget of {budget / 1e6:g} MB")
+
+
+class FinishedBags(NamedTuple):
+    """``bags``, oldest first, and for a person what was ``left_out`` of the same prefix."""
+
+    bags: list[Path]
+    left_out: list[str]
+
+
+def finished_bags(folder: Path, prefix: str, newest: int = 0) -> FinishedBags:
+    """The bags in ``folder`` that recorders with this ``prefix`` have written and ended.
+
+    A recorder's mark in the bag tells, not the bag's name. An empty prefix takes every bag, whoever
+    wrote it; those without a mark come first, by name. A bag cut off by a kill or a power cut is
+    finished. Snapshots, and bags that are being written, are left out. ``newest`` takes that many
+    of the last; 0 takes all.
+    """
+    marked = marked_bags(folder, lambda mark: mark.prefix == prefix or not prefix)
+    unmarked = unmarked_bags(folder, prefix)
+    recordings = [bag for bag in marked if not bag.mark.snapshot]
+    finished = [b.path for b in recordings if not b.in_progress and is_bag(b.path)]
+    in_progress = [bag for bag in recordings if bag.in_progress]
+    if not prefix:
+        finished = [bag for bag in unmarked if _ended(bag)] + finished
+    counts = {
+        "being written": len(in_progress) + sum(not prefix and not _ended(b) for b in unmarked),
+        "snapshots": len(marked) - len(recordings),
+        "without a recorder's mark": len(unmarked) if prefix else 0,
+    }
+    left_out = [f"{count} {reason}" for reason, count in counts.items() if count]
+    return FinishedBags(finished[-newest:] if newest else finished, left_out)
+
+
+def _ended(bag: Path) -> bool:
+    """Whether nobody writes an unmarked bag any more."""
+    if not bag.is_dir() or (bag / "metadata.yaml").is_file():
+        return True
+    written = max(file.stat().st_mtime for file in bag.iterdir())
+    return time.time() - written > _QUIET

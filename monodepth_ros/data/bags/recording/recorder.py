@@ -19,8 +19,12 @@ from typing import NamedTuple
 
 from rosbags.interfaces import Qos
 
-from monodepth_ros.data.bags.recording.disk_budget import free_bytes, keep_to_budget
-from monodepth_ros.data.bags.recording.marked_bags import Mark, MarkedBagWriter
+from monodepth_ros.data.bags.recording.marked_bags import (
+    Mark,
+    MarkedBagWriter,
+    free_bytes,
+    keep_to_budget,
+)
 from monodepth_ros.data.bags.recording.metrics import Failures, RecorderMetrics
 from monodepth_ros.data.bags.recording.writer import BagWriter
 from monodepth_ros.errors import UserError, reason_of

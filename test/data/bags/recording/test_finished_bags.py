@@ -4,8 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from monodepth_ros.data.bags.recording.finished_bags import finished_bags
-from monodepth_ros.data.bags.recording.marked_bags import MarkedBagWriter
+from monodepth_ros.data.bags.recording.marked_bags import MarkedBagWriter, finished_bags
 from monodepth_ros.data.bags.recording.writer import BagWriter
 
 

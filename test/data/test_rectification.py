@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
-from monodepth_ros.data.rectification import Rectifier
-from monodepth_ros.data.rectified_sequence import rectified
+from monodepth_ros.data.rectification import Rectifier, rectified
 from monodepth_ros.geometry.camera import PinholeCamera
 
 PINHOLE = PinholeCamera.from_focal_length(64, 48, fx=50.0, fy=50.0, cx=31.5, cy=23.5)

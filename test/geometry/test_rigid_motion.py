@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from monodepth_ros.geometry.rotation_angle import rotation_angle
+from monodepth_ros.geometry.rigid_motion import rotation_angle
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-9, 1e-6, 1e-3, 1.0, 3.0, np.pi - 1e-6, np.pi])
