@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.sequence import Sequence
 
 _BLOCK = 1 << 16  # bytes
 _BLOCKS = 1000  # read of all files of a bag together: up to 65 MB are read whole
@@ -85,19 +87,12 @@ def decoded_sample(sequence: Sequence) -> str:
     baseline or calibration of another sensor.
     """
     digest = hashlib.sha256()
-    for read in (sequence.image, sequence.depth) if sequence.has_depth else (sequence.image,):
+    reads: list[Callable[[int], NDArray[np.generic] | None]] = [sequence.image]
+    for read in [*reads, sequence.depth] if sequence.has_depth else reads:
         for index in range(len(sequence)):
-            array = _readable(read, index)
-            if array is not None and (array.dtype.kind != "f" or np.isfinite(array).any()):
-                digest.update(np.ascontiguousarray(array).tobytes())
-                break
+            with suppress(CorruptFrame):
+                array = read(index)
+                if array is not None and (array.dtype.kind != "f" or np.isfinite(array).any()):
+                    digest.update(np.ascontiguousarray(array).tobytes())
+                    break
     return digest.hexdigest()[:16]
-
-
-def _readable(
-    read: Callable[[int], NDArray[np.generic] | None], index: int
-) -> NDArray[np.generic] | None:
-    try:
-        return read(index)
-    except CorruptFrame:
-        return None

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import rectified
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.evaluation.depth_evaluation import DepthPair
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol
 

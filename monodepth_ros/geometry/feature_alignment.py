@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -88,13 +88,6 @@ class RefinedPose:
     after_levels: tuple[Tensor, ...]
 
 
-@dataclass
-class _Counts:
-    shortened: list[Tensor] = field(default_factory=list)
-    refused: list[Tensor] = field(default_factory=list)
-    cost: list[Tensor] = field(default_factory=list)
-
-
 def alignment_level(
     features: Tensor,
     inverse_depth: Tensor,
@@ -159,51 +152,31 @@ def refine_pose(
     """
     settings = settings or AlignmentSettings()
     T = T_source_target.float()
-    counts = _Counts()
+    steps: list[list[Tensor]] = []  # of each: shortened, refused, cost
     after_levels = []
     with torch.autocast(T.device.type, enabled=False):
         for number, level in enumerate(levels):
             if number and settings.detach_between_levels:
                 T = T.detach()
             matcher = _Matcher(level, settings, generator)
-            for iteration in range(settings.iterations):
-                T = _step(T, matcher, level.damping, settings, counts, iteration)
+            for left in range(settings.iterations, 0, -1):
+                last = settings.gradient_steps is None or left <= settings.gradient_steps
+                with torch.set_grad_enabled(last and torch.is_grad_enabled()):
+                    v, w, *counted = _increment(T, matcher, level.damping, settings)
+                T = se3.from_axis_angle_translation(w, v) @ T
+                steps.append(counted)
             after_levels.append(T)
-    return RefinedPose(
-        T,
-        torch.stack(counts.shortened).float().mean(),
-        torch.stack(counts.refused).float().mean(),
-        counts.cost[-1],
-        tuple(after_levels),
-    )
-
-
-def _step(
-    T: Tensor,
-    matcher: _Matcher,
-    damping: Tensor | float,
-    settings: AlignmentSettings,
-    counts: _Counts,
-    iteration: int,
-) -> Tensor:
-    """One increment of all poses of the batch."""
-    left = settings.iterations - iteration
-    if settings.gradient_steps is None or left <= settings.gradient_steps:
-        v, w = _increment(T, matcher, damping, settings, counts)
-    else:
-        with torch.no_grad():
-            v, w = _increment(T, matcher, damping, settings, counts)
-    return se3.from_axis_angle_translation(w, v) @ T
+    shortened, refused, cost = zip(*steps, strict=True)
+    shares = (torch.stack(which).float().mean() for which in (shortened, refused))
+    return RefinedPose(T, *shares, cost[-1], tuple(after_levels))
 
 
 def _increment(
-    T: Tensor,
-    matcher: _Matcher,
-    damping: Tensor | float,
-    settings: AlignmentSettings,
-    counts: _Counts,
-) -> tuple[Tensor, Tensor]:
-    """Translation and rotation ``(B, 3)`` each, to be applied on the left."""
+    T: Tensor, matcher: _Matcher, damping: Tensor | float, settings: AlignmentSettings
+) -> tuple[Tensor, ...]:
+    """Translation and rotation ``(B, 3)``, to be applied on the left, whether each was shortened or
+    refused, and the cost before.
+    """
     H, g, points, cost = matcher.normal_equations(T)
     diagonal = H.diagonal(dim1=-2, dim2=-1)
     H = H + torch.diag_embed((damping * diagonal).clamp(min=_SMALLEST_DIAGONAL))
@@ -222,10 +195,7 @@ def _increment(
     longest = share * T[:, :3, 3].detach().norm(dim=-1) + length
     v, short_v = _shortened(v, longest)
     w, short_w = _shortened(w, torch.full_like(longest, settings.largest_rotation))
-    counts.shortened.append(short_v | short_w)
-    counts.refused.append(~usable)
-    counts.cost.append(cost.detach())
-    return v, w
+    return v, w, short_v | short_w, ~usable, cost.detach()
 
 
 def _shortened(vector: Tensor, longest: Tensor) -> tuple[Tensor, Tensor]:

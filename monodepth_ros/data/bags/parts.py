@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import zstandard
 from mcap.reader import SeekingReader
@@ -31,7 +31,7 @@ class RawMessage(NamedTuple):
     decode: Callable[[], Any]
 
 
-class BagPart(Protocol):
+class BagPart:
     """One file; ``topics`` are types by name."""
 
     name: Path
@@ -39,11 +39,10 @@ class BagPart(Protocol):
 
     def messages(self, wanted: Collection[str], problems: list[str]) -> Iterator[RawMessage]:
         """Those of some topics; what ends them early is added to ``problems``."""
-        ...
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of the file."""
-        ...
+        """Let go of the file, if it stays open between two readings."""
 
 
 def open_part(name: Path, file: Path) -> BagPart:
@@ -60,7 +59,7 @@ def open_part(name: Path, file: Path) -> BagPart:
         return CutOffPart(name, remains, error)
 
 
-class McapPart:
+class McapPart(BagPart):
     """An MCAP file, read from its beginning: that needs no index, which a cut-off file lacks."""
 
     def __init__(self, name: Path, file: Path) -> None:
@@ -80,9 +79,6 @@ class McapPart:
             if message is not None and schema is not None and channel.topic in wanted:
                 decode = partial(self._decoded, message.data, channel, schema)
                 yield RawMessage(channel.topic, message.log_time, decode)
-
-    def close(self) -> None:
-        """Nothing stays open between two readings."""
 
     def _index(self) -> list[tuple[Channel, Schema | None]]:
         """The channels by the summary at the end of the file; none where that is missing."""
@@ -138,7 +134,7 @@ class McapPart:
                 )
 
 
-class IndexedPart:
+class IndexedPart(BagPart):
     """A ROS 1 bag or a sqlite3 file, by the rosbags library, in the order of time."""
 
     def __init__(self, name: Path, file: Path) -> None:
@@ -172,7 +168,7 @@ class IndexedPart:
         self._reader.close()
 
 
-class CutOffPart:
+class CutOffPart(BagPart):
     """A ROS 1 bag or a sqlite3 file that lacks its end, read from its beginning."""
 
     def __init__(
@@ -191,9 +187,6 @@ class CutOffPart:
 
     def _decoded(self, topic: str, data: bytes) -> Any:
         return self._remains.decoded(topic, plain(data))
-
-    def close(self) -> None:
-        """Nothing stays open between two readings."""
 
 
 def modern_type(name: str) -> str:

@@ -13,8 +13,9 @@ from monodepth_ros.data.bags.frames import BagFrames
 from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.frame_times import frame_times
+from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.rectification import Rectifier, rectified
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import TimedMessage, filter_stamps

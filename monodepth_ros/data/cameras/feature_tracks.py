@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.geometry.camera import PinholeCamera
 
 _WIDTH = 480  # pixels of the images that points are followed in

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +17,15 @@ from monodepth_ros.data.extraction.record import check_origin, origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_sequence
 from monodepth_ros.data.frame_times import frame_times, median_step
-from monodepth_ros.data.images.file import DepthImage, RgbImage
+from monodepth_ros.data.images.file import CorruptFrame, DepthImage, RgbImage
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError, WrongUse
 
 _BAG_OPTIONS = (
     *("images", "camera_info", "rectified"),
     *("depth", "poses", "speed", "frame", "mounting"),
 )
-
-
-class _Frame(NamedTuple):
-    at: int  # its index
-    rgb: RgbImage
-    depth: DepthImage | None
-    reflective: NDArray[np.bool_] | None
 
 
 class SequenceFiles:
@@ -86,22 +78,20 @@ def extract_sequence(
             if frame is not None:
                 done.frames += 1
                 if done.frames > written:
-                    writer.add(
-                        frame.rgb,
-                        frame.depth,
-                        sequence.pose(frame.at),
-                        times[frame.at],
-                        sequence.speed(frame.at),
-                        frame.reflective,
-                    )
+                    at, rgb, depth, reflective = frame
+                    pose, speed = sequence.pose(at), sequence.speed(at)
+                    writer.add(rgb, depth, pose, times[at], speed, reflective)
             yield done
     write_outcome(folder, {**done.as_outcome(), "problems": []})
 
 
 def _taken(
     sequence: Sequence, request: ExtractionRequest, left_out: Counter[str]
-) -> Iterator[_Frame | None]:
-    """Every frame once; None for what is not taken, of which ``left_out`` counts why."""
+) -> Iterator[tuple[int, RgbImage, DepthImage | None, NDArray[np.bool_] | None] | None]:
+    """Every frame once: index, image, depth, reflective mask.
+
+    None for what is not taken, of which ``left_out`` counts why.
+    """
     moving = MotionFilter(request.motion)
     for index in range(len(sequence)):
         if index % request.every:
@@ -110,7 +100,7 @@ def _taken(
             continue
         try:
             rgb, depth = sequence.image(index), sequence.depth(index)
-            frame = _Frame(index, rgb, depth, sequence.reflective(index))
+            frame = (index, rgb, depth, sequence.reflective(index))
         except (CorruptFrame, UserError) as error:
             left_out[str(error)] += 1
             yield None

@@ -100,7 +100,7 @@ def read_stereo(path: Path) -> tuple[list[float], float]:
 
 
 def depth_from_disparity(path: Path, product: float) -> DepthImage:
-    """Depth in metres, NaN where the disparity is unknown or zero; ``product``: baseline times fx."""
+    """Depth in metres, NaN where the disparity is unknown or 0. ``product``: baseline times fx."""
     stored = read_array(path)
     if stored.ndim != 2:
         raise CorruptFrame(path, f"an image of shape {stored.shape} is not a disparity map")

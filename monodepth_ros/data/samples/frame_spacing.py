@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.sequence import CorruptFrame, Sequence
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.sequence import Sequence
 
 GAP_PERIODS = 3.0  # a longer wait than this many median periods is a gap in the recording
 DEPTH_SAMPLES = 32
