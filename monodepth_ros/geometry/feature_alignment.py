@@ -167,8 +167,8 @@ def refine_pose(
                 steps.append(counted)
             after_levels.append(T)
     shortened, refused, cost = zip(*steps, strict=True)
-    shares = (torch.stack(which).float().mean() for which in (shortened, refused))
-    return RefinedPose(T, *shares, cost[-1], tuple(after_levels))
+    short, none = (torch.stack(which).float().mean() for which in (shortened, refused))
+    return RefinedPose(T, short, none, cost[-1], tuple(after_levels))
 
 
 def _increment(
