@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +134,16 @@ class StereoPartner:
     T_partner_camera: NDArray[np.float64]
 
 
+def _of_frame(name: str) -> Any:
+    """That method of the other sequence, at the frame's index there."""
+    return lambda view, index: getattr(view._whole, name)(view._at(index))
+
+
+def _of_whole(name: str) -> Any:
+    """That property of the other sequence."""
+    return property(lambda view: getattr(view._whole, name))
+
+
 class SequenceView(Sequence):
     """Another sequence seen otherwise: whatever a view does not override is as it is there."""
 
@@ -149,60 +160,15 @@ class SequenceView(Sequence):
     def __len__(self) -> int:
         return len(self._whole)
 
-    def image(self, index: int) -> RgbImage:
-        return self._whole.image(self._at(index))
-
-    def frame_name(self, index: int) -> str:
-        return self._whole.frame_name(self._at(index))
-
     def files(self) -> Iterable[Path]:
         return self._whole.files()
 
-    def depth(self, index: int) -> DepthImage | None:
-        return self._whole.depth(self._at(index))
-
-    def pose(self, index: int) -> NDArray[np.float64] | None:
-        return self._whole.pose(self._at(index))
-
-    def stamp_ns(self, index: int) -> int | None:
-        return self._whole.stamp_ns(self._at(index))
-
-    def number(self, index: int) -> int:
-        return self._whole.number(self._at(index))
-
-    def reflective(self, index: int) -> NDArray[np.bool_] | None:
-        return self._whole.reflective(self._at(index))
-
-    def speed(self, index: int) -> float | None:
-        return self._whole.speed(self._at(index))
-
-    @property
-    def stereo(self) -> StereoPartner | None:
-        return self._whole.stereo
-
-    @property
-    def has_depth(self) -> bool:
-        return self._whole.has_depth
-
-    @property
-    def has_pose(self) -> bool:
-        return self._whole.has_pose
-
-    @property
-    def has_masks(self) -> bool:
-        return self._whole.has_masks
-
-    @property
-    def states_poses(self) -> bool:
-        return self._whole.states_poses
-
-    @property
-    def is_video(self) -> bool:
-        return self._whole.is_video
-
-    @property
-    def targets(self) -> Iterable[int]:
-        return self._whole.targets
+    image, depth, reflective = _of_frame("image"), _of_frame("depth"), _of_frame("reflective")
+    pose, speed, number = _of_frame("pose"), _of_frame("speed"), _of_frame("number")
+    frame_name, stamp_ns = _of_frame("frame_name"), _of_frame("stamp_ns")
+    has_depth, has_pose, has_masks = map(_of_whole, ("has_depth", "has_pose", "has_masks"))
+    states_poses, is_video = _of_whole("states_poses"), _of_whole("is_video")
+    targets, stereo = _of_whole("targets"), _of_whole("stereo")
 
 
 class SlicedSequence(SequenceView):
