@@ -38,7 +38,6 @@ def run_steps(
     while state.step < plan.total_steps and not state.stop:
         state.rate = set_learning_rate(optimizer, factor(state.step))
         state.terms = []
-        optimizer.zero_grad()
         for part in range(plan.accumulate):
             number = state.step * plan.accumulate + part
             state.batch = learner.prepare(fabric.to_device(next(batches)), number, rank)
@@ -46,6 +45,8 @@ def run_steps(
             with fabric.no_backward_sync(run.model, enabled=part + 1 < plan.accumulate):
                 loss, terms = run.model(state.batch, state.step, noise)
                 guard.check_loss(state, loss)
+                if part == 0:  # freed before the pass, their memory would be paged in anew
+                    optimizer.zero_grad()
                 fabric.backward(loss / plan.accumulate)
             state.terms.append({"loss": loss.detach(), **terms})
         norm = None
