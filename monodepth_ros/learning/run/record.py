@@ -50,12 +50,6 @@ def check_same_run(folder: Path, recipe: Recipe, recordings: Recordings) -> None
 
     What decides the weights must be as it was: see `MAY_CHANGE` for what need not be.
     """
-    former = load_recipe(folder / RECIPE)
-    changed = difference(decisive(former), decisive(recipe))
-    if changed:
-        raise UserError(
-            f"--resume: {changed}, against {folder / RECIPE}: give the same, or begin another run"
-        )
     used = first_session(folder)["data"].get("recordings", {})
     for option, now in recordings.items():
         if option in used and used[option] != now:
@@ -63,6 +57,12 @@ def check_same_run(folder: Path, recipe: Recipe, recordings: Recordings) -> None
                 f"--resume: {option}: {_other(used[option], now)}: give the same {option}, or begin"
                 " another run"
             )
+    former = load_recipe(folder / RECIPE)
+    changed = difference(decisive(former), decisive(recipe))
+    if changed:
+        raise UserError(
+            f"--resume: {changed}, against {folder / RECIPE}: give the same, or begin another run"
+        )
 
 
 # Of a recipe, what a resumed run may have otherwise: the machine's side of it, its length, how

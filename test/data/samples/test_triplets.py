@@ -333,6 +333,6 @@ def test_masks_and_a_second_camera_follow_the_augmentation(tmp_path: Path) -> No
     in_stereo = item["T_stereo_target"][0].double() @ in_target
     mirrored = torch.tensor([-1.0, 1.0, 1.0, 1.0], dtype=torch.float64)
     seen = changed["T_stereo_target"][0, 0].double() @ (mirrored * in_target)
-    torch.testing.assert_close(seen, mirrored * in_stereo[0], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(seen, mirrored * in_stereo, rtol=1e-6, atol=1e-6)
     assert changed["stereo"].dtype == torch.float32 and changed["stereo"].max() <= 1.0
     torch.testing.assert_close(changed["K_stereo"][0].double(), K)  # one lens, one crop

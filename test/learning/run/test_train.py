@@ -122,10 +122,10 @@ def test_training_starts_from_a_model(corridor: Path, tmp_path: Path) -> None:
     name = "depth_net.decoder.disparity.0.weight"
     torch.testing.assert_close(first[name], second[name], rtol=0, atol=1e-6)
     other = small_recipe(
-        networks={"architecture": "monodepth2-resnet18", "init": {"depth": str(model)}},
+        networks={"architecture": "monodepth2-lite", "init": {"depth": str(model)}},
         losses=SUPERVISED,
     )
-    with pytest.raises(UserError, match="monodepth2-slim.*monodepth2-resnet18"):
+    with pytest.raises(UserError, match="monodepth2-slim.*monodepth2-lite"):
         train(other, [corridor], tmp_path / "other")
 
 
