@@ -56,6 +56,8 @@ def import_monodepth2(
     alone: weights trained on stereo pairs have no pose network. A missing file, one that is not
     a weights file, or a tensor of another shape is a :class:`UserError`; nothing is written then.
     """
+    if size is not None:
+        _checked(size, "--size")
     names = (*DEPTH_FILES, *POSE_FILES) if with_pose else DEPTH_FILES
     missing = [file for file in names if not (source / file).is_file()]
     if missing:
@@ -72,7 +74,7 @@ def import_monodepth2(
         pose_net = build_pose_network(architecture)
         assert isinstance(pose_net, PoseNet)  # as every ResNet architecture has
         states["pose"] = _network_state(pose_net, files[2], files[3], _POSE_NAMES, architecture)
-    size = _input_size(encoder, architecture) if size is None else size
+    size = _input_size(encoder) if size is None else size
     return save_model(destination, _card(name, architecture, size, encoder), states)
 
 
@@ -148,16 +150,20 @@ def _renamed(file: _PthFile, names: dict[str, str]) -> StateDict:
     return state
 
 
-def _input_size(encoder: _PthFile, architecture: str) -> tuple[int, int]:
+def _input_size(encoder: _PthFile) -> tuple[int, int]:
     height, width = encoder.content.get("height"), encoder.content.get("width")
     if not isinstance(height, int) or not isinstance(width, int):
         raise UserError(f"{encoder.path}: states no input size; give it with --size")
+    return _checked((height, width), f"{encoder.path}: input size")
+
+
+def _checked(size: tuple[int, int], source: str) -> tuple[int, int]:
+    """A size that the published ResNets, which are alike in that, can work at."""
     try:
-        size = parse_size((height, width))
-        check_size(architecture, size)
+        check_size("monodepth2-resnet18", parse_size(size))
         return size
     except ValueError as error:
-        raise UserError(f"{encoder.path}: input size {error}") from None
+        raise UserError(f"{source} {error}") from None
 
 
 def _card(name: str, architecture: str, size: tuple[int, int], encoder: _PthFile) -> ModelCard:
