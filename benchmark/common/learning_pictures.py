@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence import Sequence
-from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_nearest
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.visualisation.colour_maps import colourise
 

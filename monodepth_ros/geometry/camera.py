@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.distortion import checked_distortion
-from monodepth_ros.geometry.mask_size import resize_valid
+from monodepth_ros.geometry.image_size import resize_valid
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from monodepth_ros.evaluation.scale_consistency import (
     pose_scales,
     sequence_scale_std,
 )
-from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_nearest
 from monodepth_ros.stamps import SECOND, ElapsedTime
 
 _NO_METRICS: dict[str, float] = {}

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_nearest
 from monodepth_ros.visualisation.colour_maps import colourise
 
 Rgb = NDArray[np.uint8]

@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.image_size import resize_image
-from monodepth_ros.geometry.mask_size import resize_valid
+from monodepth_ros.geometry.image_size import resize_image, resize_valid
 from monodepth_ros.geometry.validity import eroded, shrunk
 
 SHAPE = (50, 75)

@@ -31,8 +31,7 @@ from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.image_size import resize_image
-from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_image, resize_nearest
 from monodepth_ros.heartbeat import Heartbeat
 
 FORMAT = 3  # raised when the content of the cache changes its meaning

@@ -20,8 +20,7 @@ from monodepth_ros.data.samples.triplets import FrameDataset, TripletDataset
 from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.image_size import resize_image
-from monodepth_ros.geometry.mask_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_image, resize_nearest
 
 SIZE = (24, 40)
 

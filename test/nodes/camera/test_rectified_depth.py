@@ -20,7 +20,7 @@ from monodepth_ros.data.rectification import Rectifier, rectified
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
 from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.mask_size import resize_valid
+from monodepth_ros.geometry.image_size import resize_valid
 from monodepth_ros.inference.depth_estimator import DepthEstimator, OutputSize
 from monodepth_ros.nodes.camera.depth_pipeline import (
     DepthPipeline,
