@@ -1,11 +1,10 @@
 """Rays and pixels of cameras with a lens, and that arrays and tensors say the same."""
 
 import numpy as np
-import plain_warp
 import pytest
 import torch
 
-from monodepth_ros.geometry import lens
+from monodepth_ros.geometry import lens, projection
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import project, rays
 
@@ -19,7 +18,7 @@ def test_arrays_and_tensors_are_backprojected_alike() -> None:
     depth = np.random.default_rng(0).uniform(1, 3, (5, 6))
     pixels = lens.pixel_centres(5, 6)
     points = lens.backproject(depth, SKEWED, pixels.astype(int))
-    tensors = plain_warp.backproject(
+    tensors = projection.backproject(
         torch.from_numpy(depth)[None, None], torch.from_numpy(SKEWED.K)[None]
     )
     np.testing.assert_allclose(points.T.reshape(3, 5, 6), tensors[0].numpy(), rtol=1e-12)
@@ -27,7 +26,7 @@ def test_arrays_and_tensors_are_backprojected_alike() -> None:
 
 def test_arrays_and_tensors_are_projected_alike() -> None:
     points = np.random.default_rng(1).uniform(1, 3, (3, 5, 6))
-    pixels, z = plain_warp.project(torch.from_numpy(points)[None], torch.from_numpy(SKEWED.K)[None])
+    pixels, z = projection.project(torch.from_numpy(points)[None], torch.from_numpy(SKEWED.K)[None])
     np.testing.assert_array_equal(z[0, 0].numpy(), points[2])
     # The tensors' division is kept finite at the camera's plane.
     expected = project(SKEWED, points.reshape(3, -1).T).T.reshape(2, 5, 6)

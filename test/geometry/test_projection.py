@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import plain_warp
 import pytest
 import torch
 import twists
@@ -25,14 +24,14 @@ def test_inverse_intrinsics() -> None:
 
 def test_the_principal_point_looks_along_the_axis() -> None:
     K = torch.tensor([[[20.0, 0, 7.0], [0, 18.0, 5.0], [0, 0, 1.0]]])
-    ray = plain_warp.rays(K, HEIGHT, WIDTH)[0, :, 5, 7]
+    ray = projection.rays(K, HEIGHT, WIDTH)[0, :, 5, 7]
     torch.testing.assert_close(ray, torch.tensor([0.0, 0.0, 1.0]))
 
 
 def test_projection_inverts_backprojection() -> None:
     depth = 1.0 + torch.rand(2, 1, HEIGHT, WIDTH, dtype=torch.float64)
     K = intrinsics(2)
-    pixels, z = plain_warp.project(plain_warp.backproject(depth, K), K)
+    pixels, z = projection.project(projection.backproject(depth, K), K)
     grid = projection.pixel_grid(HEIGHT, WIDTH, dtype=torch.float64).expand(2, -1, -1, -1)
     torch.testing.assert_close(pixels, grid, rtol=0, atol=1e-5)
     torch.testing.assert_close(z, depth)

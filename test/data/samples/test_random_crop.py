@@ -1,10 +1,10 @@
 """Random crops: pixels, depth and intrinsics stay one geometry."""
 
 import torch
-from plain_warp import backproject, project
 
 from monodepth_ros.data.samples.augmentation import Augmentation
 from monodepth_ros.data.samples.random_crop import Crops
+from monodepth_ros.geometry.projection import backproject, project
 
 HEIGHT, WIDTH = 24, 32
 K = torch.tensor([[[30.0, 0, 14.0], [0, 31.0, 12.5], [0, 0, 1]]])

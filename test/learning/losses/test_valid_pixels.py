@@ -10,6 +10,7 @@ from corridor import CAMERA, render, walk, write_corridor
 from recipes import SELF_SUPERVISED, small_recipe
 from steps import inverse_depth, loss_of, step_of
 from torch import Tensor
+from twists import exp
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.learner import Learner
@@ -56,7 +57,7 @@ def leaves() -> tuple[list[Tensor], Tensor]:
     ]
     twists = 0.03 * torch.randn(2, 2, 6, generator=generator)
     inverse_depths = [inverse_depth(d, 0.5, 20.0).requires_grad_() for d in disparities]
-    return inverse_depths, twists.exp(twists).requires_grad_()
+    return inverse_depths, exp(twists).requires_grad_()
 
 
 def intrinsics() -> Tensor:

@@ -11,11 +11,11 @@ import torch
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
-from plain_warp import backproject
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from viewer import CAMERA, RGB, Viewer
 
 from monodepth_ros.data.bags.messages.image import decode_depth, decode_image
+from monodepth_ros.geometry.projection import backproject
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 
 OUTPUTS = {

@@ -6,10 +6,10 @@ import torch
 
 pytest.importorskip("sensor_msgs", reason="no ROS 2 messages: install the extra [ros]")
 
-from plain_warp import backproject
 from std_msgs.msg import Header
 
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.projection import backproject
 from monodepth_ros.nodes.conversions.point_cloud import CloudMaker
 
 CAMERA = PinholeCamera.from_focal_length(12, 10, 9.0, 8.0, 5.5, 4.0)
