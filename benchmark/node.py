@@ -93,11 +93,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
 
     from monodepth_ros.geometry.camera import PinholeCamera
     from monodepth_ros.inference.depth_estimator import DepthEstimator
-    from monodepth_ros.nodes.camera.depth_pipeline import (
-        DepthPipeline,
-        OutputSettings,
-        RequestedOutputs,
-    )
+    from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
     from monodepth_ros.nodes.conversions.camera_info import info_of_camera
     from monodepth_ros.nodes.conversions.images import encode_image
     from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
@@ -110,7 +106,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     estimator = DepthEstimator(model, "cpu", output_size="image")
     image = estimator.engine.prepare(rgb[None])
     frames, pipeline = FrameRectifier(), DepthPipeline(estimator)
-    requested, settings = RequestedOutputs(depth=True, points=True), OutputSettings()
+    requested = ("depth/image_rect", "depth/points")
 
     rclpy.init()
     node = rclpy.create_node("publisher")
@@ -118,11 +114,11 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     points_publisher = node.create_publisher(PointCloud2, "points", QoSProfile(depth=1))
     listener = subprocess.Popen([sys.executable, "-c", LISTENER])
 
-    def results() -> tuple[Image | None, PointCloud2 | None]:
+    def results() -> tuple[Image, PointCloud2]:
         frame = frames.frame(message, info)
         seen = estimator.estimate(frame.rgb, frame.camera)
-        made = pipeline.messages(frame, seen, requested, settings)
-        return made.depth, made.points
+        made = pipeline.messages(frame, seen, requested)
+        return made["depth/image_rect"], made["depth/points"]
 
     def whole_frame() -> None:
         depth, points = results()

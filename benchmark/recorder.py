@@ -101,7 +101,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
     os.environ.update(private_environment())
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     diagnostics = Diagnostics()
-    program = "from monodepth_ros.nodes.recorder.recorder_node import main; main()"
+    program = "from monodepth_ros.nodes.programs import recorder_node; recorder_node()"
     parameters = [TOPICS, f"folder:={folder}", "max_bag_size_mb:=1000.0", "remove_oldest:=true"]
     parameters += ["disk_budget_mb:=4000.0"]
     arguments = [word for parameter in parameters for word in ("-p", parameter)]

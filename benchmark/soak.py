@@ -108,7 +108,7 @@ def soak(minutes: int) -> dict[str, Any]:
     camera = subprocess.Popen([sys.executable, "-c", CAMERA], env=environment)
     listener = Listener()
     listener.until(time.monotonic() + 3.0)
-    program = "from monodepth_ros.nodes.camera.depth_node import main; main()"
+    program = "from monodepth_ros.nodes.programs import depth_node; depth_node()"
     began = time.monotonic()
     node = subprocess.Popen(
         [sys.executable, "-c", program, "--ros-args", "-p", "device:=cpu"], env=environment

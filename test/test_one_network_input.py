@@ -95,11 +95,7 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
     from std_msgs.msg import Header
 
     from monodepth_ros.data.bags.messages.image import decode_depth
-    from monodepth_ros.nodes.camera.depth_pipeline import (
-        DepthPipeline,
-        OutputSettings,
-        RequestedOutputs,
-    )
+    from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
     from monodepth_ros.nodes.conversions.camera_info import info_of_camera
     from monodepth_ros.nodes.conversions.images import encode_image
     from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
@@ -110,10 +106,8 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
     )
     pipeline = DepthPipeline(DepthEstimator("demo", "cpu", output_size="network"))
     prediction = pipeline.estimator.estimate(frame.rgb, frame.camera)
-    requested = RequestedOutputs(depth=True)
-    messages = pipeline.messages(frame, prediction, requested, OutputSettings())
-    assert messages.depth is not None
-    np.testing.assert_array_equal(decode_depth(messages.depth), 1 / reference)
+    depth = pipeline.messages(frame, prediction, {"depth/image_rect"})["depth/image_rect"]
+    np.testing.assert_array_equal(decode_depth(depth), 1 / reference)
 
 
 def test_training_and_what_judges_it(

@@ -10,15 +10,13 @@ _GAP_RATIO = 1.5  # times the usual step; a longer step is a gap
 _MAX_STEP = 2.0  # seconds between images; motions over longer steps are not measured
 
 
-def settings_for_step(
-    step: float | None, settings: TrackerSettings | None = None
-) -> tuple[TrackerSettings, str | None]:
+def settings_for_step(step: float | None) -> tuple[TrackerSettings, str | None]:
     """Settings for images that are usually ``step`` seconds apart, and a note about a change.
 
     If all steps are long, as with every 20th frame of a video, motions over longer steps are
     measured; else each step would be a gap.
     """
-    settings = settings or TrackerSettings()
+    settings = TrackerSettings()
     if step is None or _GAP_RATIO * step <= settings.max_image_gap:
         return settings, None
     told = f"images are {step:.2g} s apart, more than odometry is made for"

@@ -9,12 +9,12 @@ from functools import partial
 
 from monodepth_ros.interruption import SIGNALS, end_by_signals
 
-# The module of each node, in monodepth_ros.nodes.
-_MODULES = {
-    "depth_node": "camera.depth_node",
-    "odometry_node": "camera.odometry_node",
-    "recorder_node": "recorder.recorder_node",
-    "tuner_node": "tuner.tuner_node",
+# The module of each node, in monodepth_ros.nodes, and its class.
+_CLASSES = {
+    "depth_node": ("camera.depth_node", "DepthNode"),
+    "odometry_node": ("camera.odometry_node", "OdometryNode"),
+    "recorder_node": ("recorder.recorder_node", "RecorderNode"),
+    "tuner_node": ("tuner.tuner_node", "TunerNode"),
 }
 
 
@@ -28,7 +28,9 @@ def _run(node: str) -> None:
         sys.exit(2)
     end_by_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    importlib.import_module(f"monodepth_ros.nodes.{_MODULES[node]}").main()
+    module, name = _CLASSES[node]
+    create = getattr(importlib.import_module(f"monodepth_ros.nodes.{module}"), name)
+    sys.exit(importlib.import_module("monodepth_ros.nodes.spinning").run_node(create))
 
 
-depth_node, odometry_node, recorder_node, tuner_node = (partial(_run, node) for node in _MODULES)
+depth_node, odometry_node, recorder_node, tuner_node = (partial(_run, node) for node in _CLASSES)

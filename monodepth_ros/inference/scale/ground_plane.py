@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import backproject
 
-
-@dataclass(frozen=True)
-class GroundPlaneSettings:
-    """Limits of the ground plane."""
-
-    top_fraction: float = 0.55  # the ground lies below this fraction of the image's height
-    max_tilt: float = 30.0  # degrees between the camera's y axis and down
-    tolerance: float = 0.05  # inlier threshold, relative to the distance of the plane
-    min_inlier_fraction: float = 0.35  # of the sampled pixels
-    planes: int = 100
-    pixels: int = 1500
-    seed: int = 0
+_TOP = 0.55  # the ground lies below this fraction of the image's height
+_MAX_TILT = 30.0  # degrees between the camera's y axis and down
+_TOLERANCE = 0.05  # inlier threshold, relative to the distance of the plane
+_MIN_INLIERS = 0.35  # fraction of the sampled pixels
+_PLANES, _PIXELS = 100, 1500  # that are tried and sampled
 
 
-def ground_height(
-    depth: NDArray[np.float32], camera: PinholeCamera, settings: GroundPlaneSettings | None = None
-) -> float | None:
+def ground_height(depth: NDArray[np.float32], camera: PinholeCamera) -> float | None:
     """The camera's height above the ground in the unit of ``depth`` HxW; None without ground.
 
     RANSAC (Fischler and Bolles, 1981): planes through three pixels; the one with most inliers is
     fitted to them.
     """
-    settings = settings or GroundPlaneSettings()
-    generator = np.random.default_rng(settings.seed)
-    points = _points(depth, camera, settings, generator)
+    generator = np.random.default_rng(0)
+    points = _points(depth, camera, generator)
     if len(points) < 30:
         return None
     down = np.array([0.0, 1.0, 0.0])
-    level = np.cos(np.radians(settings.max_tilt))
+    level = np.cos(np.radians(_MAX_TILT))
 
-    corners = points[generator.integers(0, len(points), (settings.planes, 3))]
+    corners = points[generator.integers(0, len(points), (_PLANES, 3))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     lengths = np.linalg.norm(normals, axis=1)
     proper = lengths > 1e-9 * np.linalg.norm(corners[:, 0], axis=1) ** 2
@@ -51,7 +39,7 @@ def ground_height(
     normals, heights = normals[possible], heights[possible]
     if not len(normals):
         return None
-    inlier_masks = _inliers(points, normals, heights, settings.tolerance)
+    inlier_masks = _inliers(points, normals, heights)
     best = int(inlier_masks.sum(0).argmax())
     inliers = inlier_masks[:, best]
     for _ in range(3):  # the fit changes the inliers
@@ -59,8 +47,8 @@ def ground_height(
         if fitted is None or fitted[0] @ down < level:
             return None
         normal, height = fitted
-        inliers = _inliers(points, normal[None], np.array([height]), settings.tolerance)[:, 0]
-        if inliers.mean() < settings.min_inlier_fraction:
+        inliers = _inliers(points, normal[None], np.array([height]))[:, 0]
+        if inliers.mean() < _MIN_INLIERS:
             return None
     return float(height)
 
@@ -68,13 +56,12 @@ def ground_height(
 def _points(
     depth: NDArray[np.float32],
     camera: PinholeCamera,
-    settings: GroundPlaneSettings,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Some points (N, 3) of the lower part of the image, in the camera's frame."""
     height, width = depth.shape
-    top = int(settings.top_fraction * height)
-    chosen = generator.integers(0, (height - top) * width, settings.pixels)
+    top = int(_TOP * height)
+    chosen = generator.integers(0, (height - top) * width, _PIXELS)
     points = backproject(depth, camera, np.stack([chosen % width, top + chosen // width], 1))
     return points[np.isfinite(points[:, 2]) & (points[:, 2] > 0)]
 
@@ -83,14 +70,13 @@ def _inliers(
     points: NDArray[np.float64],
     normals: NDArray[np.float64],
     heights: NDArray[np.float64],
-    tolerance: float,
 ) -> NDArray[np.bool_]:
-    """(N, P): whether a ray meets the plane where its point is, up to ``tolerance`` of its depth.
+    """(N, P): whether a ray meets the plane where its point is, up to a share of its depth.
 
     Relative to the depth and not to the height: a network errs by a share of the distance.
     """
     seen = points @ normals.T
-    return np.asarray(np.abs(seen - heights) <= tolerance * heights)
+    return np.asarray(np.abs(seen - heights) <= _TOLERANCE * heights)
 
 
 def _fit(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] | None:

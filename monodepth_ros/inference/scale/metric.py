@@ -7,16 +7,20 @@ choice: the median of the latest ratios, each over a short distance, which toler
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.scale.ground_plane import GroundPlaneSettings, ground_height
+from monodepth_ros.inference.scale.ground_plane import ground_height
 
 _SECOND = 1_000_000_000  # nanoseconds
 _MIN_GROUND_IMAGES = 3  # images with ground before there is a factor
+_DISTANCE = 0.5  # metres by the speed for one ratio
+_MIN_DISTANCES = 3  # of them before there is a factor
+_MIN_SPEED = 0.05  # m/s; slower motions are mostly noise
+_MAX_SPEED_INTERVAL = 0.5  # seconds between two speeds that are interpolated
+_COMPARISONS = 15  # the latest ratios, whose median counts
 
 
 class LatestMedian:
@@ -41,26 +45,14 @@ class LatestMedian:
         return float(np.median(self._values)) if len(self._values) >= self._min_count else None
 
 
-@dataclass(frozen=True)
-class SpeedScaleSettings:
-    """How distances by speed and by vision are compared."""
-
-    distance: float = 0.5  # metres by the speed for one ratio
-    min_speed: float = 0.05  # m/s; slower motions are mostly noise
-    max_speed_interval: float = 0.5  # seconds between two speeds that are interpolated
-    comparisons: int = 15
-    min_count: int = 3
-
-
 class SpeedScale:
     """The scale from the ratio of the distance by speed to the distance by vision.
 
     Speeds and motions arrive independently: a motion waits until speeds cover its time.
     """
 
-    def __init__(self, settings: SpeedScaleSettings | None = None) -> None:
-        self._settings = settings or SpeedScaleSettings()
-        self._ratio = LatestMedian(self._settings.comparisons, self._settings.min_count)
+    def __init__(self) -> None:
+        self._ratio = LatestMedian(_COMPARISONS, _MIN_DISTANCES)
         self._speeds: deque[tuple[int, float]] = deque(maxlen=2000)
         self._waiting: deque[tuple[int, int, float]] = deque(maxlen=200)
         self._driven = self._seen = 0.0
@@ -74,16 +66,14 @@ class SpeedScale:
     @property
     def missing(self) -> str:
         """What is missing for a factor, in words."""
-        settings = self._settings
         if self._motions == 0:
             return "no motion in the images"
         stamps = np.array([stamp for stamp, _ in self._speeds])
         apart = float(np.median(np.diff(stamps))) / _SECOND if len(stamps) > 1 else np.inf
-        if apart > settings.max_speed_interval:
-            longest = settings.max_speed_interval
-            return f"speeds arrive every {apart:.1f} s; at most {longest} s are allowed"
-        driven = len(self._ratio) * settings.distance + self._driven
-        return f"{driven:.1f} of {settings.min_count * settings.distance:.1f} m driven"
+        if apart > _MAX_SPEED_INTERVAL:
+            return f"speeds arrive every {apart:.1f} s; at most {_MAX_SPEED_INTERVAL} s are allowed"
+        driven = len(self._ratio) * _DISTANCE + self._driven
+        return f"{driven:.1f} of {_MIN_DISTANCES * _DISTANCE:.1f} m driven"
 
     def add_speed(self, stamp: int, speed: float) -> None:
         """The robot's speed (m/s, of either sign) at a time in nanoseconds."""
@@ -114,11 +104,11 @@ class SpeedScale:
 
     def _compare(self, start: int, end: int, distance: float) -> None:
         driven = self._distance(start, end)
-        if driven is None or driven < self._settings.min_speed * (end - start) / _SECOND:
+        if driven is None or driven < _MIN_SPEED * (end - start) / _SECOND:
             return
         self._driven += driven
         self._seen += distance
-        if self._driven >= self._settings.distance:
+        if self._driven >= _DISTANCE:
             if self._seen > 0:
                 self._ratio.add(self._driven / self._seen)
             self._driven = self._seen = 0.0
@@ -132,7 +122,7 @@ class SpeedScale:
         if first < 0 or last >= len(stamps):
             return None
         inside = stamps[first : last + 1]
-        if len(inside) > 1 and np.diff(inside).max() > self._settings.max_speed_interval * _SECOND:
+        if len(inside) > 1 and np.diff(inside).max() > _MAX_SPEED_INTERVAL * _SECOND:
             return None
         between = inside[(inside > start) & (inside < end)]
         times = np.concatenate([[start], between, [end]]) - start
@@ -143,10 +133,9 @@ class SpeedScale:
 class CameraHeightScale:
     """The scale from the ratio of the camera's known height to its estimated one."""
 
-    def __init__(self, height: float, settings: GroundPlaneSettings | None = None) -> None:
+    def __init__(self, height: float) -> None:
         self._height = height
-        self._settings = settings or GroundPlaneSettings()
-        self._ratio = LatestMedian(15, _MIN_GROUND_IMAGES)
+        self._ratio = LatestMedian(_COMPARISONS, _MIN_GROUND_IMAGES)
         self._images = 0
 
     @property
@@ -164,6 +153,6 @@ class CameraHeightScale:
     def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
         """Fit the ground in a depth image HxW of ``camera``, in the model's unit."""
         self._images += 1
-        seen = ground_height(depth, camera, self._settings)
+        seen = ground_height(depth, camera)
         if seen is not None:
             self._ratio.add(self._height / seen)

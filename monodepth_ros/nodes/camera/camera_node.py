@@ -139,9 +139,9 @@ class CameraNode(ReportingNode):
         )
 
     def publish(self, topic: str, message: Any) -> None:
-        """Publish a message, unless it is ``None`` or the node has been cleaned up."""
+        """Publish a message, unless the node has been cleaned up."""
         publisher = self._results.get(topic)
-        if message is not None and publisher is not None:
+        if publisher is not None:
             publisher.publish(message)
 
     def has_subscribers(self, topic: str) -> bool:

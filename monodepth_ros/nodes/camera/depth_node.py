@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +13,11 @@ from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.nodes.camera.camera_node import CameraNode
-from monodepth_ros.nodes.camera.depth_pipeline import (
-    DepthMessages,
-    DepthPipeline,
-    OutputSettings,
-    RequestedOutputs,
-)
+from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER
 from monodepth_ros.nodes.parameters import ParameterSpec
-from monodepth_ros.nodes.spinning import run_node
 
 DEPTH_PARAMETERS = (
     ParameterSpec(
@@ -93,7 +86,7 @@ class DepthNode(CameraNode):
 
     def has_work(self) -> bool:
         """Whether an output has subscribers or the scale source needs images."""
-        return self._requested().any or self._scale_needs_images()
+        return bool(self._requested()) or self._scale_needs_images()
 
     def process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
         """Publish the outputs that have subscribers, as soon as the scale is known."""
@@ -101,21 +94,22 @@ class DepthNode(CameraNode):
         image = network_input(loaded.engine, frame.rgb, frame.camera)
         if loaded.tracker is not None:
             self._measure_motion(loaded.tracker, scale, image, frame)
-        if not (requested.any or scale.needs_depth):
+        if not (requested or scale.needs_depth):
             return NO_SUBSCRIBER
-        prediction = loaded.pipeline.estimator.estimate(image, frame.camera, requested.confidence)
+        confidence = "depth/confidence" in requested
+        prediction = loaded.pipeline.estimator.estimate(image, frame.camera, confidence)
         scale.add_depth(prediction)
         factor = scale.factor
-        if not requested.any:
+        if not requested:
             return NO_SUBSCRIBER
         if factor is None:
             return scale.unavailable_reason
         if scale.in_use:
             prediction = prediction.in_metres(factor)
-        settings = OutputSettings(
-            self.value("depth_encoding"), self.value("points_stride"), self.value("points_colour")
-        )
-        self._publish(loaded.pipeline.messages(frame, prediction, requested, settings))
+        settings = map(self.value, ("depth_encoding", "points_stride", "points_colour"))
+        messages = loaded.pipeline.messages(frame, prediction, requested, *settings)
+        for topic, message in messages.items():
+            self.publish(topic, message)
         return ""
 
     def _scale_needs_images(self) -> bool:
@@ -124,14 +118,9 @@ class DepthNode(CameraNode):
         scale = self.active_model.scale
         return scale.needs_depth or scale.needs_motion
 
-    def _requested(self) -> RequestedOutputs:
-        return RequestedOutputs(
-            depth=self.has_subscribers("depth/image_rect")
-            or self.has_subscribers("depth/camera_info"),
-            points=self.has_subscribers("depth/points"),
-            confidence=self.has_subscribers("depth/confidence"),
-            preview=self.has_subscribers("depth/preview"),
-        )
+    def _requested(self) -> set[str]:
+        """The outputs that have subscribers; the others are not computed."""
+        return {topic for topic in TOPICS if self.has_subscribers(topic)}
 
     def _measure_motion(
         self, tracker: CameraTracker, scale: ScaleSource, image: NetworkInput, frame: RectifiedFrame
@@ -139,15 +128,3 @@ class DepthNode(CameraNode):
         pose = tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
         if pose is not None and pose.event == "motion":
             scale.add_motion(pose.since, pose.stamp, pose.distance)
-
-    def _publish(self, results: DepthMessages) -> None:
-        self.publish("depth/camera_info", results.camera_info)
-        self.publish("depth/image_rect", results.depth)
-        self.publish("depth/points", results.points)
-        self.publish("depth/confidence", results.confidence)
-        self.publish("depth/preview", results.preview)
-
-
-def main() -> None:
-    """Entry point of the ``depth_node`` executable."""
-    sys.exit(run_node(DepthNode))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import PointCloud2
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
@@ -16,41 +17,6 @@ from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.point_cloud import CloudMaker
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.visualisation.colour_maps import colourise
-
-
-@dataclass(frozen=True)
-class RequestedOutputs:
-    """The outputs that have subscribers; the others are not computed."""
-
-    depth: bool = True
-    points: bool = False
-    confidence: bool = False
-    preview: bool = False
-
-    @property
-    def any(self) -> bool:
-        """Whether the network has to run."""
-        return self.depth or self.points or self.confidence or self.preview
-
-
-@dataclass(frozen=True)
-class DepthMessages:
-    """The outputs for one image, with its stamp and frame_id; None where not requested."""
-
-    camera_info: CameraInfo
-    depth: Image | None
-    points: PointCloud2 | None
-    confidence: Image | None
-    preview: Image | None
-
-
-@dataclass(frozen=True)
-class OutputSettings:
-    """How the outputs are encoded."""
-
-    encoding: str = "32FC1"
-    points_stride: int = 1
-    points_colour: bool = True
 
 
 class DepthPipeline:
@@ -65,39 +31,43 @@ class DepthPipeline:
         self,
         frame: RectifiedFrame,
         prediction: DepthPrediction,
-        requested: RequestedOutputs,
-        settings: OutputSettings,
-    ) -> DepthMessages:
-        """The messages of a prediction."""
+        requested: Collection[str],
+        encoding: str = "32FC1",
+        points_stride: int = 1,
+        points_colour: bool = True,
+    ) -> dict[str, Any]:
+        """The messages of a prediction for the topics ``requested``, and always its camera_info.
+
+        All have the stamp and the frame_id of the image. ``encoding`` is that of the depth image.
+        """
         header, depth, camera = frame.header, prediction.depth, prediction.camera
         assert camera is not None
-        preview = confidence = None
-        if requested.confidence and prediction.confidence is not None:
-            confidence = encode_depth(prediction.confidence, "32FC1", header)
-        if requested.preview:
-            preview = encode_image(colourise(prediction.disparity), "bgr8", header)
-        return DepthMessages(
-            camera_info=info_of_camera(camera, header),
-            depth=encode_depth(depth, settings.encoding, header) if requested.depth else None,
-            points=self._points(frame, depth, camera, settings) if requested.points else None,
-            confidence=confidence,
-            preview=preview,
-        )
+        made: dict[str, Any] = {"depth/camera_info": info_of_camera(camera, header)}
+        if "depth/image_rect" in requested:
+            made["depth/image_rect"] = encode_depth(depth, encoding, header)
+        if "depth/points" in requested:
+            made["depth/points"] = self._points(frame, depth, camera, points_stride, points_colour)
+        if "depth/confidence" in requested and prediction.confidence is not None:
+            made["depth/confidence"] = encode_depth(prediction.confidence, "32FC1", header)
+        if "depth/preview" in requested:
+            picture = colourise(prediction.disparity)
+            made["depth/preview"] = encode_image(picture, "bgr8", header)
+        return made
 
     def _points(
         self,
         frame: RectifiedFrame,
         depth: NDArray[np.float32],
         camera: PinholeCamera,
-        settings: OutputSettings,
+        stride: int,
+        coloured: bool,
     ) -> PointCloud2:
-        stride = settings.points_stride
         # FrameRectifier returns the same object as long as the camera does not change.
         same_camera = frame.camera is self._clouds_of
         if self._clouds is None or not same_camera or stride != self._clouds.stride:
             self._clouds, self._clouds_of = CloudMaker(camera, stride), frame.camera
         colours = None
-        if settings.points_colour:
+        if coloured:
             # An image of the same size is returned unchanged.
             resized = cv2.resize(frame.rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
             colours = np.asarray(resized, np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from monodepth_ros.nodes.conversions.odometry import BaseOdometry, stamped_pose,
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.frame_statistics import WINDOW
 from monodepth_ros.nodes.reporting_node import LOG_PERIOD
-from monodepth_ros.nodes.spinning import run_node
 
 _PATH_PERIOD = 0.5  # seconds; publishing a long path takes longer than tracking an image
 _DEPTH_PERIOD = 5  # images between two depth estimates for `scale_source: camera_height`
@@ -221,8 +219,3 @@ def _tf_broadcaster(node: OdometryNode) -> Any:
     except ImportError:
         raise UserError("publish_tf: tf2_ros is not installed") from None
     return TransformBroadcaster(node)
-
-
-def main() -> None:
-    """Entry point of the ``odometry_node`` executable."""
-    sys.exit(run_node(OdometryNode))

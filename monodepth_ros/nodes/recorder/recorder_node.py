@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -34,7 +33,6 @@ from monodepth_ros.nodes.recorder.message_definition import message_definition
 from monodepth_ros.nodes.recorder.parameters import RECORDER_PARAMETERS
 from monodepth_ros.nodes.recorder.topic_follower import FollowedTopic, TopicFollower
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
-from monodepth_ros.nodes.spinning import run_node
 from monodepth_ros.nodes.steady_clock import STEADY
 
 _POLL_PERIOD = 0.5  # seconds between two queries of the publishers
@@ -305,8 +303,3 @@ def _recorded_qos(offer: TopicEndpointInfo) -> Qos:
 def _seconds(duration: Any) -> QosTime:
     seconds, nanoseconds = divmod(duration.nanoseconds, 1_000_000_000)
     return QosTime(int(seconds), int(nanoseconds))
-
-
-def main() -> None:
-    """Entry point of the ``recorder_node`` executable."""
-    sys.exit(run_node(RecorderNode))

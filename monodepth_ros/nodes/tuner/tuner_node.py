@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,6 @@ from monodepth_ros.data.bags.recording.marked_bags import finished_bags
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.latched_topic import LATCHED
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
-from monodepth_ros.nodes.spinning import run_node
 from monodepth_ros.nodes.steady_clock import STEADY
 from monodepth_ros.nodes.tuner.job import TuningJob, TuningLimits, outcome
 from monodepth_ros.nodes.tuner.live_nodes import LiveNodes
@@ -190,8 +188,3 @@ class TunerNode(ReportingNode):
             self._status.publish(String(data=text))
             if level == DiagnosticStatus.ERROR:
                 self.get_logger().error(message)
-
-
-def main() -> None:
-    """Entry point of the ``tuner_node`` executable."""
-    sys.exit(run_node(TunerNode))

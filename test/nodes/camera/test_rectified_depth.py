@@ -22,11 +22,7 @@ from monodepth_ros.evaluation.predictions import predicted_disparity
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_valid
 from monodepth_ros.inference.depth_estimator import DepthEstimator, OutputSize
-from monodepth_ros.nodes.camera.depth_pipeline import (
-    DepthPipeline,
-    OutputSettings,
-    RequestedOutputs,
-)
+from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
 from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
@@ -48,16 +44,16 @@ def test_live(output_size: OutputSize, encoding: str) -> None:
     frame = FrameRectifier().frame(encode_image(RGB, "bgr8", header), info)
     seen = estimator.estimate(frame.rgb, frame.camera, with_confidence=True)
     expected = resize_valid(VALID, seen.depth.shape)
-    wanted = RequestedOutputs(depth=True, points=True, confidence=True)
-    settings = OutputSettings(encoding, points_stride=1, points_colour=False)
-    messages = DepthPipeline(estimator).messages(frame, seen.in_metres(2.0), wanted, settings)
-    assert messages.depth is not None and messages.points is not None
-    assert messages.confidence is not None
-    np.testing.assert_array_equal(np.isfinite(decode_depth(messages.depth)), expected)
-    points = np.frombuffer(messages.points.data, "<f4").reshape(*expected.shape, 3)
+    wanted = {"depth/image_rect", "depth/points", "depth/confidence"}
+    messages = DepthPipeline(estimator).messages(
+        frame, seen.in_metres(2.0), wanted, encoding, points_stride=1, points_colour=False
+    )
+    assert messages.keys() == {"depth/camera_info", *wanted}
+    np.testing.assert_array_equal(np.isfinite(decode_depth(messages["depth/image_rect"])), expected)
+    points = np.frombuffer(messages["depth/points"].data, "<f4").reshape(*expected.shape, 3)
     np.testing.assert_array_equal(np.isfinite(points).all(2), expected)
     np.testing.assert_array_equal(np.isnan(points).all(2), ~expected)
-    confidence = np.frombuffer(messages.confidence.data, "<f4").reshape(expected.shape)
+    confidence = np.frombuffer(messages["depth/confidence"].data, "<f4").reshape(expected.shape)
     assert (confidence[~expected] == 0).all() and (confidence[expected] > 0).any()
 
 
