@@ -68,16 +68,14 @@ def demo(
         "odometry_node": {**parameters, "refine": "true", "mounting": "parameters"},
     }
     walk = share_directory() / "models/demo/sample_walk"
-    session = [sys.executable, "-m", "monodepth_ros.nodes.demo.session", "--out", str(out)]
-    session += ["--input", str(walk) if source is None else source]
+    request = {
+        "input": str(walk) if source is None else source,
+        "out": str(out),
+        "seconds": seconds,
+        "capture": [None if camera is None else str(camera), field_of_view, fps],
+    }
     capture_settings(camera, field_of_view, fps)  # wrong values are refused before nodes start
-    for option, value in (
-        ("--seconds", seconds),
-        ("--camera", camera),
-        ("--field-of-view", field_of_view),
-        ("--fps", fps),
-    ):
-        session += [option, str(value)] if value is not None else []
+    session = [sys.executable, "-m", "monodepth_ros.nodes.demo.session", json.dumps(request)]
     with _running(nodes, environment, out):
         played = _run_to_its_end(session, environment)
     if played:

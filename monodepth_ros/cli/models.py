@@ -29,6 +29,7 @@ models = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # no parameters
 Model = Annotated[str, typer.Argument(help="A model's name or folder.")]
 
 
@@ -60,7 +61,8 @@ def list_models(as_json: AsJson = False) -> None:
         table.add_row(
             entry.name, card.architecture, size, card.scale, card.licence, str(entry.folder)
         )
-    Console(markup=False).print(table if entries else f"no models in {_searched()}")
+    searched = " or ".join(map(str, catalogue.model_folders()))
+    Console(markup=False).print(table if entries else f"no models in {searched}")
 
 
 @models.command()
@@ -74,7 +76,7 @@ def info(model: Model, as_json: AsJson = False) -> None:
     facts: dict[str, object] = {
         "folder": str(folder),
         "parameters": {
-            network: sum(value.numel() for key, value in state.items() if _is_parameter(key))
+            network: sum(v.numel() for key, v in state.items() if not key.endswith(_STATISTICS))
             for network, state in states.items()
         },
         "megabytes": round(sum((folder / name).stat().st_size for name in card.files) / 1e6, 2),
@@ -147,11 +149,3 @@ def _samples(folder: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """The model's own sample frames."""
     for path in sorted((folder / "samples").glob("*.jpg")):
         yield path.name, read_rgb(path)
-
-
-def _is_parameter(key: str) -> bool:
-    return not key.endswith(("running_mean", "running_var", "num_batches_tracked"))
-
-
-def _searched() -> str:
-    return " or ".join(str(folder) for folder in catalogue.model_folders())

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import depth_metrics, median_ratio
+from monodepth_ros.geometry.image_size import resize_linear
 
 SCALINGS = ("median", "none", "stereo", "affine")
 _SCALED = {
@@ -189,7 +189,9 @@ def evaluate_image(
     truth's (OpenCV bilinear, half-pixel centres) and inverted there. `truth` is HxW metres. Rows
     that the protocol does not use are already cut off both. None when no pixel can be compared.
     """
-    depth = depth_from_disparity(resize_disparity(disparity, *truth.shape))
+    if disparity.shape != truth.shape:
+        disparity = resize_linear(disparity, truth.shape)
+    depth = depth_from_disparity(disparity)
     counted = protocol.mask(truth)
     predicted = np.isfinite(depth) & (depth > 0)
     compared = counted & predicted
@@ -215,16 +217,6 @@ def aligned_by_scale_and_shift(depth: Depth, truth: Depth) -> Depth:
     columns = np.stack([inverse, np.ones_like(inverse)], 1)
     fitted = columns @ np.linalg.lstsq(columns, 1 / truth, rcond=None)[0]
     return np.asarray(1 / np.maximum(fitted, 1 / truth.max()))
-
-
-def resize_disparity(disparity: Depth, height: int, width: int) -> Depth:
-    """HxW disparity at another size, bilinear; a pixel beside a NaN becomes NaN."""
-    if disparity.shape == (height, width):
-        return disparity
-    resized = cv2.resize(
-        disparity.astype(np.float32, copy=False), (width, height), interpolation=cv2.INTER_LINEAR
-    )
-    return np.asarray(resized, np.float32)
 
 
 def depth_from_disparity(disparity: Depth) -> Depth:

@@ -38,10 +38,6 @@ class SequenceScales:
     depth: Scales
     pose: Mapping[str, Scales]
 
-    def log_ratio(self, kind: str) -> Scales:
-        """log rho (N - 1,): 0 where pose and depth have the same scale."""
-        return np.log(self.pose[kind]) - np.log(self.depth[:-1])
-
 
 def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
     """Spread of depth's scale within and across sequences, and its agreement with each pose's.
@@ -87,6 +83,6 @@ def write_scale_report(
         ),
     )
     for name, s in sequences.items():
-        ratios = {kind: np.exp(s.log_ratio(kind)) for kind in kinds}
+        ratios = {kind: s.pose[kind] / s.depth[:-1] for kind in kinds}
         path = folder / f"ratio_{file_name(name)}.png"
         save_lines(path, ratios, "image", "pose scale / depth scale")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +48,17 @@ def _antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
     from torch.nn.functional import interpolate
 
     return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def resize_linear(array: NDArray[np.floating], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Float HxW at ``size`` (height, width), bilinear, pixel areas aligned.
+
+    A pixel beside a NaN becomes NaN.
+    """
+    array = array.astype(np.float32, copy=False)
+    if array.shape == size:
+        return array
+    return np.asarray(cv2.resize(array, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def resize_nearest(array: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.geometry.image_size import resize_linear
+
 Map = NDArray[np.float32]
 
 _WINDOW = (9, 9)  # network pixels, for the local contrast
@@ -27,7 +29,7 @@ def confidence_of(image: NDArray[np.uint8], disparity: Map, mirrored: Map) -> Ma
         disparity: its disparity, ``(H, W)``.
         mirrored: the disparity of the mirrored image, mirrored back.
     """
-    return agreement(disparity, mirrored) * resized(evidence(image), disparity.shape)
+    return agreement(disparity, mirrored) * resize_linear(evidence(image), disparity.shape)
 
 
 def agreement(one: Map, other: Map) -> Map:
@@ -52,13 +54,6 @@ def evidence(image: NDArray[np.uint8]) -> Map:
         cv2.min(cv2.min(red, green), blue) >= _WHITE
     )
     return np.where(clipped, 0.0, np.minimum(contrast / _CONTRAST, 1.0)).astype(np.float32)
-
-
-def resized(values: Map, size: tuple[int, ...]) -> Map:
-    """``(h, w)`` at ``size`` (height, width), bilinear, pixel areas aligned."""
-    if values.shape == size:
-        return values
-    return np.asarray(cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _around(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.confidence import confidence_of, resized
+from monodepth_ros.geometry.image_size import resize_linear
+from monodepth_ros.inference.confidence import confidence_of
 from monodepth_ros.inference.engines.base import Engine, Rgb
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
@@ -51,9 +52,7 @@ class DepthEstimator:
 
     Args:
         model: a name in the zoo, the path of a model folder, or a loaded engine.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        size: input size (height, width) of the network; default: that of the card.
-        precision: of the network; everything else is float32.
+        device: of a model that is not loaded: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         output_size: size of the depth: that of the ``image`` or of the ``network``.
     """
 
@@ -61,11 +60,9 @@ class DepthEstimator:
         self,
         model: str | os.PathLike[str] | Engine,
         device: str = "auto",
-        size: tuple[int, int] | None = None,
-        precision: str = "fp32",
         output_size: OutputSize = "image",
     ) -> None:
-        self.engine = load_engine(model, device=device, precision=precision, size=size)
+        self.engine = load_engine(model, device=device)
         self.card, self.size = self.engine.card, self.engine.size
         self.output_size = output_size
         self._cameras = ResizedCamera()
@@ -86,11 +83,11 @@ class DepthEstimator:
         seen = network_input(self.engine, image, camera)
         size = seen.image_size if self.output_size == "image" else self.size
         # Inverse depth is resized, because depth averages badly at edges.
-        inverse = resized(self.engine.inverse_depth(seen.frames)[0], size)
+        inverse = resize_linear(self.engine.inverse_depth(seen.frames)[0], size)
         confidence = None
         if with_confidence:
             mirrored = self.engine.inverse_depth(seen.frames.mirrored())[0]
-            mirrored = resized(np.ascontiguousarray(mirrored[:, ::-1]), size)
+            mirrored = resize_linear(np.ascontiguousarray(mirrored[:, ::-1]), size)
             confidence = confidence_of(seen.frames.pixels()[0], inverse, mirrored)
         scale = scale_of(self.card, camera, self.size)
         disparity = inverse / np.float32(scale.factor)

@@ -37,11 +37,9 @@ class MotionEstimator:
         self,
         model: str | os.PathLike[str] | Engine,
         device: str = "auto",
-        size: tuple[int, int] | None = None,
-        precision: str = "fp32",
         refine: bool = False,
     ) -> None:
-        self.engine = load_engine(model, device=device, precision=precision, size=size)
+        self.engine = load_engine(model, device=device)
         self.card, self.size = self.engine.card, self.engine.size
         if (why := no_motion(self.engine)) is not None:
             raise UserError(f"{why}: choose one with odometry")

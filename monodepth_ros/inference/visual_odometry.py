@@ -28,11 +28,9 @@ class VisualOdometry:
         self,
         model: str | os.PathLike[str] | Engine,
         device: str = "auto",
-        size: tuple[int, int] | None = None,
-        precision: str = "fp32",
         refine: bool = False,
     ) -> None:
-        self._estimator = MotionEstimator(model, device, size, precision, refine)
+        self._estimator = MotionEstimator(model, device, refine)
         self.engine, self.card = self._estimator.engine, self._estimator.card
         self.size = self._estimator.size
         self.reset()

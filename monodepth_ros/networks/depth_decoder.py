@@ -47,10 +47,6 @@ class DepthDecoder(nn.Module):
         )
         self.disparity = nn.ModuleList(convolution(channels[i], outputs) for i in range(SCALES))
 
-    def of_outputs(self, outputs: int) -> DepthDecoder:
-        """Another one of the same sizes, with random weights."""
-        return DepthDecoder(*self.sizes, outputs)
-
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Maps in (0, 1), ``(B, outputs, H / 2^s, W / 2^s)`` for s = 0..3, finest first."""
         return [self._head(i, x) for i, x in enumerate(self._decode(features)[:SCALES])]

@@ -38,7 +38,7 @@ class Monodepth2Network(EncoderDecoderNetwork):
 
     def further_decoder(self, outputs: int) -> DepthDecoder:
         """As of every network with an encoder."""
-        return self.decoder.of_outputs(outputs)
+        return DepthDecoder(*self.decoder.sizes, outputs)
 
     def _in_range(self, sigmoid: Tensor) -> Tensor:
         # In float32 also where the rest runs in half: that has steps of a percent of depth.

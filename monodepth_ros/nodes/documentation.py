@@ -156,7 +156,7 @@ def parameter_file(name: str) -> str:
         lines += [f"    # ---- {heading} ----"] if heading == "Advanced" else []
         for spec in specs:
             lines += [f"    # {line}" for line in textwrap.wrap(_description(spec), 92)]
-            lines.append(f"    {spec.name}: {_yaml(spec.default)}")
+            lines.append(f"    {spec.name}: {spec.shown_default}")
     return "\n".join(lines) + "\n"
 
 
@@ -171,18 +171,12 @@ def _description(spec: ParameterSpec) -> str:
 
 def _row(spec: ParameterSpec) -> tuple[str, ...]:
     live = "no" if spec.read_only else "yes"
-    return f"`{spec.name}`", f"`{_yaml(spec.default)}`", _description(spec), live
+    return f"`{spec.name}`", f"`{spec.shown_default}`", _description(spec), live
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _yaml(value: bool | int | float | str | tuple[str, ...]) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(value)}]"
-    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
 
 
 def main() -> None:

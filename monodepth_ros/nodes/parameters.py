@@ -38,6 +38,14 @@ class ParameterSpec:
     bounds: tuple[float, float] | None = None
     advanced: bool = False
 
+    @property
+    def shown_default(self) -> str:
+        """The default as YAML has it."""
+        if isinstance(self.default, tuple):
+            return f"[{', '.join(self.default)}]"
+        text = str(self.default)
+        return text.lower() if isinstance(self.default, bool) else text or '""'
+
     def descriptor(self) -> ParameterDescriptor:
         """The descriptor that `ros2 param describe` shows."""
         described = ParameterDescriptor(

@@ -96,6 +96,19 @@ class ReportingNode(LifecycleNode, ABC):
         callback = partial(self._serve, service, work, then)
         self.create_service(Trigger, f"~/{service}", callback, callback_group=self._service_group)
 
+    def stop(self) -> None:  # noqa: B027 - a node may have nothing to stop
+        """End what runs while the node is active; called before cleanup and destruction too."""
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop, then deactivate."""
+        self.stop()
+        return super().on_deactivate(state)
+
+    def destroy_node(self) -> None:
+        """Stop before publishers are destroyed and the process ends."""
+        self.stop()
+        super().destroy_node()
+
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Clean up."""
         return self.on_cleanup(state)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +82,7 @@ class PredictionWriter:
 
     def _own_name(self, name: str) -> str:
         """``a/left.png`` and ``b/left.png`` must not overwrite each other's outputs."""
-        own = next(candidate for candidate in _variants(name) if candidate not in self._names)
+        variants = chain([name], (f"{name}-{number}" for number in count(2)))
+        own = next(candidate for candidate in variants if candidate not in self._names)
         self._names.add(own)
         return own
-
-
-def _variants(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}-{number}" for number in count(2))

@@ -136,9 +136,7 @@ def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[st
     body = [_table(("metric", *metrics), rows)]
     if any(np.isfinite(errors).any() for errors in series.values()):
         save_lines(folder / "compared_error.png", series, "seconds", "abs_rel", seconds)
-        body.append(
-            _image("compared_error.png", "relative error of depth over time, median-scaled")
-        )
+        body.append(_image("compared_error.png", _ERROR_OVER_TIME))
     write_text(folder / "compare.html", _page("Replays compared", body))
     write_text(folder / "compare.json", json.dumps(metrics, indent=2) + "\n")
     return metrics

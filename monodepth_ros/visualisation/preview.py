@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.geometry.image_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_linear, resize_nearest
 from monodepth_ros.visualisation.colour_maps import colourise
 
 Rgb = NDArray[np.uint8]
@@ -15,10 +15,7 @@ _FULL_ERROR = 0.5  # relative error of depth drawn red
 
 def side_by_side(rgb: Rgb, disparity: NDArray[np.float32]) -> Rgb:
     """The input and its colourised disparity, both at the input's size."""
-    height, width = rgb.shape[:2]
-    if disparity.shape != (height, width):
-        resized = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_LINEAR)
-        disparity = np.asarray(resized, np.float32)
+    disparity = resize_linear(disparity, rgb.shape[:2])
     return np.concatenate([rgb, colourise(disparity)], axis=1)
 
 

@@ -120,15 +120,11 @@ def check_state(state: StateDict, expected: nn.Module, source: str, architecture
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def verify_file(path: Path, sha256: str) -> None:
-    """Raise a :class:`UserError` that names ``path`` when it is missing or not what was hashed."""
+def _read_verified(path: Path, sha256: str) -> StateDict:
+    """The tensors; a :class:`UserError` where the file is missing or not what was hashed."""
     try:
         actual = file_sha256(path)
     except FileNotFoundError:
@@ -140,17 +136,12 @@ def verify_file(path: Path, sha256: str) -> None:
             f"{path}: damaged or replaced, its SHA-256 is {actual[:12]}... and not the card's"
             f" {sha256[:12]}..."
         )
-
-
-def _read_verified(path: Path, sha256: str) -> StateDict:
-    verify_file(path, sha256)
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable safetensors file: {error}") from error
 
 
-def _sample(keys: set[str], limit: int = 3) -> str:
-    names = sorted(keys)
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + rest
+def _sample(keys: set[str]) -> str:
+    rest = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    return ", ".join(sorted(keys)[:3]) + rest

@@ -16,8 +16,8 @@ from monodepth_ros.evaluation.depth_protocol import (
     blend_flipped,
     evaluate_image,
     find_protocol,
-    resize_disparity,
 )
+from monodepth_ros.geometry.image_size import resize_linear
 
 
 def bounds(mask):
@@ -82,7 +82,7 @@ def test_fixed_scalings_leave_scale_errors_in(scaling, factor):
 def test_disparity_and_not_depth_is_resized_with_half_pixel_centres():
     disparity = np.array([[0.2, 1.0]], np.float32)
     expected = [0.2, 0.4, 0.8, 1.0]  # centres at -0.25, 0.25, 0.75, 1.25
-    np.testing.assert_allclose(resize_disparity(disparity, 1, 4)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(resize_linear(disparity, (1, 4))[0], expected, rtol=1e-6)
     truth = 1 / np.array([expected])
     result = evaluate_image(disparity, truth, PROTOCOLS["plain"])
     assert result.metrics["abs_rel"] == pytest.approx(0, abs=1e-6)

@@ -51,7 +51,7 @@ def test_another_network_size(model):
     estimator = DepthEstimator(model, "cpu", size=(32, 64), output_size="network")
     assert estimator.estimate(frame(50, 50)).depth.shape == (32, 64)
     with pytest.raises(UserError, match="network size 60x32"):
-        DepthEstimator(model, "cpu", size=(32, 60))
+        DepthEstimator(load_engine(model, device="cpu", size=(32, 60)))
 
 
 def test_resizing_averages_what_it_shrinks(model):

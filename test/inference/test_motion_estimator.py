@@ -9,6 +9,7 @@ from corridor import CAMERA, render
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.engines.torch import TorchEngine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 
@@ -40,7 +41,7 @@ def scene(model, monkeypatch):
 
 def motion(scene, refine, camera=CAMERA):
     model, earlier, later = scene
-    estimator = MotionEstimator(model, "cpu", size=(128, 192), refine=refine)
+    estimator = MotionEstimator(load_engine(model, device="cpu", size=(128, 192)), refine=refine)
     earlier, later = (estimator.engine.prepare(image[None]) for image in (earlier, later))
     return estimator.motion(earlier, later, camera)
 

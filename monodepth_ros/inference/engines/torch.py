@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from monodepth_ros.geometry.image_size import resize_batch
 from monodepth_ros.inference.engines.base import Frames, Rgb
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.folding import fold_batch_norms
-from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard
-from monodepth_ros.zoo.weights import load_weights
+from monodepth_ros.zoo.weights import build_network, load_weights
 
 NetT = TypeVar("NetT", bound=nn.Module)
 
@@ -29,11 +29,10 @@ def choose_device(name: str) -> torch.device:
     """``auto`` is CUDA where there is one, else the CPU; others are torch's names."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
+    device = None
+    with suppress(RuntimeError):
         device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"device {name!r}: use auto, cpu, cuda or cuda:N") from None
-    if device.type not in ("cpu", "cuda"):
+    if device is None or device.type not in ("cpu", "cuda"):
         raise UserError(f"device {name!r}: use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device {name!r}: torch {torch.__version__} sees no such CUDA device")
@@ -93,14 +92,11 @@ class TorchEngine:
             raise UserError("precision 'fp16' is slower than fp32 on a CPU: use fp32 or bf16")
         if threads:
             torch.set_num_threads(threads)
-        states = load_weights(folder, card)
-        depth_net = build_depth_network(card.architecture, card.min_depth, card.max_depth)
-        depth_net.load_state_dict(states["depth"])
-        pose_net = None
-        if "pose" in states:
-            pose_net = build_pose_network(card.architecture)
-            pose_net.load_state_dict(states["pose"])
-        return cls(card, depth_net, pose_net, target, precision, size)
+        networks: dict[str, Any] = {}
+        for part, state in load_weights(folder, card).items():
+            networks[part] = build_network(part, card)
+            networks[part].load_state_dict(state)
+        return cls(card, networks["depth"], networks.get("pose"), target, precision, size)
 
     def describe(self) -> dict[str, str]:
         """Engine, device, precision and the threads that torch has."""

@@ -7,7 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -47,12 +47,11 @@ _MAX_CAUSES = 32  # problems that are remembered
 _STOP_TIMEOUT = 1.5  # seconds in which the current frame has to be finished
 
 
-class LoadedModel(Protocol):
-    """Everything that belongs to one model."""
+@dataclass(frozen=True)
+class LoadedModel:
+    """Everything that belongs to one model; a node adds what it makes of the engine."""
 
-    @property
-    def engine(self) -> Engine:
-        """The engine that runs the model's networks."""
+    engine: Engine
 
 
 @dataclass(frozen=True)
@@ -148,9 +147,9 @@ class CameraNode(ReportingNode):
         """Whether one of this node's outputs has subscribers."""
         return bool(self._results[topic].get_subscription_count() > 0)
 
-    def report_failed_frame(self, reason: str) -> None:
+    def _on_error(self, error: Exception) -> None:
         """Count a frame that failed, and log the reason unless it was logged lately."""
-        now = time.monotonic()
+        now, reason = time.monotonic(), reason_of(error)
         self._statistics.add_failure(now, reason)
         if now >= self._logged_at + LOG_PERIOD and self._is_new_warning(reason):
             self._logged_at = now
@@ -190,23 +189,14 @@ class CameraNode(ReportingNode):
         )
         return super().on_activate(state)
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe and let the current frame finish."""
-        self._stop()
-        return super().on_deactivate(state)
-
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release the model and the outputs."""
-        self._stop()
+        self.stop()
         self._release_model()
         return SUCCESS
 
-    def destroy_node(self) -> None:
-        """Stop the worker before its publishers are destroyed."""
-        self._stop()
-        super().destroy_node()
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Unsubscribe and let the current frame finish."""
         if self._images is not None:
             self.destroy_subscription(self._images)
             self._images = None
@@ -327,9 +317,6 @@ class CameraNode(ReportingNode):
         taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
         latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
         self._statistics.add_result(time.monotonic(), latency)
-
-    def _on_error(self, error: Exception) -> None:
-        self.report_failed_frame(reason_of(error))
 
     # Diagnostics.
 

@@ -9,10 +9,9 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
-from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.nodes.camera.camera_node import CameraNode
+from monodepth_ros.inference.network_input import network_input
+from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
@@ -54,15 +53,9 @@ TOPICS = {
 
 
 @dataclass(frozen=True)
-class _LoadedModel:
-    """Everything that belongs to one model."""
-
+class _LoadedModel(LoadedModel):
     pipeline: DepthPipeline
     tracker: CameraTracker | None  # measures motions for `scale_source: speed`
-
-    @property
-    def engine(self) -> Engine:
-        return self.pipeline.estimator.engine
 
 
 class DepthNode(CameraNode):
@@ -77,7 +70,7 @@ class DepthNode(CameraNode):
         tracker = None
         if self.value("scale_source") == "speed":
             tracker = CameraTracker(MotionEstimator(estimator.engine))
-        return _LoadedModel(DepthPipeline(estimator), tracker)
+        return _LoadedModel(estimator.engine, DepthPipeline(estimator), tracker)
 
     def open(self) -> None:
         """Create the outputs."""
@@ -86,14 +79,19 @@ class DepthNode(CameraNode):
 
     def has_work(self) -> bool:
         """Whether an output has subscribers or the scale source needs images."""
-        return bool(self._requested()) or self._scale_needs_images()
+        active = self.active_model
+        if active is not None and (active.scale.needs_depth or active.scale.needs_motion):
+            return True
+        return bool(self._requested())
 
     def process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
         """Publish the outputs that have subscribers, as soon as the scale is known."""
         requested = self._requested()
         image = network_input(loaded.engine, frame.rgb, frame.camera)
         if loaded.tracker is not None:
-            self._measure_motion(loaded.tracker, scale, image, frame)
+            pose = loaded.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
+            if pose is not None and pose.event == "motion":
+                scale.add_motion(pose.since, pose.stamp, pose.distance)
         if not (requested or scale.needs_depth):
             return NO_SUBSCRIBER
         confidence = "depth/confidence" in requested
@@ -112,19 +110,6 @@ class DepthNode(CameraNode):
             self.publish(topic, message)
         return ""
 
-    def _scale_needs_images(self) -> bool:
-        if self.active_model is None:
-            return False
-        scale = self.active_model.scale
-        return scale.needs_depth or scale.needs_motion
-
     def _requested(self) -> set[str]:
         """The outputs that have subscribers; the others are not computed."""
         return {topic for topic in TOPICS if self.has_subscribers(topic)}
-
-    def _measure_motion(
-        self, tracker: CameraTracker, scale: ScaleSource, image: NetworkInput, frame: RectifiedFrame
-    ) -> None:
-        pose = tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
-        if pose is not None and pose.event == "motion":
-            scale.add_motion(pose.since, pose.stamp, pose.distance)

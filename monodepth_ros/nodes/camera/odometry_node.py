@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
-from monodepth_ros.nodes.camera.camera_node import CameraNode
+from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.mounting import Mounting
 from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS, TRACKER_PARAMETERS
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
@@ -39,15 +38,9 @@ _RESTARTED = (
 
 
 @dataclass(frozen=True)
-class _LoadedModel:
-    """Everything that belongs to one model."""
-
+class _LoadedModel(LoadedModel):
     tracker: CameraTracker
     depth: DepthEstimator | None  # for `scale_source: camera_height`
-
-    @property
-    def engine(self) -> Engine:
-        return self.tracker.estimator.engine
 
 
 class OdometryNode(CameraNode):
@@ -75,7 +68,7 @@ class OdometryNode(CameraNode):
         depth = None
         if self.value("scale_source") == "camera_height":
             depth = DepthEstimator(motion.engine, output_size="network")
-        return _LoadedModel(CameraTracker(motion, settings), depth)
+        return _LoadedModel(motion.engine, CameraTracker(motion, settings), depth)
 
     def open(self) -> None:
         """Create the outputs and the source of the camera's mounting."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -232,15 +231,12 @@ def _camera_pose(odometry: Odometry) -> NDArray[np.float64]:
 
 
 def main() -> int:
-    """Play one stream into the running nodes; writes the metrics to ``figures.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seconds", type=float)
-    parser.add_argument("--camera", type=Path)
-    parser.add_argument("--field-of-view", type=float)
-    parser.add_argument("--fps", type=float)
-    arguments = parser.parse_args()
+    """Play one stream into the running nodes; writes the metrics to ``figures.json``.
+
+    The argument is JSON: ``input``, ``out``, ``seconds`` and the options of ``capture``.
+    """
+    request = json.loads(sys.argv[1])
+    out, (camera, field_of_view, fps) = Path(request["out"]), request["capture"]
     live = sys.stdout.isatty()
 
     def show(line: str) -> None:
@@ -248,14 +244,13 @@ def main() -> int:
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        calibration = None if arguments.camera is None else read_calibration(arguments.camera)
-        capture = CaptureSettings(calibration, arguments.field_of_view, arguments.fps)
-        stream = open_stream(arguments.input, capture)
+        calibration = None if camera is None else read_calibration(Path(camera))
+        stream = open_stream(request["input"], CaptureSettings(calibration, field_of_view, fps))
         print(stream.description, flush=True)
-        with BagWriter(arguments.out / "bag") as bag:
-            session = DemoSession(arguments.out, bag)
+        with BagWriter(out / "bag") as bag:
+            session = DemoSession(out, bag)
             try:
-                session.play(stream, arguments.seconds, show)
+                session.play(stream, request["seconds"], show)
             except KeyboardInterrupt:
                 pass  # what was recorded so far is kept
             finally:
@@ -270,7 +265,7 @@ def main() -> int:
             "left_out": dict(stream.left_out),
         }
         summary = {**description, **session.metrics.summary()}
-        (arguments.out / "figures.json").write_text(json.dumps(summary, indent=1) + "\n")
+        (out / "figures.json").write_text(json.dumps(summary, indent=1) + "\n")
         for path in session.draw():
             print(path)
     except UserError as error:

@@ -203,7 +203,8 @@ def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) ->
             for name, value in values(context).items()
         }
         typed["use_sim_time"] = _text(context, "use_sim_time") == "true"
-        remapped = [(name, _text(context, name)) for name in _TOPICS if _is_set(context, name)]
+        given = context.launch_configurations
+        remapped = [(name, given[name]) for name in _TOPICS if name in given]
         # image_transport appends the name of the transport to the topic.
         compressed = [(f"{a}/compressed", f"{b}/compressed") for a, b in remapped[:1]]
         return [
@@ -267,7 +268,7 @@ def _parameter_arguments(specs: Sequence[ParameterSpec]) -> list[DeclareLaunchAr
         {
             spec.name: (
                 "",
-                f"{spec.description}; empty: as in params_file, or else {_shown(spec.default)}",
+                f"{spec.description}; empty: as in params_file, or else {spec.shown_default}",
                 _choices(spec),
             )
             for spec in specs
@@ -280,10 +281,6 @@ def _choices(spec: ParameterSpec) -> tuple[str, ...]:
     return ("", *choices) if choices else ()
 
 
-def _shown(default: object) -> str:
-    return str(default).lower() if isinstance(default, bool) else str(default)
-
-
 def _declared(arguments: _Arguments) -> list[DeclareLaunchArgument]:
     return [
         DeclareLaunchArgument(
@@ -291,10 +288,6 @@ def _declared(arguments: _Arguments) -> list[DeclareLaunchArgument]:
         )
         for name, (default, described, choices) in arguments.items()
     ]
-
-
-def _is_set(context: LaunchContext, name: str) -> bool:
-    return name in context.launch_configurations
 
 
 def _text(context: LaunchContext, name: str) -> str:

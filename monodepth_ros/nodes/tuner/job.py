@@ -163,7 +163,7 @@ class TuningJob:
                 self.stage = "paused"
                 self.detail = reason or self.detail
             else:
-                self.stage, self.detail = "tuning", process.last_line()
+                self.stage, self.detail = "tuning", last_line(self.folder / LOG)
         return ""
 
     def _exceeded_limit(self, baseline: dict[str, float]) -> str:

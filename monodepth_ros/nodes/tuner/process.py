@@ -18,7 +18,6 @@ class TuningProcess:
 
     def __init__(self, arguments: list[str], log: Path, threads: int) -> None:
         """Start it; its output is appended to ``log``."""
-        self.log = log
         self.paused = False
         command = [sys.executable, "-m", "monodepth_ros.cli.app", "tune", *arguments]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NO_COLOR": "1"}
@@ -63,10 +62,6 @@ class TuningProcess:
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
             self._process.wait()
-
-    def last_line(self) -> str:
-        """The last line of its output."""
-        return last_line(self.log)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:

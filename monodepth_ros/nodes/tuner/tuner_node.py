@@ -34,7 +34,6 @@ class TunerNode(ReportingNode):
         self._live: LiveNodes | None = None
         self._versions: ModelVersions | None = None
         self._job: TuningJob | None = None
-        self._active = False
         self._last_status = ""
         super().__init__("tuner_node", TUNER_PARAMETERS, **options)
         self.offer_service("tune", self._tune)
@@ -58,43 +57,32 @@ class TunerNode(ReportingNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Resume an interrupted tuning."""
-        self._active = True
         unfinished = TuningJob.unfinished(self._folder) if self.value("resume") else []
         if unfinished:
             self.get_logger().info(f"resuming {unfinished[-1].name}")
             self._start(unfinished[-1])
         return super().on_activate(state)
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop the training; the next activation resumes it."""
-        self._stop()
-        return super().on_deactivate(state)
-
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the training and unsubscribe."""
-        self._stop()
+        self.stop()
         if self._live is not None:
             self._live.close()
         self._live = self._versions = None
         return SUCCESS
 
-    def destroy_node(self) -> None:
-        """Stop the training before the process ends."""
-        self._stop()
-        super().destroy_node()
-
     @property
     def _folder(self) -> Path:
         return Path(self.value("folder")).expanduser()
 
-    def _stop(self) -> None:
-        self._active = False
+    def stop(self) -> None:
+        """Stop the training; the next activation resumes it."""
         if self._job is not None:
             self._job.stop()
 
     def _tune(self) -> str:
         """Start a tuning; the response comes at once, the verdict on ~/status."""
-        if not self._active or self._versions is None:
+        if not self.is_active or self._versions is None:
             raise UserError("the node is not active")
         if self._job is not None and self._job.running:
             raise UserError(f"{self._job.folder.name} is not finished: {self._job.stage}")
@@ -145,7 +133,7 @@ class TunerNode(ReportingNode):
 
     def _roll_back(self) -> str:
         """Load the previous model into the live nodes."""
-        if not self._active or self._versions is None or self._live is None:
+        if not self.is_active or self._versions is None or self._live is None:
             raise UserError("the node is not active")
         if self._job is not None and self._job.running and self._job.stage == "handing over":
             raise UserError("a model is being handed over; try again")
@@ -159,7 +147,7 @@ class TunerNode(ReportingNode):
         """The stage of the tuning, or the outcome of the last one."""
         job, versions = self._job, self._versions
         level, message = DiagnosticStatus.OK, "waiting for ~/tune"
-        if not self._active:
+        if not self.is_active:
             message = "not active"
         elif job is not None:
             message = f"{job.stage}: {job.detail}" if job.detail else job.stage
