@@ -78,12 +78,6 @@ class ReportingNode(LifecycleNode, ABC):
         self._failures += 1
         self._failed_at, self._last_failure = now, reason_of(error)
 
-    def refuse_transition(self, reason: str) -> TransitionCallbackReturn:
-        """Refuse a transition, in the log and in diagnostics until another one succeeds."""
-        self._transition_error = reason
-        self.get_logger().error(reason)
-        return FAILURE
-
     def offer_service(
         self, service: str, work: Callable[[], _Result], then: Callable[[_Result], str] = str
     ) -> None:

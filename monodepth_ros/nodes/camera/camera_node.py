@@ -171,9 +171,7 @@ class CameraNode(ReportingNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera and start the worker."""
         if self._worker is not None and not self._worker.stop(0.0):
-            return self.refuse_transition(
-                "cannot activate: the last frame before deactivation is not finished"
-            )
+            raise UserError("the last frame before deactivation is not finished")
         self._statistics.start(time.monotonic())
         self._worker = LatestFrameWorker(self._work_on, self._on_error)
         self._frames = self._rectifier_of(self.resolve_topic_name(self._image_topic))

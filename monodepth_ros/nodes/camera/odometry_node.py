@@ -22,7 +22,7 @@ from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.mounting import Mounting
 from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS, TRACKER_PARAMETERS
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
-from monodepth_ros.nodes.conversions.odometry import BaseOdometry, stamped_pose, transform_message
+from monodepth_ros.nodes.conversions.odometry import BaseOdometry, transform_message
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.frame_statistics import WINDOW
 from monodepth_ros.nodes.reporting_node import LOG_PERIOD
@@ -74,7 +74,11 @@ class OdometryNode(CameraNode):
         """Create the outputs and the source of the camera's mounting."""
         self._mounting = Mounting(self)
         if self.value("publish_tf"):
-            self._broadcaster = _tf_broadcaster(self)
+            try:
+                from tf2_ros import TransformBroadcaster
+            except ImportError:
+                raise UserError("publish_tf: tf2_ros is not installed") from None
+            self._broadcaster = TransformBroadcaster(self)
         self.create_output(Odometry, "odom")
         self.create_output(Path, "path")
 
@@ -83,9 +87,8 @@ class OdometryNode(CameraNode):
         if self._mounting is not None:
             self._mounting.close()
         if self._broadcaster is not None:
-            self.destroy_publisher(
-                self._broadcaster.pub_tf
-            )  # TransformBroadcaster has no method for that
+            # TransformBroadcaster has no method for that.
+            self.destroy_publisher(self._broadcaster.pub_tf)
         self._mounting = self._base = self._broadcaster = self._tracker = None
 
     def has_work(self) -> bool:
@@ -193,7 +196,7 @@ class OdometryNode(CameraNode):
         self.publish("odom", odometry)
         if self._broadcaster is not None:
             self._broadcaster.sendTransform(transform_message(odometry))
-        self._path.append(stamped_pose(odometry))
+        self._path.append(PoseStamped(header=odometry.header, pose=odometry.pose.pose))
         if self.has_subscribers("path") and time.monotonic() >= self._path_due:
             self._path_due = time.monotonic() + _PATH_PERIOD
             self.publish("path", Path(header=odometry.header, poses=list(self._path)))
@@ -203,12 +206,3 @@ class OdometryNode(CameraNode):
             raise UserError("no model is loaded")
         self._restart_requested = True
         return "odometry restarts at the next image"
-
-
-def _tf_broadcaster(node: OdometryNode) -> Any:
-    """UserError if tf2_ros is not installed."""
-    try:
-        from tf2_ros import TransformBroadcaster
-    except ImportError:
-        raise UserError("publish_tf: tf2_ros is not installed") from None
-    return TransformBroadcaster(node)

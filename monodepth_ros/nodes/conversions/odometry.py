@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Pose, PoseStamped, Quaternion, TransformStamped
+from geometry_msgs.msg import Pose, Quaternion, TransformStamped
 from nav_msgs.msg import Odometry
 from scipy.spatial.transform import Rotation
 
@@ -93,11 +93,6 @@ def transform_message(odometry: Odometry) -> TransformStamped:
     translation.x, translation.y, translation.z = position.x, position.y, position.z
     message.transform.rotation = odometry.pose.pose.orientation
     return message
-
-
-def stamped_pose(odometry: Odometry) -> PoseStamped:
-    """The pose of an odometry message, as a path holds it."""
-    return PoseStamped(header=odometry.header, pose=odometry.pose.pose)
 
 
 def pose_message(T: Matrix) -> Pose:
