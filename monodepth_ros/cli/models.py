@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 import yaml
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -133,7 +130,8 @@ def check(
     The exit status is 1 when anything is wrong.
     """
     folder = catalogue.resolve(model)
-    findings = check_model(folder, _samples(folder), device, precision, engine)
+    samples = ((path.name, read_rgb(path)) for path in sorted(folder.glob("samples/*.jpg")))
+    findings = check_model(folder, samples, device, precision, engine)
     passed = all(finding.passed for finding in findings)
     if as_json:
         rows = [asdict(finding) for finding in findings]
@@ -143,9 +141,3 @@ def check(
             print(f"{'ok    ' if finding.passed else 'FAILED'} {finding.check}: {finding.detail}")
     if not passed:
         raise typer.Exit(1)
-
-
-def _samples(folder: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The model's own sample frames."""
-    for path in sorted((folder / "samples").glob("*.jpg")):
-        yield path.name, read_rgb(path)

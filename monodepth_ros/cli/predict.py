@@ -75,7 +75,8 @@ def predict(
     written: list[WrittenPrediction] = []
     skipped: list[dict[str, str]] = []
     bits = bit_depths(files)
-    with _progress(total) as progress:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=_messages, transient=True, disable=total < 2) as progress:
         task = progress.add_task("predict", total=total)
         for file in files:
             try:
@@ -91,11 +92,6 @@ def predict(
         _print_summary(estimator, written, skipped, out)
     if skipped or not written:
         raise typer.Exit(1)
-
-
-def _progress(total: int) -> Progress:
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    return Progress(*columns, console=_messages, transient=True, disable=total < 2)
 
 
 def _summary(

@@ -78,7 +78,10 @@ def read_trajectory(path: str | Path, format: str) -> Trajectory:
             unknown.append(line.number)
             continue
         if last is not None and key <= keys[-1]:
-            raise UserError(_out_of_order(where, line, last, key == keys[-1]))
+            raise UserError(
+                f"{where}: frame or stamp {line.fields[0]} is not after {last.fields[0]} of line"
+                f" {last.number}{': it is repeated' if key == keys[-1] else ''}"
+            )
         keys.append(key)
         poses.append(pose)
         last = line
@@ -168,11 +171,6 @@ def _quaternion_order(header: str) -> str:
     if w is None or x is None:
         return ""
     return "wxyz" if w.start() < x.start() else "xyzw"
-
-
-def _out_of_order(where: str, line: _Line, last: _Line, repeated: bool) -> str:
-    text = f"{where}: frame or stamp {line.fields[0]} is not after {last.fields[0]}"
-    return f"{text} of line {last.number}" + (": it is repeated" if repeated else "")
 
 
 def _kitti_row(

@@ -76,12 +76,8 @@ def list_models() -> list[ZooEntry]:
         for card_path in sorted(folder.glob(f"*/{CARD_FILE}")):
             name = card_path.parent.name
             if is_name(name) and name not in entries:
-                entries[name] = _entry(name, card_path.parent)
+                try:
+                    entries[name] = ZooEntry(name, card_path.parent, load_card(card_path.parent))
+                except UserError as error:
+                    entries[name] = ZooEntry(name, card_path.parent, None, str(error))
     return list(entries.values())
-
-
-def _entry(name: str, folder: Path) -> ZooEntry:
-    try:
-        return ZooEntry(name, folder, load_card(folder))
-    except UserError as error:
-        return ZooEntry(name, folder, None, str(error))

@@ -82,7 +82,9 @@ class SpeedScale:
         if self._speeds and stamp <= self._speeds[-1][0]:
             if stamp > self._speeds[-1][0] - _SECOND:
                 return  # a repeated message, or out of order
-            self._start_over()
+            self._speeds.clear()  # the clock has jumped back
+            self._waiting.clear()
+            self._driven = self._seen = 0.0
         self._speeds.append((stamp, abs(speed)))
         while self._waiting and self._waiting[0][1] <= stamp:
             self._compare(*self._waiting.popleft())
@@ -96,11 +98,6 @@ class SpeedScale:
             self._compare(start, end, distance)
         else:
             self._waiting.append((start, end, distance))
-
-    def _start_over(self) -> None:
-        self._speeds.clear()
-        self._waiting.clear()
-        self._driven = self._seen = 0.0
 
     def _compare(self, start: int, end: int, distance: float) -> None:
         driven = self._distance(start, end)

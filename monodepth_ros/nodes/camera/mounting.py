@@ -139,10 +139,8 @@ class Mounting:
         self._node.get_logger().warning(self.warning)
 
     def _from_parameters(self) -> NDArray[np.float64]:
-        values = {name: self._node.get_parameter(f"camera_{name}").value for name in _AXES}
-        xyz = np.array([values[name] for name in ("x", "y", "z")])
-        rpy = np.array([values[name] for name in ("roll", "pitch", "yaw")])
-        return base_from_camera(xyz, rpy)
+        values = np.array([self._node.get_parameter(f"camera_{axis}").value for axis in _AXES])
+        return base_from_camera(values[:3], values[3:])
 
 
 _AXES = ("x", "y", "z", "roll", "pitch", "yaw")

@@ -38,7 +38,10 @@ class CloudMaker:
         s = self.stride
         height, width = self._points.shape
         names = ["x", "y", "z"] if rgb is None else ["x", "y", "z", "rgb"]
-        points = self._memory(height, width, len(names))
+        size = 4 * height * width * len(names)
+        if len(self._data) != size:
+            self._data = array("B", bytes(size))
+        points = np.frombuffer(self._data, "<f4").reshape(height, width, len(names))
         self._points.write(depth, points)
         if rgb is not None:
             # The lower three bytes of an integer; the upper one would make a NaN of the float.
@@ -58,9 +61,3 @@ class CloudMaker:
         message.is_dense = False
         message.data = self._data
         return message
-
-    def _memory(self, height: int, width: int, channels: int) -> NDArray[np.float32]:
-        size = 4 * height * width * channels
-        if len(self._data) != size:
-            self._data = array("B", bytes(size))
-        return np.frombuffer(self._data, "<f4").reshape(height, width, channels)
