@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -72,20 +72,23 @@ class ParameterSpec:
             )
 
 
+def advanced(*specs: ParameterSpec) -> tuple[ParameterSpec, ...]:
+    """The same, as parameters that are rarely changed."""
+    return tuple(replace(spec, advanced=True) for spec in specs)
+
+
 # Every node has these.
-NODE_PARAMETERS = (
+NODE_PARAMETERS = advanced(
     ParameterSpec(
         "autostart",
         True,
         "the node configures and activates itself; false: a lifecycle manager does",
-        advanced=True,
     ),
     ParameterSpec(
         "diagnostics_period",
         1.0,
         "seconds between two messages on /diagnostics",
         bounds=(0.1, 60.0),
-        advanced=True,
     ),
 )
 

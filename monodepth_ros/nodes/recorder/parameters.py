@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
+from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec, advanced
 
 _NO_LIMIT = 1e9
 RECORDER_PARAMETERS = (
@@ -54,50 +54,47 @@ RECORDER_PARAMETERS = (
         "length in seconds of what `~/snapshot` writes; 0: no snapshots",
         bounds=(0.0, 3600.0),
     ),
-    ParameterSpec(
-        "jpeg_quality", 95, "JPEG quality, for `image_format: jpeg`", bounds=(1, 100), advanced=True
-    ),
-    ParameterSpec(
-        "chunk_seconds",
-        2.0,
-        "seconds after which messages are flushed to the disk; a power cut loses no more than that",
-        bounds=(0.0, 60.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "max_bag_seconds",
-        0.0,
-        "maximum duration of a bag in seconds; then a new bag begins; 0: no limit",
-        bounds=(0.0, _NO_LIMIT),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "max_bag_size_mb",
-        4000.0,
-        "maximum size of a bag in MB; then a new bag begins; 0: no limit",
-        bounds=(0.0, _NO_LIMIT),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "min_free_disk_mb",
-        500.0,
-        "free disk space in MB below which recording stops",
-        bounds=(0.0, _NO_LIMIT),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "snapshot_memory_mb",
-        500.0,
-        "maximum memory of the snapshot buffer in MB; when it is full, a snapshot is shorter",
-        bounds=(1.0, _NO_LIMIT),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "queue_memory_mb",
-        200.0,
-        "maximum memory in MB of messages that wait for a slow disk; further ones are lost",
-        bounds=(1.0, _NO_LIMIT),
-        advanced=True,
+    *advanced(
+        ParameterSpec(
+            "jpeg_quality", 95, "JPEG quality, for `image_format: jpeg`", bounds=(1, 100)
+        ),
+        ParameterSpec(
+            "chunk_seconds",
+            2.0,
+            "seconds after which messages are flushed to the disk; a power cut loses no more than"
+            " that",
+            bounds=(0.0, 60.0),
+        ),
+        ParameterSpec(
+            "max_bag_seconds",
+            0.0,
+            "maximum duration of a bag in seconds; then a new bag begins; 0: no limit",
+            bounds=(0.0, _NO_LIMIT),
+        ),
+        ParameterSpec(
+            "max_bag_size_mb",
+            4000.0,
+            "maximum size of a bag in MB; then a new bag begins; 0: no limit",
+            bounds=(0.0, _NO_LIMIT),
+        ),
+        ParameterSpec(
+            "min_free_disk_mb",
+            500.0,
+            "free disk space in MB below which recording stops",
+            bounds=(0.0, _NO_LIMIT),
+        ),
+        ParameterSpec(
+            "snapshot_memory_mb",
+            500.0,
+            "maximum memory of the snapshot buffer in MB; when it is full, a snapshot is shorter",
+            bounds=(1.0, _NO_LIMIT),
+        ),
+        ParameterSpec(
+            "queue_memory_mb",
+            200.0,
+            "maximum memory in MB of messages that wait for a slow disk; further ones are lost",
+            bounds=(1.0, _NO_LIMIT),
+        ),
     ),
     *NODE_PARAMETERS,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
+from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec, advanced
 
 TUNER_PARAMETERS = (
     ParameterSpec("model", "demo", "model that the first tuning starts from"),
@@ -57,78 +57,66 @@ TUNER_PARAMETERS = (
         " 0: no limit",
         bounds=(0.0, 1000.0),
     ),
-    ParameterSpec(
-        "models_folder",
-        "",
-        "folder of the tuned models; empty: the user's model folder",
-        advanced=True,
-    ),
-    ParameterSpec(
-        "known_scenes",
-        "",
-        "folder with replay/ and check/: frames that the model must not forget; empty: those of"
-        " the package; none: no such frames",
-        advanced=True,
-    ),
-    ParameterSpec(
-        "max_memory_mb",
-        4000.0,
-        "maximum memory of the training in MB, without memory-mapped files; above it the tuning"
-        " fails; 0: no limit",
-        bounds=(0.0, 1e9),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "gpu_memory_fraction",
-        0.5,
-        "fraction of the GPU's memory that training may use",
-        bounds=(0.01, 1.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "power_sensor",
-        "",
-        "file that holds the power in microwatts; empty: the machine's sensors",
-        advanced=True,
-    ),
-    ParameterSpec(
-        "baseline_seconds",
-        10.0,
-        "seconds before training in which the latency of the live nodes is measured",
-        bounds=(1.0, 600.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "min_pause_seconds",
-        10.0,
-        "minimum duration of a pause in seconds",
-        bounds=(0.0, 3600.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "min_gain",
-        0.01,
-        "relative decrease of the error on held-out frames that makes a model better",
-        bounds=(0.0, 1.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "max_forgetting",
-        0.1,
-        "maximum relative increase of the error on known scenes, compared to `model`",
-        bounds=(0.0, 100.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "former_weights_fraction",
-        0.25,
-        "fraction of the former weights in the average of former and tuned weights; reduces"
-        " forgetting",
-        bounds=(0.0, 1.0),
-        advanced=True,
-    ),
-    ParameterSpec(
-        "resume", True, "resume an interrupted tuning when the node is activated", advanced=True
+    *advanced(
+        ParameterSpec(
+            "models_folder", "", "folder of the tuned models; empty: the user's model folder"
+        ),
+        ParameterSpec(
+            "known_scenes",
+            "",
+            "folder with replay/ and check/: frames that the model must not forget; empty: those of"
+            " the package; none: no such frames",
+        ),
+        ParameterSpec(
+            "max_memory_mb",
+            4000.0,
+            "maximum memory of the training in MB, without memory-mapped files; above it the tuning"
+            " fails; 0: no limit",
+            bounds=(0.0, 1e9),
+        ),
+        ParameterSpec(
+            "gpu_memory_fraction",
+            0.5,
+            "fraction of the GPU's memory that training may use",
+            bounds=(0.01, 1.0),
+        ),
+        ParameterSpec(
+            "power_sensor",
+            "",
+            "file that holds the power in microwatts; empty: the machine's sensors",
+        ),
+        ParameterSpec(
+            "baseline_seconds",
+            10.0,
+            "seconds before training in which the latency of the live nodes is measured",
+            bounds=(1.0, 600.0),
+        ),
+        ParameterSpec(
+            "min_pause_seconds",
+            10.0,
+            "minimum duration of a pause in seconds",
+            bounds=(0.0, 3600.0),
+        ),
+        ParameterSpec(
+            "min_gain",
+            0.01,
+            "relative decrease of the error on held-out frames that makes a model better",
+            bounds=(0.0, 1.0),
+        ),
+        ParameterSpec(
+            "max_forgetting",
+            0.1,
+            "maximum relative increase of the error on known scenes, compared to `model`",
+            bounds=(0.0, 100.0),
+        ),
+        ParameterSpec(
+            "former_weights_fraction",
+            0.25,
+            "fraction of the former weights in the average of former and tuned weights; reduces"
+            " forgetting",
+            bounds=(0.0, 1.0),
+        ),
+        ParameterSpec("resume", True, "resume an interrupted tuning when the node is activated"),
     ),
     *NODE_PARAMETERS,
 )
