@@ -7,13 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monodepth_ros.cli.evaluation.inputs import (
-    Data,
-    Device,
-    Every,
-    Model,
-    open_recordings,
-)
+from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show, with_progress
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.options.engine import EngineName
@@ -32,8 +26,8 @@ Limit = Annotated[float | None, typer.Option(help="Metres; default: the protocol
 
 
 def depth(
-    model: Model = None,
-    data: Data = None,
+    model: inputs.Model = None,
+    data: inputs.Data = None,
     constant_from: Annotated[
         list[str] | None,
         typer.Option(help="Predict the mean depth map of these recordings, without a model."),
@@ -55,9 +49,9 @@ def depth(
     flip: Annotated[
         bool, typer.Option("--flip", help="Blend with the prediction from the mirrored image.")
     ] = False,
-    every: Every = 1,
+    every: inputs.Every = 1,
     engine: EngineName = "auto",
-    device: Device = "auto",
+    device: inputs.Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,
@@ -80,7 +74,7 @@ def depth(
         pairs = read_depth_pairs(pred, gt, rule, disparity)
     else:
         capture = capture_settings(camera, field_of_view)
-        sequences = open_recordings(data, "--data", capture, rule.kitti_truth)
+        sequences = inputs.open_recordings(data, "--data", capture, rule.kitti_truth)
         guessed = guessed_cameras(sequences)
         if model is not None:
             estimator = DepthEstimator(load_engine(model, engine, device), output_size="network")
@@ -89,7 +83,7 @@ def depth(
             pairs = model_pairs(estimator, sequences, every, rule, flip)
         else:
             constant = mean_depth_map(
-                open_recordings(constant_from, "--constant-from", capture, rule.kitti_truth)
+                inputs.open_recordings(constant_from, "--constant-from", capture, rule.kitti_truth)
             )
             pairs = constant_pairs(constant, sequences, every, rule)
     evaluation = evaluate_depth(with_progress(pairs, "depth"), rule)

@@ -8,15 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monodepth_ros.cli.evaluation.inputs import (
-    Data,
-    Device,
-    Every,
-    Model,
-    model_scales,
-    model_trajectories,
-    open_recordings,
-)
+from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
 from monodepth_ros.cli.evaluation.scale import MinMotion
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
@@ -41,8 +33,8 @@ def odometry(
     est: Annotated[Path | None, typer.Option(help="Estimated trajectory.")] = None,
     gt: Annotated[Path | None, typer.Option(help="True trajectory.")] = None,
     format: Annotated[str, typer.Option(help=f"Of --est and --gt: {', '.join(FORMATS)}")] = "kitti",
-    model: Model = None,
-    data: Data = None,
+    model: inputs.Model = None,
+    data: inputs.Data = None,
     align: Annotated[str, typer.Option(help=", ".join(ALIGNMENTS))] = "7dof",
     max_stamp_difference: Annotated[
         float,
@@ -59,9 +51,9 @@ def odometry(
         bool,
         typer.Option("--refine", help="With --model: refine each motion by aligning it to depth."),
     ] = False,
-    every: Every = 1,
+    every: inputs.Every = 1,
     engine: EngineName = "auto",
-    device: Device = "auto",
+    device: inputs.Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,
@@ -81,17 +73,17 @@ def odometry(
         evaluations = {est.stem: evaluation}
         metrics = _counts(estimate, truth, evaluation)
     elif model is not None and est is None and gt is None:
-        sequences = open_recordings(data, "--data", capture_settings(camera, field_of_view))
+        sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
         loaded = load_engine(model, engine, device)
-        pairs = model_trajectories(loaded, sequences, every, refine)
+        pairs = inputs.model_trajectories(loaded, sequences, every, refine)
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)
             for name, (estimate, truth) in pairs.items()
         }
         if scale:
             kinds = {"network": pairs}
-            metrics = scale_summary(model_scales(loaded, sequences, kinds, min_motion))
+            metrics = scale_summary(inputs.model_scales(loaded, sequences, kinds, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
     metrics = {**mean_errors(evaluations.values()), **metrics, **guessed}

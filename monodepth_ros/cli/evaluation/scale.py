@@ -6,15 +6,7 @@ from typing import Annotated
 
 import typer
 
-from monodepth_ros.cli.evaluation.inputs import (
-    Data,
-    Device,
-    Every,
-    Model,
-    model_scales,
-    model_trajectories,
-    open_recordings,
-)
+from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, show
 from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.options.engine import EngineName
@@ -33,15 +25,15 @@ MinMotion = Annotated[
 
 
 def scale(
-    model: Model = None,
-    data: Data = None,
+    model: inputs.Model = None,
+    data: inputs.Data = None,
     refined: Annotated[
         bool, typer.Option(help="Also evaluate motions that are aligned to depth.")
     ] = True,
     min_motion: MinMotion = MIN_MOTION_M,
-    every: Every = 1,
+    every: inputs.Every = 1,
     engine: EngineName = "auto",
-    device: Device = "auto",
+    device: inputs.Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,
@@ -53,13 +45,14 @@ def scale(
     """
     if model is None:
         raise UserError("--model is missing: whose scale is to be measured")
-    sequences = open_recordings(data, "--data", capture_settings(camera, field_of_view))
+    sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
     kinds = {"network": False, "refined": True} if refined else {"network": False}
     loaded = load_engine(model, engine, device)
     trajectories = {
-        kind: model_trajectories(loaded, sequences, every, refine) for kind, refine in kinds.items()
+        kind: inputs.model_trajectories(loaded, sequences, every, refine)
+        for kind, refine in kinds.items()
     }
-    scales = model_scales(loaded, sequences, trajectories, min_motion)
+    scales = inputs.model_scales(loaded, sequences, trajectories, min_motion)
     metrics = {**scale_summary(scales), **guessed_cameras(sequences)}
     if out is not None:
         write_scale_report(out, scales, metrics)
