@@ -14,26 +14,18 @@ from typer.core import TyperCommand, TyperGroup
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.interruption import ended_by_signals
 
-# Sub-command -> its module, its name there (a function or a typer app), and its line in the help.
-# Only the command that runs is imported: torch alone takes seconds to load.
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("monodepth_ros.cli.demo", "demo", "Run the nodes on an example."),
-    "predict": ("monodepth_ros.cli.predict", "predict", "Estimate depth of images and videos."),
-    "synth": ("monodepth_ros.cli.synth", "synth", "Render a synthetic sequence with ground truth."),
-    "replay": (
-        "monodepth_ros.cli.replay",
-        "replay",
-        "Run depth and odometry offline and write a report.",
-    ),
-    "extract": (
-        "monodepth_ros.cli.extract",
-        "extract",
-        "Extract bags, videos and images to sequence folders.",
-    ),
-    "train": ("monodepth_ros.cli.train", "train", "Train by a recipe."),
-    "tune": ("monodepth_ros.cli.tune", "tune", "Tune a model to recordings and validate it."),
-    "evaluate": ("monodepth_ros.cli.evaluate", "evaluate", "Evaluate depth, odometry or scale."),
-    "models": ("monodepth_ros.cli.models", "models", "List, inspect, import and check models."),
+# Sub-command -> its line in the help. It is the function or the typer app of its name in the module
+# of its name. Only the command that runs is imported: torch alone takes seconds to load.
+COMMANDS = {
+    "demo": "Run the nodes on an example.",
+    "predict": "Estimate depth of images and videos.",
+    "synth": "Render a synthetic sequence with ground truth.",
+    "replay": "Run depth and odometry offline and write a report.",
+    "extract": "Extract bags, videos and images to sequence folders.",
+    "train": "Train by a recipe.",
+    "tune": "Tune a model to recordings and validate it.",
+    "evaluate": "Evaluate depth, odometry or scale.",
+    "models": "List, inspect, import and check models.",
 }
 
 SUCCESS, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -41,9 +33,8 @@ SUCCESS, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 def load_command(name: str) -> Any:
     """The command called ``name``, its module imported now."""
-    module, attribute, _ = COMMANDS[name]
     with ended_by_signals():
-        target = getattr(importlib.import_module(module), attribute)
+        target = getattr(importlib.import_module(f"monodepth_ros.cli.{name}"), name)
     if not isinstance(target, typer.Typer):
         function = target
         target = typer.Typer(add_completion=False)
@@ -58,7 +49,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for name, (_, _, summary) in COMMANDS.items():
+        for name, summary in COMMANDS.items():
             self.commands[name] = TyperCommand(name, help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

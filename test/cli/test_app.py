@@ -16,10 +16,10 @@ def register(monkeypatch):
     """Add a sub-command `probe` that runs the given function."""
 
     def add(function):
-        module = types.ModuleType("monodepth_probe")
+        module = types.ModuleType("monodepth_ros.cli.probe")
         module.probe = function
-        monkeypatch.setitem(sys.modules, "monodepth_probe", module)
-        monkeypatch.setitem(frame.COMMANDS, "probe", ("monodepth_probe", "probe", "A probe."))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(frame.COMMANDS, "probe", "A probe.")
 
     return add
 
