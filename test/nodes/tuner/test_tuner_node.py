@@ -28,7 +28,6 @@ from monodepth_ros.data.bags.recording.marked_bags import MarkedBagWriter
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
-from monodepth_ros.share_directory import share_directory
 
 CAMERA = PinholeCamera.from_focal_length(192, 128, 120.0, 120.0, 95.5, 63.5)
 VIDEO, STEP = 60, 0.03  # frames, metres from one to the next
@@ -45,8 +44,7 @@ def folders(ros_environment: dict[str, str], tmp_path: Path) -> dict[str, Path]:
 
 
 def write_recipe(path: Path, **trainer: Any) -> None:
-    recipe = yaml.safe_load((share_directory() / "training" / "finetune.yaml").read_text())
-    recipe["trainer"] |= {"checkpoint_minutes": 0.02, **trainer}
+    recipe = {"extends": "finetune", "trainer": {"checkpoint_minutes": 0.02, **trainer}}
     path.write_text(yaml.safe_dump(recipe))
 
 
