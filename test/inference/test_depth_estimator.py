@@ -48,7 +48,8 @@ def test_at_the_networks_size_depth_is_the_inverse_of_the_networks_output(model)
 
 
 def test_another_network_size(model):
-    estimator = DepthEstimator(model, "cpu", size=(32, 64), output_size="network")
+    engine = load_engine(model, device="cpu", size=(32, 64))
+    estimator = DepthEstimator(engine, output_size="network")
     assert estimator.estimate(frame(50, 50)).depth.shape == (32, 64)
     with pytest.raises(UserError, match="network size 60x32"):
         DepthEstimator(load_engine(model, device="cpu", size=(32, 60)))
