@@ -19,16 +19,14 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import resizing_matrix
-from monodepth_ros.geometry.projection import (
+from monodepth_ros.geometry.projection import PROJECTION_EPSILON, pixel_of_ray, unproject
+from monodepth_ros.geometry.validity import eroded
+from monodepth_ros.geometry.warp import (
     MIN_WARP_DEPTH,
-    PROJECTION_EPSILON,
     inside,
-    inverse_intrinsics,
     normalised_coordinates,
-    pixel_of_ray,
     sample_grid,
 )
-from monodepth_ros.geometry.validity import eroded
 
 MODERATE_DAMPING = 10**-0.5  # of the diagonal: where PixLoc's learned ones start
 _SMALLEST_DIAGONAL = 1e-6
@@ -225,7 +223,7 @@ class _Matcher:
         self.known = depth.isfinite() & (depth > MIN_WARP_DEPTH)
         depth = torch.where(self.known, depth, torch.ones_like(depth))
         self.K = level.K.float()
-        self.points = depth[:, None] * (inverse_intrinsics(self.K) @ pixels)  # (B, 3, N)
+        self.points = depth[:, None] * unproject(pixels, self.K)  # (B, 3, N)
         self.features = _at(level.target.float(), picked)
         self.weight = (
             depth.new_ones(batch, len(picked))

@@ -1,14 +1,15 @@
-"""Back-projection, projection and lookups as tensors; `lens` has NumPy arrays, with distortion."""
+"""Back-projection of depth maps to points and projection of points to pixels: tensors, no lens.
+
+`lens` does the same of NumPy arrays, distortion included.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 # Keeps the division finite at the camera plane, as Monodepth2 does.
 PROJECTION_EPSILON = 1e-7
-MIN_WARP_DEPTH = 1e-3  # of a point in front of a camera
 
 
 def pixel_grid(
@@ -33,11 +34,16 @@ def inverse_intrinsics(K: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
+def unproject(pixels: Tensor, K: Tensor) -> Tensor:
+    """``K^-1 [x, y, 1]^T``: rays ``(B, 3, N)`` with z = 1 of homogeneous ``pixels`` ``(3, N)``."""
+    return inverse_intrinsics(K) @ pixels
+
+
 def rays(K: Tensor, height: int, width: int) -> Tensor:
     """The ray of every pixel: ``(B, 3, height, width)`` with z = 1."""
     grid = pixel_grid(height, width, K.device, K.dtype).flatten(1)
     homogeneous = torch.cat([grid, torch.ones_like(grid[:1])])
-    return (inverse_intrinsics(K) @ homogeneous).unflatten(-1, (height, width))
+    return unproject(homogeneous, K).unflatten(-1, (height, width))
 
 
 def backproject(depth: Tensor, K: Tensor) -> Tensor:
@@ -64,23 +70,3 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
 def pixel_of_ray(x: Tensor, y: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     """Where a ray through (x, y, 1) meets the image; ``K`` ``(B, 3, 3, ...)`` fits both."""
     return K[:, 0, 0] * x + K[:, 0, 1] * y + K[:, 0, 2], K[:, 1, 1] * y + K[:, 1, 2]
-
-
-def normalised_coordinates(pixels: Tensor, height: int, width: int) -> Tensor:
-    """Pixels ``(B, 2, h, w)`` as a ``grid_sample`` grid ``(B, h, w, 2)``, align_corners=True."""
-    x = pixels[:, 0] * (2.0 / (width - 1)) - 1.0
-    y = pixels[:, 1] * (2.0 / (height - 1)) - 1.0
-    return torch.stack([x, y], -1)
-
-
-def sample_grid(image: Tensor, grid: Tensor, padding: str = "border") -> Tensor:
-    """``image`` ``(B, C, H, W)`` at normalised coordinates ``(B, h, w, 2)``, bilinear."""
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=True)
-
-
-def inside(pixels: Tensor, z: Tensor, height: int, width: int, margin: float = 0.0) -> Tensor:
-    """Where ``pixels`` fall inside the image and in front of the camera: ``(B, 1, h, w)`` bool."""
-    x, y = pixels[:, :1], pixels[:, 1:]
-    horizontally = (x >= margin) & (x <= width - 1 - margin)
-    vertically = (y >= margin) & (y <= height - 1 - margin)
-    return horizontally & vertically & (z > MIN_WARP_DEPTH)

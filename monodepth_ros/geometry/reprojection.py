@@ -1,4 +1,6 @@
-"""View synthesis (Zhou et al., CVPR 2017): several sources, sampled where the target's pixels land.
+"""The warp as training runs it: several sources, and where pixels land as a function of 1/depth.
+
+A test holds it equal to `warp.warp`.
 
 With ``u`` the homogeneous target pixel and ``r = 1 / depth``, the projection ``K (R X + t)`` of its
 point ``X = K^-1 u / r``, multiplied by ``r``, is ``q = (K R K^-1) u + r K t``: one matrix and one
@@ -15,11 +17,8 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.geometry.compilation import compiled_once
-from monodepth_ros.geometry.projection import (
-    PROJECTION_EPSILON,
-    inverse_intrinsics,
-    sample_grid,
-)
+from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics
+from monodepth_ros.geometry.warp import sample_grid
 
 # Below this, the division by q_z is not trusted; 0 / 0 must never reach the sampler.
 _SMALLEST_Z = 1e-7

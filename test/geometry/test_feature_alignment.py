@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import twists
-from plain_warp import warp
 from torch import Tensor
 
 from monodepth_ros.geometry import se3
@@ -21,6 +19,7 @@ from monodepth_ros.geometry.feature_alignment import (
     alignment_level,
     refine_pose,
 )
+from monodepth_ros.geometry.warp import warp
 
 HEIGHT, WIDTH = 48, 64
 ALL = AlignmentSettings(points=None, iterations=10)
@@ -55,7 +54,7 @@ def seen_pair(T: Tensor, depth: Tensor, channels: int = 8) -> AlignmentLevel:
 
 
 def pose(*twist: float) -> Tensor:
-    return twists.exp(torch.tensor([twist], dtype=torch.float32))
+    return se3.exp(torch.tensor([twist], dtype=torch.float32))
 
 
 def left_over(T: Tensor, truth: Tensor) -> tuple[float, float]:
@@ -111,7 +110,7 @@ def test_a_disturbed_pose_comes_back(seed: int) -> None:
     disturbance = torch.cat(
         [0.02 * truth[0, :3, 3].norm() * direction[0], torch.tensor(0.5).deg2rad() * direction[1]]
     )
-    start = twists.exp(disturbance[None]) @ truth
+    start = se3.exp(disturbance[None]) @ truth
     refined = refine_pose(start, [seen_pair(truth, hilly_depth())], ALL)
     (angle, shift), (angle_before, shift_before) = (left_over(T, truth) for T in (refined.T, start))
     assert angle < angle_before / 5

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-import twists
-from plain_warp import warp
 
-from monodepth_ros.geometry import projection
+from monodepth_ros.geometry import projection, se3
+from monodepth_ros.geometry.warp import warp
 
 HEIGHT, WIDTH = 12, 16
 
@@ -70,7 +69,7 @@ def test_scaling_depth_and_translation_together_changes_nothing() -> None:
     image = torch.rand(1, 3, HEIGHT, WIDTH, dtype=torch.float64)
     depth = 1.0 + torch.rand(1, 1, HEIGHT, WIDTH, dtype=torch.float64)
     xi = torch.tensor([[0.1, -0.05, 0.2, 0.02, 0.01, -0.03]], dtype=torch.float64)
-    T = twists.exp(xi)
+    T = se3.exp(xi)
     scaled = T.clone()
     scaled[:, :3, 3] *= 7.0
     once, _ = warp(image, depth, T, intrinsics())
@@ -88,7 +87,7 @@ def test_warp_gradients(motion: float) -> None:
     K = torch.tensor([[[9.0, 0, 3.6], [0, 9.0, 2.6], [0, 0, 1]]], dtype=torch.float64)
 
     def render(depth: torch.Tensor, xi: torch.Tensor) -> torch.Tensor:
-        warped, valid = warp(image, depth, twists.exp(xi), K)
+        warped, valid = warp(image, depth, se3.exp(xi), K)
         return (warped * valid)[..., 1:-1, 1:-1]
 
     assert torch.autograd.gradcheck(render, (depth, xi), eps=1e-7, atol=1e-4)

@@ -1,14 +1,14 @@
 """The warp that training runs: equal to the plain one, and its gradients."""
 
 import torch
-import twists
-from plain_warp import warp
 
+from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.reprojection import (
     sample_sources,
     sampling_coordinates,
     source_projection,
 )
+from monodepth_ros.geometry.warp import warp
 
 HEIGHT, WIDTH = 24, 40
 K = torch.tensor([[30.0, 0.2, 19.0], [0, 28.0, 11.0], [0, 0, 1]], dtype=torch.float64)
@@ -21,7 +21,7 @@ def test_it_equals_the_plain_warp_with_its_gradients() -> None:
     inverse_depth = (0.2 + torch.rand(2, 1, HEIGHT, WIDTH, dtype=torch.float64)).requires_grad_()
     intrinsics = K.expand(2, 3, 3)
 
-    T = twists.exp(xi)
+    T = se3.exp(xi)
     projected = source_projection(T, intrinsics, HEIGHT, WIDTH)
     fused = sample_sources(sources, sampling_coordinates(inverse_depth, *projected), "border")
     plain = torch.stack(
@@ -38,7 +38,7 @@ def test_it_equals_the_plain_warp_with_its_gradients() -> None:
 
 def test_gradient_of_coordinates_is_that_of_finite_differences():
     inverse_depth = torch.rand(2, 1, 3, 4, dtype=torch.float64) + 0.1
-    T = twists.exp(0.1 * torch.randn(2, 2, 6, dtype=torch.float64))
+    T = se3.exp(0.1 * torch.randn(2, 2, 6, dtype=torch.float64))
     homography, epipole = source_projection(T, K.expand(2, 3, 3), 3, 4)
     inputs = [x.detach().requires_grad_() for x in (inverse_depth, homography, epipole)]
     assert torch.autograd.gradcheck(sampling_coordinates, inputs)

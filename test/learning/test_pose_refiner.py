@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import twists
 from corridor import CAMERA, HEIGHT, WIDTH, render
 from recipes import SELF_SUPERVISED, SUPERVISED, small_recipe
 from steps import loss_of, step_of
@@ -63,7 +62,7 @@ def test_true_depth_leads_to_the_true_poses() -> None:
     start = torch.eye(4).expand(1, 2, 4, 4)
     refined = PoseRefiner(SETTINGS)(start, inverse_depth, images, K)
     assert refined.refused == 0
-    before, after = ((twists.log(se3.inverse(truth) @ T)).norm(dim=-1) for T in (start, refined.T))
+    before, after = ((se3.log(se3.inverse(truth) @ T)).norm(dim=-1) for T in (start, refined.T))
     assert (after < before / 5).all()
 
 

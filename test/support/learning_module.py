@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch
-import twists
 from recipes import small_recipe
 from torch import Tensor
 
+from monodepth_ros.geometry import se3
 from monodepth_ros.learning.learner import Learner
 
 
@@ -23,7 +23,7 @@ def random_batch(count: int = 2, frames: int = 3) -> dict[str, Tensor]:
         "jittered": images.clone(),
         "K": K.expand(count, 3, 3).clone(),
         "depth": 1.0 + torch.rand(count, 1, 32, 64),
-        "T_neighbour_target": twists.exp(0.1 * torch.randn(count, frames - 1, 6)),
+        "T_neighbour_target": se3.exp(0.1 * torch.randn(count, frames - 1, 6)),
         "index": torch.arange(count),
     }
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from plain_warp import warp
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.warp import warp
 from monodepth_ros.worlds.render import RenderedFrame, Renderer
 from monodepth_ros.worlds.world import World
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import twists
 from pydantic import ValidationError
 from steps import inverse_depth, loss_of, step_of
 from torch.nn import functional as F
@@ -74,7 +73,7 @@ class Batch:
         ]
         twist = 0.03 * random(batch, 2, 6)
         self.previous, self.next = (
-            twists.exp(twist[:, i]).to(dtype).requires_grad_() for i in range(2)
+            se3.exp(twist[:, i]).to(dtype).requires_grad_() for i in range(2)
         )
         self.K = K.to(dtype).expand(batch, 3, 3)
 
@@ -335,7 +334,7 @@ def plane_sequence():
     """Three views ``(1, 3, 3, H, W)`` of a slanted plane, the target's depth, the two poses."""
     normal, distance = torch.tensor([0.1, -0.3, 1.0], dtype=torch.float64), 2.5
     poses = [
-        twists.exp(torch.tensor(twist, dtype=torch.float64))
+        se3.exp(torch.tensor(twist, dtype=torch.float64))
         for twist in ([0.0] * 6, [0.12, 0, 0.05, 0, 0.01, 0], [-0.12, 0.02, -0.05, 0, -0.01, 0])
     ]
     views = [view_of_plane(T, normal, distance) for T in poses]

@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import twists
 from corridor import write_corridor
 from recipes import POSE_SUPERVISED, SUPERVISED, small_recipe
 
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.data.samples.augmentation import Augmentation, mirror_motions
 from monodepth_ros.errors import UserError
+from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.batches import build_datasets
 from monodepth_ros.learning.losses.pose import motion_difference
@@ -20,7 +20,7 @@ from monodepth_ros.learning.run.train import train
 def random_motions(*shape: int, size: float = 0.2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     xi = torch.randn(*shape, 6, generator=generator, dtype=torch.float64)
-    return twists.exp(size * xi)
+    return se3.exp(size * xi)
 
 
 def test_equals_angle_and_translation_over_depth_of_a_plane() -> None:

@@ -10,8 +10,8 @@ from corridor import CAMERA, render, walk, write_corridor
 from recipes import SELF_SUPERVISED, small_recipe
 from steps import inverse_depth, loss_of, step_of
 from torch import Tensor
-from twists import exp
 
+from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
@@ -57,7 +57,7 @@ def leaves() -> tuple[list[Tensor], Tensor]:
     ]
     twists = 0.03 * torch.randn(2, 2, 6, generator=generator)
     inverse_depths = [inverse_depth(d, 0.5, 20.0).requires_grad_() for d in disparities]
-    return inverse_depths, exp(twists).requires_grad_()
+    return inverse_depths, se3.exp(twists).requires_grad_()
 
 
 def intrinsics() -> Tensor:
