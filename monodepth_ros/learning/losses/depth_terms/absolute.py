@@ -6,24 +6,17 @@ After Ranftl et al., "Towards robust monocular depth estimation", 2020, there of
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from monodepth_ros.learning.losses.depth_terms.compared import (
     Compared,
     DepthTerm,
-    TermSettings,
+    LogDepthSettings,
     count,
 )
 
 
-class AbsoluteSettings(TermSettings):
-    """As of `silog`, of which it takes the place."""
-
-    scale_invariance: float = Field(0.5, ge=0, le=1, description="0: as it is, 1: blind to scale")
-
-
-class Absolute(DepthTerm[AbsoluteSettings]):
+class Absolute(DepthTerm[LogDepthSettings]):
     """``(1 - lambda) mean |e| + lambda mean |e - median e|``."""
 
     def __call__(self, compared: Compared) -> Tensor:

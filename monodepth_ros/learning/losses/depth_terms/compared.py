@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 import torch
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
 from monodepth_ros.geometry.projection import pixel_grid
@@ -76,6 +76,12 @@ class TermSettings(Section):
     """Of one comparison, beside the others of its loss."""
 
     weight: NonNegativeFloat = 1.0
+
+
+class LogDepthSettings(TermSettings):
+    """Of a term of the difference in log depth; Eigen et al. call ``scale_invariance`` lambda."""
+
+    scale_invariance: float = Field(0.5, ge=0, le=1, description="0: as it is, 1: blind to scale")
 
 
 T = TypeVar("T", bound=TermSettings)

@@ -13,11 +13,16 @@ from torch import Tensor
 
 from monodepth_ros.learning.losses.arithmetic.resizing import image_size, upsample
 from monodepth_ros.learning.losses.arithmetic.slicewise import batch_slices, slicewise_sum
-from monodepth_ros.learning.losses.depth_terms.absolute import Absolute, AbsoluteSettings
-from monodepth_ros.learning.losses.depth_terms.compared import Compared, DepthTerm, Truth
+from monodepth_ros.learning.losses.depth_terms.absolute import Absolute
+from monodepth_ros.learning.losses.depth_terms.compared import (
+    Compared,
+    DepthTerm,
+    LogDepthSettings,
+    Truth,
+)
 from monodepth_ros.learning.losses.depth_terms.gradient import Gradient, GradientSettings
 from monodepth_ros.learning.losses.depth_terms.normal import Normal, NormalSettings
-from monodepth_ros.learning.losses.depth_terms.silog import Silog, SilogSettings
+from monodepth_ros.learning.losses.depth_terms.silog import Silog
 from monodepth_ros.learning.losses.loss import Loss, MultiScaleSettings, Terms
 
 if TYPE_CHECKING:
@@ -34,8 +39,8 @@ TERMS: dict[str, type[DepthTerm[Any]]] = {
 class DepthComparisonSettings(MultiScaleSettings):
     """How depths are compared; null leaves a term out."""
 
-    silog: SilogSettings | None = SilogSettings()
-    absolute: AbsoluteSettings | None = None
+    silog: LogDepthSettings | None = LogDepthSettings()
+    absolute: LogDepthSettings | None = None
     gradient: GradientSettings | None = GradientSettings()
     normal: NormalSettings | None = NormalSettings()
 

@@ -5,24 +5,17 @@ Eigen et al., "Depth map prediction from a single image using a multi-scale deep
 
 from __future__ import annotations
 
-from pydantic import Field
 from torch import Tensor
 
 from monodepth_ros.learning.losses.depth_terms.compared import (
     Compared,
     DepthTerm,
-    TermSettings,
+    LogDepthSettings,
     count,
 )
 
 
-class SilogSettings(TermSettings):
-    """The paper's lambda is ``scale_invariance``."""
-
-    scale_invariance: float = Field(0.5, ge=0, le=1, description="0: log-MSE, 1: blind to scale")
-
-
-class Silog(DepthTerm[SilogSettings]):
+class Silog(DepthTerm[LogDepthSettings]):
     """``mean e^2 - lambda (mean e)^2``."""
 
     def __call__(self, compared: Compared) -> Tensor:
