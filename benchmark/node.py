@@ -146,9 +146,9 @@ def measure(model: str, repeats: int) -> dict[str, object]:
             "publish_depth_ms": median_ms(lambda: depth_publisher.publish(depth), repeats),
         }
     finally:
-        listener.kill()
         node.destroy_node()
         rclpy.try_shutdown()
+        listener.kill()  # last: DDS shares memory with it
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Signals while heavy modules are imported: the process ends at once, and without a traceback."""
+"""Signals while modules load or errors are printed: the process ends at once, with no traceback."""
 
 from __future__ import annotations
 
@@ -19,8 +19,23 @@ def end_by_signals() -> None:
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """As `end_by_signals`, until the block ends."""
+    with _former_handlers_after():
+        end_by_signals()
+        yield
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Until the block ends, SIGINT raises KeyboardInterrupt and SIGTERM ends, as Python begins."""
+    with _former_handlers_after():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        yield
+
+
+@contextmanager
+def _former_handlers_after() -> Iterator[None]:
     former = {number: signal.getsignal(number) for number in SIGNALS}
-    end_by_signals()
     try:
         yield
     finally:

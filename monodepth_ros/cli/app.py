@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from monodepth_ros.errors import Failure, UserError
-from monodepth_ros.interruption import ended_by_signals
+from monodepth_ros.interruption import ended_by_signals, interruptible
 
 # Sub-command -> its line in the help. It is the function or the typer app of its name in the module
 # of its name. Only the command that runs is imported: torch alone takes seconds to load.
@@ -61,7 +61,8 @@ class LazyGroup(TyperGroup):
         """Remember ``--debug`` for :meth:`main`, which has no context, then run."""
         self.debug = ctx.params["debug"]
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             print("monodepth: interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from monodepth_ros.interruption import ended_by_signals
+from monodepth_ros.interruption import end_by_signals
 
 
 def monodepth() -> None:
     """Entry point of ``monodepth``."""
-    with ended_by_signals():
-        app = importlib.import_module("monodepth_ros.cli.app")
-    app.main()
+    end_by_signals()
+    importlib.import_module("monodepth_ros.cli.app").main()
