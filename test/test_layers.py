@@ -14,6 +14,7 @@ FOUNDATION = {
     "errors",
     "interruption",
     "atomic_file",
+    "cache_directory",
     "share_directory",
     "dds_environment",
     "yaml_file",

@@ -36,6 +36,7 @@ class ToyFrames:
 
 class ToyEngine:
     has_motion = True
+    chosen = ""
 
     def __init__(self, card: ModelCard, precision: str, size: tuple[int, int]) -> None:
         self.card, self.precision, self.size = card, precision, size

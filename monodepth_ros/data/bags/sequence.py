@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
 from monodepth_ros.data.bags.file import BagFile
@@ -18,7 +19,6 @@ from monodepth_ros.data.extraction.outcome import read_outcome
 from monodepth_ros.data.extraction.record import origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
-from monodepth_ros.data.samples.frame_cache import default_cache, locked
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat
@@ -46,7 +46,7 @@ def open_bag(
         key = hashlib.sha256(
             origin_of(bag, topic or "", request).model_dump_json().encode()
         ).hexdigest()
-        folder = default_cache().parent / "bags" / f"{path.stem}_{key[:16]}"
+        folder = cache_directory("bags") / f"{path.stem}_{key[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "lock"):  # another process may want the same bag
             if not _complete(folder):

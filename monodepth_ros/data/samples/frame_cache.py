@@ -5,7 +5,6 @@ Decoding and resizing dominate Monodepth2's data pipeline; here an epoch only co
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -14,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
+from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
 from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.rectification import rectified
@@ -97,12 +96,6 @@ class CachedSequence:
         return usable
 
 
-def default_cache() -> Path:
-    """Where cached frames go unless told otherwise: the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "monodepth_ros" / "frames"
-
-
 def cache_sequence(
     sequence: Sequence,
     size: tuple[int, int],
@@ -119,7 +112,7 @@ def cache_sequence(
     nothing is known; with ``stereo`` what the second camera took. The cache is keyed by the state
     of the sequence's files, how they are read, its camera and the size.
     """
-    root = root or default_cache()
+    root = root or cache_directory("frames")
     height, width = size
     count = len(sequence)
     seen = rectified(sequence)
@@ -281,14 +274,6 @@ def _check_space(root: Path, needed: int) -> None:
             f"{root}: the frame cache needs {needed / 1e9:.1f} GB, only {free / 1e9:.1f} GB are"
             " free; choose another cache folder"
         )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, which the system releases when the process dies."""
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _key(sequence: Sequence, size: tuple[int, int]) -> str:

@@ -35,6 +35,7 @@ class Engine(Protocol):
     precision: str
     size: tuple[int, int]  # (height, width) at which the networks run
     has_motion: bool  # whether the model has a pose network
+    chosen: str  # why `auto` took this engine and precision; empty until `load_engine` says so
 
     @classmethod
     def load(
@@ -49,7 +50,8 @@ class Engine(Protocol):
         """Load the model in ``folder``, whose card is ``card``; called by `load_engine`.
 
         ``device`` ``auto`` is the fastest that there is, ``threads`` 0 one for each core.
-        :class:`UserError` where the engine cannot run the model as asked.
+        :class:`UserError` where the engine cannot run the model as asked, above all where library
+        or hardware lack the precision: `auto` tries every precision.
         """
 
     def describe(self) -> dict[str, str]:

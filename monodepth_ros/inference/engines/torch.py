@@ -58,6 +58,8 @@ class TorchFrames:
 class TorchEngine:
     """Runs a model's networks by torch."""
 
+    chosen = ""
+
     def __init__(
         self,
         card: ModelCard,
