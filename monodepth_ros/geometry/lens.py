@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.distortion import widest_ray
+
+Plane = NDArray[np.float32]
+
+_BAND = 32  # rows
 
 
 def pixel_centres(height: int, width: int, stride: int = 1) -> NDArray[np.float64]:
@@ -54,14 +60,20 @@ class OrganisedPoints:
         self.stride = stride
         self.shape = -(-camera.height // stride), -(-camera.width // stride)
         directions = rays(camera, pixel_centres(camera.height, camera.width, stride))
-        self._rays = directions[:, :2].T.reshape(2, *self.shape).astype(np.float32)
+        x, y = directions[:, :2].T.reshape(2, *self.shape).astype(np.float32)
+        # Without skew, one row and one column tell all: less memory to read for each image.
+        self._x = np.broadcast_to(x[:1], self.shape) if (x == x[:1]).all() else x
+        self._y = np.broadcast_to(y[:, :1], self.shape) if (y == y[:, :1]).all() else y
 
-    def write(self, depth: NDArray[np.float32], points: NDArray[np.float32]) -> None:
-        """Fill ``points[..., :3]``, of the :attr:`shape`, NaN where ``depth`` HxW is."""
-        z = depth[:: self.stride, :: self.stride]
-        np.multiply(self._rays[0], z, out=points[..., 0])
-        np.multiply(self._rays[1], z, out=points[..., 1])
-        points[..., 2] = z
+    def bands(self, depth: NDArray[np.float32]) -> Iterator[tuple[slice, list[Plane]]]:
+        """Rows, and x, y and z of their points, of the whole ``depth`` HxW; NaN where that is.
+
+        A band is so low that what is made of it stays in the processor's cache.
+        """
+        for top in range(0, self.shape[0], _BAND):
+            rows = slice(top, min(top + _BAND, self.shape[0]))
+            z = np.ascontiguousarray(depth[:: self.stride, :: self.stride][rows])
+            yield rows, [self._x[rows] * z, self._y[rows] * z, z]
 
 
 def project(camera: PinholeCamera, points: NDArray[np.float64]) -> NDArray[np.float64]:

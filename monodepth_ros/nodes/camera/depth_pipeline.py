@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
@@ -20,12 +21,17 @@ from monodepth_ros.visualisation.colour_maps import colourise
 
 
 class DepthPipeline:
-    """Makes messages; the rays of the point cloud are computed once for each camera."""
+    """Makes messages; what depends on the camera alone is computed once for each camera.
+
+    There is one message for each topic: publish it before you make the next one.
+    """
 
     def __init__(self, estimator: DepthEstimator) -> None:
         self.estimator = estimator
+        self._images: defaultdict[str, Image] = defaultdict(Image)
+        self._camera: PinholeCamera | None = None
+        self._info = CameraInfo()
         self._clouds: CloudMaker | None = None
-        self._clouds_of: PinholeCamera | None = None
 
     def messages(
         self,
@@ -42,16 +48,21 @@ class DepthPipeline:
         """
         header, depth, camera = frame.header, prediction.depth, prediction.camera
         assert camera is not None
-        made: dict[str, Any] = {"depth/camera_info": info_of_camera(camera, header)}
+        if camera is not self._camera:  # the same object as long as the camera does not change
+            self._camera, self._info, self._clouds = camera, info_of_camera(camera, header), None
+        self._info.header = header
+        made: dict[str, Any] = {"depth/camera_info": self._info}
         if "depth/image_rect" in requested:
-            made["depth/image_rect"] = encode_depth(depth, encoding, header)
+            message = self._images["depth/image_rect"]
+            made["depth/image_rect"] = encode_depth(depth, encoding, header, message)
         if "depth/points" in requested:
             made["depth/points"] = self._points(frame, depth, camera, points_stride, points_colour)
         if "depth/confidence" in requested and prediction.confidence is not None:
-            made["depth/confidence"] = encode_depth(prediction.confidence, "32FC1", header)
+            confidence, message = prediction.confidence, self._images["depth/confidence"]
+            made["depth/confidence"] = encode_depth(confidence, "32FC1", header, message)
         if "depth/preview" in requested:
-            picture = colourise(prediction.disparity)
-            made["depth/preview"] = encode_image(picture, "bgr8", header)
+            picture, message = colourise(prediction.disparity), self._images["depth/preview"]
+            made["depth/preview"] = encode_image(picture, "bgr8", header, message)
         return made
 
     def _points(
@@ -62,13 +73,10 @@ class DepthPipeline:
         stride: int,
         coloured: bool,
     ) -> PointCloud2:
-        # FrameRectifier returns the same object as long as the camera does not change.
-        same_camera = frame.camera is self._clouds_of
-        if self._clouds is None or not same_camera or stride != self._clouds.stride:
-            self._clouds, self._clouds_of = CloudMaker(camera, stride), frame.camera
-        colours = None
-        if coloured:
-            # An image of the same size is returned unchanged.
-            resized = cv2.resize(frame.rgb, depth.shape[::-1], interpolation=cv2.INTER_AREA)
+        if self._clouds is None or stride != self._clouds.stride:
+            self._clouds = CloudMaker(camera, stride)
+        colours = frame.rgb if coloured else None
+        if colours is not None and colours.shape[:2] != depth.shape:
+            resized = cv2.resize(colours, depth.shape[::-1], interpolation=cv2.INTER_AREA)
             colours = np.asarray(resized, np.uint8)
         return self._clouds.message(depth, frame.header, colours)

@@ -38,6 +38,26 @@ def test_colours_are_packed_as_viewers_read_them() -> None:
     np.testing.assert_array_equal(stored[..., 12:15], rgb[::2, ::2, ::-1])  # b, g, r in memory
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_clouds_higher_than_a_band_are_complete_and_share_one_message(stride: int) -> None:
+    camera = PinholeCamera.from_focal_length(12, 75, 9.0, 8.0, 5.5, 37.0)
+    rng, maker = np.random.default_rng(2), CloudMaker(camera, stride)
+    rows, columns = np.mgrid[0:75:stride, 0:12:stride]
+    former = None
+    for _ in range(2):
+        depth = rng.uniform(0.5, 5, (75, 12)).astype(np.float32)
+        rgb = rng.integers(0, 256, (75, 12, 3), dtype=np.uint8)
+        cloud = maker.message(depth, Header(), rgb)
+        z = depth[::stride, ::stride]
+        stored = np.frombuffer(cloud.data, "<f4").reshape(cloud.height, cloud.width, 4)
+        expected = np.stack([(columns - 5.5) / 9 * z, (rows - 37) / 8 * z, z], -1)
+        np.testing.assert_allclose(stored[..., :3], expected, rtol=1e-5, atol=1e-6)
+        packed = rgb[::stride, ::stride].astype(np.uint32) @ [1 << 16, 1 << 8, 1]
+        np.testing.assert_array_equal(stored.view("<u4")[..., 3], packed)
+        assert former is None or cloud is former
+        former = cloud
+
+
 def test_a_smaller_depth_image_gives_points_of_the_same_plane() -> None:
     """A tilted plane seen at 64x48, and at a quarter of each side: the same plane in metres."""
     camera = PinholeCamera.from_focal_length(64, 48, 50.0, 52.0, 27.0, 25.0)
