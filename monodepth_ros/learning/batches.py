@@ -17,8 +17,8 @@ from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.samples.triplets import CachedDataset, FrameDataset, TripletDataset
 from monodepth_ros.data.sequence import Sequence, SlicedSequence
 from monodepth_ros.errors import UserError
+from monodepth_ros.learning.losses.depth_comparison import Rehearsal
 from monodepth_ros.learning.losses.loss import Need
-from monodepth_ros.learning.losses.rehearsal import Rehearsal, RehearsalSettings
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.step import REHEARSED
 from monodepth_ros.learning.step_stream import Plan, ReplaySampler, StepSampler
@@ -115,13 +115,6 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     _require(sequences, "depth", "--replay", may_lack=False)
     cache = Path(recipe.data.cache) if recipe.data.cache else None
     return FrameDataset(sequences, recipe.data.size, True, cache)
-
-
-def rehearsed_frames(recipe: Recipe) -> int:
-    """How many known frames go beside each batch."""
-    settings = recipe.losses[Rehearsal.name]
-    assert isinstance(settings, RehearsalSettings)
-    return settings.batch_size
 
 
 def account_of(sequences: Iterable[Sequence]) -> dict[str, list[str]]:
@@ -241,7 +234,9 @@ def training_loader(
     if replay is None:
         return _loader(recipe, training, pin_memory, batch_sampler=sampler)
     both, frames = WithReplay(training, replay), len(cast(Sized, replay))
-    mixed = ReplaySampler(sampler, both.boundary, frames, rehearsed_frames(recipe))
+    rehearsal = recipe.losses[Rehearsal.name]
+    assert isinstance(rehearsal, Rehearsal)
+    mixed = ReplaySampler(sampler, both.boundary, frames, rehearsal.batch_size)
     return _loader(recipe, both, pin_memory, batch_sampler=mixed)
 
 

@@ -13,13 +13,18 @@ from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.losses.photometric import Photometric
 from monodepth_ros.learning.pose_refiner import PoseRefiner
-from monodepth_ros.learning.recipe.networks import recipe_mask_net, recipe_pose_net
-from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.recipe.recipe import NetworksRecipe, Recipe
 from monodepth_ros.learning.step import REHEARSED, Batch, Step, rehearsed
 from monodepth_ros.learning.step_stream import seed_batch
 from monodepth_ros.learning.teacher import Teacher
-from monodepth_ros.networks.depth_network import FeatureEncoder, with_encoder
-from monodepth_ros.networks.registry import build_depth_network
+from monodepth_ros.networks.depth_network import DepthNetwork, FeatureEncoder, with_encoder
+from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
+from monodepth_ros.networks.pose_net import NoPoseNet
+from monodepth_ros.networks.registry import (
+    build_depth_network,
+    build_pose_network,
+    find_architecture,
+)
 
 
 class Learner(nn.Module):
@@ -32,17 +37,20 @@ class Learner(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
-        networks, needs, self.losses = recipe.networks, recipe.needs, recipe.active
+        networks, self.losses = recipe.networks, recipe.active
         self.depth_net = build_depth_network(
             networks.architecture, networks.min_depth, networks.max_depth
         )
-        self.pose_net = recipe_pose_net(networks, self.depth_net)
-        self.mask_net = recipe_mask_net(self.depth_net) if "predicted_masks" in needs else None
+        self.pose_net = _pose_net(networks, self.depth_net)
+        self.mask_net: nn.Module | None = None
+        if self.photometric.predictive_mask:  # one mask for each of the two sources
+            net = with_encoder(self.depth_net, "losses.photometric.predictive_mask")
+            self.mask_net = net.further_decoder(outputs=2)
         self.refiner = PoseRefiner(
             recipe.refinement, () if self.aligned_encoder is None else self.aligned_encoder.channels
         )
         self.teacher: Teacher | None = None
-        if "teacher" in needs and networks.teacher is not None:
+        if "teacher" in recipe.needs and networks.teacher is not None:
             self.teacher = Teacher(Path(networks.teacher), recipe.data.size)
         self.augment = Augmentation(**recipe.data.augmentation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
@@ -58,7 +66,7 @@ class Learner(nn.Module):
     def photometric(self) -> Photometric:
         """The recipe's; where it has none, the published one, to judge view synthesis by."""
         loss = self.losses.get(Photometric.name)
-        return loss if isinstance(loss, Photometric) else Photometric(Photometric.Settings())
+        return loss if isinstance(loss, Photometric) else Photometric()
 
     @property
     def aligned_encoder(self) -> FeatureEncoder | None:
@@ -127,7 +135,7 @@ class Learner(nn.Module):
         with torch.autocast(loss.device.type, enabled=False):
             for name, each in self.losses.items():
                 part = each(seen)
-                weighted = each.settings.weight * part.loss
+                weighted = each.weight * part.loss
                 loss = loss + weighted
                 terms[name] = weighted.detach()
                 terms |= {f"{name}/{figure}": value for figure, value in part.figures.items()}
@@ -145,7 +153,7 @@ class Learner(nn.Module):
         inverse_depth = seen.inverse_depths[0]
         with torch.autocast(inverse_depth.device.type, enabled=False):
             for loss in self.losses.values():
-                metrics |= loss.validate(seen)
+                metrics |= loss.validation_figures(seen)
         if "depth" in batch:
             limits = self.recipe.evaluation.min_depth, self.recipe.evaluation.max_depth
             metrics |= batch_median_scaled_metrics(1 / inverse_depth, seen.true_depth, *limits)
@@ -154,7 +162,7 @@ class Learner(nn.Module):
     def predictions(self, target: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
         """Inverse depths of ``(B, 3, H, W)`` in float32, finest first; and predicted masks.
 
-        The masks, ``(B, 2, h, w)`` at each scale, are None where no loss needs them.
+        The masks, ``(B, 2, h, w)`` at each scale, are None where no loss takes them.
         """
         target = self._laid_out(target)
         if self.mask_net is None:
@@ -189,3 +197,17 @@ class Learner(nn.Module):
         if not self.recipe.trainer.channels_last:
             return image.contiguous()
         return image.contiguous(memory_format=torch.channels_last)
+
+
+def _pose_net(recipe: NetworksRecipe, depth_net: DepthNetwork) -> nn.Module:
+    """The pose network that ``networks.pose`` names; ``shared`` is on the depth encoder.
+
+    Where the architecture has none, `NoPoseNet`: such a recipe teaches depth alone.
+    """
+    if recipe.pose == "posecnn":
+        return PoseCNN()
+    if recipe.pose == "shared":
+        return SharedEncoderPoseNet(with_encoder(depth_net, "networks.pose shared").encoder)
+    if find_architecture(recipe.architecture).pose is None:
+        return NoPoseNet()
+    return build_pose_network(recipe.architecture)

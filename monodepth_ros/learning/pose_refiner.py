@@ -27,7 +27,7 @@ from monodepth_ros.geometry.feature_alignment import (
 )
 from monodepth_ros.geometry.patch_alignment import patch_features, valid_patches
 from monodepth_ros.geometry.validity import eroded, shrunk
-from monodepth_ros.learning.losses.arithmetic.masked_mean import masked_mean
+from monodepth_ros.learning.losses.arithmetic.maps import masked_mean
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.feature_net import (
     PYRAMID_STRIDES,

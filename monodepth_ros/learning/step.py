@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.geometry.feature_alignment import RefinedPose
-from monodepth_ros.learning.losses.arithmetic.masked_mean import known_depth
+from monodepth_ros.learning.losses.arithmetic.maps import known_depth
 from monodepth_ros.learning.pose_refiner import with_fixed_scale
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from monodepth_ros.networks.normalisation import normalise
-from monodepth_ros.networks.pose_decoder import PoseDecoder
-from monodepth_ros.networks.resnet import BasicBlock, initialise_from_scratch
+from monodepth_ros.networks.pose_net import PoseDecoder
+from monodepth_ros.networks.resnet import BasicBlock, initialise_from_scratch, normalise
 
 REACH = 4  # cells of 8 pixels: motions of up to 32 pixels are matched
 _STEM, _DESCRIPTOR, _CONTEXT = 24, 48, 32

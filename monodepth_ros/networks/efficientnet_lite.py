@@ -7,6 +7,7 @@ stride 32 the 192 channels before them serve a depth decoder as well.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -124,25 +125,24 @@ def from_published_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     Those number all blocks in one row (``_blocks.4._expand_conv``). Without what is not used here.
     """
     places = [(s, b) for s, stage in enumerate(STAGES) for b in range(stage.blocks)]
-    heads = {f"_blocks.{i}.": f"stages.{s}.{b}." for i, (s, b) in enumerate(places)}
-    heads |= {"_conv_stem.": "stem.", "_bn0.": "stem_bn."}
+    stem = {"_conv_stem": "stem", "_bn0": "stem_bn"}
     parts = {
-        "_expand_conv.": "expand.",
-        "_bn0.": "expand_bn.",
-        "_depthwise_conv.": "depthwise.",
-        "_bn1.": "depthwise_bn.",
-        "_project_conv.": "project.",
-        "_bn2.": "project_bn.",
+        "_expand_conv": "expand",
+        "_bn0": "expand_bn",
+        "_depthwise_conv": "depthwise",
+        "_bn1": "depthwise_bn",
+        "_project_conv": "project",
+        "_bn2": "project_bn",
     }
     renamed = {}
     for name, tensor in weights.items():
-        head = next((h for h in heads if name.startswith(h)), None)
-        if head is None:
-            continue
-        rest = name[len(head) :]
-        part = next((p for p in parts if rest.startswith(p)), None)
-        rest = rest if part is None else parts[part] + rest[len(part) :]
-        renamed[heads[head] + rest] = tensor
+        first, _, rest = name.partition(".")
+        block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(.+)", name)
+        if first in stem:
+            renamed[f"{stem[first]}.{rest}"] = tensor
+        elif block and int(block[1]) < len(places):
+            s, b = places[int(block[1])]
+            renamed[f"stages.{s}.{b}.{parts.get(block[2], block[2])}.{block[3]}"] = tensor
     return renamed
 
 

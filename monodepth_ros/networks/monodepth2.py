@@ -9,8 +9,7 @@ from torch import Tensor
 from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder, Padding
 from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork, FeatureEncoder
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
-from monodepth_ros.networks.pose_decoder import PoseDecoder
-from monodepth_ros.networks.pose_net import PoseNet
+from monodepth_ros.networks.pose_net import PoseDecoder, PoseNet
 from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from monodepth_ros.networks.depth_network import FeatureEncoder
-from monodepth_ros.networks.normalisation import normalise
-from monodepth_ros.networks.pose_decoder import POSE_SCALE, PoseDecoder
+from monodepth_ros.networks.pose_net import POSE_SCALE, PoseDecoder
+from monodepth_ros.networks.resnet import normalise
 
 _KERNELS = (7, 5, 3, 3, 3, 3, 3)
 _CHANNELS = (16, 32, 64, 128, 256, 256, 256)

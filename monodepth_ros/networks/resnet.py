@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from monodepth_ros.networks.depth_network import FeatureEncoder
-from monodepth_ros.networks.normalisation import normalise
 
 PUBLISHED_STAGES = (64, 128, 256, 512)
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -82,12 +81,10 @@ class ResNetEncoder(FeatureEncoder):
         self.conv1 = nn.Conv2d(3 * images, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        inputs = (width, *(c * block.expansion for c in stages[:3]))
-        counts = _BLOCKS[layers]
-        self.layer1 = _stage(block, inputs[0], stages[0], counts[0], stride=1)
-        self.layer2 = _stage(block, inputs[1], stages[1], counts[1], stride=2)
-        self.layer3 = _stage(block, inputs[2], stages[2], counts[2], stride=2)
-        self.layer4 = _stage(block, inputs[3], stages[3], counts[3], stride=2)
+        inputs, counts, strides = (width, *self.channels[1:-1]), _BLOCKS[layers], (1, 2, 2, 2)
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            _stage(block, *sizes) for sizes in zip(inputs, stages, counts, strides, strict=True)
+        )
         initialise_from_scratch(self)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -99,6 +96,11 @@ class ResNetEncoder(FeatureEncoder):
             x = layer(x)
             features.append(x)
         return features
+
+
+def normalise(image: Tensor) -> Tensor:
+    """``(x - 0.45) / 0.225`` for images in [0, 1]: one scalar for all, as in Monodepth2."""
+    return (image - 0.45) / 0.225
 
 
 def initialise_from_scratch(module: nn.Module) -> None:

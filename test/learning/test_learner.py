@@ -75,7 +75,7 @@ def test_networks_see_jittered_images_and_losses_clean_ones() -> None:
         return photometric(step)
 
     module.losses["photometric"] = watched  # type: ignore[assignment]
-    watched.settings = photometric.settings  # type: ignore[attr-defined]
+    watched.weight = photometric.weight  # type: ignore[attr-defined]
     module.depth_net.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
     module.training_loss(batch, 0, None)
     target, previous, following = batch["jittered"].unbind(1)

@@ -6,7 +6,7 @@ import torch
 
 from monodepth_ros.networks.depth_decoder import DepthDecoder
 from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
-from monodepth_ros.networks.pose_decoder import PoseDecoder
+from monodepth_ros.networks.pose_net import PoseDecoder
 from monodepth_ros.networks.registry import build_depth_network
 
 

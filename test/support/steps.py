@@ -36,10 +36,9 @@ def step_of(
     return step
 
 
-def loss_of(name: str, **settings: Any) -> Loss[Any]:
+def loss_of(name: str, **settings: Any) -> Loss:
     """By these settings, the default ones apart."""
-    loss = LOSSES[name]
-    return loss(loss.Settings(**settings))
+    return LOSSES[name](**settings)
 
 
 def inverse_depth(sigmoid: Tensor, near: float = 0.1, far: float = 100.0) -> Tensor:

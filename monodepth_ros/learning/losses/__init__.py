@@ -1,1 +1,1 @@
-"""One file for each loss."""
+"""The losses; those of a kind share a file."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_validator
 from torch import Tensor
@@ -24,7 +24,6 @@ Need = Literal[
     "stereo",  # what a second camera saw at the target's time, and where it stands
     "teacher",  # networks.teacher
     "rehearsal",  # frames with true depth of known scenes, beside each batch
-    "predicted_masks",  # a network's weight of each neighbour's pixels
 ]
 Network = Literal["depth", "pose"]
 
@@ -35,14 +34,45 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LossSettings(Section):
-    """Of a recipe's ``losses``; a weight of 0 leaves a loss and its work out."""
+@dataclass(frozen=True)
+class Terms:
+    """A loss, a scalar with its graph, and detached scalars worth watching."""
+
+    loss: Tensor
+    figures: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Loss(Section, ABC):
+    """One term of what training minimises; its fields are its settings in a recipe's ``losses``.
+
+    ``name`` is its name in recipes and logs. ``needs`` says what a batch must hold for it and which
+    networks must be there. ``teaches`` names the networks that can learn from it alone. A
+    ``weight`` of 0 leaves it and its work out.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    teaches: ClassVar[frozenset[Network]] = frozenset()
 
     weight: NonNegativeFloat = 1.0
 
+    @abstractmethod
+    def __call__(self, step: Step) -> Terms:
+        """Of a step, without its weight, in full precision; logged as ``name``, figures below it.
 
-class MultiScaleSettings(LossSettings):
-    """Of a loss that is averaged over the scales that a network has, 0 the finest."""
+        Pixels outside ``step.valid`` do not count.
+        """
+
+    def validation_figures(self, step: Step) -> dict[str, Tensor]:
+        """``(B,)`` each, of a batch to validate on, NaN where an image has none; by default none.
+
+        Logged as ``val/figure``.
+        """
+        return {}
+
+
+class MultiScaleLoss(Loss):
+    """One that is averaged over the scales that a network has, 0 the finest."""
 
     scales: tuple[int, ...] = Field((0, 1, 2, 3), min_length=1)
 
@@ -56,44 +86,3 @@ class MultiScaleSettings(LossSettings):
     def present(self, maps: Sequence[object]) -> list[int]:
         """Those scales that are among ``maps``, one for each scale."""
         return [scale for scale in self.scales if scale < len(maps)]
-
-
-S = TypeVar("S", bound=LossSettings)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """A loss, a scalar with its graph, and detached scalars worth watching."""
-
-    loss: Tensor
-    figures: dict[str, Tensor] = field(default_factory=dict)
-
-
-class Loss(ABC, Generic[S]):
-    """One term of what training minimises.
-
-    ``name`` is its name in recipes and logs. ``needs`` says what a batch must hold for it and which
-    networks must be there. ``teaches`` names the networks that can learn from it alone.
-    """
-
-    name: ClassVar[str]
-    Settings: ClassVar[type[LossSettings]] = LossSettings
-    needs: frozenset[Need] = frozenset()
-    teaches: frozenset[Network] = frozenset()
-
-    def __init__(self, settings: S) -> None:
-        self.settings = settings
-
-    @abstractmethod
-    def __call__(self, step: Step) -> Terms:
-        """Of a step, without its weight, in full precision; logged as ``name``, figures below it.
-
-        Pixels outside ``step.valid`` do not count.
-        """
-
-    def validate(self, step: Step) -> dict[str, Tensor]:
-        """Figures ``(B,)`` of a batch to validate on, NaN where an image has none; none by default.
-
-        Logged as ``val/figure``.
-        """
-        return {}

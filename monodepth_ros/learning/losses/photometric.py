@@ -15,34 +15,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from monodepth_ros.geometry.validity import shrunk
-from monodepth_ros.learning.losses.arithmetic.masked_mean import masked_mean
-from monodepth_ros.learning.losses.arithmetic.resizing import image_size, upsample
+from monodepth_ros.learning.losses.arithmetic.maps import image_size, masked_mean, upsample
 from monodepth_ros.learning.losses.arithmetic.slicewise import batch_slices, slicewise_sum
 from monodepth_ros.learning.losses.arithmetic.views import Views, views_of_step
-from monodepth_ros.learning.losses.loss import Loss, MultiScaleSettings, Terms
+from monodepth_ros.learning.losses.loss import MultiScaleLoss, Terms
 
 if TYPE_CHECKING:
     from monodepth_ros.learning.step import Step
-
-
-class PhotometricSettings(MultiScaleSettings):
-    """Switches; the defaults are those of the reference."""
-
-    ssim: bool = Field(True, description="SSIM and L1; L1 alone when off")
-    ssim_weight: float = Field(0.85, ge=0, le=1, description="share of SSIM in the error")
-    automask: bool = Field(True, description="let unwarped sources compete in the minimum")
-    automask_noise: float = Field(1e-5, ge=0, description="standard deviation of the tie-break")
-    average_reprojection: bool = Field(False, description="mean over sources, not the minimum")
-    predictive_mask: bool = Field(False, description="weight errors by masks of a mask network")
-    predictive_mask_weight: float = Field(0.2, ge=0, description="weight of the pull of masks to 1")
-    v1_multiscale: bool = Field(False, description="each scale's loss at that scale's resolution")
-    padding: Literal["border", "zeros", "reflection"] = "border"
-
-    @model_validator(mode="after")
-    def _consistent(self) -> PhotometricSettings:
-        if self.predictive_mask and self.automask:
-            raise ValueError("predictive_mask replaces automask: switch automask off with it")
-        return self
 
 
 @dataclass(frozen=True)
@@ -63,18 +42,31 @@ class ErrorMaps:
         return masked_mean(self.error, self.counted, (1, 2, 3))
 
 
-class Photometric(Loss[PhotometricSettings]):
-    """``min over sources of pe(target, warped source)``, averaged over pixels and scales."""
+class Photometric(MultiScaleLoss):
+    """``min over sources of pe(target, warped source)``, averaged over pixels and scales.
+
+    The defaults are those of the reference.
+    """
 
     name = "photometric"
-    Settings = PhotometricSettings
     needs = frozenset({"neighbours"})
     teaches = frozenset({"depth", "pose"})
 
-    def __init__(self, settings: PhotometricSettings) -> None:
-        super().__init__(settings)
-        if settings.predictive_mask:
-            self.needs = self.needs | {"predicted_masks"}
+    ssim: bool = Field(True, description="SSIM and L1; L1 alone when off")
+    ssim_weight: float = Field(0.85, ge=0, le=1, description="share of SSIM in the error")
+    automask: bool = Field(True, description="let unwarped sources compete in the minimum")
+    automask_noise: float = Field(1e-5, ge=0, description="standard deviation of the tie-break")
+    average_reprojection: bool = Field(False, description="mean over sources, not the minimum")
+    predictive_mask: bool = Field(False, description="weight errors by masks of a mask network")
+    predictive_mask_weight: float = Field(0.2, ge=0, description="weight of the pull of masks to 1")
+    v1_multiscale: bool = Field(False, description="each scale's loss at that scale's resolution")
+    padding: Literal["border", "zeros", "reflection"] = "border"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Photometric:
+        if self.predictive_mask and self.automask:
+            raise ValueError("predictive_mask replaces automask: switch automask off with it")
+        return self
 
     def __call__(self, step: Step) -> Terms:
         """Summed over the motions that views are synthesised by, each with its share."""
@@ -86,15 +78,15 @@ class Photometric(Loss[PhotometricSettings]):
                 error, automasked = self.error(step, T, synthesis.inverse_depths)
                 loss = loss + synthesis.share / len(motions) * error
                 figures[synthesis.by] = error.detach()
-                if self.settings.automask:
+                if self.automask:
                     figures["automasked"] = automasked
-        if self.settings.predictive_mask:
+        if self.predictive_mask:
             pull = step.total_share * self._pull(step)
-            loss = loss + self.settings.predictive_mask_weight * pull
+            loss = loss + self.predictive_mask_weight * pull
             figures["predictive_mask"] = pull.detach()
         return Terms(loss, figures)
 
-    def validate(self, step: Step) -> dict[str, Tensor]:
+    def validation_figures(self, step: Step) -> dict[str, Tensor]:
         """The error by the network's motions, one for all images of the batch."""
         error, _ = self.error(step, step.T, step.inverse_depths)
         return {"photometric": error.expand(len(step.target))}
@@ -106,21 +98,20 @@ class Photometric(Loss[PhotometricSettings]):
 
         The error averaged over pixels and scales, and the share of pixels that are auto-masked.
         """
-        settings = self.settings
 
         @cache
         def views_at(size: tuple[int, int]) -> tuple[Views, tuple[Tensor, Tensor]]:
-            views = step.once(views_of_step, size, self._ssim_weight, settings.padding)
+            views = step.once(views_of_step, size, self._ssim_weight, self.padding)
             return views, views.projection(T_source_target)
 
         means, fractions = [], []
-        for scale in settings.present(inverse_depths):
+        for scale in self.present(inverse_depths):
             inverse_depth = inverse_depths[scale]
-            size = image_size(inverse_depth if settings.v1_multiscale else step.target)
+            size = image_size(inverse_depth if self.v1_multiscale else step.target)
             views, projection = views_at(size)
-            competitor = self._with_noise(views, step) if settings.automask else None
+            competitor = self._with_noise(views, step) if self.automask else None
             inputs = [inverse_depth, *projection]
-            if settings.predictive_mask:
+            if self.predictive_mask:
                 inputs.append(step.predicted_masks[scale])
             summed = partial(self._summed_error, views, competitor)
             error, numbers = slicewise_sum(summed, batch_slices(views.sources), inputs)
@@ -136,17 +127,17 @@ class Photometric(Loss[PhotometricSettings]):
     def error_maps(self, step: Step, T_source_target: Tensor) -> ErrorMaps:
         """Error and auto-mask of scale 0 by motions ``(B, S, 4, 4)``, without noise and masks."""
         size = image_size(step.target)
-        views = step.once(views_of_step, size, self._ssim_weight, self.settings.padding)
+        views = step.once(views_of_step, size, self._ssim_weight, self.padding)
         projection = views.projection(T_source_target)
         errors = views.errors(slice(None), step.inverse_depths[0], *projection)
         error, counted = self._over_sources(*errors)
         identity, _ = self._over_sources(views.identity_errors)
-        minimum = torch.minimum(error, identity) if self.settings.automask else error
+        minimum = torch.minimum(error, identity) if self.automask else error
         return ErrorMaps(minimum, identity <= error, counted)
 
     @property
     def _ssim_weight(self) -> float:
-        return self.settings.ssim_weight if self.settings.ssim else 0.0
+        return self.ssim_weight if self.ssim else 0.0
 
     def _summed_error(
         self,
@@ -182,7 +173,7 @@ class Photometric(Loss[PhotometricSettings]):
         A source takes part where it is ``seen`` ``(B, S, H, W)``; an error without any is 0.
         """
         counted = None if seen is None else seen.any(1, keepdim=True)
-        if self.settings.average_reprojection:
+        if self.average_reprojection:
             return masked_mean(errors, seen, (1,), keepdim=True), counted
         if seen is None or counted is None:
             return reduce(torch.minimum, errors.split(1, dim=1)), None
@@ -192,18 +183,18 @@ class Photometric(Loss[PhotometricSettings]):
     def _with_noise(self, views: Views, step: Step) -> Tensor:
         """Best error of the unwarped sources ``(B, 1, H, W)``, ties with warped ones broken."""
         identity = views.identity_errors
-        if self.settings.average_reprojection:
+        if self.average_reprojection:
             identity = identity.mean(1, keepdim=True)
         noise = torch.randn(
             identity.shape, generator=step.generator, dtype=identity.dtype, device=identity.device
         )
-        return identity.add(noise, alpha=self.settings.automask_noise).amin(1, keepdim=True)
+        return identity.add(noise, alpha=self.automask_noise).amin(1, keepdim=True)
 
     def _pull(self, step: Step) -> Tensor:
         """Cross entropy of the predicted masks to 1: without it they would hide everything."""
         pulls = []
         masks, valid = step.predicted_masks, step.valid
-        for mask in (masks[scale] for scale in self.settings.present(masks)):
+        for mask in (masks[scale] for scale in self.present(masks)):
             counted = None if valid is None else shrunk(valid, image_size(mask)).expand_as(mask)
             pulls.append(-masked_mean(mask.clamp(min=1e-7).log(), counted))
         return torch.stack(pulls).mean()

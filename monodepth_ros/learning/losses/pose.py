@@ -1,4 +1,4 @@
-"""True motions compared with those of the pose network.
+"""Motions of the pose network compared with true ones, or with those refined by depth.
 
 Our choice, in the unit of parallax: a rotation by ``w`` shifts the image by about ``f |w|`` pixels,
 a translation by ``t`` by about ``f |t| / Z``. Their sum over ``f`` needs no weight between the two.
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.geometry import se3
-from monodepth_ros.learning.losses.loss import Loss, LossSettings, Terms
+from monodepth_ros.learning.losses.arithmetic.maps import known_depth
+from monodepth_ros.learning.losses.loss import Loss, Terms
 
 if TYPE_CHECKING:
     from monodepth_ros.learning.step import Step
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-6  # keeps the gradient of a norm finite at zero; radians
 
 
-class Pose(Loss[LossSettings]):
+class Pose(Loss):
     """The pose network learns from true poses."""
 
     name = "pose"
@@ -31,12 +32,27 @@ class Pose(Loss[LossSettings]):
         """Averaged over images and neighbours."""
         return Terms(self._differences(step).mean())
 
-    def validate(self, step: Step) -> dict[str, Tensor]:
+    def validation_figures(self, step: Step) -> dict[str, Tensor]:
         """Of each image, where there is truth."""
         return {"pose": self._differences(step)} if "depth" in step.batch else {}
 
     def _differences(self, step: Step) -> Tensor:
         return motion_difference(step.T, step.true_T, step.true_depth)
+
+
+class Consistency(Loss):
+    """The network's motions drawn to those refined by depth (SA4Depth, methods of its kind)."""
+
+    name = "consistency"
+    needs = frozenset({"neighbours"})
+
+    def __call__(self, step: Step) -> Terms:
+        """Refined ones count as true, by ``refinement``'s share: 0 until they take over."""
+        if step.refined_share == 0:
+            return Terms(step.target.new_zeros(()))
+        depth = known_depth(1 / step.inverse_depths[0].detach(), step.valid)
+        difference = motion_difference(step.T, step.refined.T.detach(), depth).mean()
+        return Terms(step.refined_share * difference)
 
 
 def motion_difference(T: Tensor, truth: Tensor, depth: Tensor) -> Tensor:

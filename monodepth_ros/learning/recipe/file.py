@@ -166,7 +166,7 @@ def _keys(names: list[str]) -> Iterable[str]:
     if names == ["losses"]:
         return LOSSES
     if names[:1] == ["losses"]:
-        model, names = LOSSES[names[1]].Settings, names[2:]
+        model, names = LOSSES[names[1]], names[2:]
     for name in names:
         annotation = model.model_fields[name].annotation
         options = (annotation, *get_args(annotation))

@@ -20,9 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from monodepth_ros.learning.losses.loss import Loss, LossSettings, Need, Section
+from monodepth_ros.learning.losses.loss import Loss, Need, Section
 from monodepth_ros.learning.losses.photometric import Photometric
-from monodepth_ros.learning.losses.registry import build_losses, parse_losses
+from monodepth_ros.learning.losses.registry import parse_losses
 from monodepth_ros.learning.losses.smoothness import Smoothness
 from monodepth_ros.learning.pose_refiner import RefinementSettings
 from monodepth_ros.networks.depth_decoder import SCALES
@@ -186,14 +186,14 @@ class EvaluationRecipe(Section):
 class Recipe(Section):
     """Everything that decides a run, but for the data and the folder it writes.
 
-    ``losses`` holds, by name, the settings of each loss whose weighted sum training minimises.
+    ``losses`` holds, by name, each loss whose weighted sum training minimises.
     """
 
     data: DataRecipe = DataRecipe()
     networks: NetworksRecipe = NetworksRecipe()
-    losses: Mapping[str, SerializeAsAny[LossSettings]] = {
-        Photometric.name: Photometric.Settings(),
-        Smoothness.name: Smoothness.Settings(),
+    losses: Mapping[str, SerializeAsAny[Loss]] = {
+        Photometric.name: Photometric(),
+        Smoothness.name: Smoothness(),
     }
     view_synthesis: ViewSynthesisRecipe = ViewSynthesisRecipe()
     refinement: RefinementSettings = RefinementSettings()
@@ -208,9 +208,9 @@ class Recipe(Section):
         return parse_losses(losses)
 
     @property
-    def active(self) -> dict[str, Loss[Any]]:
+    def active(self) -> dict[str, Loss]:
         """The losses with a weight, by name."""
-        return {loss.name: loss for loss in build_losses(self.losses)}
+        return {name: loss for name, loss in self.losses.items() if loss.weight > 0}
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -223,7 +223,7 @@ class Recipe(Section):
         return any("pose" in loss.teaches for loss in self.active.values())
 
     @property
-    def depth_teachers(self) -> list[Loss[Any]]:
+    def depth_teachers(self) -> list[Loss]:
         """The losses by which the depth network learns, unless it is frozen."""
         return [
             loss
@@ -233,18 +233,13 @@ class Recipe(Section):
         ]
 
     @property
-    def taught_scales(self) -> set[int]:
-        """The scales of depth that learn, 0 the finest."""
-        settings = [loss.settings for loss in self.depth_teachers]
-        return {s for each in settings for s in getattr(each, "scales", range(SCALES))}
-
-    @property
-    def learns_in_stages(self) -> bool:
-        """Whether some weights have no gradient at some steps."""
+    def leaves_parameters_unused(self) -> bool:
+        """Whether some weights may have no gradient at some steps."""
+        scales = {s for loss in self.depth_teachers for s in getattr(loss, "scales", range(SCALES))}
         views = self.view_synthesis
         first = max(views.rotation_first_steps, views.pose_first_steps)
         # Nor before the warm-up's end, nor from a batch in which no feature matches.
-        return first > 0 or self.refinement.enabled
+        return len(scales) < SCALES or first > 0 or self.refinement.enabled
 
     def with_loss(self, name: str) -> Recipe:
         """The same with a loss by its default settings, unless it says something of it already."""

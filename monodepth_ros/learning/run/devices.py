@@ -13,7 +13,6 @@ from lightning.fabric.strategies import DDPStrategy
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe.recipe import Recipe, TrainerRecipe
-from monodepth_ros.networks.depth_decoder import SCALES
 
 
 class Autocast(MixedPrecision):
@@ -35,7 +34,7 @@ def build_fabric(recipe: Recipe) -> Fabric:
             f"{started} processes were started, but trainer.devices x trainer.num_nodes is"
             f" {processes}: make them equal"
         )
-    unused = _leaves_parameters_unused(recipe)
+    unused = recipe.leaves_parameters_unused  # to look for them costs time
     return Fabric(
         accelerator=device,
         devices=settings.devices,
@@ -75,8 +74,3 @@ def bfloat16_is_native() -> bool:
     """Whether PyTorch's CPU kernels compute in bfloat16 themselves (AVX-512, or ARM's BF16)."""
     onednn = torch.backends.mkldnn.is_available()
     return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def _leaves_parameters_unused(recipe: Recipe) -> bool:
-    """Whether a parameter may go without a gradient in a step: looking for those costs time."""
-    return len(recipe.taught_scales) < SCALES or recipe.learns_in_stages

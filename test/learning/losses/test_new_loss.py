@@ -13,34 +13,29 @@ from recipes import SELF_SUPERVISED, small_recipe
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import build_datasets
 from monodepth_ros.learning.export import export_run
-from monodepth_ros.learning.losses.loss import Loss, LossSettings, Terms
+from monodepth_ros.learning.losses.loss import Loss, Terms
 from monodepth_ros.learning.losses.registry import LOSSES
 from monodepth_ros.learning.run.train import train
 from monodepth_ros.learning.step import Step
 
 
-class MirrorSettings(LossSettings):
-    """How near a mirror is."""
-
-    depth: PositiveFloat = 2.0
-
-
-class Mirror(Loss[MirrorSettings]):
+class Mirror(Loss):
     """What mirrors is at a given depth."""
 
     name = "mirror"
-    Settings = MirrorSettings
     needs = frozenset({"masks"})
     teaches = frozenset({"depth"})
 
+    depth: PositiveFloat = 2.0  # how near a mirror is
+
     def __call__(self, step: Step) -> Terms:
         """Over the pixels of the reflective mask."""
-        off = (step.inverse_depths[0] - 1 / self.settings.depth).abs()
+        off = (step.inverse_depths[0] - 1 / self.depth).abs()
         share = step.reflective.float().mean()
         return Terms((off * step.reflective).mean(), {"share": share})
 
 
-class Stereo(Loss[LossSettings]):
+class Stereo(Loss):
     """Needs what the corridor has not."""
 
     name = "stereo"

@@ -10,7 +10,7 @@ from steps import inverse_depth, loss_of, step_of
 from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
-from monodepth_ros.learning.losses.photometric import PhotometricSettings
+from monodepth_ros.learning.losses.photometric import Photometric
 
 HEIGHT, WIDTH = 24, 40
 K = torch.tensor([[30.0, 0, 19.0], [0, 28.0, 11.0], [0, 0, 1]], dtype=torch.float64)
@@ -33,7 +33,7 @@ class Losses:
             loss_of("planarity", weight=planarity, **shared),
         ]
         self.settings = SimpleNamespace(
-            **self.photometric.settings.model_dump(exclude={"weight"}),
+            **self.photometric.model_dump(exclude={"weight"}),
             **{k: v for k, v in shared.items() if k != "scales"},
             smoothness=smoothness,
             planarity=planarity,
@@ -44,7 +44,7 @@ class Losses:
         """The weighted sum, and the terms that it is made of."""
         step = batch.step(self.depth_range, masks, generator, compiled)
         parts = {loss.name: loss(step) for loss in self.all}
-        total = sum(loss.settings.weight * parts[loss.name].loss for loss in self.all)
+        total = sum(loss.weight * parts[loss.name].loss for loss in self.all)
         return total, parts
 
 
@@ -301,7 +301,7 @@ def test_settings_refuse_what_makes_no_sense():
         {"padding": "wrap"},
     ):
         with pytest.raises(ValidationError):
-            PhotometricSettings(**wrong)
+            Photometric(**wrong)
     with pytest.raises(AssertionError):
         Losses(automask=False, predictive_mask=True)(Batch())
 
@@ -371,7 +371,7 @@ def test_learns_depth_from_motion():
     for _ in range(150):
         optimiser.zero_grad()
         step = step_of(batch, [inverse_depth(logits.sigmoid())], T)
-        sum(loss.settings.weight * loss(step).loss for loss in losses.all).backward()
+        sum(loss.weight * loss(step).loss for loss in losses.all).backward()
         optimiser.step()
     assert before > 0.1
     assert error() < 0.05

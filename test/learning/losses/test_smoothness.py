@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
-from monodepth_ros.learning.losses.arithmetic.resizing import resize_to_fit
-from monodepth_ros.learning.losses.planarity import planarity
-from monodepth_ros.learning.losses.smoothness import smoothness
+from monodepth_ros.learning.losses.arithmetic.maps import resize_to_fit
+from monodepth_ros.learning.losses.smoothness import planarity, smoothness
 
 
 def smoothness_by_loop(disparity, image):

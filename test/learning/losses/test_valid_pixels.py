@@ -15,8 +15,7 @@ from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
-from monodepth_ros.learning.losses.planarity import planarity
-from monodepth_ros.learning.losses.smoothness import smoothness
+from monodepth_ros.learning.losses.smoothness import planarity, smoothness
 from monodepth_ros.learning.recipe.recipe import Recipe
 
 HEIGHT, WIDTH, SCALES = 32, 64, 4
@@ -95,7 +94,7 @@ def self_supervised(
         given += masks
     batch = {"images": images, "K": intrinsics()} | ({} if valid is None else {"valid": valid})
     step = step_of(batch, inverse_depths, T, masks, torch.Generator().manual_seed(0), (0.5, 20.0))
-    loss = torch.stack([loss.settings.weight * loss(step).loss for loss in losses]).sum()
+    loss = torch.stack([loss.weight * loss(step).loss for loss in losses]).sum()
     return loss.detach(), list(torch.autograd.grad(loss, given, materialize_grads=True))
 
 

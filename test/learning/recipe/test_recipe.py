@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from monodepth_ros.cli.app import app
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.learner import Learner
-from monodepth_ros.learning.losses.photometric import PhotometricSettings
+from monodepth_ros.learning.losses.photometric import Photometric
 from monodepth_ros.learning.recipe.file import load_recipe, parse_recipe, save_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.step import Step
@@ -28,7 +28,7 @@ def test_defaults_are_the_published_ones() -> None:
     assert (recipe.networks.min_depth, recipe.networks.max_depth) == (0.1, 100.0)
     assert list(recipe.losses) == list(recipe.active) == ["photometric", "smoothness"]
     photometric = recipe.losses["photometric"]
-    assert isinstance(photometric, PhotometricSettings)
+    assert isinstance(photometric, Photometric)
     assert (photometric.weight, photometric.ssim_weight) == (1.0, 0.85)
     assert recipe.losses["smoothness"].weight == 1e-3
     assert (recipe.optimizer.kind, recipe.optimizer.lr) == ("adam", 1e-4)
@@ -101,7 +101,7 @@ def test_a_recipe_says_only_what_it_changes(tmp_path: Path) -> None:
     assert recipe.data.size == (64, 96) and recipe.data.stride == 3
     assert list(recipe.losses) == ["photometric", "supervised"]
     photometric = recipe.losses["photometric"]
-    assert isinstance(photometric, PhotometricSettings) and not photometric.ssim
+    assert isinstance(photometric, Photometric) and not photometric.ssim
     assert list(recipe.active["supervised"].terms) == ["silog", "gradient"]  # type: ignore
     again = load_recipe(tmp_path / "mine/grandchild.yaml")
     assert again.losses["smoothness"].weight == 1e-3  # of the default ones, not of those taken off

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from monodepth_ros.geometry.reprojection import (
     source_projection,
 )
 from monodepth_ros.geometry.validity import eroded, shrunk
+from monodepth_ros.learning.losses.arithmetic.maps import image_size, upsample
 from monodepth_ros.learning.losses.arithmetic.photometric_error import FixedTarget
-from monodepth_ros.learning.losses.arithmetic.resizing import image_size, upsample
 from monodepth_ros.learning.losses.arithmetic.slicewise import batch_slices
 
 if TYPE_CHECKING:
@@ -36,32 +37,35 @@ def views_of_step(step: Step, size: tuple[int, int], ssim_weight: float, padding
     return Views(images, K, ssim_weight, padding, step.compiles, valid)
 
 
+@dataclass(frozen=True)
 class Views:
-    """All that does not depend on depth and motion, computed once."""
+    """Images ``(B, 1 + S, 3, H, W)``, target first, and ``K`` ``(B, 3, 3)`` of that size.
 
-    def __init__(
-        self,
-        images: Tensor,
-        K: Tensor,
-        ssim_weight: float,
-        padding: str,
-        compiled: bool = False,
-        valid: Tensor | None = None,
-    ) -> None:
-        """Take images ``(B, 1 + S, 3, H, W)``, target first, and ``K`` ``(B, 3, 3)`` of that size.
+    ``valid`` (bool ``(B, 1, H, W)``, None for all) tells which pixels of all of them count. What
+    does not depend on depth and motion is computed once.
+    """
 
-        ``valid`` (bool ``(B, 1, H, W)``, None for all) tells which pixels of all of them count.
-        """
-        self.size = image_size(images)
-        self.K = K
-        self.ssim_weight = ssim_weight
-        self.padding = padding
-        self.compiled = compiled
-        self.valid = valid
-        self.window = 1 if ssim_weight > 0 else 0  # pixels around one that its error depends on
-        self.sources = images[:, 1:].contiguous()
+    images: Tensor
+    K: Tensor
+    ssim_weight: float
+    padding: str
+    compiled: bool = False
+    valid: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return image_size(self.images)
+
+    @cached_property
+    def sources(self) -> Tensor:
+        """``(B, S, 3, H, W)``."""
+        return self.images[:, 1:].contiguous()
+
+    @cached_property
+    def _target(self) -> FixedTarget:
         with torch.no_grad():
-            self._target = FixedTarget.of(images[:, :1], compiled)
+            return FixedTarget.of(self.images[:, :1], self.compiled)
 
     def projection(self, T_source_target: Tensor) -> tuple[Tensor, Tensor]:
         """Of motions ``(B, S, 4, 4)``, as `errors` takes them."""
@@ -99,4 +103,4 @@ class Views:
         """Bool ``(b, S, H, W)``: no pixel that the error depends on is invalid in any image."""
         invalid = (~valid).to(coordinates)[:, None].expand(-1, coordinates.shape[1], -1, -1, -1)
         seen = (sample_sources(invalid, coordinates, self.padding).squeeze(2) == 0) & valid
-        return eroded(seen, self.window)
+        return eroded(seen, 1 if self.ssim_weight > 0 else 0)  # pixels that an error depends on

@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from steps import inverse_depth, loss_of, step_of
 from torch.nn import functional as F
 
-from monodepth_ros.learning.losses.depth_terms.absolute import absolute_log
-from monodepth_ros.learning.losses.depth_terms.compared import surface_normals
-from monodepth_ros.learning.losses.depth_terms.gradient import gradient_difference
-from monodepth_ros.learning.losses.depth_terms.silog import silog
-from monodepth_ros.learning.losses.supervised import Supervised
+from monodepth_ros.learning.losses.depth_comparison import Supervised
+from monodepth_ros.learning.losses.depth_terms import (
+    absolute_log,
+    gradient_difference,
+    silog,
+    surface_normals,
+)
 
 WIDTH, HEIGHT = 16, 12
 K = torch.tensor([[14.0, 0.5, 7.2], [0, 13.0, 5.8], [0, 0, 1]], dtype=torch.float64)
@@ -264,7 +266,7 @@ def test_a_weight_of_zero_switches_a_term_off():
 def test_settings_refuse_what_makes_no_sense():
     for wrong in ({"silog": 1}, {"silogs": {}}, {"scales": (0, 0)}, {"normal": {"weight": -1}}):
         with pytest.raises(ValidationError):
-            Supervised.Settings(**wrong)
+            Supervised(**wrong)
 
 
 def test_learns_depth_from_truth():

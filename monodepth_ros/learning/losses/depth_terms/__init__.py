@@ -1,1 +1,0 @@
-"""How two depths are compared: one file for each term."""
