@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sized
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -117,30 +116,6 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     return FrameDataset(sequences, recipe.data.size, True, cache)
 
 
-def account_of(sequences: Iterable[Sequence]) -> dict[str, list[str]]:
-    """What was left out of each recording when it was extracted, in lines; none without any.
-
-    Bags of one camera make recordings of one name: the second is ``name (2)``.
-    """
-    account: dict[str, list[str]] = {}
-    seen: Counter[str] = Counter()
-    for sequence in sequences:
-        seen[sequence.name] += 1
-        number = seen[sequence.name]
-        if sequence.account:
-            key = sequence.name if number == 1 else f"{sequence.name} ({number})"
-            account[key] = sequence.account
-    return account
-
-
-def fingerprints(dataset: Dataset[Sample] | None) -> list[list[str]]:
-    """Name and fingerprint of each sequence that a dataset is made of."""
-    whole = dataset.dataset if isinstance(dataset, Subset) else dataset
-    if whole is None:
-        return []
-    return [[s.name, s.fingerprint] for s in cast(CachedDataset, whole).sequences]
-
-
 class WithReplay(Dataset[Sample]):
     """Training samples, and behind them known frames, whose entries begin with `REHEARSED`."""
 
@@ -192,12 +167,6 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], needs: Collection[Need])
         masks=masks,
         stereo=stereo,
     )
-
-
-def focal_length(dataset: CachedDataset) -> float | None:
-    """sqrt(fx fy) in pixels at the network's size, where all cameras agree within 1 %."""
-    focal = np.sqrt([sequence.K[0, 0] * sequence.K[1, 1] for sequence in dataset.sequences])
-    return float(np.median(focal)) if np.ptp(focal) <= 0.01 * focal.min() else None
 
 
 def collate(samples: list[Sample]) -> Sample:

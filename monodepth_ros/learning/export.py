@@ -103,13 +103,6 @@ def _began_with_a_guess(recipe: Recipe) -> bool:
     return any(card.provenance.calibration == "guessed" for card in cards)
 
 
-def _depth_range(recipe: Recipe) -> dict[str, float]:
-    """What the card says of it; nothing where the network has none."""
-    if find_architecture(recipe.networks.architecture).output != "disparity":
-        return {}
-    return {"min_depth": recipe.networks.min_depth, "max_depth": recipe.networks.max_depth}
-
-
 def _card(
     run: Path,
     name: str,
@@ -120,6 +113,9 @@ def _card(
 ) -> ModelCard:
     session = first_session(run)
     guessed = session["data"].get("guessed_cameras") or _began_with_a_guess(recipe)
+    networks, depth_range = recipe.networks, {}
+    if find_architecture(networks.architecture).output == "disparity":
+        depth_range = {"min_depth": networks.min_depth, "max_depth": networks.max_depth}
     sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
     return ModelCard(
         name=name,
@@ -131,9 +127,9 @@ def _card(
             results={key: round(value, 5) for key, value in results.items()},
             calibration="guessed" if guessed else "measured",
         ),
-        architecture=recipe.networks.architecture,
+        architecture=networks.architecture,
         size=recipe.data.size,
-        **_depth_range(recipe),
+        **depth_range,
         scale=scale,
         focal_length=session["data"]["focal_length"] if scale == "metric" else None,
     )

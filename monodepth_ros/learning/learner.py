@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from monodepth_ros.data.samples.augmentation import Augmentation, as_float
-from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry import se3
 from monodepth_ros.learning.losses.photometric import Photometric
 from monodepth_ros.learning.pose_refiner import PoseRefiner
@@ -150,14 +149,10 @@ class Learner(nn.Module):
         """
         seen = Step(self, batch)
         metrics: dict[str, Tensor] = {}
-        inverse_depth = seen.inverse_depths[0]
-        with torch.autocast(inverse_depth.device.type, enabled=False):
+        with torch.autocast(seen.target.device.type, enabled=False):
             for loss in self.losses.values():
                 metrics |= loss.validation_figures(seen)
-        if "depth" in batch:
-            limits = self.recipe.evaluation.min_depth, self.recipe.evaluation.max_depth
-            metrics |= batch_median_scaled_metrics(1 / inverse_depth, seen.true_depth, *limits)
-        return metrics
+        return metrics | (seen.depth_metrics() if "depth" in batch else {})
 
     def predictions(self, target: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
         """Inverse depths of ``(B, 3, H, W)`` in float32, finest first; and predicted masks.

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from monodepth_ros.geometry.feature_alignment import (
@@ -28,6 +28,7 @@ from monodepth_ros.geometry.feature_alignment import (
 from monodepth_ros.geometry.patch_alignment import patch_features, valid_patches
 from monodepth_ros.geometry.validity import eroded, shrunk
 from monodepth_ros.learning.losses.arithmetic.maps import masked_mean
+from monodepth_ros.learning.losses.loss import Section
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.feature_net import (
     PYRAMID_STRIDES,
@@ -42,10 +43,8 @@ Encoder = Callable[[Tensor], list[Tensor]]
 _LEAST, _SPAN = -6.0, 11.0
 
 
-class RefinementSettings(BaseModel):
+class RefinementSettings(Section):
     """Of the recipe's ``refinement``; docs/refinement.md says what is known of each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = Field(False, description="refine the poses of view synthesis")
     feat_source: Literal["own", "depth_encoder", "patches"] = Field(
@@ -92,18 +91,13 @@ class RefinementSettings(BaseModel):
     def _consistent(self) -> RefinementSettings:
         if any(stride < 1 for stride in self.strides):
             raise ValueError("strides must be at least 1")
-        if self.learns_features:
+        if self.feat_source != "patches":
             if len(self.dimensions) != len(self.strides):
                 raise ValueError("dimensions must be as many as strides")
             known = PYRAMID_STRIDES[:4] if self.feat_source == "own" else PYRAMID_STRIDES
             if not set(self.strides) <= set(known):
                 raise ValueError(f"strides of feat_source {self.feat_source} are some of {known}")
         return self
-
-    @property
-    def learns_features(self) -> bool:
-        """Whether a feature network takes part."""
-        return self.feat_source != "patches"
 
     def share(self, step: int) -> float:
         """How far refined poses have taken over at a step: 0 until the warm-up's end, then to 1."""
@@ -126,15 +120,18 @@ class RefinementSettings(BaseModel):
 class PoseRefiner(nn.Module):
     """Refines the poses of triplets by the target's depth and all three images."""
 
-    def __init__(
-        self,
-        settings: RefinementSettings,
-        encoder_channels: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, settings: RefinementSettings, encoder_channels: Sequence[int] = ()) -> None:
         """Take the settings, and with feat_source depth_encoder the encoder's channels."""
         super().__init__()
         self.settings = settings
-        self.feature_net = _feature_net(settings, encoder_channels)
+        self.feature_net: FeatureNet | FeatureHeads | None = None
+        levels = settings.strides, settings.dimensions
+        if settings.enabled and settings.feat_source == "depth_encoder":
+            self.feature_net = FeatureHeads(encoder_channels, *levels)
+        elif settings.enabled and settings.feat_source == "own":
+            lite = settings.feat_encoder == "efficientnet-lite0"
+            encoder = EfficientNetLiteEncoder() if lite else ResNetEncoder(18)
+            self.feature_net = FeatureNet(encoder, *levels)
         self.damping: nn.Parameter | None = None
         if settings.enabled and settings.learn_damping:
             share = (math.log10(settings.damping) - _LEAST) / _SPAN
@@ -185,16 +182,14 @@ class PoseRefiner(nn.Module):
         """What is aligned, coarse first; arguments as of a call."""
         if self.settings.detach_depth:
             inverse_depth = inverse_depth.detach()
-        maps = self._maps(images, depth_encoder)
+        maps, shape = self._maps(images, depth_encoder), images.shape[:2]
         with torch.autocast(images.device.type, enabled=False):
             return [
                 alignment_level(
-                    features.unflatten(0, images.shape[:2]),
+                    features.unflatten(0, shape),
                     inverse_depth.float(),
                     K.float(),
-                    confidence=None
-                    if confidence is None
-                    else confidence.unflatten(0, images.shape[:2]),
+                    confidence=None if confidence is None else confidence.unflatten(0, shape),
                     weight=weight,
                     damping=damping,
                     valid=None if valid is None else self._comparable(valid, stride, features),
@@ -236,18 +231,6 @@ class PoseRefiner(nn.Module):
             seen = depth_encoder(flat)
         maps: list[FeatureMap] = self.feature_net(seen)
         return [(m.features, m.confidence if self.settings.confidence else None) for m in maps]
-
-
-def _feature_net(
-    settings: RefinementSettings, encoder_channels: Sequence[int]
-) -> FeatureNet | FeatureHeads | None:
-    if not settings.enabled or settings.feat_source == "patches":
-        return None
-    if settings.feat_source == "depth_encoder":
-        return FeatureHeads(encoder_channels, settings.strides, settings.dimensions)
-    lite = settings.feat_encoder == "efficientnet-lite0"
-    encoder = EfficientNetLiteEncoder() if lite else ResNetEncoder(18)
-    return FeatureNet(encoder, settings.strides, settings.dimensions)
 
 
 def with_fixed_scale(inverse_depths: Sequence[Tensor], valid: Tensor | None = None) -> list[Tensor]:

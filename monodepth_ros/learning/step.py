@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry.feature_alignment import RefinedPose
 from monodepth_ros.learning.losses.arithmetic.maps import known_depth
 from monodepth_ros.learning.pose_refiner import with_fixed_scale
@@ -90,6 +91,14 @@ class Step:
     def true_depth(self) -> Tensor:
         """``(B, 1, H, W)`` in metres, NaN where it is unknown or the image shows nothing."""
         return known_depth(self.batch["depth"], self.valid)
+
+    def depth_metrics(self) -> dict[str, Tensor]:
+        """Median-scaled, of each image ``(B,)``; NaN where no depth is known."""
+        limits = self.learner.recipe.evaluation
+        depth = 1 / self.inverse_depths[0]
+        return batch_median_scaled_metrics(
+            depth, self.true_depth, limits.min_depth, limits.max_depth
+        )
 
     @cached_property
     def teacher_depth(self) -> Tensor:

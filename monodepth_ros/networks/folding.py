@@ -6,13 +6,13 @@ What follows what is not read from names: the network runs once, and its operati
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 def fold_batch_norms(network: nn.Module, *example: Tensor) -> int:
@@ -24,7 +24,7 @@ def fold_batch_norms(network: nn.Module, *example: Tensor) -> int:
     class that does more than normalise stays as it is.
     """
     with torch.no_grad(), _Watch() as watch:
-        watch.uses.update({_key(t) for t in _tensors([network(*example)])})
+        watch.uses.update(_keys(network(*example)))
     modules = list(network.modules())
     convolutions = {_key(m.weight): m for m in modules if isinstance(m, nn.Conv2d)}
     norms = {
@@ -70,7 +70,7 @@ class _Watch(TorchDispatchMode):
     ) -> Any:
         output = func(*args, **(kwargs or {}))
         self._alive.append((args, output))
-        self.uses.update({_key(t) for t in _tensors(args)})
+        self.uses.update(_keys(args))
         name = func.overloadpacket.__name__
         if name == "convolution" and not args[6]:  # not transposed
             self.weight_of[_key(output)] = _key(args[1])
@@ -79,14 +79,9 @@ class _Watch(TorchDispatchMode):
         return output
 
 
-def _tensors(args: Iterable[Any]) -> Iterable[Tensor]:
-    for argument in args:
-        if isinstance(argument, Tensor):
-            yield argument
-        elif isinstance(argument, (list, tuple)):
-            yield from _tensors(argument)
-        elif isinstance(argument, dict):
-            yield from _tensors(argument.values())
+def _keys(tree: Any) -> set[int]:
+    """Of the tensors in nested lists, tuples and dictionaries."""
+    return {_key(leaf) for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)}
 
 
 def _key(tensor: Tensor) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -13,8 +14,6 @@ from torch import Tensor
 from monodepth_ros.geometry.projection import pixel_grid
 from monodepth_ros.learning.losses.arithmetic.edges import Edges, between, edge_weights, steps
 from monodepth_ros.learning.losses.loss import Section
-
-Norm = Literal["squared", "absolute"]
 
 
 class Truth:
@@ -52,11 +51,13 @@ class Truth:
         return self._edges[decay]
 
 
+@dataclass(frozen=True)
 class Compared:
     """A slice ``s`` of a batch: ``inverse_depth`` ``(b, 1, H, W)``, positive, beside its truth."""
 
-    def __init__(self, inverse_depth: Tensor, truth: Truth, s: slice) -> None:
-        self.inverse_depth, self.truth, self.s = inverse_depth, truth, s
+    inverse_depth: Tensor
+    truth: Truth
+    s: slice
 
     @cached_property
     def difference(self) -> Tensor:
@@ -97,8 +98,11 @@ class Silog(LogDepthTerm):
     """
 
     def __call__(self, compared: Compared) -> Tensor:
-        """As `silog`."""
-        return silog(compared.difference, compared.valid, self.scale_invariance)
+        """``mean e^2 - lambda (mean e)^2``."""
+        valid = compared.valid
+        e, count = compared.difference * valid, _count(valid)
+        scale = (e.sum((1, 2, 3)) / count).square()
+        return e.square().sum((1, 2, 3)) / count - self.scale_invariance * scale
 
 
 class Absolute(LogDepthTerm):
@@ -109,8 +113,14 @@ class Absolute(LogDepthTerm):
     """
 
     def __call__(self, compared: Compared) -> Tensor:
-        """As `absolute_log`."""
-        return absolute_log(compared.difference, compared.valid, self.scale_invariance)
+        """``(1 - lambda) mean |e| + lambda mean |e - median e|``."""
+        e, valid = compared.difference, compared.valid
+        by_image = torch.where(valid, e, torch.nan).flatten(1)
+        median = by_image.nanmedian(1).values.nan_to_num(0.0)[:, None, None, None]
+        plain, aligned = (
+            ((e - shift) * valid).abs().sum((1, 2, 3)) / _count(valid) for shift in (0.0, median)
+        )
+        return (1 - self.scale_invariance) * plain + self.scale_invariance * aligned
 
 
 class Gradient(DepthTerm):
@@ -120,14 +130,20 @@ class Gradient(DepthTerm):
     multi-scale convolutional architecture", 2015.
     """
 
-    norm: Norm = "squared"  # absolute leaves edges where they are
+    norm: Literal["squared", "absolute"] = "squared"  # absolute leaves edges where they are
     # Above 0, exp(-edge_decay |dI|) weighs the differences: not where the image has edges.
     edge_decay: float = Field(0.0, ge=0)
 
     def __call__(self, compared: Compared) -> Tensor:
-        """As `gradient_difference`."""
-        edges = compared.edges(self.edge_decay) if self.edge_decay > 0 else None
-        return gradient_difference(compared.difference, compared.valid, self.norm, edges)
+        """``1/n sum (dx e)^2 + (dy e)^2`` over differences of two valid pixels."""
+        magnitude = torch.square if self.norm == "squared" else torch.abs
+        along_x, along_y = steps(compared.difference)
+        if self.edge_decay > 0:
+            by_x, by_y = compared.edges(self.edge_decay)
+            along_x, along_y = along_x * by_x, along_y * by_y
+        of_x, of_y = between(compared.valid)
+        total = magnitude(along_x * of_x).sum((1, 2, 3)) + magnitude(along_y * of_y).sum((1, 2, 3))
+        return total / _count(compared.valid)
 
 
 class Normal(DepthTerm):
@@ -145,49 +161,6 @@ class Normal(DepthTerm):
         normals, valid = surface_normals(compared.inverse_depth, truth.K[s]), truth.normals_valid[s]
         distance = 1 - (normals * truth.normals[s]).sum(1, keepdim=True)
         return (distance * valid).sum((1, 2, 3)) / _count(valid)
-
-
-def silog(difference: Tensor, valid: Tensor, scale_invariance: float = 0.5) -> Tensor:
-    """``(B,)``: ``mean e^2 - lambda (mean e)^2`` of each image, 0 without valid pixels.
-
-    ``difference`` ``e = log d - log d*`` ``(B, 1, H, W)`` is finite everywhere, ``valid`` bool.
-    """
-    count = _count(valid)
-    e = difference * valid
-    return (
-        e.square().sum((1, 2, 3)) / count - scale_invariance * (e.sum((1, 2, 3)) / count).square()
-    )
-
-
-def absolute_log(difference: Tensor, valid: Tensor, scale_invariance: float = 0.5) -> Tensor:
-    """``(B,)``: ``(1 - lambda) mean |e| + lambda mean |e - median e|``, 0 without valid pixels.
-
-    Arguments as of `silog`.
-    """
-    count = _count(valid)
-    by_image = torch.where(valid, difference, torch.nan).flatten(1)
-    median = by_image.nanmedian(1).values.nan_to_num(0.0)[:, None, None, None]
-    plain, aligned = (
-        ((difference - shift) * valid).abs().sum((1, 2, 3)) / count for shift in (0.0, median)
-    )
-    return (1 - scale_invariance) * plain + scale_invariance * aligned
-
-
-def gradient_difference(
-    difference: Tensor, valid: Tensor, norm: Norm = "squared", weights: Edges | None = None
-) -> Tensor:
-    """``(B,)``: ``1/n sum (dx e)^2 + (dy e)^2`` over differences of two valid pixels.
-
-    With ``norm`` ``absolute``, of ``|dx e| + |dy e|``. ``weights`` multiply the differences, as
-    those of `edge_weights`. Other arguments as of `silog`.
-    """
-    magnitude = torch.square if norm == "squared" else torch.abs
-    along_x, along_y = steps(difference)
-    if weights is not None:
-        along_x, along_y = along_x * weights[0], along_y * weights[1]
-    of_x, of_y = between(valid)
-    total = magnitude(along_x * of_x).sum((1, 2, 3)) + magnitude(along_y * of_y).sum((1, 2, 3))
-    return total / _count(valid)
 
 
 def surface_normals(inverse_depth: Tensor, K: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from monodepth_ros.learning.losses.loss import MultiScaleLoss, Terms
 if TYPE_CHECKING:
     from monodepth_ros.learning.step import Step
 
-Unit = Literal["mean", "spread"]  # of disparity, image by image: what its steps are measured in
 Sizes = tuple[tuple[int, int], ...]
 
 
@@ -32,7 +31,9 @@ class EdgeAware(MultiScaleLoss):
     """
 
     edge_decay: float = Field(1.0, ge=0, description="how fast it falls with image gradients")
-    unit: Unit = Field("mean", description="of disparity: what its steps count in")
+    unit: Literal["mean", "spread"] = Field(
+        "mean", description="of disparity, image by image: what its steps are measured in"
+    )
 
     def __call__(self, step: Step) -> Terms:
         """Disparity is inverse depth beyond the farthest: a sigmoid, but for a factor."""
@@ -42,8 +43,20 @@ class EdgeAware(MultiScaleLoss):
         return Terms(loss)
 
     @abstractmethod
-    def measure(self, disparity: Tensor, edges: Edges, valid: Tensor | None) -> Tensor:
-        """Of ``disparity`` ``(B, 1, H, W)``, a scalar, over ``valid`` pixels of that shape."""
+    def measure(self, disparity: Tensor, edges: Edges, valid: Tensor | None = None) -> Tensor:
+        """Of ``disparity`` ``(B, 1, H, W)``, a scalar, given the image's `edge_weights`.
+
+        Differences count in the ``unit`` of disparity, and between ``valid`` pixels alone (bool of
+        that shape; None for all).
+        """
+
+    def _in_unit(self, disparity: Tensor, valid: Tensor | None) -> Tensor:
+        mean = masked_mean(disparity, valid, (2, 3), keepdim=True)
+        size = mean + 1e-7
+        if self.unit == "spread":  # a map without any has steps in thousandths of its mean
+            spread = masked_mean((disparity - mean).abs(), valid, (2, 3), keepdim=True)
+            size = spread + 1e-3 * size
+        return disparity / size
 
     def _over_scales(self, step: Step, inverse_depths: list[Tensor]) -> Tensor:
         scales = self.present(inverse_depths)
@@ -61,7 +74,7 @@ class EdgeAware(MultiScaleLoss):
 
 
 class Smoothness(EdgeAware):
-    """Surfaces face the camera unless the image has an edge: `smoothness`, by its published weight.
+    """Surfaces face the camera unless the image has an edge; the weight is the published one.
 
     Heise et al., "PM-Huber", 2013, as used by Godard et al., 2017 and 2019.
     """
@@ -69,13 +82,17 @@ class Smoothness(EdgeAware):
     name = "smoothness"
     weight: NonNegativeFloat = 1e-3
 
-    def measure(self, disparity: Tensor, edges: Edges, valid: Tensor | None) -> Tensor:
+    def measure(self, disparity: Tensor, edges: Edges, valid: Tensor | None = None) -> Tensor:
         """``mean |dx d| exp(-decay |dx I|) + mean |dy d| exp(-decay |dy I|)``."""
-        return smoothness(disparity, edges, self.unit, valid)
+        along_x, along_y = steps(self._in_unit(disparity, valid))
+        of_x, of_y = (None, None) if valid is None else between(valid)
+        return masked_mean(along_x.abs() * edges[0], of_x) + masked_mean(
+            along_y.abs() * edges[1], of_y
+        )
 
 
 class Planarity(EdgeAware):
-    """Surfaces are planes of any slant between edges: `planarity`, by a weight for indoor walls.
+    """Surfaces are planes of any slant between edges; the weight suits plain indoor walls.
 
     Woodford et al., "Global stereo reconstruction under second-order smoothness priors", 2009.
     """
@@ -83,46 +100,22 @@ class Planarity(EdgeAware):
     name = "planarity"
     weight: NonNegativeFloat = 0.2
 
-    def measure(self, disparity: Tensor, edges: Edges, valid: Tensor | None) -> Tensor:
-        """``mean |dxx d| exp(...)`` and along y, each weighted by both steps that it compares."""
-        return planarity(disparity, edges, self.unit, valid)
+    def measure(self, disparity: Tensor, edges: Edges, valid: Tensor | None = None) -> Tensor:
+        """``mean |dxx d| exp(...)`` and along y: 0 for a plane, linear in the pixel by disparity.
 
-
-def smoothness(
-    disparity: Tensor, weights: Edges, unit: Unit = "mean", valid: Tensor | None = None
-) -> Tensor:
-    """Scalar smoothness of ``disparity`` ``(B, 1, H, W)``, given the image's `edge_weights`.
-
-    Forward differences of disparity in its ``unit``, in absolute value, weighted and averaged over
-    those between two ``valid`` pixels (bool ``(B, 1, H, W)``; None for all).
-    """
-    along_x, along_y = steps(_measured(disparity, unit, valid))
-    of_x, of_y = (None, None) if valid is None else between(valid)
-    return masked_mean(along_x.abs() * weights[0], of_x) + masked_mean(
-        along_y.abs() * weights[1], of_y
-    )
-
-
-def planarity(
-    disparity: Tensor, weights: Edges, unit: Unit = "mean", valid: Tensor | None = None
-) -> Tensor:
-    """Second-order smoothness: 0 for a plane, as its disparity is linear in the pixel.
-
-    Second differences of ``disparity`` ``(B, 1, H, W)`` in its ``unit``, in absolute value, each
-    weighted by the product of the `edge_weights` of both steps that it compares, so that a step or
-    a fold on an edge of the image is cheap.
-    """
-    along_x, along_y = steps(_measured(disparity, unit, valid))
-    of_x, of_y = weights
-    bend_x = (along_x[..., 1:] - along_x[..., :-1]).abs() * of_x[..., 1:] * of_x[..., :-1]
-    bend_y = (
-        (along_y[..., 1:, :] - along_y[..., :-1, :]).abs() * of_y[..., 1:, :] * of_y[..., :-1, :]
-    )
-    inner_x = inner_y = None
-    if valid is not None:
-        inner_x, inner_y = between(valid)
-        inner_x, inner_y = between(inner_x)[0], between(inner_y)[1]
-    return masked_mean(bend_x, inner_x) + masked_mean(bend_y, inner_y)
+        Each second difference has the weights of both steps that it compares, so that a step or a
+        fold on an edge of the image is cheap.
+        """
+        along_x, along_y = steps(self._in_unit(disparity, valid))
+        of_x, of_y = edges
+        inner_x = inner_y = None
+        if valid is not None:
+            inner_x, inner_y = between(valid)
+            inner_x, inner_y = between(inner_x)[0], between(inner_y)[1]
+        bend_x = (along_x[..., 1:] - along_x[..., :-1]).abs() * of_x[..., 1:] * of_x[..., :-1]
+        bend_y = (along_y[..., 1:, :] - along_y[..., :-1, :]).abs()
+        bend_y = bend_y * of_y[..., 1:, :] * of_y[..., :-1, :]
+        return masked_mean(bend_x, inner_x) + masked_mean(bend_y, inner_y)
 
 
 def edges_of_target(step: Step, decay: float, sizes: Sizes) -> list[Edges]:
@@ -135,13 +128,3 @@ def valid_at_sizes(step: Step, sizes: Sizes) -> list[Tensor | None]:
     if step.valid is None:
         return [None] * len(sizes)
     return [part == 0 for part in resize_to_fit((~step.valid).to(step.target), sizes)]
-
-
-def _measured(disparity: Tensor, unit: Unit, valid: Tensor | None) -> Tensor:
-    """The disparity in its unit."""
-    mean = masked_mean(disparity, valid, (2, 3), keepdim=True)
-    size = mean + 1e-7
-    if unit == "spread":  # a map without any has steps in thousandths of its mean
-        spread = masked_mean((disparity - mean).abs(), valid, (2, 3), keepdim=True)
-        size = spread + 1e-3 * size
-    return disparity / size

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from torch.utils.data import Dataset
+import numpy as np
+from torch.utils.data import Dataset, Subset
 
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.samples.triplets import CachedDataset
 from monodepth_ros.data.sequence import Sequence as Recording
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.batches import (
-    Sample,
-    account_of,
-    build_datasets,
-    build_replay,
-    fingerprints,
-    focal_length,
-    open_sequences,
-)
+from monodepth_ros.learning.batches import Sample, build_datasets, build_replay, open_sequences
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.record import Recordings
 
@@ -41,11 +35,8 @@ class RunData:
     @property
     def recordings(self) -> Recordings:
         """What tells whether a resumed run goes on with the same."""
-        return {
-            "--data": fingerprints(self.training),
-            "--val": fingerprints(self.validation),
-            "--replay": fingerprints(self.replay),
-        }
+        datasets = {"--data": self.training, "--val": self.validation, "--replay": self.replay}
+        return {option: _fingerprints(dataset) for option, dataset in datasets.items()}
 
     @property
     def validates_on_truth(self) -> bool:
@@ -58,7 +49,7 @@ class RunData:
             **{name: [str(path) for path in paths] for name, paths in self.paths.items()},
             "recordings": self.recordings,
             "training_samples": len(self.training),
-            "focal_length": focal_length(self.training),
+            "focal_length": _focal_length(self.training),
             "guessed_cameras": self.training.guessed_cameras,
             "doubtful_cameras": doubts,
             "left_out": account_of(self.opened),
@@ -78,3 +69,33 @@ def open_run_data(
     replayed = build_replay(recipe, replay) if replay and "rehearsal" in recipe.needs else None
     paths = {"training": data, "validation": held_back, "replay": replay}
     return RunData(paths, opened, training, validation, replayed)
+
+
+def account_of(sequences: Iterable[Recording]) -> dict[str, list[str]]:
+    """What was left out of each recording when it was extracted, in lines; none without any.
+
+    Bags of one camera make recordings of one name: the second is ``name (2)``.
+    """
+    account: dict[str, list[str]] = {}
+    seen: Counter[str] = Counter()
+    for sequence in sequences:
+        seen[sequence.name] += 1
+        number = seen[sequence.name]
+        if sequence.account:
+            key = sequence.name if number == 1 else f"{sequence.name} ({number})"
+            account[key] = sequence.account
+    return account
+
+
+def _fingerprints(dataset: Dataset[Sample] | None) -> list[list[str]]:
+    """Name and fingerprint of each sequence that a dataset is made of."""
+    whole = dataset.dataset if isinstance(dataset, Subset) else dataset
+    if whole is None:
+        return []
+    return [[s.name, s.fingerprint] for s in cast(CachedDataset, whole).sequences]
+
+
+def _focal_length(dataset: CachedDataset) -> float | None:
+    """sqrt(fx fy) in pixels at the network's size, where all cameras agree within 1 %."""
+    focal = np.sqrt([sequence.K[0, 0] * sequence.K[1, 1] for sequence in dataset.sequences])
+    return float(np.median(focal)) if np.ptp(focal) <= 0.01 * focal.min() else None

@@ -23,10 +23,8 @@ class Metrics:
             self._table = MetricsFile(run.folder / "metrics.csv", start)
             self._board = SummaryWriter(run.folder / "tensorboard")
 
-    def __enter__(self) -> Metrics:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """No figure follows."""
         if self.fabric.is_global_zero:
             self._board.close()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,7 @@ from rich.progress import (
 from monodepth_ros.heartbeat import Heartbeat
 from monodepth_ros.learning.run.state import State
 from monodepth_ros.learning.step_stream import Plan
+from monodepth_ros.progress import plain_console
 
 _KEPT = ("val/abs_rel", "val/a1", "val/photometric")
 
@@ -25,16 +25,8 @@ class ProgressReport:
 
     def __init__(self, plan: Plan, state: State, max_minutes: float | None) -> None:
         self.plan, self.state, self.max_minutes = plan, state, max_minutes
-        self.console = Console(stderr=True)
-        self._bar: Progress | None = None
-        self._heartbeat: Heartbeat | None = None
-        self._open = ExitStack()
+        self.console = plain_console()
         self._start = (state.step, state.seconds)  # of this session
-
-    def __enter__(self) -> ProgressReport:
-        if not self.console.is_terminal:
-            self._heartbeat = self._open.enter_context(Heartbeat(self._line))
-            return self
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -43,18 +35,22 @@ class ProgressReport:
             TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[figures]}"),
             console=self.console,
+            disable=not self.console.is_terminal,
         )
-        total, done = self.plan.total_steps, self.state.step
+        total, done = plan.total_steps, state.step
         self._task = self._bar.add_task("", total=total, completed=done, figures="", left="")
-        self._open.enter_context(self._bar)
+        self._heartbeat = None if self.console.is_terminal else Heartbeat(self._line)
+
+    def __enter__(self) -> ProgressReport:
+        (self._heartbeat or self._bar).__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+    def __exit__(self, *error: Any) -> None:
+        (self._heartbeat or self._bar).__exit__(*error)
 
     def __call__(self, state: State) -> None:
         """Advance; in a log file on logged steps alone."""
-        if self._bar is not None:
+        if self._heartbeat is None:
             left, figures = self._left(), self._figures()
             self._bar.update(self._task, completed=state.step, left=left, figures=figures)
         elif self.plan.is_logged(state.step):
@@ -87,7 +83,7 @@ class ProgressReport:
         if self._heartbeat is not None:
             self._heartbeat.write(line)
         else:
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(line)
 
 
 def _text(validation: dict[str, float]) -> str:

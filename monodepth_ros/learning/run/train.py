@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def _go(run: Run, sources: RunData, state: State, former: dict[str, Any] | None)
     if former is not None:
         checkpoints.resume(former)
     with ExitStack() as opened:
-        metrics = opened.enter_context(Metrics(run, state.step))
+        metrics = opened.enter_context(closing(Metrics(run, state.step)))
         budget = opened.enter_context(TimeBudget(fabric, minutes))
         signals = opened.enter_context(StopSignals(fabric))
         at_step_end: list[Callable[[State], None]] = [budget, signals, metrics]

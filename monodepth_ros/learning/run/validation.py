@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
-from monodepth_ros.learning.recipe.recipe import EvaluationRecipe
 from monodepth_ros.learning.run.state import Run, State
 from monodepth_ros.learning.step import Batch
-from monodepth_ros.learning.step_stream import Plan
 
 
 class Validation:
@@ -20,7 +18,9 @@ class Validation:
         self, run: Run, batches: Iterable[Batch], tell: Sequence[Callable[[State], None]]
     ) -> None:
         self.run, self.batches, self.tell = run, batches, tell
-        self.every = steps_between(run.learner.recipe.evaluation, run.plan)
+        evaluation = run.learner.recipe.evaluation
+        epochs = round(evaluation.every_epochs * run.plan.steps_per_epoch)
+        self.every = max(1, min(evaluation.every_steps or epochs, run.plan.total_steps))
 
     def __call__(self, state: State) -> None:
         """Leave the figures in the state."""
@@ -51,9 +51,3 @@ class Validation:
         total = torch.stack([known.sum(), known.new_tensor(float(known.numel()))])
         self.run.fabric.all_reduce(total, reduce_op="sum")
         return float(total[0] / total[1])
-
-
-def steps_between(evaluation: EvaluationRecipe, plan: Plan) -> int:
-    """Steps from one validation to the next."""
-    every = evaluation.every_steps or round(evaluation.every_epochs * plan.steps_per_epoch)
-    return max(1, min(every, plan.total_steps))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.learning.batches import Sample, validation_loader
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
@@ -35,10 +33,6 @@ class ModelFigures:
     abs_rel: float | None
     known_abs_rel: float | None
 
-    def with_known_of(self, other: ModelFigures) -> ModelFigures:
-        """The same, but measured against another model on known scenes."""
-        return replace(self, known_abs_rel=other.known_abs_rel)
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -48,10 +42,6 @@ class Verdict:
     reason: str
     former: ModelFigures
     candidate: ModelFigures
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return asdict(self)
 
 
 def judge(
@@ -113,9 +103,9 @@ def model_figures(
         T = step.refine().T if recipe.refinement.enabled else step.T
         errors["photometric"].append(learner.photometric.error_maps(step, T).means())
         if "depth" in batch:
-            errors["abs_rel"].append(_abs_rel(step, recipe))
+            errors["abs_rel"].append(step.depth_metrics()["abs_rel"])
     for batch in _batches(learner, known, device) if known is not None else ():
-        errors["known"].append(_abs_rel(Step(learner, batch), recipe))
+        errors["known"].append(Step(learner, batch).depth_metrics()["abs_rel"])
     photometric = torch.cat(errors["photometric"]).mean()
     return ModelFigures(float(photometric), _mean(errors["abs_rel"]), _mean(errors["known"]))
 
@@ -125,12 +115,6 @@ def _batches(
 ) -> Iterator[dict[str, Tensor]]:
     for batch in validation_loader(learner.recipe, dataset):
         yield learner.prepare({name: value.to(device) for name, value in batch.items()})
-
-
-def _abs_rel(step: Step, recipe: Recipe) -> Tensor:
-    limits = recipe.evaluation.min_depth, recipe.evaluation.max_depth
-    depth = 1 / step.inverse_depths[0]
-    return batch_median_scaled_metrics(depth, step.true_depth, *limits)["abs_rel"]
 
 
 def _mean(parts: list[Tensor]) -> float | None:

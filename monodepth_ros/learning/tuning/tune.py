@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ class Tuning:
                 kept=(self.model, self.keep),
             )
         with Heartbeat(lambda: f"judging {folder.name} on the frames held back"):
-            figures = self._compare(candidate, sources).as_dict()
+            figures = asdict(self._compare(candidate, sources))
         learnt_from = first_session(folder / "run")["data"]
         verdict = {
             "model": str(candidate),
@@ -140,7 +140,7 @@ class Tuning:
         former = model_figures(self.model, self.recipe, held_back, known)
         if known is not None and self.base != self.model:
             base = model_figures(self.base, self.recipe, held_back, known)
-            former = former.with_known_of(base)
+            former = replace(former, known_abs_rel=base.known_abs_rel)
         after = model_figures(candidate, self.recipe, held_back, known)
         return judge(former, after, self.min_gain, self.max_forgetting)
 
@@ -175,10 +175,8 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     pose = [f"networks.init.pose={model}"] if "pose" in load_weights(model, card) else []
     limits = [f"networks.min_depth={card.min_depth}", f"networks.max_depth={card.max_depth}"]
     if find_architecture(card.architecture).pose is None:
-        pose = [
-            "networks.init.pose=null",
-            "networks.pose=posecnn",
-        ]  # learns beside depth, and is of no further use
+        # Learns beside depth, and is of no further use.
+        pose = ["networks.init.pose=null", "networks.pose=posecnn"]
     return [
         f"networks.architecture={card.architecture}",
         *(limits if card.output == "disparity" else []),

@@ -11,12 +11,7 @@ from steps import inverse_depth, loss_of, step_of
 from torch.nn import functional as F
 
 from monodepth_ros.learning.losses.depth_comparison import Supervised
-from monodepth_ros.learning.losses.depth_terms import (
-    absolute_log,
-    gradient_difference,
-    silog,
-    surface_normals,
-)
+from monodepth_ros.learning.losses.depth_terms import Absolute, Gradient, Silog, surface_normals
 
 WIDTH, HEIGHT = 16, 12
 K = torch.tensor([[14.0, 0.5, 7.2], [0, 13.0, 5.8], [0, 0, 1]], dtype=torch.float64)
@@ -44,6 +39,11 @@ class Comparison:
         inverse_depths = [inverse_depth(d, *self.depth_range) for d in disparities]
         batch = {"images": torch.zeros(len(truth), 1, 3, *truth.shape[2:]), "depth": truth, "K": K}
         return self.loss(step_of(batch, inverse_depths, depth_range=self.depth_range))
+
+
+def known(e):
+    """A comparison of log depths that differ by ``e`` everywhere."""
+    return SimpleNamespace(difference=e, valid=torch.ones_like(e, dtype=torch.bool))
 
 
 def random_truth(batch=2, missing=0.2):
@@ -188,25 +188,27 @@ def test_gradient_is_that_of_finite_differences(differences, blind):
 
 def test_silog_closed_forms():
     e = torch.full((1, 1, 3, 4), 0.2, dtype=torch.float64)
-    valid = torch.ones_like(e, dtype=torch.bool)
     for scale_invariance, expected in ((0.0, 0.04), (0.5, 0.02), (1.0, 0.0)):
-        assert silog(e, valid, scale_invariance).item() == pytest.approx(expected, abs=1e-15)
+        term = Silog(scale_invariance=scale_invariance)
+        assert term(known(e)).item() == pytest.approx(expected, abs=1e-15)
     e = torch.randn(1, 1, 3, 4, dtype=torch.float64)
-    torch.testing.assert_close(silog(e, valid, 1.0), e.var(correction=0).reshape(1))
+    torch.testing.assert_close(
+        Silog(scale_invariance=1.0)(known(e)), e.var(correction=0).reshape(1)
+    )
 
 
 def test_absolute_differences_leave_an_outlier_its_share():
     e = torch.full((1, 1, 3, 4), 0.2, dtype=torch.float64)
     e[..., 0, 0] = 3.2
-    valid = torch.ones_like(e, dtype=torch.bool)
     for scale_invariance, expected in ((0.0, 0.2 + 3 / 12), (1.0, 3 / 12)):
-        assert absolute_log(e, valid, scale_invariance).item() == pytest.approx(expected)
+        assert Absolute(scale_invariance=scale_invariance)(known(e)).item() == pytest.approx(
+            expected
+        )
 
 
 def test_gradient_term_of_a_ramp():
     e = 0.1 * torch.arange(4.0).expand(1, 1, 3, 4)
-    valid = torch.ones_like(e, dtype=torch.bool)
-    torch.testing.assert_close(gradient_difference(e, valid), torch.tensor([9 * 0.01 / 12]))
+    torch.testing.assert_close(Gradient()(known(e)), torch.tensor([9 * 0.01 / 12]))
 
 
 def test_normals_of_a_plane():

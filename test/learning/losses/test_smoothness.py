@@ -7,7 +7,7 @@ import torch
 
 from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
 from monodepth_ros.learning.losses.arithmetic.maps import resize_to_fit
-from monodepth_ros.learning.losses.smoothness import planarity, smoothness
+from monodepth_ros.learning.losses.smoothness import Planarity, Smoothness
 
 
 def smoothness_by_loop(disparity, image):
@@ -33,33 +33,34 @@ def test_equals_a_loop_over_pixels():
     expected = sum(
         smoothness_by_loop(d[0].tolist(), i.tolist()) for d, i in zip(disparity, image, strict=True)
     )
-    actual = smoothness(disparity, edge_weights(image)).item()
+    actual = Smoothness().measure(disparity, edge_weights(image)).item()
     assert math.isclose(actual, expected / 2, rel_tol=1e-12)
 
 
 @pytest.mark.parametrize("unit", ["mean", "spread"])
-@pytest.mark.parametrize("order", [smoothness, planarity])
+@pytest.mark.parametrize("order", [Smoothness, Planarity])
 def test_gradient_is_that_of_finite_differences(order, unit):
     disparity = torch.rand(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
     weights = edge_weights(torch.rand(1, 3, 4, 5, dtype=torch.float64))
-    assert torch.autograd.gradcheck(lambda d: order(d, weights, unit), disparity)
+    assert torch.autograd.gradcheck(lambda d: order(unit=unit).measure(d, weights), disparity)
 
 
 @pytest.mark.parametrize("unit", ["mean", "spread"])
-@pytest.mark.parametrize("order", [smoothness, planarity])
+@pytest.mark.parametrize("order", [Smoothness, Planarity])
 def test_does_not_depend_on_the_scale_of_disparity(order, unit):
     disparity, weights = torch.rand(1, 1, 6, 6) + 0.1, edge_weights(torch.rand(1, 3, 6, 6))
-    scaled = order(0.1 * disparity, weights, unit)
-    torch.testing.assert_close(scaled, order(disparity, weights, unit))
+    scaled = order(unit=unit).measure(0.1 * disparity, weights)
+    torch.testing.assert_close(scaled, order(unit=unit).measure(disparity, weights))
 
 
-@pytest.mark.parametrize("order", [smoothness, planarity])
+@pytest.mark.parametrize("order", [Smoothness, Planarity])
 def test_in_units_of_the_spread_less_relief_is_no_smoother(order):
     disparity, weights = torch.rand(1, 1, 6, 6) + 0.1, edge_weights(torch.rand(1, 3, 6, 6))
     flatter = 0.5 * (disparity + disparity.mean())
-    assert order(flatter, weights).item() == pytest.approx(order(disparity, weights).item() / 2)
-    assert order(flatter, weights, "spread").item() == pytest.approx(
-        order(disparity, weights, "spread").item(), rel=5e-3
+    by_mean, by_spread = order().measure, order(unit="spread").measure
+    assert by_mean(flatter, weights).item() == pytest.approx(by_mean(disparity, weights).item() / 2)
+    assert by_spread(flatter, weights).item() == pytest.approx(
+        by_spread(disparity, weights).item(), rel=5e-3
     )
 
 
@@ -67,7 +68,8 @@ def test_a_map_without_relief_costs_nothing_in_either_unit():
     flat = torch.full((1, 1, 6, 6), 0.3, requires_grad=True)
     weights = edge_weights(torch.rand(1, 3, 6, 6))
     for unit in ("mean", "spread"):
-        loss = smoothness(flat, weights, unit) + planarity(flat, weights, unit)
+        orders = (Smoothness(unit=unit), Planarity(unit=unit))
+        loss = sum(order.measure(flat, weights) for order in orders)
         assert loss.item() == 0.0
         assert torch.autograd.grad(loss, flat)[0].isfinite().all()
 
@@ -76,22 +78,22 @@ def test_a_slanted_plane_costs_only_the_first_order():
     y, x = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
     plane = (0.5 + 0.03 * x - 0.02 * y).expand(1, 1, 6, 8)
     weights = edge_weights(torch.rand(1, 3, 6, 8))
-    assert planarity(plane, weights).item() < 1e-6
-    assert smoothness(plane, weights).item() > 1e-2
+    assert Planarity().measure(plane, weights).item() < 1e-6
+    assert Smoothness().measure(plane, weights).item() > 1e-2
 
 
 def test_a_step_costs_its_height_on_both_sides_and_little_on_an_edge_of_the_image():
     step = (torch.arange(8) >= 4).float().expand(1, 1, 8, 8)
-    off_edge = planarity(0.5 + step, edge_weights(torch.zeros(1, 3, 8, 8)))
-    on_edge = planarity(0.5 + step, edge_weights(step.expand(1, 3, 8, 8), decay=3.0))
+    off_edge = Planarity().measure(0.5 + step, edge_weights(torch.zeros(1, 3, 8, 8)))
+    on_edge = Planarity().measure(0.5 + step, edge_weights(step.expand(1, 3, 8, 8), decay=3.0))
     torch.testing.assert_close(off_edge, torch.tensor(2 / 6))  # of 6 second differences in a row
     torch.testing.assert_close(on_edge, off_edge * math.exp(-3))
 
 
 def test_edges_of_the_image_make_edges_of_disparity_cheap():
     step = (torch.arange(8) >= 4).float().expand(1, 1, 8, 8)
-    on_edge = smoothness(0.5 + step, edge_weights(step.expand(1, 3, 8, 8)))
-    off_edge = smoothness(0.5 + step, edge_weights(torch.zeros(1, 3, 8, 8)))
+    on_edge = Smoothness().measure(0.5 + step, edge_weights(step.expand(1, 3, 8, 8)))
+    off_edge = Smoothness().measure(0.5 + step, edge_weights(torch.zeros(1, 3, 8, 8)))
     torch.testing.assert_close(on_edge, off_edge * math.exp(-1))
 
 

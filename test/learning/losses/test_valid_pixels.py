@@ -15,7 +15,7 @@ from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
-from monodepth_ros.learning.losses.smoothness import planarity, smoothness
+from monodepth_ros.learning.losses.smoothness import Planarity, Smoothness
 from monodepth_ros.learning.recipe.recipe import Recipe
 
 HEIGHT, WIDTH, SCALES = 32, 64, 4
@@ -151,16 +151,17 @@ def test_the_mean_is_over_what_counts() -> None:
     assert loss.item() == pytest.approx(error[inner].mean().item(), rel=0.1)
 
 
-@pytest.mark.parametrize("measure", [smoothness, planarity])
+@pytest.mark.parametrize("order", [Smoothness, Planarity])
 @pytest.mark.parametrize("unit", ["mean", "spread"])
-def test_smoothness_of_a_part_is_that_of_the_cut_out_part(measure: Any, unit: Any) -> None:
+def test_smoothness_of_a_part_is_that_of_the_cut_out_part(order: Any, unit: Any) -> None:
     generator = torch.Generator().manual_seed(2)
     disparity = torch.rand(1, 1, 12, 20, generator=generator)
     image = torch.rand(1, 3, 12, 20, generator=generator)
     valid = torch.zeros(1, 1, 12, 20, dtype=torch.bool)
     valid[..., 2:9, 3:17] = True
-    part = measure(disparity, edge_weights(image, 2.0), unit, valid)
-    cut = measure(disparity[..., 2:9, 3:17], edge_weights(image[..., 2:9, 3:17], 2.0), unit)
+    measure = order(unit=unit).measure
+    part = measure(disparity, edge_weights(image, 2.0), valid)
+    cut = measure(disparity[..., 2:9, 3:17], edge_weights(image[..., 2:9, 3:17], 2.0))
     torch.testing.assert_close(part, cut)
 
 

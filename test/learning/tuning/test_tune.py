@@ -14,7 +14,7 @@ from recipes import SELF_SUPERVISED, small_recipe
 
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.batches import account_of
+from monodepth_ros.learning.run.data import account_of
 from monodepth_ros.learning.tuning.tune import (
     Tuning,
     holding_back,

@@ -25,7 +25,7 @@ MID_GREY = 0.5
 
 def box_mean(x: Tensor) -> Tensor:
     """Mean over 3x3 windows of ``(..., H, W)``, borders reflected; the same shape."""
-    return _BoxMean.apply(x)
+    return _window_mean(_reflected(x))
 
 
 def ssim_dissimilarity(first: Tensor, second: Tensor) -> Tensor:
@@ -152,16 +152,6 @@ def _error_adjoint(
         + y * _window_mean_adjoint(by_ssim * by_product)
         + (1 - weight) * gradient * (x - y).sign()
     )
-
-
-class _BoxMean(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _window_mean(_reflected(x))
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _window_mean_adjoint(gradient)
 
 
 def _window_mean(padded: Tensor) -> Tensor:
