@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset, default_collate
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate
 
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.open_sequence import open_sequence
@@ -116,22 +116,18 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     return FrameDataset(sequences, recipe.data.size, True, cache)
 
 
-class WithReplay(Dataset[Sample]):
+class WithReplay(ConcatDataset[Sample]):
     """Training samples, and behind them known frames, whose entries begin with `REHEARSED`."""
 
     def __init__(self, training: Dataset[Sample], replay: Dataset[Sample]) -> None:
-        self.training, self.replay = training, replay
+        super().__init__([training, replay])
         self.boundary = len(cast(Sized, training))
-
-    def __len__(self) -> int:
-        """Samples of both kinds."""
-        return self.boundary + len(cast(Sized, self.replay))
 
     def __getitem__(self, index: int) -> Sample:
         """A sample of the kind that the index says."""
+        sample: Sample = super().__getitem__(index)
         if index < self.boundary:
-            return self.training[index]
-        sample = self.replay[index - self.boundary]
+            return sample
         return {f"{REHEARSED}{name}": value for name, value in sample.items()}
 
 

@@ -1,4 +1,4 @@
-"""The networks of Monodepth2 (Godard et al., ICCV 2019), on a ResNet or a mobile encoder."""
+"""The depth network of Monodepth2 (Godard et al., ICCV 2019), on a ResNet or a mobile encoder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder, Padding
-from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork, FeatureEncoder
+from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
-from monodepth_ros.networks.pose_net import PoseDecoder, PoseNet
 from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
 
 
@@ -20,12 +19,21 @@ class Monodepth2Network(EncoderDecoderNetwork):
     """
 
     def __init__(
-        self, encoder: FeatureEncoder, decoder: DepthDecoder, min_depth: float, max_depth: float
+        self,
+        min_depth: float,
+        max_depth: float,
+        layers: int | None,
+        stages: tuple[int, ...] = PUBLISHED_STAGES,
+        decoder_channels: tuple[int, ...] = STANDARD_CHANNELS,
+        padding: Padding = "reflect",
     ) -> None:
+        """On a ResNet of ``layers`` with ``stages``; without on EfficientNet-Lite0."""
         super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
         self.min_depth, self.max_depth = min_depth, max_depth
+        self.encoder = (
+            EfficientNetLiteEncoder() if layers is None else ResNetEncoder(layers, stages=stages)
+        )
+        self.decoder = DepthDecoder(self.encoder.channels, decoder_channels, padding)
 
     def decode(self, features: Sequence[Tensor]) -> DepthOutput:
         """Four maps ``(B, 1, H / 2^s, W / 2^s)``, s = 0..3."""
@@ -43,25 +51,3 @@ class Monodepth2Network(EncoderDecoderNetwork):
         # In float32 also where the rest runs in half: that has steps of a percent of depth.
         nearest, farthest = 1.0 / self.min_depth, 1.0 / self.max_depth
         return farthest + (nearest - farthest) * sigmoid.float()
-
-
-def build_depth(
-    min_depth: float,
-    max_depth: float,
-    layers: int | None,
-    stages: tuple[int, ...] = PUBLISHED_STAGES,
-    decoder_channels: tuple[int, ...] = STANDARD_CHANNELS,
-    padding: Padding = "reflect",
-) -> Monodepth2Network:
-    """On a ResNet of ``layers`` with ``stages``; on EfficientNet-Lite0 where ``layers`` is None."""
-    encoder: FeatureEncoder = (
-        EfficientNetLiteEncoder() if layers is None else ResNetEncoder(layers, stages=stages)
-    )
-    decoder = DepthDecoder(encoder.channels, decoder_channels, padding)
-    return Monodepth2Network(encoder, decoder, min_depth, max_depth)
-
-
-def build_pose(layers: int) -> PoseNet:
-    """The published pose network: a ResNet sees both images at once."""
-    encoder = ResNetEncoder(layers, images=2)
-    return PoseNet(encoder, PoseDecoder(encoder.channels[-1]))

@@ -36,12 +36,15 @@ class PoseDecoder(nn.Module):
 
 
 class PoseNet(nn.Module):
-    """From an image pair to the motion that maps points of the first camera to the second."""
+    """From an image pair to the motion that maps points of the first camera to the second.
 
-    def __init__(self, encoder: ResNetEncoder, decoder: PoseDecoder) -> None:
+    The published one: a ResNet of ``layers`` sees both images at once.
+    """
+
+    def __init__(self, layers: int) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder = ResNetEncoder(layers, images=2)
+        self.decoder = PoseDecoder(self.encoder.channels[-1])
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Axis-angle (radians) and translation, each ``(B, 3)``, of ``T_second_first``.

@@ -56,19 +56,17 @@ class Architecture:
 
 
 def _monodepth2(**settings: Any) -> Builder:
-    return Builder("monodepth_ros.networks.monodepth2:build_depth", settings)
+    return Builder("monodepth_ros.networks.monodepth2:Monodepth2Network", settings)
 
 
 def _published(layers: int, pose_layers: int) -> Architecture:
-    pose = Builder("monodepth_ros.networks.monodepth2:build_pose", {"layers": pose_layers})
+    pose = Builder("monodepth_ros.networks.pose_net:PoseNet", {"layers": pose_layers})
     # At 32 pixels the coarsest feature is one pixel, which has nothing to reflect.
     return Architecture(_monodepth2(layers=layers), pose, smallest_size=64)
 
 
 _SMALL_DECODER = {"decoder_channels": (16, 24, 40, 64, 96), "padding": "zeros"}
-_CORRELATION = Builder(
-    "monodepth_ros.networks.correlation_pose_net:CorrelationPoseNet", {"width": 128}
-)
+_CORRELATION = Builder("monodepth_ros.networks.correlation_pose_net:CorrelationPoseNet")
 
 ARCHITECTURES: dict[str, Architecture] = {
     # For small boards: about 4 M parameters in all. Its plain 3x3 convolutions on half the channels

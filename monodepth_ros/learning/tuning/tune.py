@@ -40,7 +40,6 @@ from monodepth_ros.zoo.catalogue import resolve
 from monodepth_ros.zoo.weights import load_weights
 
 VERDICT = "verdict.json"
-_HELD_BACK = {"validation_fraction": 0.15, "validation_part": "middle"}  # unless the recipe says
 
 
 @dataclass(frozen=True)
@@ -172,26 +171,30 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     """
     card = load_card(model)
     height, width = card.size
-    pose = [f"networks.init.pose={model}"] if "pose" in load_weights(model, card) else []
-    limits = [f"networks.min_depth={card.min_depth}", f"networks.max_depth={card.max_depth}"]
-    if find_architecture(card.architecture).pose is None:
-        # Learns beside depth, and is of no further use.
-        pose = ["networks.init.pose=null", "networks.pose=posecnn"]
-    return [
+    pose = model if "pose" in load_weights(model, card) else "null"
+    settings = [
         f"networks.architecture={card.architecture}",
-        *(limits if card.output == "disparity" else []),
         f"networks.init.depth={model}",
-        *([f"networks.teacher={model}"] if "teacher" in recipe.needs else []),
-        *(pose or ["networks.init.pose=null"]),
+        f"networks.init.pose={pose}",
         f"data.size={width}x{height}",
     ]
+    if card.output == "disparity":
+        settings.append(f"networks.min_depth={card.min_depth}")
+        settings.append(f"networks.max_depth={card.max_depth}")
+    if "teacher" in recipe.needs:
+        settings.append(f"networks.teacher={model}")
+    if find_architecture(card.architecture).pose is None:
+        # One that learns beside depth, and is of no further use.
+        settings.append("networks.pose=posecnn")
+    return settings
 
 
 def holding_back(recipe: Recipe) -> Recipe:
     """The recipe with frames to judge by, whatever it says of validation."""
     if recipe.data.validation_fraction > 0:
         return recipe
-    data = recipe.data.model_copy(update=_HELD_BACK)
+    held_back = {"validation_fraction": 0.15, "validation_part": "middle"}
+    data = recipe.data.model_copy(update=held_back)
     return recipe.model_copy(update={"data": data})
 
 
