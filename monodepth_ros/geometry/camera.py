@@ -39,7 +39,7 @@ class PinholeCamera:
         cls, width: int, height: int, fx: float, fy: float, cx: float, cy: float
     ) -> PinholeCamera:
         """An undistorted camera from the four intrinsic values, in pixels."""
-        return cls(width, height, np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]))
+        return cls(width, height, intrinsics_matrix((fx, fy, cx, cy)))
 
     @classmethod
     def centred(cls, height: int, width: int, focal_length: float) -> PinholeCamera:
@@ -101,10 +101,8 @@ class PinholeCamera:
         if not inside or top + height > self.height or left + width > self.width:
             raise ValueError(f"crop {(top, left, height, width)} leaves the image")
         K = self.K.copy()
-        K[0, 2] -= left
-        K[1, 2] -= top
-        whole = (height, width) == (self.height, self.width)
-        is_crop = self.is_crop or not whole
+        K[:2, 2] -= left, top
+        is_crop = self.is_crop or (height, width) != (self.height, self.width)
         window = slice(top, top + height), slice(left, left + width)
         valid = None if self.valid is None else self.valid[window]
         return replace(self, width=width, height=height, K=K, is_crop=is_crop, valid=valid)
@@ -136,13 +134,7 @@ def resizing_matrix(rows: float, columns: float) -> NDArray[np.float64]:
     The one convention of the package: pixel centres lie at integers and a resize keeps the outer
     edges of the image, half a pixel beyond its centres, so ``cx -> (cx + 0.5) columns - 0.5``.
     """
-    return np.array(
-        [
-            [columns, 0.0, 0.5 * columns - 0.5],
-            [0.0, rows, 0.5 * rows - 0.5],
-            [0.0, 0.0, 1.0],
-        ]
-    )
+    return intrinsics_matrix((columns, rows, 0.5 * columns - 0.5, 0.5 * rows - 0.5))
 
 
 def intrinsics_matrix(values: ArrayLike) -> NDArray[np.float64]:

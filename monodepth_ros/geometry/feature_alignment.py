@@ -9,7 +9,6 @@ for the device.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import resizing_matrix
-from monodepth_ros.geometry.projection import PROJECTION_EPSILON, pixel_of_ray, unproject
+from monodepth_ros.geometry.projection import PROJECTION_EPSILON, inverse_intrinsics, pixel_of_ray
 from monodepth_ros.geometry.validity import eroded
 from monodepth_ros.geometry.warp import (
     MIN_WARP_DEPTH,
@@ -112,24 +111,21 @@ def alignment_level(
     depth = F.interpolate(inverse_depth, size, mode="area").reciprocal()
     height, width = inverse_depth.shape[-2:]
     A = K.new_tensor(resizing_matrix(size[0] / height, size[1] / width))
-    weights = [] if confidence is None else [confidence[:, 0]]
+    counted = features.new_ones(*features.shape[:2], 1, *size) if confidence is None else confidence
+    target_weight, source_weight = counted[:, 0], counted[:, 1:]
     if weight is not None:
-        weights.append(F.interpolate(weight, size, mode="area"))
-    source_weight = None if confidence is None else confidence[:, 1:]
+        target_weight = target_weight * F.interpolate(weight, size, mode="area")
     if valid is not None:
-        weights.append(valid.to(depth))
+        target_weight = target_weight * valid.to(depth)
         # Features and their slopes are looked up between four pixels: none of those is invalid.
-        inner = eroded(valid, 2).to(depth)[:, None].expand(-1, sources, -1, -1, -1)
-        source_weight = inner if source_weight is None else source_weight * inner
+        source_weight = source_weight * eroded(valid, 2).to(depth)[:, None]
     return AlignmentLevel(
         target=features[:, :1].expand(-1, sources, -1, -1, -1).flatten(0, 1),
         source=features[:, 1:].flatten(0, 1),
         depth=depth.repeat_interleave(sources, 0),
         K=torch.repeat_interleave(A @ K, sources, 0),
-        weight=math.prod(weights[1:], start=weights[0]).repeat_interleave(sources, 0)
-        if weights
-        else None,
-        source_weight=None if source_weight is None else source_weight.flatten(0, 1),
+        weight=target_weight.repeat_interleave(sources, 0),
+        source_weight=source_weight.flatten(0, 1),
         damping=damping,
     )
 
@@ -160,7 +156,7 @@ def refine_pose(
             for left in range(settings.iterations, 0, -1):
                 last = settings.gradient_steps is None or left <= settings.gradient_steps
                 with torch.set_grad_enabled(last and torch.is_grad_enabled()):
-                    v, w, *counted = _increment(T, matcher, level.damping, settings)
+                    v, w, *counted = _increment(T, matcher)
                 T = se3.from_axis_angle_translation(w, v) @ T
                 steps.append(counted)
             after_levels.append(T)
@@ -169,15 +165,14 @@ def refine_pose(
     return RefinedPose(T, short, none, cost[-1], tuple(after_levels))
 
 
-def _increment(
-    T: Tensor, matcher: _Matcher, damping: Tensor | float, settings: AlignmentSettings
-) -> tuple[Tensor, ...]:
+def _increment(T: Tensor, matcher: _Matcher) -> tuple[Tensor, ...]:
     """Translation and rotation ``(B, 3)``, to be applied on the left, whether each was shortened or
     refused, and the cost before.
     """
+    settings = matcher.settings
     H, g, points, cost = matcher.normal_equations(T)
     diagonal = H.diagonal(dim1=-2, dim2=-1)
-    H = H + torch.diag_embed((damping * diagonal).clamp(min=_SMALLEST_DIAGONAL))
+    H = H + torch.diag_embed((matcher.damping * diagonal).clamp(min=_SMALLEST_DIAGONAL))
     factor, failure = torch.linalg.cholesky_ex(H)
     usable = (points >= settings.fewest_points) & (failure == 0) & H.isfinite().all(-1).all(-1)
     usable = usable & g.isfinite().all(-1)
@@ -213,24 +208,19 @@ class _Matcher:
         settings: AlignmentSettings,
         generator: torch.Generator | None,
     ) -> None:
-        self.settings = settings
+        self.settings, self.damping = settings, level.damping
         self.height, self.width = level.depth.shape[-2:]
-        batch = len(level.depth)
         picked = self._picked(level.depth.device, generator)
         depth = _at(level.depth, picked)[:, 0]
-        y, x = torch.div(picked, self.width, rounding_mode="floor"), picked % self.width
+        y, x = picked // self.width, picked % self.width
         pixels = torch.stack([x, y, torch.ones_like(x)]).to(depth.dtype)
         self.known = depth.isfinite() & (depth > MIN_WARP_DEPTH)
         depth = torch.where(self.known, depth, torch.ones_like(depth))
         self.K = level.K.float()
-        self.points = depth[:, None] * unproject(pixels, self.K)  # (B, 3, N)
+        self.points = depth[:, None] * (inverse_intrinsics(self.K) @ pixels)  # (B, 3, N)
         self.features = _at(level.target.float(), picked)
-        self.weight = (
-            depth.new_ones(batch, len(picked))
-            if level.weight is None
-            else _at(level.weight.float(), picked)[:, 0]
-        )
-        self.channels = self.features.shape[1]
+        weight = torch.ones_like(level.depth) if level.weight is None else level.weight
+        self.weight = _at(weight.float(), picked)[:, 0]
         self.source = _with_slopes(level.source.float(), level.source_weight)
 
     def _picked(self, device: torch.device, generator: torch.Generator | None) -> Tensor:
@@ -254,10 +244,10 @@ class _Matcher:
         residual = value - self.features
         squared = residual.square().sum(1)
         weight = self.weight * confidence * seen
-        cost = self._cost(squared)
+        cost, slope = _cauchy(squared, self.settings.robust_scale)
         count = (weight > 0).sum(1)
         mean_cost = (weight * cost).sum(1) / weight.sum(1).clamp(min=1e-12)
-        weight = weight * self._robust_weight(squared)
+        weight = weight * slope
         # Features enter by sums over their channels alone: 2x2 and 2 numbers a point.
         auu, auv, avv = (
             (slope_u * slope_u).sum(1),
@@ -278,18 +268,16 @@ class _Matcher:
         # No gradient to features, slopes or points from where nothing is compared.
         grid = torch.where(seen[:, None, :, None], grid, torch.zeros_like(grid))
         sampled = sample_grid(self.source, grid, "zeros")[:, :, 0]
-        c = self.channels
+        c = self.features.shape[1]
         return sampled[:, :c], sampled[:, c : 2 * c], sampled[:, 2 * c : 3 * c], sampled[:, 3 * c]
 
-    def _robust_weight(self, squared: Tensor) -> Tensor:
-        """Derivative of Cauchy's cost by the squared residual, 1 at zero."""
-        if self.settings.robust_scale == 0:
-            return torch.ones_like(squared)
-        return 2.0 / (squared / self.settings.robust_scale**2 + 2.0)
 
-    def _cost(self, squared: Tensor) -> Tensor:
-        a = self.settings.robust_scale
-        return squared if a == 0 else 2 * a * a * torch.log1p(squared / (2 * a * a))
+def _cauchy(squared: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The robust cost and its derivative by the squared residual, 1 at zero; 0: least squares."""
+    if scale == 0:
+        return squared, torch.ones_like(squared)
+    cost = 2 * scale * scale * torch.log1p(squared / (2 * scale * scale))
+    return cost, 2.0 / (squared / scale**2 + 2.0)
 
 
 def _pixel_jacobian(x: Tensor, y: Tensor, Z: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,14 +35,8 @@ def focal_profile(
     inverse = torch.linalg.inv(K)[None] * torch.ones(len(scales), 3, 3, dtype=K.dtype)
     inverse[:, :2] = inverse[:, :2] / scales[:, None, None]
     # A turn moves pixels by the focal length times its angle, and so does a sideways motion.
-    motion = torch.cat(
-        [
-            rotation / scales[:, None],
-            translation[:2] / scales[:, None],
-            translation[2:].expand(len(scales), 1),
-        ],
-        1,
-    )
+    sideways = torch.cat([rotation, translation[:2]]) / scales[:, None]
+    motion = torch.cat([sideways, translation[2:].expand(len(scales), 1)], 1)
     return _minimised(motion, inverse, _homogeneous(first), _homogeneous(second))
 
 
@@ -57,10 +51,8 @@ def _minimised(motion: Tensor, inverse: Tensor, first: Tensor, second: Tensor) -
     errors = residuals(motion)
     loss = _cauchy(errors)
     for _ in range(_ITERATIONS):
-        columns = []
-        for axis in torch.eye(6, dtype=motion.dtype) * _DIFFERENCE:
-            columns.append((residuals(motion + axis) - errors) / _DIFFERENCE)
-        J = torch.stack(columns, -1)
+        steps = torch.eye(6, dtype=motion.dtype) * _DIFFERENCE
+        J = torch.stack([(residuals(motion + s) - errors) / _DIFFERENCE for s in steps], -1)
         weighted = J / (1 + (errors / _PIXELS) ** 2)[..., None]
         H = weighted.mT @ J
         gradient = (weighted.mT @ errors[..., None])[..., 0]

@@ -39,15 +39,11 @@ def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
         raise TypeError(f"images are bytes, not {images.dtype}")
     if tuple(images.shape[-2:]) == size:
         return images
-    if images.device.type == "cpu":
-        return _antialiased(images, size)
-    return _antialiased(images.float(), size).round_().clamp_(0, 255).byte()
-
-
-def _antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
-    from torch.nn.functional import interpolate
-
-    return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+    on_cpu = images.device.type == "cpu"
+    resized = torch.nn.functional.interpolate(
+        images if on_cpu else images.float(), size, mode="bilinear", antialias=True
+    )
+    return resized if on_cpu else resized.round_().clamp_(0, 255).byte()
 
 
 def resize_linear(array: NDArray[np.floating], size: tuple[int, ...]) -> NDArray[np.float32]:

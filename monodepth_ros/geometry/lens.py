@@ -33,13 +33,13 @@ def rays(camera: PinholeCamera, pixels: NDArray[np.float64]) -> NDArray[np.float
     if not camera.distorted:
         flat = (np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(camera.K).T)[:, :2]
     elif camera.distortion_model == "equidistant":
-        flat = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, D).reshape(-1, 2)
+        flat = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, D)[:, 0]
     else:
         precise = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-6)
-        no_turn, metres = np.eye(3), np.eye(3)
-        flat = np.asarray(
-            cv2.undistortPointsIter(pixels[:, None], camera.K, D, no_turn, metres, precise)
-        ).reshape(-1, 2)
+        unchanged = np.eye(3)  # no rotation, and no K of another camera
+        flat = cv2.undistortPointsIter(pixels[:, None], camera.K, D, unchanged, unchanged, precise)[
+            :, 0
+        ]
     return np.column_stack([flat, np.ones(len(flat))])
 
 
@@ -86,12 +86,9 @@ def project(camera: PinholeCamera, points: NDArray[np.float64]) -> NDArray[np.fl
     if not camera.distorted:
         return np.asarray((points @ camera.K.T)[:, :2] / points[:, 2:])
     D, still = np.array(camera.D, np.float64), np.zeros(3)
-    if camera.distortion_model == "equidistant":
-        pixels = cv2.fisheye.projectPoints(points[:, None], still, still, camera.K, D)[0]
-    else:
-        pixels = cv2.projectPoints(points[:, None], still, still, camera.K, D)[0]
-    pixels = np.asarray(pixels, np.float64).reshape(-1, 2)
-    return np.where(beyond_the_lens(camera, points)[:, None], np.nan, pixels)
+    library = cv2.fisheye if camera.distortion_model == "equidistant" else cv2
+    pixels, _ = library.projectPoints(points[:, None], still, still, camera.K, D)
+    return np.where(beyond_the_lens(camera, points)[:, None], np.nan, pixels[:, 0])
 
 
 def beyond_the_lens(camera: PinholeCamera, points: NDArray[np.float64]) -> NDArray[np.bool_]:

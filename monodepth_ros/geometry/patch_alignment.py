@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.feature_alignment import (
-    AlignmentLevel,
     AlignmentSettings,
     alignment_level,
     refine_pose,
@@ -41,36 +41,12 @@ def valid_patches(valid: Tensor, stride: int) -> Tensor:
     return eroded(F.avg_pool2d((~valid).float(), stride) == 0, 1)
 
 
-def patch_level(
-    stride: int,
-    inverse_depth: Tensor,
-    images: Tensor,
-    K: Tensor,
-    damping: Tensor | float,
-    valid: Tensor | None = None,
-) -> AlignmentLevel:
-    """The level at which N sources are aligned with each of B targets by patches: B * N pairs.
-
-    Args:
-        stride: of the patches, in pixels.
-        inverse_depth: of the targets, ``(B, 1, H, W)``.
-        images: ``(B, 1 + N, 3, H, W)`` in [0, 1], the target first.
-        K: ``(B, 3, 3)`` at this size.
-        damping: relative to the diagonal, one or ``(6,)``.
-        valid: which pixels of all these images show something, bool ``(B, 1, H, W)``; None for all.
-    """
-    features = patch_features(images.flatten(0, 1), stride).unflatten(0, images.shape[:2])
-    whole = None if valid is None else valid_patches(valid, stride)
-    return alignment_level(features, inverse_depth, K, damping=damping, valid=whole)
-
-
 @torch.inference_mode()
 def refine_by_patches(
     T_source_target: NDArray[np.float64],
     inverse_depth: NDArray[np.float32],
     images: NDArray[np.uint8],
-    K: NDArray[np.float64],
-    valid: NDArray[np.bool_] | None,
+    camera: PinholeCamera,
     device: str,
 ) -> NDArray[np.float64]:
     """Refine the motion of one live pair, 4x4, by patches.
@@ -79,20 +55,19 @@ def refine_by_patches(
         T_source_target: first guess.
         inverse_depth: of the target, ``(H, W)``.
         images: ``(2, H, W, 3)``, the target first.
-        K: 3x3 of both.
-        valid: ``(H, W)``, which pixels of both show something; None for all.
+        camera: of both at this size.
         device: to compute on, where torch knows it; else the CPU.
     """
     at = torch.device(device if device.startswith("cuda") else "cpu")
-    pixels = torch.from_numpy(images).to(at).permute(0, 3, 1, 2)[None].float().contiguous() / 255.0
+    pixels = torch.from_numpy(images).to(at).permute(0, 3, 1, 2).float().contiguous() / 255.0
+    valid = None if camera.valid is None else torch.from_numpy(camera.valid)[None, None].to(at)
     levels = [
-        patch_level(
-            stride,
+        alignment_level(
+            patch_features(pixels, stride)[None],
             torch.from_numpy(inverse_depth)[None, None].to(at),
-            pixels,
-            torch.from_numpy(K)[None].float().to(at),
-            DAMPING,
-            None if valid is None else torch.from_numpy(valid)[None, None].to(at),
+            torch.from_numpy(camera.K)[None].float().to(at),
+            damping=DAMPING,
+            valid=None if valid is None else valid_patches(valid, stride),
         )
         for stride in STRIDES
     ]

@@ -16,12 +16,8 @@ def pixel_grid(
     height: int, width: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """Integer pixel coordinates ``(2, height, width)``, x first."""
-    y, x = torch.meshgrid(
-        torch.arange(height, device=device, dtype=dtype),
-        torch.arange(width, device=device, dtype=dtype),
-        indexing="ij",
-    )
-    return torch.stack([x, y])
+    axes = (torch.arange(count, device=device, dtype=dtype) for count in (width, height))
+    return torch.stack(torch.meshgrid(*axes, indexing="xy"))
 
 
 def inverse_intrinsics(K: Tensor) -> Tensor:
@@ -34,16 +30,11 @@ def inverse_intrinsics(K: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
-def unproject(pixels: Tensor, K: Tensor) -> Tensor:
-    """``K^-1 [x, y, 1]^T``: rays ``(B, 3, N)`` with z = 1 of homogeneous ``pixels`` ``(3, N)``."""
-    return inverse_intrinsics(K) @ pixels
-
-
 def rays(K: Tensor, height: int, width: int) -> Tensor:
     """The ray of every pixel: ``(B, 3, height, width)`` with z = 1."""
     grid = pixel_grid(height, width, K.device, K.dtype).flatten(1)
     homogeneous = torch.cat([grid, torch.ones_like(grid[:1])])
-    return unproject(homogeneous, K).unflatten(-1, (height, width))
+    return (inverse_intrinsics(K) @ homogeneous).unflatten(-1, (height, width))
 
 
 def backproject(depth: Tensor, K: Tensor) -> Tensor:

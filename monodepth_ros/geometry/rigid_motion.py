@@ -64,12 +64,8 @@ def rotation_angle(R: NDArray[np.float64]) -> NDArray[np.float64]:
     By sine and cosine: the trace alone, a cosine, does not tell angles below 1e-8 from 0, and takes
     rounding of 1e-7, as of poses in text files, for an angle of 4e-4.
     """
-    sine = 0.5 * np.linalg.norm(
-        np.stack(
-            [R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]]
-        ),
-        axis=0,
-    )
+    antisymmetric = (R - R.swapaxes(-1, -2))[..., [2, 0, 1], [1, 2, 0]]
+    sine = 0.5 * np.linalg.norm(antisymmetric, axis=-1)
     cosine = 0.5 * (np.trace(R, axis1=-2, axis2=-1) - 1.0)
     return np.asarray(np.arctan2(sine, cosine))
 

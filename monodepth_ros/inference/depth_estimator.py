@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,6 @@ from monodepth_ros.inference.confidence import confidence_of
 from monodepth_ros.inference.engines.base import Engine, Rgb
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale.unit import scale_of
 
 OutputSize = Literal["network", "image"]
@@ -65,7 +64,8 @@ class DepthEstimator:
         self.engine = load_engine(model, device=device)
         self.card, self.size = self.engine.card, self.engine.size
         self.output_size = output_size
-        self._cameras = ResizedCamera()
+        # Resizing the camera's mask takes as long as decoding an image.
+        self._resized = lru_cache(maxsize=1)(PinholeCamera.resized)
 
     def estimate(
         self,
@@ -92,7 +92,7 @@ class DepthEstimator:
         scale = scale_of(self.card, camera, self.size)
         disparity = inverse / np.float32(scale.factor)
         disparity[~((disparity > 0) & (disparity < np.inf))] = np.nan
-        seen_by = None if camera is None else self._cameras.at(camera, size)
+        seen_by = None if camera is None else self._resized(camera, *size)
         if seen_by is not None and seen_by.valid is not None:
             disparity[~seen_by.valid] = np.nan
             if confidence is not None:

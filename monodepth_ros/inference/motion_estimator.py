@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from monodepth_ros.geometry import rigid_motion
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.engines.base import Engine, Frames
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.resized_camera import ResizedCamera
 from monodepth_ros.inference.scale.unit import Scale, scale_of
 
 
@@ -44,7 +44,7 @@ class MotionEstimator:
         if (why := no_motion(self.engine)) is not None:
             raise UserError(f"{why}: choose one with odometry")
         self.refine = refine
-        self._cameras = ResizedCamera()
+        self._resized = lru_cache(maxsize=1)(PinholeCamera.resized)
 
     def scale(self, camera: PinholeCamera | None) -> Scale:
         """The unit of translations for frames of ``camera``."""
@@ -80,13 +80,11 @@ class MotionEstimator:
 
         if camera is None:
             raise UserError("refining a motion needs the camera of the frames")
-        seen_by = self._cameras.at(camera, self.size)
         refined = refine_by_patches(
             T_earlier_later,
             self.engine.inverse_depth(later)[0],
             np.concatenate([later.pixels(), earlier.pixels()]),
-            seen_by.K,
-            seen_by.valid,
+            self._resized(camera, *self.size),
             self.engine.device,
         )
         # In single precision the rotation is not exactly orthonormal.
