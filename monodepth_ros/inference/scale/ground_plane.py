@@ -25,7 +25,6 @@ def ground_height(depth: NDArray[np.float32], camera: PinholeCamera) -> float | 
     points = _points(depth, camera, generator)
     if len(points) < 30:
         return None
-    down = np.array([0.0, 1.0, 0.0])
     level = np.cos(np.radians(_MAX_TILT))
 
     corners = points[generator.integers(0, len(points), (_PLANES, 3))]
@@ -33,9 +32,9 @@ def ground_height(depth: NDArray[np.float32], camera: PinholeCamera) -> float | 
     lengths = np.linalg.norm(normals, axis=1)
     proper = lengths > 1e-9 * np.linalg.norm(corners[:, 0], axis=1) ** 2
     normals, corner = normals[proper] / lengths[proper, None], corners[proper, 0]
-    normals *= np.where(normals @ down < 0, -1.0, 1.0)[:, None]
+    normals *= np.where(normals[:, 1] < 0, -1.0, 1.0)[:, None]
     heights = np.einsum("ij,ij->i", normals, corner)
-    possible = (normals @ down >= level) & (heights > 0)
+    possible = (normals[:, 1] >= level) & (heights > 0)
     normals, heights = normals[possible], heights[possible]
     if not len(normals):
         return None
@@ -44,7 +43,7 @@ def ground_height(depth: NDArray[np.float32], camera: PinholeCamera) -> float | 
     inliers = inlier_masks[:, best]
     for _ in range(3):  # the fit changes the inliers
         fitted = _fit(points[inliers])
-        if fitted is None or fitted[0] @ down < level:
+        if fitted is None or fitted[0][1] < level:
             return None
         normal, height = fitted
         inliers = _inliers(points, normal[None], np.array([height]))[:, 0]

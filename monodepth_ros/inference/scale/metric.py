@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.scale.ground_plane import ground_height
+from monodepth_ros.stamps import SECOND
 
-_SECOND = 1_000_000_000  # nanoseconds
 _MIN_GROUND_IMAGES = 3  # images with ground before there is a factor
 _DISTANCE = 0.5  # metres by the speed for one ratio
 _MIN_DISTANCES = 3  # of them before there is a factor
@@ -23,45 +23,36 @@ _MAX_SPEED_INTERVAL = 0.5  # seconds between two speeds that are interpolated
 _COMPARISONS = 15  # the latest ratios, whose median counts
 
 
-class LatestMedian:
-    """The median of the newest values; None before there are ``min_count`` of them."""
+class MedianScale:
+    """The median of the newest ratios of metres to the model's unit."""
 
     def __init__(self, length: int, min_count: int) -> None:
-        self._values: deque[float] = deque(maxlen=length)
+        self._ratios: deque[float] = deque(maxlen=length)
         self._min_count = min_count
 
-    def add(self, value: float) -> None:
-        """Add a value; values that are not finite and positive are ignored."""
-        if np.isfinite(value) and value > 0:
-            self._values.append(value)
-
-    def __len__(self) -> int:
-        """The number of values."""
-        return len(self._values)
+    def add(self, ratio: float) -> None:
+        """Add a ratio; what is not finite and positive is ignored."""
+        if np.isfinite(ratio) and ratio > 0:
+            self._ratios.append(ratio)
 
     @property
-    def value(self) -> float | None:
-        """The median of the values."""
-        return float(np.median(self._values)) if len(self._values) >= self._min_count else None
+    def factor(self) -> float | None:
+        """Metres per unit of the model; None before there are ``min_count`` ratios."""
+        return float(np.median(self._ratios)) if len(self._ratios) >= self._min_count else None
 
 
-class SpeedScale:
+class SpeedScale(MedianScale):
     """The scale from the ratio of the distance by speed to the distance by vision.
 
     Speeds and motions arrive independently: a motion waits until speeds cover its time.
     """
 
     def __init__(self) -> None:
-        self._ratio = LatestMedian(_COMPARISONS, _MIN_DISTANCES)
+        super().__init__(_COMPARISONS, _MIN_DISTANCES)
         self._speeds: deque[tuple[int, float]] = deque(maxlen=2000)
         self._waiting: deque[tuple[int, int, float]] = deque(maxlen=200)
         self._driven = self._seen = 0.0
         self._motions = 0
-
-    @property
-    def factor(self) -> float | None:
-        """Metres per unit of the model; None before the robot has driven far enough."""
-        return self._ratio.value
 
     @property
     def missing(self) -> str:
@@ -69,10 +60,10 @@ class SpeedScale:
         if self._motions == 0:
             return "no motion in the images"
         stamps = np.array([stamp for stamp, _ in self._speeds])
-        apart = float(np.median(np.diff(stamps))) / _SECOND if len(stamps) > 1 else np.inf
+        apart = float(np.median(np.diff(stamps))) / SECOND if len(stamps) > 1 else np.inf
         if apart > _MAX_SPEED_INTERVAL:
             return f"speeds arrive every {apart:.1f} s; at most {_MAX_SPEED_INTERVAL} s are allowed"
-        driven = len(self._ratio) * _DISTANCE + self._driven
+        driven = len(self._ratios) * _DISTANCE + self._driven
         return f"{driven:.1f} of {_MIN_DISTANCES * _DISTANCE:.1f} m driven"
 
     def add_speed(self, stamp: int, speed: float) -> None:
@@ -80,7 +71,7 @@ class SpeedScale:
         if not np.isfinite(speed):
             return
         if self._speeds and stamp <= self._speeds[-1][0]:
-            if stamp > self._speeds[-1][0] - _SECOND:
+            if stamp > self._speeds[-1][0] - SECOND:
                 return  # a repeated message, or out of order
             self._speeds.clear()  # the clock has jumped back
             self._waiting.clear()
@@ -101,13 +92,13 @@ class SpeedScale:
 
     def _compare(self, start: int, end: int, distance: float) -> None:
         driven = self._distance(start, end)
-        if driven is None or driven < _MIN_SPEED * (end - start) / _SECOND:
+        if driven is None or driven < _MIN_SPEED * (end - start) / SECOND:
             return
         self._driven += driven
         self._seen += distance
         if self._driven >= _DISTANCE:
             if self._seen > 0:
-                self._ratio.add(self._driven / self._seen)
+                self.add(self._driven / self._seen)
             self._driven = self._seen = 0.0
 
     def _distance(self, start: int, end: int) -> float | None:
@@ -119,32 +110,27 @@ class SpeedScale:
         if first < 0 or last >= len(stamps):
             return None
         inside = stamps[first : last + 1]
-        if len(inside) > 1 and np.diff(inside).max() > _MAX_SPEED_INTERVAL * _SECOND:
+        if len(inside) > 1 and np.diff(inside).max() > _MAX_SPEED_INTERVAL * SECOND:
             return None
         between = inside[(inside > start) & (inside < end)]
         times = np.concatenate([[start], between, [end]]) - start
         at_times = np.interp(times, inside - start, speeds[first : last + 1])
-        return float((np.diff(times) * (at_times[1:] + at_times[:-1])).sum() / 2 / _SECOND)
+        return float((np.diff(times) * (at_times[1:] + at_times[:-1])).sum() / 2 / SECOND)
 
 
-class CameraHeightScale:
+class CameraHeightScale(MedianScale):
     """The scale from the ratio of the camera's known height to its estimated one."""
 
     def __init__(self, height: float) -> None:
+        super().__init__(_COMPARISONS, _MIN_GROUND_IMAGES)
         self._height = height
-        self._ratio = LatestMedian(_COMPARISONS, _MIN_GROUND_IMAGES)
         self._images = 0
-
-    @property
-    def factor(self) -> float | None:
-        """Metres per unit of the model; None before ground was found in some images."""
-        return self._ratio.value
 
     @property
     def missing(self) -> str:
         """What is missing for a factor, in words."""
-        if len(self._ratio):
-            return f"ground found in {len(self._ratio)} of {_MIN_GROUND_IMAGES} images needed"
+        if self._ratios:
+            return f"ground found in {len(self._ratios)} of {_MIN_GROUND_IMAGES} images needed"
         return f"no flat ground found in {self._images} images"
 
     def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
@@ -152,4 +138,4 @@ class CameraHeightScale:
         self._images += 1
         seen = ground_height(depth, camera)
         if seen is not None:
-            self._ratio.add(self._height / seen)
+            self.add(self._height / seen)

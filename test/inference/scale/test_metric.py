@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn_ground import CAMERA, plane_depth
 
-from monodepth_ros.inference.scale.metric import CameraHeightScale, LatestMedian, SpeedScale
+from monodepth_ros.inference.scale.metric import CameraHeightScale, MedianScale, SpeedScale
 
 MS = 1_000_000
 
@@ -105,13 +105,13 @@ def test_the_known_height_of_the_camera():
 
 
 def test_median_leaves_out_what_is_no_length():
-    median = LatestMedian(3, 2)
+    median = MedianScale(3, 2)
     for value in (np.nan, -1.0, 0.0, np.inf, 2.0):
         median.add(value)
-    assert median.value is None
+    assert median.factor is None
     for value in (4.0, 3.0, 5.0):
         median.add(value)
-    assert median.value == 4.0
+    assert median.factor == 4.0
 
 
 def test_what_a_speed_lacks_for_a_scale():
