@@ -128,9 +128,9 @@ class ModelCard(BaseModel):
     @classmethod
     def _as_the_architecture_has_it(cls, values: Any) -> Any:
         architecture = values.get("architecture") if isinstance(values, dict) else None
-        if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
+        known = ARCHITECTURES.get(str(architecture))
+        if known is None:
             return values  # what is wrong with it is told where it is read
-        known = ARCHITECTURES[architecture]
         unbounded = {"min_depth": 0.0, "max_depth": math.inf}
         return {
             **(unbounded if known.output == "inverse_depth" else {}),
@@ -141,7 +141,7 @@ class ModelCard(BaseModel):
         }
 
     @model_validator(mode="after")
-    def _size_fits(self) -> ModelCard:
+    def _consistent(self) -> ModelCard:
         needed = find_architecture(self.architecture).size_multiple
         if self.size_multiple % needed:
             raise ValueError(f"size_multiple {self.size_multiple} is not a multiple of {needed}")
@@ -149,10 +149,6 @@ class ModelCard(BaseModel):
             check_size(self.architecture, self.size, self.size_multiple)
         except ValueError as error:
             raise ValueError(f"size {error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ModelCard:
         if not self.min_depth < self.max_depth:
             raise ValueError(f"min_depth {self.min_depth} is not below max_depth {self.max_depth}")
         if (self.min_depth, self.max_depth) != (0, math.inf) and self.output == "inverse_depth":

@@ -16,11 +16,8 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.monodepth2 import Monodepth2Network
-from monodepth_ros.networks.pose_net import PoseNet
-from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, Provenance, check_size, parse_size
-from monodepth_ros.zoo.weights import StateDict, check_state, save_model
+from monodepth_ros.zoo.weights import StateDict, build_network, check_state, save_model
 
 LICENCE = "Monodepth2 licence (Niantic): non-commercial use only; weights supplied by the user"
 DEPTH_FILES = ("encoder.pth", "depth.pth")
@@ -32,14 +29,14 @@ STEREO_FACTOR = 5.4
 # Focal lengths of every KITTI image as the release trains with it, in image widths and heights.
 KITTI_FX, KITTI_FY = 0.58, 1.92
 
-# Parameters that the files and our networks order differently. The published decoder numbers its
-# convolutions from the coarsest level down, two to a level, then the four disparity heads.
-_DECODER_NAMES = {
+# What our decoders call the layers of depth.pth and pose.pth. The published depth decoder numbers
+# its convolutions from the coarsest level down, two to a level, then the four disparity heads.
+_LAYERS = {
     **{f"decoder.{2 * (4 - i)}.conv.conv": f"before_upsampling.{i}" for i in range(5)},
     **{f"decoder.{2 * (4 - i) + 1}.conv.conv": f"after_upsampling.{i}" for i in range(5)},
     **{f"decoder.{10 + i}.conv": f"disparity.{i}" for i in range(4)},
+    **{"net.0": "squeeze", "net.1": "conv1", "net.2": "conv2", "net.3": "pose"},
 }
-_POSE_NAMES = {"net.0": "squeeze", "net.1": "conv1", "net.2": "conv2", "net.3": "pose"}
 
 
 def import_monodepth2(
@@ -65,17 +62,11 @@ def import_monodepth2(
         hint = "; --depth-only imports without a pose network" if alone else ""
         raise UserError(f"{source}: lacks {', '.join(missing)}{hint}")
     files = [_read_pth(source / file) for file in names]
-    encoder = files[0]
-    architecture = _recognise(encoder)
-    depth_net = build_depth_network(architecture, MIN_DEPTH, MAX_DEPTH)
-    assert isinstance(depth_net, Monodepth2Network)
-    states = {"depth": _network_state(depth_net, files[0], files[1], _DECODER_NAMES, architecture)}
+    card = _card(name, files[0], size)
+    states = {"depth": _network_state("depth", card, *files[:2])}
     if with_pose:
-        pose_net = build_pose_network(architecture)
-        assert isinstance(pose_net, PoseNet)  # as every ResNet architecture has
-        states["pose"] = _network_state(pose_net, files[2], files[3], _POSE_NAMES, architecture)
-    size = _input_size(encoder) if size is None else size
-    return save_model(destination, _card(name, architecture, size, encoder), states)
+        states["pose"] = _network_state("pose", card, *files[2:])
+    return save_model(destination, card, states)
 
 
 class _PthFile(NamedTuple):
@@ -106,22 +97,15 @@ def _recognise(encoder: _PthFile) -> str:
     return "monodepth2-resnet18"
 
 
-def _network_state(
-    net: Monodepth2Network | PoseNet,
-    encoder: _PthFile,
-    decoder: _PthFile,
-    names: dict[str, str],
-    architecture: str,
-) -> StateDict:
-    """The state dict of ``net`` from its two files, each checked by itself."""
-    encoder_state = _encoder_state(encoder.content, net.encoder)
-    check_state(encoder_state, net.encoder, str(encoder.path), architecture)
-    decoder_state = _renamed(decoder, names)
-    check_state(decoder_state, net.decoder, str(decoder.path), architecture)
-    return {
-        **{f"encoder.{key}": value for key, value in encoder_state.items()},
-        **{f"decoder.{key}": value for key, value in decoder_state.items()},
-    }
+def _network_state(part: str, card: ModelCard, encoder: _PthFile, decoder: _PthFile) -> StateDict:
+    """The state dict of the card's network from its two files, each checked by itself."""
+    network = build_network(part, card)
+    ours = network.get_submodule("encoder")
+    states = {"encoder": _encoder_state(encoder.content, ours), "decoder": _renamed(decoder)}
+    for half, file in (("encoder", encoder), ("decoder", decoder)):
+        expected = network.get_submodule(half)
+        check_state(states[half], expected, str(file.path), card.architecture)
+    return {f"{half}.{key}": value for half in states for key, value in states[half].items()}
 
 
 def _encoder_state(content: dict[str, Any], expected: torch.nn.Module) -> StateDict:
@@ -129,24 +113,21 @@ def _encoder_state(content: dict[str, Any], expected: torch.nn.Module) -> StateD
 
     PyTorch before 0.4.1 wrote no ``num_batches_tracked``, which inference does not need.
     """
-    state: StateDict = {
-        key: torch.zeros_like(value)
-        for key, value in expected.state_dict().items()
-        if key.endswith("num_batches_tracked")
+    counts = {k: v for k, v in expected.state_dict().items() if k.endswith("num_batches_tracked")}
+    return counts | {
+        key.removeprefix("encoder."): value
+        for key, value in content.items()
+        if isinstance(value, Tensor) and not key.startswith("encoder.fc.")
     }
-    for key, value in content.items():
-        if isinstance(value, Tensor) and not key.startswith("encoder.fc."):
-            state[key.removeprefix("encoder.")] = value
-    return state
 
 
-def _renamed(file: _PthFile, names: dict[str, str]) -> StateDict:
+def _renamed(file: _PthFile) -> StateDict:
     state: StateDict = {}
     for key, value in file.content.items():
         layer, _, parameter = key.rpartition(".")
-        if layer not in names or not isinstance(value, Tensor):
+        if layer not in _LAYERS or not isinstance(value, Tensor):
             raise UserError(f"{file.path}: unexpected entry {key}")
-        state[f"{names[layer]}.{parameter}"] = value
+        state[f"{_LAYERS[layer]}.{parameter}"] = value
     return state
 
 
@@ -166,7 +147,9 @@ def _checked(size: tuple[int, int], source: str) -> tuple[int, int]:
         raise UserError(f"{source} {error}") from None
 
 
-def _card(name: str, architecture: str, size: tuple[int, int], encoder: _PthFile) -> ModelCard:
+def _card(name: str, encoder: _PthFile, size: tuple[int, int] | None) -> ModelCard:
+    architecture = _recognise(encoder)
+    height, width = size = _input_size(encoder) if size is None else size
     card = ModelCard(
         name=name,
         licence=LICENCE,
@@ -182,7 +165,6 @@ def _card(name: str, architecture: str, size: tuple[int, int], encoder: _PthFile
     )
     if not encoder.content.get("use_stereo"):
         return card
-    height, width = size
     focal_length = math.sqrt(KITTI_FX * width * KITTI_FY * height)
     metric = {"scale": "metric", "factor": STEREO_FACTOR, "focal_length": focal_length}
     return card.model_copy(update=metric)
