@@ -80,17 +80,13 @@ class StampFilter(Generic[Item]):
         # Pending messages: each chain is in order and may belong to a new clock.
         self._chains: list[list[_Message[Item]]] = []
         self._steps: deque[int] = deque(maxlen=15)
-        self._segment = self._count = 0
+        self.segment = 0  # how often the clock was set
+        self._count = 0
 
     @property
     def pending(self) -> int:
         """Number of messages that wait for later ones."""
         return sum(map(len, self._chains)) + len(self._undecided) - self._returned
-
-    @property
-    def segment(self) -> int:
-        """Number of times that the clock was set."""
-        return self._segment
 
     def add(self, stamp: int, arrival: int, item: Item) -> list[TimedMessage[Item]]:
         """Add a message, with times in nanoseconds; returns the messages that are decided now."""
@@ -178,7 +174,7 @@ class StampFilter(Generic[Item]):
         if self._last is not None:
             self._steps.append(message.time - self._last.time)
         self._last = message
-        return TimedMessage(message.item, message.time, self._segment)
+        return TimedMessage(message.item, message.time, self.segment)
 
     def _begin(self, chain: list[_Message[Item]], alone: bool = True) -> list[TimedMessage[Item]]:
         """Begin a segment with a chain; if ``alone``, leave out all other pending messages."""
@@ -197,7 +193,7 @@ class StampFilter(Generic[Item]):
 
     def _end_segment(self) -> None:
         if self._last is not None:
-            self._segment += 1
+            self.segment += 1
             self._last = None
             self._steps.clear()
 
@@ -215,7 +211,7 @@ class StampFilter(Generic[Item]):
 
     def _leave_out(self, message: _Message[Item], reason: str) -> TimedMessage[Item]:
         self.left_out[reason] += 1
-        return TimedMessage(message.item, message.time, self._segment, reason)
+        return TimedMessage(message.item, message.time, self.segment, reason)
 
 
 def clock_of(stamps: Iterable[int]) -> Clock:

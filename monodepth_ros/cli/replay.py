@@ -19,7 +19,7 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.tracker_rate import settings_for_step
+from monodepth_ros.inference.tracker_settings import settings_for_step
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_comparison
 from monodepth_ros.replay.run import ReplayRun

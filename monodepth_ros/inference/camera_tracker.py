@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -61,8 +61,8 @@ class _Step:
 
     event: Event
     since: int
+    velocity_covariance: Matrix
     distance: float = 0.0
-    velocity_covariance: Matrix = field(default_factory=lambda: np.zeros((6, 6)))
 
 
 class CameraTracker:
@@ -163,7 +163,9 @@ class CameraTracker:
             return None
         current = _Reference(prepared.frames, small, stamp)
         jumped = self._started and segment == self._segment and stamp - self._latest > JUMP
-        self._before_jump = self._state() if jumped else None
+        self._before_jump = None
+        if jumped:
+            self._before_jump = {**self.__dict__, "_standing": self._standing.copy()}
         known = segment == self._segment and _same_camera(camera, self._camera)
         if self._reference is None or not known:
             step = self._first_step(current, segment, known)
@@ -180,18 +182,12 @@ class CameraTracker:
             self._T.copy(),
             self._covariance.copy(),
             self._velocity.copy(),
-            step.velocity_covariance,
-            step.event,
-            step.since,
-            step.distance,
+            **vars(step),
         )
 
     @property
     def _started(self) -> bool:
         return self._reference is not None or self._continued
-
-    def _state(self) -> dict[str, Any]:
-        return {**self.__dict__, "_before_jump": None, "_standing": self._standing.copy()}
 
     def _segment_of(self, stamp: int) -> int | None:
         """The segment of an unfiltered stamp; None while it may be wrong.
@@ -215,7 +211,7 @@ class CameraTracker:
         self._measured, self._behind = current.stamp, []
         self._standing.clear()
         if not self._started:
-            return _Step("start", current.stamp, velocity_covariance=unknown)
+            return _Step("start", current.stamp, unknown)
         elapsed = (current.stamp - latest) / SECOND
         if segment != self._segment:
             elapsed = self.settings.clock_change_gap
@@ -225,7 +221,7 @@ class CameraTracker:
         self.restarts += not known
         self._velocity = np.zeros(6)
         self._compose(np.eye(4), self._unknown_motion(elapsed))
-        return _Step("gap" if known else "restart", latest, velocity_covariance=unknown)
+        return _Step("gap" if known else "restart", latest, unknown)
 
     def _step(self, reference: _Reference, current: _Reference, factor: float | None) -> _Step:
         settings = self.settings
@@ -235,7 +231,7 @@ class CameraTracker:
             self._standing.append((current.stamp, image_motion))
             self._velocity, self._measured = np.zeros(6), current.stamp
             noise = self._noise(np.eye(4)) / max(elapsed, _MIN_INTERVAL) ** 2
-            return _Step("standstill", self._latest, velocity_covariance=noise)
+            return _Step("standstill", self._latest, noise)
         if elapsed > settings.max_image_gap:
             self._reference = current
             self._standing.clear()
@@ -254,7 +250,7 @@ class CameraTracker:
             velocity_noise[:3, :3] = np.eye(3) * settings.max_speed**2
         self._compose(motion, noise)
         self._velocity, self._measured = twist_of(motion) * rate, current.stamp
-        return _Step("motion", reference.stamp, distance, velocity_noise)
+        return _Step("motion", reference.stamp, velocity_noise, distance)
 
     def _latest_fraction(self, image_motion: float, reference: _Reference) -> tuple[float, int]:
         """The fraction of a motion in its latest part, and the stamp at the start of that part.
@@ -291,10 +287,10 @@ class CameraTracker:
         if since_measured <= self.settings.max_extrapolation_time:
             motion = motion_of(self._velocity * elapsed)
             self._compose(motion, self._noise(motion) + self._unknown_motion(elapsed / 2))
-            return _Step("bridge", self._latest, velocity_covariance=unknown / 4)
+            return _Step("bridge", self._latest, unknown / 4)
         self._velocity = np.zeros(6)
         self._compose(np.eye(4), self._unknown_motion(elapsed))
-        return _Step("gap", self._latest, velocity_covariance=unknown)
+        return _Step("gap", self._latest, unknown)
 
     def _unknown_motion(self, elapsed: float) -> Matrix:
         """6x6 covariance of an unknown motion at up to ``max_speed`` for some seconds."""

@@ -45,14 +45,12 @@ def check_model(
     except UserError as error:
         return [Finding("load", False, str(error))]
     networks = "depth and pose" if estimator.engine.has_motion else "depth"
-    findings = [Finding("load", True, f"hashes agree, {networks} on {estimator.engine.device}")]
-    height, width = estimator.size
-    noise: list[Rgb] = list(
-        np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    )
-    findings.append(_check_finite("random pixels", estimator.estimate(noise[0])))
-    for name, rgb in frames:
-        findings.append(_check_depth(name, estimator, rgb))
+    noise = np.random.default_rng(0).integers(0, 256, (2, *estimator.size, 3), dtype=np.uint8)
+    findings = [
+        Finding("load", True, f"hashes agree, {networks} on {estimator.engine.device}"),
+        _check_finite("random pixels", estimator.estimate(noise[0])),
+        *(_check_depth(name, estimator, rgb) for name, rgb in frames),
+    ]
     if estimator.engine.has_motion:
         findings.append(_check_motion(estimator, *noise))
     return findings

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
 
@@ -27,11 +26,8 @@ def network_input(
     TypeError, ValueError or UserError unless it is an image of the size of its ``camera``.
     """
     height, width = image.image_size if isinstance(image, NetworkInput) else _checked(image)
-    if camera is not None and (camera.height, camera.width) != (height, width):
-        raise UserError(
-            f"the camera is for {camera.width}x{camera.height} images,"
-            f" the frame is {width}x{height}"
-        )
+    if camera is not None:
+        camera.check_size(height, width, "the camera")
     if isinstance(image, NetworkInput):
         return image
     return NetworkInput(engine.prepare(image[None]), (height, width))

@@ -31,8 +31,7 @@ class VisualOdometry:
         refine: bool = False,
     ) -> None:
         self._estimator = MotionEstimator(model, device, refine)
-        self.engine, self.card = self._estimator.engine, self._estimator.card
-        self.size = self._estimator.size
+        self.engine = self._estimator.engine
         self.reset()
 
     def reset(self) -> None:
