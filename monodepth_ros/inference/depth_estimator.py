@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -18,6 +19,7 @@ from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.scale.unit import scale_of
 
+_MAX_CAMERAS = 16  # whose resized ones are kept: more than a robot has
 OutputSize = Literal["network", "image"]
 
 
@@ -46,6 +48,15 @@ class DepthPrediction:
         return replace(self, disparity=self.disparity / np.float32(factor), scale="metric")
 
 
+@dataclass(frozen=True)
+class DepthRequest:
+    """One frame of a batch; the arguments of `DepthEstimator.estimate`."""
+
+    image: Rgb | NetworkInput
+    camera: PinholeCamera | None = None
+    with_confidence: bool = False
+
+
 class DepthEstimator:
     """Estimates depth with a model.
 
@@ -64,8 +75,8 @@ class DepthEstimator:
         self.engine = load_engine(model, device=device)
         self.card, self.size = self.engine.card, self.engine.size
         self.output_size = output_size
-        # Resizing the camera's mask takes as long as decoding an image.
-        self._resized = lru_cache(maxsize=1)(PinholeCamera.resized)
+        # Resizing a camera's mask takes as long as decoding an image.
+        self._resized = lru_cache(maxsize=_MAX_CAMERAS)(PinholeCamera.resized)
 
     def estimate(
         self,
@@ -75,19 +86,45 @@ class DepthEstimator:
     ) -> DepthPrediction:
         """Depth of ``image``, uint8 HxWx3, seen by ``camera`` (needed where metres depend on it).
 
-        Confidence needs a second run of the network, on the mirrored image. It is the ratio of the
+        Confidence costs the network a second image, the mirrored one. It is the ratio of the
         smaller to the larger disparity, and low without image contrast. Godard et al.
         ("Unsupervised monocular depth estimation with left-right consistency", 2017) use the
         difference instead. Depth is the same with and without it.
         """
-        seen = network_input(self.engine, image, camera)
+        return self.estimate_batch([DepthRequest(image, camera, with_confidence)])[0]
+
+    def estimate_batch(self, requests: Sequence[DepthRequest]) -> list[DepthPrediction]:
+        """Depth of several frames, whose sizes and cameras may differ, by one run of the network.
+
+        Mirrored images for confidence are part of that batch.
+        """
+        if not requests:
+            return []
+        seen = [network_input(self.engine, r.image, r.camera) for r in requests]
+        frames = [each.frames for each in seen]
+        compared = [k for k, request in enumerate(requests) if request.with_confidence]
+        mirrored = [frames[k].mirrored() for k in compared]
+        inverse = self.engine.inverse_depth(frames[0].joined([*frames[1:], *mirrored]))
+        of_mirrored = dict(zip(compared, inverse[len(frames) :, :, ::-1], strict=True))
+        return [
+            self._prediction(seen[k], request.camera, inverse[k], of_mirrored.get(k))
+            for k, request in enumerate(requests)
+        ]
+
+    def _prediction(
+        self,
+        seen: NetworkInput,
+        camera: PinholeCamera | None,
+        inverse: NDArray[np.float32],
+        mirrored: NDArray[np.float32] | None,
+    ) -> DepthPrediction:
+        """The prediction of one frame; ``mirrored`` is mirrored back."""
         size = seen.image_size if self.output_size == "image" else self.size
         # Inverse depth is resized, because depth averages badly at edges.
-        inverse = resize_linear(self.engine.inverse_depth(seen.frames)[0], size)
+        inverse = resize_linear(inverse, size)
         confidence = None
-        if with_confidence:
-            mirrored = self.engine.inverse_depth(seen.frames.mirrored())[0]
-            mirrored = resize_linear(np.ascontiguousarray(mirrored[:, ::-1]), size)
+        if mirrored is not None:
+            mirrored = resize_linear(np.ascontiguousarray(mirrored), size)
             confidence = confidence_of(seen.frames.pixels()[0], inverse, mirrored)
         scale = scale_of(self.card, camera, self.size)
         disparity = inverse / np.float32(scale.factor)

@@ -5,7 +5,7 @@ import pytest
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.zoo.weights import save_model
@@ -135,6 +135,34 @@ def test_confidence_compares_with_the_mirrored_image(model):
     plain = estimator.estimate(rgb)
     assert plain.confidence is None
     np.testing.assert_array_equal(plain.depth, prediction.depth)
+
+
+@pytest.mark.parametrize("output_size", ["image", "network"])
+def test_a_batch_of_several_cameras_is_one_run_and_each_depth_its_own(
+    tmp_path, card, states, output_size
+):
+    saved = card.model_copy(update={"scale": "metric", "factor": 2.0, "focal_length": 60.0})
+    save_model(tmp_path, saved, states)
+    estimator = DepthEstimator(tmp_path, "cpu", output_size=output_size)
+    sizes, confidences = [(40, 60), (64, 96), (128, 192)], [True, False, True]
+    cameras = [camera(*sizes[0], 50.0), None, camera(*sizes[2], 240.0)]
+    requests = [*map(DepthRequest, map(frame, *zip(*sizes, strict=True)), cameras, confidences)]
+    expected = [estimator.estimate(r.image, r.camera, r.with_confidence) for r in requests]
+
+    batches, run = [], estimator.engine.inverse_depth
+    estimator.engine.inverse_depth = lambda frames: (
+        batches.append(len(frames.pixels())) or run(frames)
+    )
+    found = estimator.estimate_batch(requests)
+    assert batches == [5]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.disparity, other.disparity, rtol=1e-5)
+        assert one.scale == other.scale and one.camera is other.camera
+        assert (one.confidence is None) == (other.confidence is None)
+        if one.confidence is not None:
+            np.testing.assert_allclose(one.confidence, other.confidence, rtol=1e-5, atol=1e-6)
+    assert [each.scale for each in found] == ["metric", "relative", "metric"]
+    assert estimator.estimate_batch([]) == []
 
 
 def test_a_mirrored_image_has_the_mirrored_confidence(model):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,9 @@ class ToyFrames:
 
     def mirrored(self) -> ToyFrames:
         return ToyFrames(self.images[:, :, ::-1])
+
+    def joined(self, others: Sequence[ToyFrames]) -> ToyFrames:
+        return ToyFrames(np.concatenate([self.images, *(other.images for other in others)]))
 
 
 class ToyEngine:

@@ -6,6 +6,7 @@ line in `registry.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,9 @@ class Frames(Protocol):
 
     def mirrored(self) -> Frames:
         """The same images, left and right exchanged."""
+
+    def joined(self, others: Sequence[Frames]) -> Frames:
+        """One batch of these images and those of ``others``, frames of the same engine."""
 
 
 class Engine(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,14 @@ class TorchFrames:
     def mirrored(self) -> TorchFrames:
         """Left and right exchanged."""
         return TorchFrames(self.bytes_.flip(3), self.images.flip(3))
+
+    def joined(self, others: Sequence[Frames]) -> TorchFrames:
+        """One batch of these images and those of ``others``."""
+        if not others:
+            return self
+        every = [self, *map(_of_torch, others)]
+        bytes_, images = ([getattr(f, name) for f in every] for name in ("bytes_", "images"))
+        return TorchFrames(torch.cat(bytes_), torch.cat(images))
 
 
 class TorchEngine:
@@ -147,5 +156,9 @@ class TorchEngine:
 
 def _images(frames: Frames) -> Tensor:
     """``(B, 3, h, w)`` in [0, 1]."""
+    return _of_torch(frames).images.contiguous(memory_format=torch.channels_last)
+
+
+def _of_torch(frames: Frames) -> TorchFrames:
     assert isinstance(frames, TorchFrames), "frames of another engine"
-    return frames.images.contiguous(memory_format=torch.channels_last)
+    return frames

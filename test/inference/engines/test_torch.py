@@ -57,6 +57,17 @@ def test_mirrored_frames_are_those_of_the_mirrored_image(model):
     np.testing.assert_allclose(engine.inverse_depth(mirrored), engine.inverse_depth(again), 1e-6)
 
 
+def test_joined_frames_are_one_batch(model):
+    engine = load_engine(model, device="cpu")
+    first, second, third = (engine.prepare(images(count)) for count in (1, 2, 1))
+    batch = first.joined([second, third.mirrored()])
+    assert first.joined([]) is first
+    every = [first.pixels(), second.pixels(), third.pixels()[:, :, ::-1]]
+    np.testing.assert_array_equal(batch.pixels(), np.concatenate(every))
+    apart = [engine.inverse_depth(frames) for frames in (first, second, third.mirrored())]
+    np.testing.assert_allclose(engine.inverse_depth(batch), np.concatenate(apart), rtol=1e-5)
+
+
 def test_the_engine_describes_itself_and_sets_its_threads(model):
     before = torch.get_num_threads()
     try:
