@@ -89,7 +89,7 @@ class DepthEstimator:
         Confidence costs the network a second image, the mirrored one. It is the ratio of the
         smaller to the larger disparity, and low without image contrast. Godard et al.
         ("Unsupervised monocular depth estimation with left-right consistency", 2017) use the
-        difference instead. Depth is the same with and without it.
+        difference instead. Depth is the same with and without it, but for rounding.
         """
         return self.estimate_batch([DepthRequest(image, camera, with_confidence)])[0]
 
