@@ -30,7 +30,7 @@ from monodepth_ros.learning.pose_refiner import PoseRefiner
 from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.record import RECIPE
-from monodepth_ros.networks.depth_network import EncoderDecoderNetwork, with_encoder
+from monodepth_ros.networks.depth_network import with_encoder
 from monodepth_ros.networks.registry import build_depth_network
 
 DEPTH_RANGE = 0.1, 100.0  # of true depth, metres
@@ -45,8 +45,8 @@ class Errors:
     image_pixels: float
 
 
-def refiner_of(name: str) -> tuple[PoseRefiner, EncoderDecoderNetwork]:
-    """The refiner, and the depth network whose encoder it may need."""
+def refiner_of(name: str) -> PoseRefiner:
+    """The refiner of a run or of a kind of features."""
     run = Path(name)
     recipe = load_recipe(run / RECIPE) if run.is_dir() else load_recipe("sa4depth", LEARNT_FEATURES)
     settings = recipe.refinement
@@ -55,8 +55,8 @@ def refiner_of(name: str) -> tuple[PoseRefiner, EncoderDecoderNetwork]:
     elif name == "random":
         settings = settings.model_copy(update={"feat_source": "own"})
     network = build_depth_network(recipe.networks.architecture, *DEPTH_RANGE)
-    depth_net = with_encoder(network, "this program")
-    refiner = PoseRefiner(settings, depth_net.encoder.channels)
+    depth_net = with_encoder(network, "this program").eval()
+    refiner = PoseRefiner(settings, depth_net.encoder)
     if run.is_dir():
         weights = read_checkpoint(run / LAST)["weights"]
         for part, prefix in ((refiner, "refiner."), (depth_net, "depth_net.")):
@@ -64,8 +64,7 @@ def refiner_of(name: str) -> tuple[PoseRefiner, EncoderDecoderNetwork]:
                 {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
             )
     # Random normalisation statistics are of nobody: those of the batch.
-    refiner.train(name == "random")
-    return refiner, depth_net.eval()
+    return refiner.train(name == "random")
 
 
 def disturbed(T: Tensor, degrees: float, share: float, generator: torch.Generator) -> Tensor:
@@ -118,8 +117,8 @@ def measure(arguments: argparse.Namespace, names: list[str]) -> dict[str, Errors
         depth = torch.where(depth > 0, depth, torch.nan)
         start = disturbed(truth, arguments.degrees, arguments.share, generator)
         poses = {"disturbed": start}
-        for name, (refiner, depth_net) in refiners.items():
-            poses[name] = refiner(start, 1 / depth, images, K, generator, depth_net.encoder).T
+        for name, refiner in refiners.items():
+            poses[name] = refiner(start, 1 / depth, images, K, generator).T
         for name, T in poses.items():
             found[name].append(
                 pair_errors(T, truth, depth, K) * torch.tensor([1, 1, width / size[1]])

@@ -97,8 +97,8 @@ def aligned(
     images, K = batch["images"], batch["K"]
     with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         inverse_depth = module.predictions(images[:, 0])[0][0]
-        weight, encoder = torch.ones_like(inverse_depth), module.aligned_encoder
-        levels = module.refiner.levels(inverse_depth, images, K, encoder, weight)
+        weight = torch.ones_like(inverse_depth)
+        levels = module.refiner.levels(inverse_depth, images, K, weight)
         T = torch.stack(module.relative_poses(images), 1).flatten(0, 1).clone()
     for level in levels:
         learnt: list[Tensor | float | None] = [level.damping]

@@ -39,13 +39,10 @@ def open_sequences(
 
     UserError for a path that holds none.
     """
-    return [
-        sequence
-        for item in data
-        for sequence in (
-            [item] if isinstance(item, Sequence) else open_sequence(item, capture=capture)
-        )
-    ]
+    opened: list[Sequence] = []
+    for item in data:
+        opened += [item] if isinstance(item, Sequence) else open_sequence(item, capture=capture)
+    return opened
 
 
 def hold_back(
@@ -89,14 +86,13 @@ def build_datasets(
     )
     held = held + open_sequences(held_back, capture)
     # Beside a loss that learns from images alone, some of the sequences may lack what others need.
-    images_alone = [
-        loss.name
+    images_alone = any(
+        loss.teaches and loss.needs.isdisjoint({*RECORDED, "rehearsal"})
         for loss in recipe.active.values()
-        if loss.teaches and loss.needs.isdisjoint({*RECORDED, "rehearsal"})
-    ]
+    )
     for loss in recipe.active.values():
         for need in sorted(loss.needs & RECORDED.keys()):
-            _require(sequences, need, f"losses.{loss.name}", may_lack=bool(images_alone))
+            _require(sequences, need, f"losses.{loss.name}", may_lack=images_alone)
     training = _dataset(recipe, sequences, recipe.needs)
     if not held:
         return training, None

@@ -16,7 +16,7 @@ from monodepth_ros.learning.recipe.recipe import NetworksRecipe, Recipe
 from monodepth_ros.learning.step import REHEARSED, Batch, Step, rehearsed
 from monodepth_ros.learning.step_stream import seed_batch
 from monodepth_ros.learning.teacher import Teacher
-from monodepth_ros.networks.depth_network import DepthNetwork, FeatureEncoder, with_encoder
+from monodepth_ros.networks.depth_network import DepthNetwork, with_encoder
 from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
 from monodepth_ros.networks.pose_net import NoPoseNet
 from monodepth_ros.networks.registry import (
@@ -45,9 +45,10 @@ class Learner(nn.Module):
         if self.photometric.predictive_mask:  # one mask for each of the two sources
             net = with_encoder(self.depth_net, "losses.photometric.predictive_mask")
             self.mask_net = net.further_decoder(outputs=2)
-        self.refiner = PoseRefiner(
-            recipe.refinement, () if self.aligned_encoder is None else self.aligned_encoder.channels
-        )
+        encoder = None
+        if recipe.refinement.enabled and recipe.refinement.feat_source == "depth_encoder":
+            encoder = with_encoder(self.depth_net, "refinement.feat_source depth_encoder").encoder
+        self.refiner = PoseRefiner(recipe.refinement, encoder)
         self.teacher: Teacher | None = None
         if "teacher" in recipe.needs and networks.teacher is not None:
             self.teacher = Teacher(Path(networks.teacher), recipe.data.size)
@@ -66,14 +67,6 @@ class Learner(nn.Module):
         """The recipe's; where it has none, the published one, to judge view synthesis by."""
         loss = self.losses.get(Photometric.name)
         return loss if isinstance(loss, Photometric) else Photometric()
-
-    @property
-    def aligned_encoder(self) -> FeatureEncoder | None:
-        """The depth encoder, where its features are what poses are aligned by."""
-        settings = self.recipe.refinement
-        if not settings.enabled or settings.feat_source != "depth_encoder":
-            return None
-        return with_encoder(self.depth_net, "refinement.feat_source depth_encoder").encoder
 
     def train(self, mode: bool = True) -> Learner:
         """As of any module, but frozen networks and frozen batch statistics stay as they are."""

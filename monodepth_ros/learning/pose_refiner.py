@@ -9,7 +9,7 @@ learns them. The features are learnt with it, or are patches of the images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -29,6 +29,7 @@ from monodepth_ros.geometry.patch_alignment import patch_features, valid_patches
 from monodepth_ros.geometry.validity import eroded, shrunk
 from monodepth_ros.learning.losses.arithmetic.maps import masked_mean
 from monodepth_ros.learning.losses.loss import Section
+from monodepth_ros.networks.depth_network import FeatureEncoder
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.feature_net import (
     PYRAMID_STRIDES,
@@ -38,7 +39,6 @@ from monodepth_ros.networks.feature_net import (
 )
 from monodepth_ros.networks.resnet import ResNetEncoder
 
-Encoder = Callable[[Tensor], list[Tensor]]
 # PixLoc's range of dampings: 10^-6 to 10^5, by a sigmoid.
 _LEAST, _SPAN = -6.0, 11.0
 
@@ -120,17 +120,22 @@ class RefinementSettings(Section):
 class PoseRefiner(nn.Module):
     """Refines the poses of triplets by the target's depth and all three images."""
 
-    def __init__(self, settings: RefinementSettings, encoder_channels: Sequence[int] = ()) -> None:
-        """Take the settings, and with feat_source depth_encoder the encoder's channels."""
+    def __init__(
+        self, settings: RefinementSettings, depth_encoder: FeatureEncoder | None = None
+    ) -> None:
+        """Take the settings, and for feat_source depth_encoder that."""
         super().__init__()
         self.settings = settings
+        self._depth_encoder: list[FeatureEncoder] = []  # not registered here a second time
         self.feature_net: FeatureNet | FeatureHeads | None = None
         levels = settings.strides, settings.dimensions
         if settings.enabled and settings.feat_source == "depth_encoder":
-            self.feature_net = FeatureHeads(encoder_channels, *levels)
+            assert depth_encoder is not None
+            self._depth_encoder.append(depth_encoder)
+            self.feature_net = FeatureHeads(depth_encoder.channels, *levels)
         elif settings.enabled and settings.feat_source == "own":
             lite = settings.feat_encoder == "efficientnet-lite0"
-            encoder = EfficientNetLiteEncoder() if lite else ResNetEncoder(18)
+            encoder: FeatureEncoder = EfficientNetLiteEncoder() if lite else ResNetEncoder(18)
             self.feature_net = FeatureNet(encoder, *levels)
         self.damping: nn.Parameter | None = None
         if settings.enabled and settings.learn_damping:
@@ -145,7 +150,6 @@ class PoseRefiner(nn.Module):
         images: Tensor,
         K: Tensor,
         generator: torch.Generator | None = None,
-        depth_encoder: Encoder | None = None,
         weight: Tensor | None = None,
         valid: Tensor | None = None,
     ) -> RefinedPose:
@@ -157,13 +161,12 @@ class PoseRefiner(nn.Module):
             images: ``(B, 1 + N, 3, H, W)`` in [0, 1], target first.
             K: ``(B, 3, 3)`` at this size.
             generator: draws the points, on the device of ``images``.
-            depth_encoder: whose features ``feat_source: depth_encoder`` takes.
             weight: of the target's pixels, ``(B, 1, H, W)``; alike where None.
             valid: which pixels of all images show something, bool ``(B, 1, H, W)``; None for all.
         """
         settings = self.settings
         with torch.set_grad_enabled(settings.gradient_steps != 0 and torch.is_grad_enabled()):
-            levels = self.levels(inverse_depth, images, K, depth_encoder, weight, valid)
+            levels = self.levels(inverse_depth, images, K, weight, valid)
             start = T_neighbour_target.flatten(0, 1)
             refined = refine_pose(start, levels, settings.alignment(), generator)
         neighbours = T_neighbour_target.shape[1]
@@ -175,14 +178,13 @@ class PoseRefiner(nn.Module):
         inverse_depth: Tensor,
         images: Tensor,
         K: Tensor,
-        depth_encoder: Encoder | None = None,
         weight: Tensor | None = None,
         valid: Tensor | None = None,
     ) -> list[AlignmentLevel]:
         """What is aligned, coarse first; arguments as of a call."""
         if self.settings.detach_depth:
             inverse_depth = inverse_depth.detach()
-        maps, shape = self._maps(images, depth_encoder), images.shape[:2]
+        maps, shape = self._maps(images), images.shape[:2]
         with torch.autocast(images.device.type, enabled=False):
             return [
                 alignment_level(
@@ -216,19 +218,14 @@ class PoseRefiner(nn.Module):
         exponent = _LEAST + _SPAN * torch.sigmoid(self.damping.float())
         return (10.0**exponent).unbind(0)
 
-    def _maps(
-        self, images: Tensor, depth_encoder: Encoder | None
-    ) -> Sequence[tuple[Tensor, Tensor | None]]:
+    def _maps(self, images: Tensor) -> Sequence[tuple[Tensor, Tensor | None]]:
         """Features and confidences of all images, ``(B (1 + N), ., h, w)`` for each level."""
         flat = images.flatten(0, 1)
         if self.feature_net is None:
             return [
                 (patch_features(flat.float(), stride), None) for stride in self.settings.strides
             ]
-        seen: Tensor | list[Tensor] = flat
-        if self.settings.feat_source == "depth_encoder":
-            assert depth_encoder is not None
-            seen = depth_encoder(flat)
+        seen = self._depth_encoder[0](flat) if self._depth_encoder else flat
         maps: list[FeatureMap] = self.feature_net(seen)
         return [(m.features, m.confidence if self.settings.confidence else None) for m in maps]
 

@@ -158,9 +158,8 @@ class Step:
         inverse_depth, T = self.inverse_depths[0], self.T
         with self._networks_run():
             return learner.refiner(
-                T, inverse_depth, images, self.K, self.generator,
-                learner.aligned_encoder, weight, self.valid,
-            )  # fmt: skip
+                T, inverse_depth, images, self.K, self.generator, weight, self.valid
+            )
 
     @property
     def stereo(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -190,11 +189,6 @@ class Step:
                 inverse_depths = with_fixed_scale(inverse_depths, self.valid)
             found.append(Synthesis("refined", refined, self._taught(inverse_depths)))
         return found
-
-    @property
-    def total_share(self) -> float:
-        """Of all `syntheses`."""
-        return sum(synthesis.share for synthesis in self.syntheses)
 
     def motions(self, by: By) -> list[Tensor]:
         """``(B, 2, 4, 4)`` each: refined ones after each level, where each has a loss."""

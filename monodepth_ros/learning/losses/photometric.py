@@ -81,7 +81,7 @@ class Photometric(MultiScaleLoss):
                 if self.automask:
                     figures["automasked"] = automasked
         if self.predictive_mask:
-            pull = step.total_share * self._pull(step)
+            pull = sum(synthesis.share for synthesis in step.syntheses) * self._pull(step)
             loss = loss + self.predictive_mask_weight * pull
             figures["predictive_mask"] = pull.detach()
         return Terms(loss, figures)
@@ -101,7 +101,7 @@ class Photometric(MultiScaleLoss):
 
         @cache
         def views_at(size: tuple[int, int]) -> tuple[Views, tuple[Tensor, Tensor]]:
-            views = step.once(views_of_step, size, self._ssim_weight, self.padding)
+            views = self._views(step, size)
             return views, views.projection(T_source_target)
 
         means, fractions = [], []
@@ -126,8 +126,7 @@ class Photometric(MultiScaleLoss):
     @torch.no_grad()
     def error_maps(self, step: Step, T_source_target: Tensor) -> ErrorMaps:
         """Error and auto-mask of scale 0 by motions ``(B, S, 4, 4)``, without noise and masks."""
-        size = image_size(step.target)
-        views = step.once(views_of_step, size, self._ssim_weight, self.padding)
+        views = self._views(step, image_size(step.target))
         projection = views.projection(T_source_target)
         errors = views.errors(slice(None), step.inverse_depths[0], *projection)
         error, counted = self._over_sources(*errors)
@@ -135,9 +134,9 @@ class Photometric(MultiScaleLoss):
         minimum = torch.minimum(error, identity) if self.automask else error
         return ErrorMaps(minimum, identity <= error, counted)
 
-    @property
-    def _ssim_weight(self) -> float:
-        return self.ssim_weight if self.ssim else 0.0
+    def _views(self, step: Step, size: tuple[int, int]) -> Views:
+        weight = self.ssim_weight if self.ssim else 0.0
+        return step.once(views_of_step, size, weight, self.padding)
 
     def _summed_error(
         self,

@@ -90,10 +90,11 @@ def read_resumable(path: Path, learner: Learner, plan: Plan) -> tuple[State, dic
         state, weights, former = State(**content["state"]), content["weights"], content["plan"]
     except Exception as error:
         raise UserError(f"{path}: not a checkpoint of this program ({error})") from None
-    expected = learner.state_dict()
-    if weights.keys() != expected.keys() or any(
-        weights[k].shape != expected[k].shape for k in expected
-    ):
+    shapes, expected = (
+        {name: tensor.shape for name, tensor in state.items()}
+        for state in (weights, learner.state_dict())
+    )
+    if shapes != expected:
         raise UserError(
             f"{path}: the checkpoint has another architecture than"
             f" networks.architecture={learner.recipe.networks.architecture}"

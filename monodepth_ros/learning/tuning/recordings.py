@@ -51,12 +51,21 @@ def learnable_recordings(
             own = request if topic is None else replace(request, images=(topic,))
             out = folder / f"{len(sources) + bad:03d}_{bag.stem}"
             try:
-                found = _extracted(bag, out, own, coverages, unusable, console)
-                sources += [f"{sequence}{part}" for sequence in found]
+                cameras = extract_cameras(bag, out, "", own, console)
+                if not any(camera.frames for camera in cameras):
+                    raise UserError(f"{bag}: no image of it can be used")
             except UserError as error:
                 bad += 1
                 unusable.append(str(error))
                 console.print(f"left out: {error}")
+                continue
+            for camera in cameras:
+                coverages += camera.sequence.coverage.values()
+                if camera.frames:
+                    sources.append(f"{camera.sequence.folder}{part}")
+                else:
+                    none = f"{bag}: no image of {camera.sequence.topic} can be used"
+                    unusable.append(camera.sequence.failure or none)
     if not sources:
         raise UserError(unusable[0])
     if lines := never_found(coverages):
@@ -76,29 +85,3 @@ def named_bags(text: str) -> tuple[list[Path], str | None, str]:
     topic = end if name and end.startswith("/") and not Path(text).exists() else None
     bags = bags_at(Path(text if topic is None else name))
     return bags, topic, f"@{part}" if sliced else ""
-
-
-def _extracted(
-    bag: Path,
-    folder: Path,
-    request: ExtractionRequest,
-    coverages: list[Coverage],
-    unusable: list[str],
-    console: Console,
-) -> list[Path]:
-    """The sequences of a bag's cameras, extracted unless they are there already.
-
-    ``coverages`` gets how many of their frames have what was asked for, ``unusable`` why cameras
-    cannot be used while others can.
-    """
-    outcomes = extract_cameras(bag, folder, "", request, console)
-    found = [outcome.sequence.folder for outcome in outcomes if outcome.frames]
-    if not found:
-        raise UserError(f"{bag}: no image of it can be used")
-    unusable += (
-        outcome.sequence.failure or f"{bag}: no image of {outcome.sequence.topic} can be used"
-        for outcome in outcomes
-        if not outcome.frames
-    )
-    coverages += (c for outcome in outcomes for c in outcome.sequence.coverage.values())
-    return found
