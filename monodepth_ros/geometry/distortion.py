@@ -79,9 +79,7 @@ def _fitting(model: str, coefficients: tuple[float, ...], source: str) -> tuple[
     allowed = DISTORTION_COEFFICIENTS[model]
     if len(coefficients) in allowed:
         return coefficients
-    used = len(coefficients)
-    while coefficients[used - 1] == 0.0:
-        used -= 1
+    used = len(np.trim_zeros(coefficients, "b"))
     fits = next((count for count in allowed if used <= count < len(coefficients)), None)
     if fits is None:
         raise UserError(

@@ -33,14 +33,12 @@ def rays(camera: PinholeCamera, pixels: NDArray[np.float64]) -> NDArray[np.float
     if not camera.distorted:
         flat = (np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(camera.K).T)[:, :2]
     elif camera.distortion_model == "equidistant":
-        flat = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, D)[:, 0]
+        flat = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, D)
     else:
         precise = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-6)
         unchanged = np.eye(3)  # no rotation, and no K of another camera
-        flat = cv2.undistortPointsIter(pixels[:, None], camera.K, D, unchanged, unchanged, precise)[
-            :, 0
-        ]
-    return np.column_stack([flat, np.ones(len(flat))])
+        flat = cv2.undistortPointsIter(pixels[:, None], camera.K, D, unchanged, unchanged, precise)
+    return np.column_stack([flat.reshape(-1, 2), np.ones(len(pixels))])
 
 
 def backproject(

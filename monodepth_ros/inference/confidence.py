@@ -12,8 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.geometry.image_size import resize_linear
-
 Map = NDArray[np.float32]
 
 _WINDOW = (9, 9)  # network pixels, for the local contrast
@@ -21,19 +19,11 @@ _CONTRAST = 1.5  # grey levels (standard deviation); confidence falls to 0 at no
 _BLACK, _WHITE = 2, 253
 
 
-def confidence_of(image: NDArray[np.uint8], disparity: Map, mirrored: Map) -> Map:
-    """``(H, W)`` from 0 to 1.
-
-    Args:
-        image: the network's input, uint8 ``(h, w, 3)``.
-        disparity: its disparity, ``(H, W)``.
-        mirrored: the disparity of the mirrored image, mirrored back.
-    """
-    return agreement(disparity, mirrored) * resize_linear(evidence(image), disparity.shape)
-
-
 def agreement(one: Map, other: Map) -> Map:
-    """Ratio of the smaller to the larger disparity; 0 where one is not finite."""
+    """Ratio of the smaller to the larger disparity ``(H, W)``; 0 where one is not finite.
+
+    One is that of the mirrored image, mirrored back.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.minimum(one, other) / np.maximum(one, other)
     return np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0, 1.0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_linear
-from monodepth_ros.inference.confidence import confidence_of
+from monodepth_ros.inference.confidence import agreement, evidence
 from monodepth_ros.inference.engines.base import Engine, Rgb
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
@@ -125,7 +125,8 @@ class DepthEstimator:
         confidence = None
         if mirrored is not None:
             mirrored = resize_linear(np.ascontiguousarray(mirrored), size)
-            confidence = confidence_of(seen.frames.pixels()[0], inverse, mirrored)
+            contrast = resize_linear(evidence(seen.frames.pixels()[0]), size)
+            confidence = agreement(inverse, mirrored) * contrast
         scale = scale_of(self.card, camera, self.size)
         disparity = inverse / np.float32(scale.factor)
         disparity[~((disparity > 0) & (disparity < np.inf))] = np.nan
