@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from statistics import median
 from typing import Any
 
 from common.drive_recording import link_recording, write_recording
+from common.machine import describe_machine, is_busy
 from rich.console import Console
 from rich.table import Table
 
@@ -105,7 +105,7 @@ def run_benchmark(options: argparse.Namespace) -> dict[str, Any]:
     variants = [Variant("ours", precision, options.workers) for precision in options.precision]
     if options.reference:
         variants.append(Variant("reference", "32", options.reference_workers))
-    load_before = os.getloadavg()[0]
+    machine = describe_machine()
     with tempfile.TemporaryDirectory(prefix="training-benchmark-") as folder:
         work = Path(folder)
         recording = work / "recording"
@@ -123,14 +123,14 @@ def run_benchmark(options: argparse.Namespace) -> dict[str, Any]:
                     console.print(f"round {number + 1}/{options.rounds}: {variant.name} {kind}")
                     result = _measure(options, work, kind, variant)
                     variant.results.setdefault(kind, []).append(result)
-    return summary(options, variants, equality, load_before)
+    return summary(options, variants, equality, machine)
 
 
 def summary(
     options: argparse.Namespace,
     variants: list[Variant],
     equality: dict[str, Any] | None,
-    load_before: float,
+    machine: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything that the JSON file keeps."""
     reference = next((v for v in variants if v.contender == "reference"), None)
@@ -141,11 +141,7 @@ def summary(
     settings["with_reference"] = options.reference is not None
     return {
         "settings": settings,
-        "machine": {
-            "processor": _processor(),
-            "cores": len(os.sched_getaffinity(0)),
-            "load_before": load_before,
-        },
+        "machine": machine,
         "versions": variants[0].results["step"][0]["versions"],
         "variants": {v.name: {"workers": v.workers, **_medians(v), **v.results} for v in variants},
         "cold_start": cold_start(ours[0]) if "data" in ours[0].results else None,
@@ -243,7 +239,7 @@ def print_report(report: dict[str, Any]) -> None:
             f"same weights, same batch: losses differ by {equality['relative_difference']:.1e}"
             f" (tolerance {LOSS_TOLERANCE:.0e}): {'equal' if equality['equal'] else 'NOT EQUAL'}"
         )
-    if report["machine"]["load_before"] > 0.5:
+    if is_busy(report["machine"]):
         console.print(f"The machine was not idle: load {report['machine']['load_before']:.1f}.")
 
 
@@ -293,13 +289,6 @@ def _has_cuda() -> bool:
     # Asked elsewhere: this process stays small, since a child's peak memory starts at its parent's.
     query = "import torch; raise SystemExit(not torch.cuda.is_available())"
     return subprocess.run([sys.executable, "-c", query]).returncode == 0
-
-
-def _processor() -> str:
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -146,6 +146,14 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
 
 def import_trainer(checkout: Path) -> ModuleType:
     """Its module ``trainer``, with all that has to be changed to import and run it."""
+    trainer = import_reference(checkout, "trainer")
+    trainer.F = _AlignedSampling("aligned")  # type: ignore[attr-defined]
+    importlib.import_module("datasets").KITTIRAWDataset.check_depth = lambda self: False
+    return trainer
+
+
+def import_reference(checkout: Path, module: str) -> ModuleType:
+    """A module of its checkout, with what today's libraries lack of what it needs."""
     if not (checkout / "trainer.py").is_file():
         raise SystemExit(f"--reference {checkout}: not a checkout of Monodepth2 (no trainer.py)")
     torchvision_stand_in.install()
@@ -154,11 +162,9 @@ def import_trainer(checkout: Path) -> ModuleType:
         Image.ANTIALIAS = Image.Resampling.LANCZOS  # type: ignore[attr-defined]
     if not hasattr(Image, "FLIP_LEFT_RIGHT"):
         Image.FLIP_LEFT_RIGHT = Image.Transpose.FLIP_LEFT_RIGHT  # type: ignore[attr-defined]
-    sys.path.insert(0, str(checkout.resolve()))
-    trainer = importlib.import_module("trainer")
-    trainer.F = _AlignedSampling("aligned")  # type: ignore[attr-defined]
-    importlib.import_module("datasets").KITTIRAWDataset.check_depth = lambda self: False
-    return trainer
+    if str(checkout.resolve()) not in sys.path:
+        sys.path.insert(0, str(checkout.resolve()))
+    return importlib.import_module(module)
 
 
 class _AlignedSampling(ModuleType):

@@ -165,8 +165,10 @@ def install() -> None:
         }.items():  # fmt: skip
             setattr(module, name, value)
     models.resnet = resnet  # type: ignore[attr-defined]
-    torchvision.models, torchvision.transforms = models, transforms  # type: ignore[attr-defined]
-    for module in (torchvision, models, transforms, resnet):
+    datasets = ModuleType("torchvision.datasets")  # imported by its test script, never used
+    for module in (models, transforms, datasets):
+        setattr(torchvision, module.__name__.rpartition(".")[2], module)
+    for module in (torchvision, models, transforms, datasets, resnet):
         # Libraries that look for torchvision stumble over a module without.
         module.__spec__ = ModuleSpec(module.__name__, None)
         sys.modules[module.__name__] = module

@@ -131,7 +131,7 @@ def test_report_compares_with_the_reference(
         variant(training, "ours", "bf16", [2.0] * 3, peak=90),
         variant(training, "reference", "32", [1.0] * 3, peak=100),
     ]
-    report = training.summary(options, variants, None, load_before=0.0)
+    report = training.summary(options, variants, None, {"load_before": 0.0})
     training.print_report(report)
     printed = " ".join(capsys.readouterr().out.split())
     assert "ours 32: 1.5x end to end reached" in printed
