@@ -12,9 +12,10 @@ from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, captu
 from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
 from monodepth_ros.data.bags.file import BagFile, is_bag
 from monodepth_ros.data.bags.topics import ImageTopic, image_topics
-from monodepth_ros.data.extraction.bag_cameras import CameraOutcome, extract_cameras, failures
-from monodepth_ros.data.extraction.copied_recordings import copy_recordings
+from monodepth_ros.data.extraction.bag_cameras import extract_cameras, failures
+from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
 from monodepth_ros.data.extraction.request import ExtractionRequest
+from monodepth_ros.data.extraction.sequence import copy_recordings
 from monodepth_ros.errors import UserError, WrongUse
 from monodepth_ros.progress import plain_console
 
@@ -108,7 +109,7 @@ def extract(
         licence=licence,
     )
     console = plain_console(quiet=as_json)
-    outcomes: list[CameraOutcome] = []
+    outcomes: list[ExtractedSequence] = []
     failed: list[str] = []
     refused: list[UserError] = []
     for path in bags:

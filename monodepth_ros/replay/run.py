@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bags.recorded_frames import RecordedFrame
+from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.base import Engine

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monodepth_ros.data.bags.file import BagFile, is_bag
-from monodepth_ros.data.bags.frames import BagFrames
-from monodepth_ros.data.bags.recorded_frames import RecordedFrame, frames_of_bag, frames_of_sequence
+from monodepth_ros.data.bags.frames import BagFrames, RecordedFrame
+from monodepth_ros.data.bags.recorded_frames import frames_of_bag, frames_of_sequence
 from monodepth_ros.data.cameras.capture_settings import Calibration, CaptureSettings
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.frame_times import frame_times, median_step

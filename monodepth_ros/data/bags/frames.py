@@ -40,6 +40,7 @@ from monodepth_ros.data.bags.topics import (
 from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.bags.truth import TF, CameraTruth, pose_topic
 from monodepth_ros.data.coverage import Coverage
+from monodepth_ros.data.extraction.extracted_sequence import ExtractedFrame
 from monodepth_ros.data.extraction.motion_filter import MotionFilter
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.images.bit_depth import BitDepth
@@ -49,19 +50,11 @@ from monodepth_ros.stamps import MAX_DIFFERENCE, TimedMessage
 
 
 @dataclass(frozen=True)
-class BagFrame:
-    """One image of a camera, uint8 HxWx3 RGB, with the bag's other data, None where missing.
+class RecordedFrame(ExtractedFrame):
+    """``segment`` counts how often the clock has been set before: stamps grow within one."""
 
-    ``time`` is in nanoseconds, in a ``segment`` of :class:`TimedMessage`. ``depth`` is in metres,
-    in the size of the image; ``pose`` is ``T_world_camera``, ``speed`` in m/s.
-    """
-
-    rgb: NDArray[np.uint8]
-    time: int
-    segment: int
-    depth: NDArray[np.float32] | None = None
-    pose: NDArray[np.float64] | None = None
-    speed: float | None = None
+    stamp: int
+    segment: int = 0
 
 
 class BagFrames:
@@ -192,7 +185,7 @@ class BagFrames:
 
     def frames(
         self, topic: str, left_out: Counter[str], coverage: dict[str, Coverage]
-    ) -> Iterator[BagFrame | None]:
+    ) -> Iterator[RecordedFrame | None]:
         """Every image message once; None for what is not taken, of which ``left_out`` counts why.
 
         ``coverage`` gets how many of the frames have what was asked for: depth, poses, speed.
@@ -238,7 +231,7 @@ class BagFrames:
         image: TimedMessage[BagMessage],
         near: BagMessage | Unknown,
         coverage: Mapping[str, Coverage],
-    ) -> BagFrame:
+    ) -> RecordedFrame:
         known: dict[str, Any] = {}
         if "depth" in coverage:
             known["depth"] = self._depth(topic, rgb, near, image.key)
@@ -254,7 +247,8 @@ class BagFrames:
             None if isinstance(value := known.get(what), Unknown) else value
             for what in ("depth", "poses", "speed")
         )
-        return BagFrame(rgb, image.time, image.segment, depth, pose, speed)
+        camera = self.camera(topic, rgb)
+        return RecordedFrame(rgb, camera, image.time, depth, pose, speed, segment=image.segment)
 
     def _depth(
         self, topic: str, rgb: NDArray[np.uint8], near: BagMessage | Unknown, time: int

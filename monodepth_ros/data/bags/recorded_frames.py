@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from monodepth_ros.data.bags.frames import BagFrames
+from monodepth_ros.data.bags.frames import BagFrames, RecordedFrame
 from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.frame_times import frame_times
@@ -17,24 +14,7 @@ from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.rectification import Rectifier, rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import TimedMessage, filter_stamps
-
-
-@dataclass(frozen=True)
-class RecordedFrame:
-    """uint8 HxWx3 RGB as the rectified ``camera`` sees it, at ``stamp`` nanoseconds.
-
-    ``depth`` is the truth in metres, HxW, NaN unknown; ``pose`` ``T_world_camera``.
-    ``segment`` counts how often the clock has been set before: stamps grow within one.
-    """
-
-    stamp: int
-    rgb: NDArray[np.uint8]
-    camera: PinholeCamera
-    depth: NDArray[np.float32] | None = None
-    pose: NDArray[np.float64] | None = None
-    segment: int = 0
 
 
 def frames_of_bag(
@@ -46,13 +26,12 @@ def frames_of_bag(
     """One camera's images; None for each that is left out, which is counted with the reason."""
     rectifier: Rectifier | None = None
     for frame in extraction.frames(topic, left_out, coverage):
-        if frame is None:
-            yield None
-            continue
-        rectifier = rectifier or Rectifier(extraction.camera(topic, frame.rgb))
-        rgb = rectifier.image(frame.rgb)
-        depth = None if frame.depth is None else rectifier.depth(frame.depth)
-        yield RecordedFrame(frame.time, rgb, rectifier.camera, depth, frame.pose, frame.segment)
+        if frame is not None:
+            rectifier = rectifier or Rectifier(frame.camera)
+            rgb = rectifier.image(frame.rgb)
+            depth = None if frame.depth is None else rectifier.depth(frame.depth)
+            frame = replace(frame, rgb=rgb, camera=rectifier.camera, depth=depth)
+        yield frame
 
 
 def frames_of_sequence(
@@ -86,7 +65,7 @@ def frames_of_sequence(
         for what, known in (("depth", depth), ("poses", pose)):
             if what in coverage:
                 coverage[what].add(Unknown("not in the recording") if known is None else known)
-        yield RecordedFrame(judged.time, rgb, seen.camera, depth, pose, judged.segment)
+        yield RecordedFrame(rgb, seen.camera, judged.time, depth, pose, segment=judged.segment)
 
 
 def _times(sequence: Sequence, indices: range) -> list[TimedMessage[int]]:

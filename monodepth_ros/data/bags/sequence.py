@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.bags.cameras import UnusableCamera
-from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
+from monodepth_ros.data.bags.extraction import BagExtraction
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
 from monodepth_ros.data.extraction.outcome import read_outcome
 from monodepth_ros.data.extraction.record import origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
@@ -43,9 +42,8 @@ def open_bag(
         image_format="png",
     )
     with BagFile(path) as bag:
-        key = hashlib.sha256(
-            origin_of(bag, topic or "", request).model_dump_json().encode()
-        ).hexdigest()
+        origin = origin_of(bag, topic or "", request).model_dump_json()
+        key = hashlib.sha256(origin.encode()).hexdigest()
         folder = cache_directory("bags") / f"{path.stem}_{key[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "lock"):  # another process may want the same bag
@@ -58,7 +56,10 @@ def open_bag(
         sequence = FolderSequence(folder / str(number))
         sequence.name = f"{path.stem}{name}"
         sequences.append(sequence)
-        _note_outcome(path.name, name, read_outcome(folder / str(number)) or {})
+        for reason, count in sequence.left_out.items():
+            print(f"{path.name}: {name}: {count} left out: {reason}", file=sys.stderr)
+        for problem in sequence.notes:
+            print(f"{path.name}: {problem}", file=sys.stderr)
     unusable = _cameras(folder)["unusable"]
     for line in unusable:
         print(line, file=sys.stderr)
@@ -89,7 +90,7 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
 
 
 def _extract(extraction: BagExtraction, topic: str, out: Path) -> ExtractedSequence:
-    done = ExtractedSequence(topic, out)
+    done = ExtractedSequence(extraction.bag.path, topic, out)
     with Heartbeat(lambda: f"{extraction.bag.path.name}: {topic}: {done.frames} frames so far"):
         for step in extraction.extract(topic, out):
             done = step
@@ -104,14 +105,5 @@ def _cameras(folder: Path) -> dict[str, list[str]]:
 
 
 def _complete(folder: Path) -> bool:
-    outcomes = [
-        read_outcome(folder / str(number)) for number in range(len(_cameras(folder)["topics"]))
-    ]
-    return bool(outcomes) and None not in outcomes
-
-
-def _note_outcome(bag: str, topic: str, outcome: Mapping[str, Any]) -> None:
-    for reason, count in outcome.get("left_out", {}).items():
-        print(f"{bag}: {topic}: {count} left out: {reason}", file=sys.stderr)
-    for problem in dict.fromkeys(outcome.get("problems", ())):
-        print(f"{bag}: {problem}", file=sys.stderr)
+    parts = range(len(_cameras(folder)["topics"]))
+    return bool(parts) and all(read_outcome(folder / str(number)) for number in parts)

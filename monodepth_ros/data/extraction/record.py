@@ -28,6 +28,7 @@ class Source(Protocol):
     """A bag, or the files of another recording."""
 
     path: Path
+    problems: list[str]
 
     @property
     def fingerprint(self) -> str:

@@ -1,24 +1,29 @@
-"""From a video, plain images or any other recording to a sequence folder."""
+"""Videos, plain images and other recordings copied into sequence folders."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from rich.console import Console
 
-from monodepth_ros.data.bags.extraction import ExtractedSequence
+from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.extraction.extracted_sequence import (
+    ExtractedFrame,
+    ExtractedSequence,
+    write_frames,
+)
 from monodepth_ros.data.extraction.motion_filter import MotionFilter
-from monodepth_ros.data.extraction.outcome import read_outcome, write_outcome
-from monodepth_ros.data.extraction.record import check_origin, origin_of
+from monodepth_ros.data.extraction.record import own_folder
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.fingerprint import fingerprint_of_files, fingerprint_of_sequence
 from monodepth_ros.data.frame_times import frame_times, median_step
-from monodepth_ros.data.images.file import CorruptFrame, DepthImage, RgbImage
-from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError, WrongUse
 
@@ -33,6 +38,7 @@ class SequenceFiles:
 
     def __init__(self, path: Path, sequence: Sequence) -> None:
         self.path, self.sequence = path, sequence
+        self.problems: list[str] = []
 
     @cached_property
     def fingerprint(self) -> str:
@@ -40,6 +46,25 @@ class SequenceFiles:
         if self.sequence.calibration == "guessed":
             return fingerprint_of_files(list(self.sequence.files()), times=False)
         return fingerprint_of_sequence(self.sequence)
+
+
+def copy_recordings(
+    path: Path, out: Path, request: ExtractionRequest, capture: CaptureSettings, console: Console
+) -> list[ExtractedSequence]:
+    """Every recording at ``path``, each into a folder of its own: ``out/<name>``.
+
+    What is there already is kept. UserError where a folder holds another extraction of it.
+    """
+    outcomes = []
+    for sequence in open_sequence(path, capture=capture):
+        name = re.sub(r"\W+", "_", sequence.name).strip("_") or "recording"
+        files = SequenceFiles(path, sequence)
+        folder = own_folder(out / name, files, sequence.name)
+        done = ExtractedSequence(path, sequence.name, folder)
+        done = done.follow(extract_sequence(files, folder, request), len(sequence), console)
+        outcomes.append(done)
+        done.print_to(console)
+    return outcomes
 
 
 def extract_sequence(
@@ -55,58 +80,43 @@ def extract_sequence(
         if getattr(request, option) is not None:
             name = option.replace("_", "-")
             raise WrongUse(f"--{name} is for bags, which {source.path} is not")
-    origin = origin_of(source, sequence.name, request)
-    check_origin(folder, origin)
-    if (found := read_outcome(folder)) is not None:
-        yield ExtractedSequence(sequence.name, folder, found["frames"], Counter(found["left_out"]))
-        return
-    done = ExtractedSequence(sequence.name, folder)
-    times = frame_times(sequence)
-    step = median_step(times[:: request.every])
-    with SequenceWriter(
-        folder,
-        sequence.camera,
-        fps=1.0 if step is None else round(1 / step, 3),
-        image_format=request.image_format,
-        source=sequence.name,
-        licence=request.licence,
-        origin=origin,
-        calibration=sequence.calibration,
-    ) as writer:
-        written = len(writer)
-        for frame in _taken(sequence, request, done.left_out):
-            if frame is not None:
-                done.frames += 1
-                if done.frames > written:
-                    at, rgb, depth, reflective = frame
-                    pose, speed = sequence.pose(at), sequence.speed(at)
-                    writer.add(rgb, depth, pose, times[at], speed, reflective)
-            yield done
-    write_outcome(folder, {**done.as_outcome(), "problems": []})
+
+    def description() -> dict[str, Any]:
+        step = median_step(frame_times(sequence)[:: request.every])
+        return {
+            "fps": 1.0 if step is None else round(1 / step, 3),
+            "source": sequence.name,
+            "calibration": sequence.calibration,
+        }
+
+    done = ExtractedSequence(source.path, sequence.name, folder)
+    frames = _frames(sequence, request, done.left_out)
+    return write_frames(done, source, request, frames, description)
 
 
-def _taken(
+def _frames(
     sequence: Sequence, request: ExtractionRequest, left_out: Counter[str]
-) -> Iterator[tuple[int, RgbImage, DepthImage | None, NDArray[np.bool_] | None] | None]:
-    """Every frame once: index, image, depth, reflective mask.
-
-    None for what is not taken, of which ``left_out`` counts why.
-    """
+) -> Iterator[ExtractedFrame | None]:
+    """Every frame once; None for what is not taken, of which ``left_out`` counts why."""
     moving = MotionFilter(request.motion)
-    for index in range(len(sequence)):
+    for index, stamp in enumerate(frame_times(sequence)):
+        frame = None
         if index % request.every:
             left_out["between every n-th image"] += 1
-            yield None
-            continue
-        try:
-            rgb, depth = sequence.image(index), sequence.depth(index)
-            frame = (index, rgb, depth, sequence.reflective(index))
-        except (CorruptFrame, UserError) as error:
-            left_out[str(error)] += 1
-            yield None
-            continue
-        if not moving.takes(rgb):
+        else:
+            try:
+                frame = ExtractedFrame(
+                    sequence.image(index),
+                    sequence.camera,
+                    stamp,
+                    sequence.depth(index),
+                    sequence.pose(index),
+                    sequence.speed(index),
+                    sequence.reflective(index),
+                )
+            except (CorruptFrame, UserError) as error:
+                left_out[str(error)] += 1
+        if frame is not None and not moving.takes(frame.rgb):
             left_out["without motion"] += 1
-            yield None
-            continue
+            frame = None
         yield frame

@@ -205,39 +205,23 @@ class SequenceWriter:
         *,
         image_format: Literal["jpg", "png"] = "jpg",
         jpeg_quality: int = 95,
-        depth_scale: float = 1000.0,
-        camera_frame: str = "camera",
-        world_frame: str = "world",
-        source: str = "",
-        licence: str = "",
-        origin: ExtractionOrigin | None = None,
-        calibration: Calibration = "measured",
+        **described: Any,
     ) -> None:
+        """``described`` is what else a :class:`SequenceRecord` says, such as its ``source``."""
         self.path = Path(path)
         camera = self._camera = camera.validate(f"the camera of {self.path}")
         self._image_format = image_format
         self._jpeg_quality = jpeg_quality
-        self._depth_scale = depth_scale
-        self._claim_folder(
-            SequenceRecord(
-                camera=CameraRecord(
-                    width=camera.width,
-                    height=camera.height,
-                    K=camera.K.tolist(),
-                    distortion_model=camera.distortion_model,
-                    D=list(camera.D),
-                    is_crop=camera.is_crop,
-                ),
-                calibration=calibration,
-                fps=fps,
-                depth_scale=depth_scale,
-                camera_frame=camera_frame,
-                world_frame=world_frame,
-                source=source,
-                licence=licence,
-                origin=origin,
-            )
+        stated = CameraRecord(
+            width=camera.width,
+            height=camera.height,
+            K=camera.K.tolist(),
+            distortion_model=camera.distortion_model,
+            D=list(camera.D),
+            is_crop=camera.is_crop,
         )
+        self._record = SequenceRecord(camera=stated, fps=fps, **described)
+        self._claim_folder()
         self._table = open(self.path / "frames.csv", "a", newline="")  # noqa: SIM115
         try:
             fcntl.flock(self._table, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -250,8 +234,8 @@ class SequenceWriter:
             raise
         self._count = len(self.stamps)
 
-    def _claim_folder(self, record: SequenceRecord) -> None:
-        file = self.path / "sequence.yaml"
+    def _claim_folder(self) -> None:
+        file, record = self.path / "sequence.yaml", self._record
         if file.exists():
             changed = difference(read_record(file).model_dump(), record.model_dump())
             if changed:
@@ -319,7 +303,7 @@ class SequenceWriter:
             Image.fromarray(pixels).save(temporary, quality=self._jpeg_quality, subsampling=0)
 
     def _encode_depth(self, depth: DepthImage) -> NDArray[np.uint16]:
-        stored = np.rint(depth.astype(np.float64) * self._depth_scale)
+        stored = np.rint(depth.astype(np.float64) * self._record.depth_scale)
         valid = np.isfinite(stored) & (stored >= 1) & (stored <= np.iinfo(np.uint16).max)
         return np.where(valid, stored, 0).astype(np.uint16)
 

@@ -60,12 +60,12 @@ def learnable_recordings(
                 console.print(f"left out: {error}")
                 continue
             for camera in cameras:
-                coverages += camera.sequence.coverage.values()
+                coverages += camera.coverage.values()
                 if camera.frames:
-                    sources.append(f"{camera.sequence.folder}{part}")
+                    sources.append(f"{camera.folder}{part}")
                 else:
-                    none = f"{bag}: no image of {camera.sequence.topic} can be used"
-                    unusable.append(camera.sequence.failure or none)
+                    none = f"{bag}: no image of {camera.topic} can be used"
+                    unusable.append(camera.failure or none)
     if not sources:
         raise UserError(unusable[0])
     if lines := never_found(coverages):

@@ -183,7 +183,7 @@ def _bag(found: BagFrames, topic: str, left_out: Counter[str]) -> Iterator[Strea
     try:
         for frame in found.frames(topic, left_out, {}):
             if frame is not None:
-                since = elapsed.at(frame.time, frame.segment)
-                yield StreamedFrame(since, frame.rgb, found.camera(topic, frame.rgb))
+                since = elapsed.at(frame.stamp, frame.segment)
+                yield StreamedFrame(since, frame.rgb, frame.camera)
     finally:
         found.bag.close()

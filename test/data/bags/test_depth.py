@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.depth import nearest_depths, with_depths
 from monodepth_ros.data.bags.file import BagFile, BagMessage
-from monodepth_ros.data.bags.frames import BagFrame, BagFrames
+from monodepth_ros.data.bags.frames import BagFrames, RecordedFrame
 from monodepth_ros.data.bags.transform_tree import Unknown
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction.request import ExtractionRequest
@@ -80,7 +80,7 @@ def realsense(
     return write_messages(path, messages)
 
 
-def taken(path: Path, **request: Any) -> tuple[list[BagFrame], Coverage]:
+def taken(path: Path, **request: Any) -> tuple[list[RecordedFrame], Coverage]:
     coverage: dict[str, Coverage] = {}
     left_out: Counter[str] = Counter()
     with BagFile(path) as bag:

@@ -13,9 +13,10 @@ from bag_messages import HEIGHT, TYPES, WIDTH, camera_info, header, image, make,
 from rvl_encoder import encode_rvl
 
 from monodepth_ros.data.bags.cameras import UnusableCamera
-from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
+from monodepth_ros.data.bags.extraction import BagExtraction
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.bags.recording.writer import BagWriter
+from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.geometry.camera import PinholeCamera

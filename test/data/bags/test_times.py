@@ -19,10 +19,11 @@ from bag_messages import (
     write_messages,
 )
 
-from monodepth_ros.data.bags.extraction import BagExtraction, ExtractedSequence
+from monodepth_ros.data.bags.extraction import BagExtraction
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.bags.frames import BagFrames
 from monodepth_ros.data.bags.transform_tree import Unknown
+from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.data.samples.frame_spacing import segments

@@ -22,7 +22,7 @@ from bag_messages import (
 )
 
 from monodepth_ros.data.bags.file import BagFile
-from monodepth_ros.data.bags.frames import BagFrame, BagFrames
+from monodepth_ros.data.bags.frames import BagFrames, RecordedFrame
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
@@ -60,7 +60,7 @@ def mounting(topic: str, times: list[float], turn: float = 0.0) -> Messages:
 
 def taken(
     path: Path, messages: Messages, **request: Any
-) -> tuple[list[BagFrame], dict[str, Coverage], list[str]]:
+) -> tuple[list[RecordedFrame], dict[str, Coverage], list[str]]:
     coverage: dict[str, Coverage] = {}
     with BagFile(write_messages(path, messages)) as bag:
         frames = BagFrames(bag, ExtractionRequest(camera=CAMERA, **request))
