@@ -16,7 +16,9 @@ def plain_console(quiet: bool = False) -> Console:
     return Console(stderr=True, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
 
 
-def frame_progress(console: Console | None = None, disable: bool = False) -> Progress:
+def frame_progress(
+    console: Console | None = None, disable: bool = False, transient: bool = False
+) -> Progress:
     """What is worked on, a bar, how many of how many, and the time that is left."""
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -24,16 +26,21 @@ def frame_progress(console: Console | None = None, disable: bool = False) -> Pro
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, disable=disable)
+    return Progress(*columns, console=console, disable=disable, transient=transient)
 
 
 @contextmanager
-def count_frames(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar, or a line now and then where ``console`` is no terminal; call it for each frame."""
+def count_frames(
+    console: Console, what: str, total: int, transient: bool = False
+) -> Iterator[Callable[[], None]]:
+    """A bar, or a line now and then where ``console`` is no terminal; call it for each frame.
+
+    A ``transient`` bar is gone when it is full.
+    """
     if console.quiet:
         yield lambda: None
     elif console.is_terminal:
-        with frame_progress(console) as progress:
+        with frame_progress(console, transient=transient) as progress:
             task = progress.add_task(what, total=total)
             yield lambda: progress.advance(task)
     else:

@@ -13,32 +13,11 @@ _SIMILAR = 1.1  # ratio of gaps that are reported as one
 
 
 @dataclass
-class _Missing:
-    """Frames without it for one reason, and the smallest and largest gap, in nanoseconds."""
-
-    frames: int = 0
-    nearest: int | None = None
-    farthest: int | None = None
-
-    def add(self, gap: int | None) -> None:
-        self.frames += 1
-        if gap is not None:
-            self.nearest = gap if self.nearest is None else min(self.nearest, gap)
-            self.farthest = gap if self.farthest is None else max(self.farthest, gap)
-
-    @property
-    def gap(self) -> str:
-        if self.nearest is None or self.farthest is None:
-            return ""
-        near, far = _duration(self.nearest), _duration(self.farthest)
-        return near if self.farthest < _SIMILAR * self.nearest else f"{near} to {far}"
-
-
-@dataclass
 class Coverage:
     """The coverage of depth, poses or speed from one topic.
 
-    ``requested``: the user named the topic, so it is a failure if no frame has it.
+    ``requested``: the user named the topic, so it is a failure if no frame has it. ``gaps`` has, by
+    the reason, one of each frame without it, in nanoseconds.
     """
 
     what: str
@@ -46,20 +25,20 @@ class Coverage:
     requested: bool = True
     frames: int = 0
     found: int = 0
-    missing: dict[str, _Missing] = field(default_factory=dict)
+    gaps: dict[str, list[int | None]] = field(default_factory=dict)
 
     def add(self, got: object) -> None:
         """Add a frame with its value, an `Unknown` if it has none."""
         self.frames += 1
         if isinstance(got, Unknown):
-            self.missing.setdefault(got.reason, _Missing()).add(got.gap)
+            self.gaps.setdefault(got.reason, []).append(got.gap)
         else:
             self.found += 1
 
     @property
     def reasons(self) -> dict[str, int]:
         """The reasons why frames have none, with their counts."""
-        return {r.replace("{gap}", m.gap): m.frames for r, m in self.missing.items()}
+        return {r.replace("{gap}", _range(gaps)): len(gaps) for r, gaps in self.gaps.items()}
 
     def __str__(self) -> str:
         """``depth 10 of 60 frames: nearest stamp 33 ms away (tolerance 20 ms)``."""
@@ -83,9 +62,9 @@ class Coverage:
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Coverage:
         """The inverse of `as_json`."""
-        missing = {reason: _Missing(frames) for reason, frames in stored["missing"].items()}
+        gaps: dict[str, list[int | None]] = {r: [None] * n for r, n in stored["missing"].items()}
         counts = stored["frames"], stored["found"]
-        return cls(stored["what"], stored["topic"], stored["asked"], *counts, missing)
+        return cls(stored["what"], stored["topic"], stored["asked"], *counts, gaps)
 
 
 def never_found(coverages: Iterable[Coverage]) -> list[str]:
@@ -99,6 +78,14 @@ def never_found(coverages: Iterable[Coverage]) -> list[str]:
         if not any(coverage.found for coverage in same):
             lines += [f"{coverage.topic}: {coverage}" for coverage in same if coverage.frames]
     return lines
+
+
+def _range(gaps: list[int | None]) -> str:
+    known = [gap for gap in gaps if gap is not None]
+    if not known:
+        return ""
+    near, far = min(known), max(known)
+    return _duration(near) + (f" to {_duration(far)}" if far >= _SIMILAR * near else "")
 
 
 def _duration(nanoseconds: int) -> str:

@@ -15,6 +15,7 @@ from monodepth_ros.data.bags.file import is_bag
 from monodepth_ros.data.bags.sequence import open_bag
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.cameras.intrinsics import warn_of_guess
+from monodepth_ros.data.images.video import is_video
 from monodepth_ros.data.layouts.cityscapes import is_cityscapes, open_cityscapes
 from monodepth_ros.data.layouts.euroc import is_euroc, open_euroc
 from monodepth_ros.data.layouts.image_folder import has_images, is_image_folder, open_image_folder
@@ -26,7 +27,7 @@ from monodepth_ros.data.layouts.scannet import is_scannet, open_scannet
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, is_sequence_folder
 from monodepth_ros.data.layouts.seven_scenes import is_seven_scenes, open_seven_scenes
 from monodepth_ros.data.layouts.tum import is_tum, open_tum
-from monodepth_ros.data.layouts.video_sequence import VideoSequence, is_video, open_video, videos_in
+from monodepth_ros.data.layouts.video_sequence import VideoSequence, videos_in
 from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.sequence import Sequence, SlicedSequence, unknown_poses
 from monodepth_ros.errors import UserError
@@ -93,8 +94,7 @@ def _note_camera(sequence: Sequence, capture: CaptureSettings) -> None:
     elif capture.camera is not None and not np.array_equal(sequence.camera.K, capture.camera.K):
         print_once(f"{sequence.name}: has a camera of its own; --camera is not used")
     elif capture.field_of_view is not None and capture.camera is None:
-        told = "has intrinsics of its own; --field-of-view is not used"
-        print_once(f"{sequence.name}: {told}")
+        print_once(f"{sequence.name}: has intrinsics of its own; --field-of-view is not used")
 
 
 def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Sequence]:
@@ -113,7 +113,11 @@ def _open(text: str, kitti_truth: Truth, capture: CaptureSettings) -> list[Seque
 
 def _open_path(path: Path, layouts: tuple[Layout, ...], capture: CaptureSettings) -> list[Sequence]:
     if path.is_file():
-        return _open_file(path, capture)
+        if is_bag(path):
+            return open_bag(path, capture)
+        if is_video(path):
+            return [VideoSequence(path, capture)]
+        raise UserError(f"{path}: neither a bag nor a video; of images name the folder")
     layout = _layout(path, layouts)
     if layout is not None:
         return list(layout.open(path))
@@ -128,14 +132,6 @@ def bags_at(path: Path) -> list[Path]:
         return [path] if is_bag(path) else []
     children = sorted(path.iterdir()) if path.is_dir() else []
     return [child for child in children if is_bag(child)]
-
-
-def _open_file(path: Path, capture: CaptureSettings) -> list[Sequence]:
-    if is_bag(path):
-        return open_bag(path, capture)
-    if is_video(path):
-        return list(open_video(path, capture))
-    raise UserError(f"{path}: neither a bag nor a video; of images name the folder")
 
 
 def _open_children(
@@ -162,8 +158,7 @@ def _open_children(
     else:
         for folder in plain:
             found.extend(open_plain_images(folder, capture))
-        for video in videos:
-            found.extend(open_video(video, capture))
+        found.extend(VideoSequence(video, capture) for video in videos)
     if not found:
         names = ", ".join([*(layout.name for layout in layouts), "bags", "videos", "plain images"])
         state = "no known layout" if children else "the folder is empty"

@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.cameras.capture_settings import Calibration
-from monodepth_ros.data.images.file import CorruptFrame, DepthImage, RgbImage
+from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.geometry.camera import PinholeCamera
 
 _NAMED = 5  # frames without a pose; the rest is counted
-
-__all__ = ["CorruptFrame", "Sequence", "SequenceView", "SlicedSequence", "unknown_poses"]
 
 
 class Sequence(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,14 @@ def read_named_numbers(path: Path) -> dict[str, NDArray[np.float64]]:
     return values
 
 
+def read_named_matrix(path: Path, name: str, *shape: int) -> NDArray[np.float64]:
+    """A matrix of :func:`read_named_numbers`; UserError where it is missing or of another size."""
+    numbers = read_named_numbers(path).get(name)
+    if numbers is None or numbers.size != math.prod(shape):
+        raise UserError(f"{path}: no {name} of {math.prod(shape)} numbers")
+    return numbers.reshape(shape)
+
+
 def read_matrix(path: Path, rows: int, columns: int) -> NDArray[np.float64]:
     """One matrix, row by row; errors as :func:`read_numbers`."""
     numbers = read_numbers(path)
@@ -69,11 +78,18 @@ def read_pose(path: Path) -> NDArray[np.float64] | None:
     return pose_of_matrix(read_matrix(path, 4, 4)) if path.exists() else None
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, without a byte order mark; UserError where it is none."""
+def read_text(path: Path) -> str:
+    """A text file, without a byte order mark; UserError where it cannot be read or is none."""
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()  # editors of Windows put a BOM
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows put a BOM
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of :func:`read_text`."""
+    return read_text(path).splitlines()

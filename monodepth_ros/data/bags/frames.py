@@ -20,8 +20,6 @@ from monodepth_ros.data.bags.file import BagFile, BagMessage
 from monodepth_ros.data.bags.messages.image import (
     COMPRESSED,
     IMAGE,
-    decode_compressed,
-    decode_compressed_depth,
     decode_depth,
     decode_image,
     nanoseconds,
@@ -204,14 +202,15 @@ class BagFrames:
                 left_out["of another calibration than most: camera_info has changed"] += 1
             else:
                 try:
-                    rgb = self._decoded(image.item)
+                    rgb = decode_image(image.item.content, self._bits[topic])
                 except UserError as error:
                     left_out[str(error)] += 1
             number += not image.reason
             if rgb is not None and not moving.takes(rgb):
                 left_out["without motion"] += 1
                 rgb = None
-            if rgb is not None and not self._fits(topic, rgb):
+            camera = None if rgb is None else self.camera(topic, rgb)
+            if camera and rgb is not None and (camera.height, camera.width) != rgb.shape[:2]:
                 left_out["images of another size"] += 1
                 rgb = None
             yield None if rgb is None else self._frame(topic, rgb, image, near, coverage)
@@ -256,7 +255,7 @@ class BagFrames:
         if isinstance(near, Unknown):
             return near
         try:
-            depth = self._decoded_depth(near)
+            depth = decode_depth(near.content)
         except UserError as error:
             return Unknown(str(error))
         registration = self._registration(topic, self.camera(topic, rgb))
@@ -275,10 +274,6 @@ class BagFrames:
                 depth, info, self.truth.tree, self.frame_ids[topic], camera, stated
             )
         return self._registrations[topic]
-
-    def _fits(self, topic: str, rgb: NDArray[np.uint8]) -> bool:
-        camera = self.camera(topic, rgb)
-        return (camera.height, camera.width) == rgb.shape[:2]
 
     def _with_depth(
         self, topic: str
@@ -301,13 +296,3 @@ class BagFrames:
             if known is None:
                 raise UserError(f"{self.bag.path}: grows while it is read: let its recording end")
             yield replace(known, item=message)
-
-    def _decoded(self, message: BagMessage) -> NDArray[np.uint8]:
-        compressed = self.bag.topics[message.topic] == COMPRESSED
-        decode = decode_compressed if compressed else decode_image
-        return decode(message.content, self._bits[message.topic])
-
-    def _decoded_depth(self, message: BagMessage) -> NDArray[np.float32]:
-        if self.bag.topics[message.topic] == COMPRESSED:
-            return decode_compressed_depth(message.content)
-        return decode_depth(message.content)

@@ -50,15 +50,14 @@ def frames_of_sequence(
     for what in (what for what, is_stated in stated.items() if is_stated):
         coverage[what] = Coverage(what, sequence.name, requested=False)
     for judged in _times(sequence, range(0, len(sequence), every)):
-        index = judged.item
-        if judged.reason:
-            left_out[judged.reason] += 1
-            yield None
-            continue
-        try:
-            rgb, depth = seen.image(index), seen.depth(index)
-        except (CorruptFrame, UserError) as error:
-            left_out[str(error)] += 1
+        index, reason = judged.item, judged.reason
+        if not reason:
+            try:
+                rgb, depth = seen.image(index), seen.depth(index)
+            except (CorruptFrame, UserError) as error:
+                reason = str(error)
+        if reason:
+            left_out[reason] += 1
             yield None
             continue
         pose = sequence.pose(index)
@@ -75,17 +74,13 @@ def _times(sequence: Sequence, indices: range) -> list[TimedMessage[int]]:
     known = [stamp for stamp in stamps if stamp is not None]
     begin = min(known, default=0) - 1  # some layouts count from 0, which is a stamp there
     judged = filter_stamps([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
-    times = [replace(j, item=i, time=j.time + begin) for j, i in zip(judged, indices, strict=True)]
-    return _with_pauses(times)
-
-
-def _with_pauses(times: list[TimedMessage[int]]) -> list[TimedMessage[int]]:
-    """A jump ahead that stays is a pause here: no time of arrival says that a clock was set."""
     segment, last = 0, None
-    told = []
-    for judged in times:
-        if not judged.reason:
-            segment += last is not None and judged.time < last
-            last = judged.time
-        told.append(replace(judged, segment=segment))
-    return told
+    times = []
+    for known_time, index in zip(judged, indices, strict=True):
+        if not known_time.reason:
+            # A jump ahead that stays is a pause: no time of arrival says that a clock was set.
+            segment += last is not None and known_time.time < last
+            last = known_time.time
+        at = known_time.time + begin
+        times.append(replace(known_time, item=index, time=at, segment=segment))
+    return times

@@ -21,6 +21,7 @@ from monodepth_ros.data.layouts.sequence_folder import FolderSequence
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat
+from monodepth_ros.progress import plain_console
 
 _CAMERAS = "cameras.json"
 
@@ -75,7 +76,9 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
         out = folder / str(len(topics))
         print(f"{path.name}: extracting {topic} to {out}", file=sys.stderr)
         try:
-            last = _extract(extraction, topic, out)
+            total = len(extraction.times.recorded(topic))
+            last = ExtractedSequence(path, topic, out)
+            last = last.follow(extraction.extract(topic, out), total, plain_console())
         except UnusableCamera as error:
             unusable.append(str(error))
             continue
@@ -87,14 +90,6 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
         raise UserError("; ".join(unusable))
     with atomic_path(folder / _CAMERAS) as temporary:
         temporary.write_text(json.dumps({"topics": topics, "unusable": unusable}))
-
-
-def _extract(extraction: BagExtraction, topic: str, out: Path) -> ExtractedSequence:
-    done = ExtractedSequence(extraction.bag.path, topic, out)
-    with Heartbeat(lambda: f"{extraction.bag.path.name}: {topic}: {done.frames} frames so far"):
-        for step in extraction.extract(topic, out):
-            done = step
-    return done
 
 
 def _cameras(folder: Path) -> dict[str, list[str]]:

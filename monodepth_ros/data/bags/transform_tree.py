@@ -89,7 +89,7 @@ class PoseTrack:
             return 0.0
         return float(np.linalg.norm(np.ptp(np.stack(self.poses)[:, :3, 3], axis=0)))
 
-    def at(self, stamp: int, max_gap: int = MAX_GAP, hold: bool = False) -> Matrix | Unknown:
+    def at(self, stamp: int, hold: bool = False) -> Matrix | Unknown:
         """The pose at ``stamp``, interpolated; with ``hold`` a constant pose is always valid."""
         if not self.stamps:
             return Unknown(f"no message of {self.name} states a pose: {UNKNOWN}")
@@ -108,8 +108,8 @@ class PoseTrack:
         begin, end = self.stamps[after - 1], self.stamps[after]
         if bisect_left(self.lost, begin) < bisect_left(self.lost, end):
             return Unknown(f"{self.name} states no pose then: {UNKNOWN}")
-        if end - begin > max_gap:
-            limit = f"(at most {max_gap / 1e9:g} s)"
+        if end - begin > MAX_GAP:
+            limit = f"(at most {MAX_GAP / 1e9:g} s)"
             return Unknown(f"{self.name} pauses for {{gap}} {limit}", end - begin)
         return _between(self.poses[after - 1], self.poses[after], (stamp - begin) / (end - begin))
 

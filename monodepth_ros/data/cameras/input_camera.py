@@ -16,7 +16,7 @@ class InputCamera:
     def __init__(
         self, calibration: PinholeCamera | None = None, focal_length: float | None = None
     ) -> None:
-        self._calibration, self._focal_length = calibration, focal_length
+        self._focal_length = focal_length
         self._rectifier = None if calibration is None else Rectifier(calibration)
 
     def seen(self, rgb: RgbImage, source: Path) -> tuple[RgbImage, PinholeCamera | None]:
@@ -25,9 +25,9 @@ class InputCamera:
         CorruptFrame, which names ``source``, where it is not of the calibrated size.
         """
         height, width = rgb.shape[:2]
-        if self._calibration is not None and self._rectifier is not None:
+        if self._rectifier is not None:
             try:
-                self._calibration.check_size(height, width, "--camera")
+                self._rectifier.camera.check_size(height, width, "--camera")
             except UserError as error:
                 raise CorruptFrame(source, str(error)) from None
             return self._rectifier.image(rgb), self._rectifier.camera

@@ -36,8 +36,9 @@ def find_camera(
         capture.camera.check_size(height, width, f"{source}: --camera")
         return capture.camera, "measured"
     if K_file.is_file():
-        K = read_matrix(K_file, 3, 3)
-        return check_centre(PinholeCamera(width, height, K).validate(str(K_file)), K_file, source)
+        camera = PinholeCamera(width, height, read_matrix(K_file, 3, 3)).validate(str(K_file))
+        _check_centre(camera, K_file, source)
+        return camera, "measured"
     degrees = capture.field_of_view or capture.default_field_of_view
     if degrees is not None:
         return camera_of_field_of_view(height, width, degrees), "guessed"
@@ -57,16 +58,14 @@ def warn_of_guess(source: str) -> None:
     )
 
 
-def check_centre(
-    camera: PinholeCamera, K_file: Path, source: Path
-) -> tuple[PinholeCamera, Calibration]:
-    """The camera of a K.txt, unless its principal point is that of images held the other way."""
+def _check_centre(camera: PinholeCamera, K_file: Path, source: Path) -> None:
+    """UserError where the principal point is that of images held the other way."""
     size = np.array([camera.width, camera.height], np.float64)
     off = np.abs(camera.K[:2, 2] + 0.5 - size / 2)
     turned = np.abs(camera.K[:2, 2] + 0.5 - size[::-1] / 2)
     held_the_other_way = (turned <= _CENTRED * size).all() and (off > 2 * _CENTRED * size).any()
     if (off <= _OFF_CENTRE * size).all() and not held_the_other_way:
-        return camera, "measured"
+        return
     place = f"({camera.K[0, 2]:g}, {camera.K[1, 2]:g})"
     images = f"the {camera.width}x{camera.height} images of {source}"
     if held_the_other_way:
@@ -76,9 +75,8 @@ def check_centre(
         )
     print_once(
         f"WARNING: {K_file}: the principal point {place} is far from the middle of {images}:"
-        " is K of images of another size?",
+        " is K of images of another size?"
     )
-    return camera, "measured"
 
 
 def exif_hint(image: Path, size: tuple[int, int]) -> str:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.images.bit_depth import BitDepth
 from monodepth_ros.data.images.file import bits_of_files, read_rgb
-from monodepth_ros.data.images.video import VIDEO_SUFFIXES, read_video
 from monodepth_ros.data.images.video import frame_count as video_frame_count
+from monodepth_ros.data.images.video import is_video, read_video
 from monodepth_ros.data.layouts.image_folder import IMAGE_SUFFIXES
 from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.errors import UserError
@@ -45,19 +45,19 @@ def find_inputs(patterns: list[str], every: int = 1) -> list[Path]:
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:
-    media = (path for path in paths if _is_media(path))
+    media = (p for p in paths if is_video(p) or p.suffix.lower() in IMAGE_SUFFIXES)
     return sorted(media, key=lambda path: (path.parent, natural_order(path.name)))
 
 
 def _every(files: list[Path], every: int) -> list[Path]:
     """All videos, of which frames are taken later, and every ``every``-th image."""
-    images = [file for file in files if not _is_video(file)][::every]
-    return [file for file in files if _is_video(file) or file in images]
+    images = [file for file in files if not is_video(file)][::every]
+    return [file for file in files if is_video(file) or file in images]
 
 
 def frame_count(path: Path, every: int = 1) -> int:
     """How many frames :func:`read_frames` will give; for a video, what its header claims."""
-    return max(1, -(-video_frame_count(path) // every)) if _is_video(path) else 1
+    return max(1, -(-video_frame_count(path) // every)) if is_video(path) else 1
 
 
 def read_frames(
@@ -68,7 +68,7 @@ def read_frames(
     ``bits`` are those in use of an image of 16 bits, as :func:`bit_depths` gives them. Raises
     :class:`~monodepth_ros.data.images.file.CorruptFrame`.
     """
-    if _is_video(path):
+    if is_video(path):
         for index, rgb in read_video(path, every):
             yield f"{path.stem}_{index:06d}", rgb
     else:
@@ -79,15 +79,7 @@ def bit_depths(files: list[Path]) -> dict[Path, BitDepth]:
     """Of every image: one for all whose names differ in numbers alone, as frames of a recording."""
     series: dict[tuple[Path, str], list[Path]] = {}
     for file in files:
-        if not _is_video(file):
+        if not is_video(file):
             series.setdefault((file.parent, re.sub(r"\d+", "#", file.name)), []).append(file)
     found = ((images, bits_of_files(str(images[0]), images)) for images in series.values())
     return {file: bits for images, bits in found for file in images}
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _is_media(path: Path) -> bool:
-    return _is_video(path) or path.suffix.lower() in IMAGE_SUFFIXES

@@ -14,6 +14,11 @@ from monodepth_ros.data.utf8_path import utf8_path
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 
+def is_video(path: Path) -> bool:
+    """Whether the file has a video's name."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 def open_capture(path: Path) -> cv2.VideoCapture:
     """OpenCV's reader of a video, whose name may be of any bytes."""
     with utf8_path(path) as name:  # any other ends the process in OpenCV

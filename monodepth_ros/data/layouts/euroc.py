@@ -22,7 +22,7 @@ from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.data.layouts.file_sequence import FileSequence, stereo_partner
 from monodepth_ros.data.layouts.tum import nearest_in_time
 from monodepth_ros.data.sequence import StereoPartner
-from monodepth_ros.data.text_file import read_numbers
+from monodepth_ros.data.text_file import read_lines, read_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
 from monodepth_ros.yaml_file import parse_mapping
@@ -36,9 +36,9 @@ def is_euroc(path: Path) -> bool:
     return (path / "mav0/cam0/data").is_dir()
 
 
-def open_euroc(path: Path, camera: str = "cam0") -> list[FileSequence]:
-    """The recording of one camera; listed images that are not in the folder are left out."""
-    folder = path / "mav0" / camera
+def open_euroc(path: Path) -> list[FileSequence]:
+    """The recording of the first camera; listed images that are not in the folder are left out."""
+    folder = path / "mav0/cam0"
     image_files = sorted(folder.glob("data/*.png"), key=lambda file: int(file.stem))
     if not image_files:
         raise UserError(f"{folder / 'data'}: no image in the folder")
@@ -51,16 +51,16 @@ def open_euroc(path: Path, camera: str = "cam0") -> list[FileSequence]:
             image_files=image_files,
             poses=_poses(path / "mav0/state_groundtruth_estimate0/data.csv", stamps, calibration),
             stamps_ns=[int(stamp) for stamp in stamps],
-            open_partner=partial(_open_partner, path, camera, image_files, calibration),
+            open_partner=partial(_open_partner, path, image_files, calibration),
         )
     ]
 
 
 def _open_partner(
-    path: Path, camera: str, image_files: list[Path], calibration: dict[str, Any]
+    path: Path, image_files: list[Path], calibration: dict[str, Any]
 ) -> StereoPartner | None:
     """The other camera, which is triggered with the first."""
-    other = path / "mav0" / ("cam1" if camera == "cam0" else "cam0")
+    other = path / "mav0/cam1"
     if not (other / "sensor.yaml").is_file():
         return None
     beside = _read_calibration(other / "sensor.yaml")
@@ -69,19 +69,13 @@ def _open_partner(
         f"{path.resolve().name}_{other.name}",
         _camera(beside, other / "sensor.yaml"),
         [other / "data" / file.name for file in image_files],
-        T_partner_body @ _T_body_camera(calibration, path / "mav0" / camera / "sensor.yaml"),
+        T_partner_body @ _T_body_camera(calibration, path / "mav0/cam0/sensor.yaml"),
     )
 
 
 def _read_calibration(path: Path) -> dict[str, Any]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise UserError(f"{path}: the file is missing") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
     # OpenCV's %YAML:1.0 is not a directive that YAML knows.
-    text = "\n".join(line for line in lines if not line.startswith("%"))
+    text = "\n".join(line for line in read_lines(path) if not line.startswith("%"))
     return parse_mapping(text, str(path), "a sensor's description")
 
 
@@ -115,5 +109,4 @@ def _poses(
     rows = rows[np.isfinite(rows[:, 0])]
     bodies = [pose_of_quaternion(row[1:4], row[[5, 6, 7, 4]]) for row in rows]
     poses = [None if body is None else body @ T_body_camera for body in bodies]
-    nearest = nearest_in_time(stamps, rows[:, 0].astype(np.int64), MAX_POSE_DIFFERENCE_NS)
-    return [None if index is None else poses[index] for index in nearest]
+    return nearest_in_time(poses, rows[:, 0].astype(np.int64), stamps, MAX_POSE_DIFFERENCE_NS)

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timezone
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from monodepth_ros.data.layouts.kitti_odometry import camera_offset
 from monodepth_ros.data.layouts.kitti_oxts import read_oxts
 from monodepth_ros.data.layouts.velodyne import project_scan, read_scan
 from monodepth_ros.data.sequence import StereoPartner
-from monodepth_ros.data.text_file import read_named_numbers
+from monodepth_ros.data.text_file import read_named_matrix
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
@@ -39,22 +39,14 @@ Truth = Literal["velodyne", "improved"]
 SIDES = {"l": "image_02", "r": "image_03"}
 
 
-class SplitLine(NamedTuple):
-    """One line ``folder frame side`` of a split file."""
-
-    folder: str
-    frame: int
-    side: str
-
-
 def is_kitti_raw(path: Path) -> bool:
     """Whether ``path`` is one drive, a date, or the folder of the dates."""
     return bool(_drives(path))
 
 
-def open_kitti_raw(path: Path, truth: Truth = "velodyne", side: str = "l") -> list[FileSequence]:
-    """Every drive at or below ``path``, of the left (``l``) or right (``r``) colour camera."""
-    return [open_drive(drive, truth, side) for drive in _drives(path)]
+def open_kitti_raw(path: Path, truth: Truth = "velodyne") -> list[FileSequence]:
+    """Every drive at or below ``path``, of the left colour camera."""
+    return [open_drive(drive, truth) for drive in _drives(path)]
 
 
 def open_split(path: Path, split: Path, truth: Truth = "velodyne") -> list[FileSequence]:
@@ -80,8 +72,8 @@ def open_split(path: Path, split: Path, truth: Truth = "velodyne") -> list[FileS
     return sequences
 
 
-def read_split(path: Path) -> list[SplitLine]:
-    """The lines of a split file as the Eigen and Zhou splits are written."""
+def read_split(path: Path) -> list[tuple[str, int, str]]:
+    """Folder, frame and side of each line of a split file, as Eigen's and Zhou's are written."""
     if not path.is_file():
         raise UserError(f"{path}: no such split file")
     lines = []
@@ -91,7 +83,7 @@ def read_split(path: Path) -> list[SplitLine]:
             continue
         if len(parts) != 3 or not parts[1].isdigit() or parts[2] not in SIDES:
             raise UserError(f"{path} line {number}: expected 'folder frame l|r', got {line!r}")
-        lines.append(SplitLine(parts[0], int(parts[1]), parts[2]))
+        lines.append((parts[0], int(parts[1]), parts[2]))
     if not lines:
         raise UserError(f"{path}: the split is empty")
     return lines
@@ -114,12 +106,13 @@ def open_drive(path: Path, truth: Truth = "velodyne", side: str = "l") -> FileSe
     def read_depth(file: Path) -> DepthImage:
         if truth == "improved":
             return read_depth_png(file, depth_scale=256.0)
-        return project_scan(read_scan(file), calibration.velodyne_projection(), calibration.size)
+        size = (calibration.camera.height, calibration.camera.width)
+        return project_scan(read_scan(file), calibration.velodyne_projection, size)
 
     motion = read_oxts(path / "oxts/data", [image.stem for image in image_files])
     return FileSequence(
         name=path.resolve().name + ("" if side == "l" else f"_{side}"),
-        camera=calibration.camera(),
+        camera=calibration.camera,
         image_files=image_files,
         # Some drives' first scans do not exist, and improved truth starts at the fifth frame.
         depth_files=[file if file.exists() else None for file in depth_files],
@@ -143,71 +136,55 @@ def _open_partner(
     beside = Calibration(path.resolve().parent, other)
     return stereo_partner(
         f"{path.resolve().name}_{other}",
-        beside.camera(),
+        beside.camera,
         [folder / file.name for file in image_files],
-        beside.offset() @ np.linalg.inv(calibration.offset()),
+        beside.offset @ np.linalg.inv(calibration.offset),
     )
 
 
 class Calibration:
-    """The calibration of one date and one colour camera, all matrices as KITTI names them."""
+    """The calibration of one date and one colour camera, all matrices as KITTI names them.
+
+    ``offset`` is T_camera_camera0, 4x4, of the rectified cameras.
+    """
 
     def __init__(self, date: Path, side: str) -> None:
         self._date = date
-        self._number = SIDES[side].removeprefix("image_")
         self._file = date / "calib_cam_to_cam.txt"
-        self._cameras = read_named_numbers(self._file)
-        width, height = self._get(self._cameras, self._file, f"S_rect_{self._number}", 2)
-        self.size = (int(height), int(width))
-        projection = self._get(self._cameras, self._file, f"P_rect_{self._number}", 12)
-        self._projection = projection.reshape(3, 4)
+        number = SIDES[side].removeprefix("image_")
+        width, height = read_named_matrix(self._file, f"S_rect_{number}", 2)
+        self._projection = read_named_matrix(self._file, f"P_rect_{number}", 3, 4)
+        camera = PinholeCamera(int(width), int(height), self._projection[:, :3])
+        self.camera = camera.validate(f"{self._file} P_rect_{number}")
+        self.offset = camera_offset(self._projection)
 
-    @staticmethod
-    def _get(
-        values: dict[str, NDArray[np.float64]], file: Path, name: str, count: int
-    ) -> NDArray[np.float64]:
-        if name not in values or values[name].size != count:
-            raise UserError(f"{file}: no {name} of {count} numbers")
-        return values[name]
-
-    def camera(self) -> PinholeCamera:
-        """The rectified camera."""
-        height, width = self.size
-        source = f"{self._file} P_rect_{self._number}"
-        return PinholeCamera(width, height, self._projection[:, :3]).validate(source)
-
-    def offset(self) -> NDArray[np.float64]:
-        """T_camera_camera0, 4x4, of the rectified cameras: P = K [I | t]."""
-        return camera_offset(self._projection)
-
+    @cached_property
     def velodyne_projection(self) -> NDArray[np.float64]:
         """3x4: P_rect R_rect_00 T_camera_velodyne."""
-        velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
+        velodyne = self._transform("calib_velo_to_cam.txt")
         return self._projection @ self._rectification() @ velodyne
 
     def camera_poses(
         self, imu_poses: list[NDArray[np.float64] | None]
     ) -> list[NDArray[np.float64] | None] | None:
         """T_world_camera from T_world_imu, None without a calibration of the IMU."""
-        file = self._date / "calib_imu_to_velo.txt"
-        if not file.exists():
+        file = "calib_imu_to_velo.txt"
+        if not (self._date / file).exists():
             return None
-        velodyne = self._transform(self._date / "calib_velo_to_cam.txt")
-        T_camera_imu = self.offset() @ self._rectification() @ velodyne @ self._transform(file)
+        velodyne = self._transform("calib_velo_to_cam.txt")
+        T_camera_imu = self.offset @ self._rectification() @ velodyne @ self._transform(file)
         T_imu_camera = np.linalg.inv(T_camera_imu)
         return [None if pose is None else pose @ T_imu_camera for pose in imu_poses]
 
     def _rectification(self) -> NDArray[np.float64]:
         rectification = np.eye(4)
-        rotation = self._get(self._cameras, self._file, "R_rect_00", 9)
-        rectification[:3, :3] = rotation.reshape(3, 3)
+        rectification[:3, :3] = read_named_matrix(self._file, "R_rect_00", 3, 3)
         return rectification
 
-    def _transform(self, file: Path) -> NDArray[np.float64]:
-        values = read_named_numbers(file)
+    def _transform(self, file: str) -> NDArray[np.float64]:
         transform = np.eye(4)
-        transform[:3, :3] = self._get(values, file, "R", 9).reshape(3, 3)
-        transform[:3, 3] = self._get(values, file, "T", 3)
+        transform[:3, :3] = read_named_matrix(self._date / file, "R", 3, 3)
+        transform[:3, 3] = read_named_matrix(self._date / file, "T", 3)
         return transform
 
 

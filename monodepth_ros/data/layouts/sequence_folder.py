@@ -32,6 +32,7 @@ from monodepth_ros.data.extraction.outcome import read_outcome
 from monodepth_ros.data.images.file import DepthImage, RgbImage, read_depth_png
 from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.data.layouts.file_sequence import FileSequence
+from monodepth_ros.data.text_file import read_text
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.yaml_file import read_mapping
@@ -145,12 +146,7 @@ def read_record(path: Path) -> SequenceRecord:
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: the file is missing; the sequence has no frame") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file") from None
+    text = read_text(path)
     complete = text[: text.rfind("\n") + 1]  # a killed writer may leave half a row
     reader = csv.DictReader(complete.splitlines())
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from monodepth_ros.data.text_file import read_lines, read_matrix, read_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera, intrinsics_matrix
 
+T = TypeVar("T")
 MAX_DIFFERENCE_NS = 20_000_000  # of the stamps of an image and what belongs to it
 
 # fx fy cx cy, then k1 k2 p1 p2 k3, of the colour cameras as the dataset's page states them.
@@ -86,7 +88,7 @@ def _depth_files(path: Path, stamps: NDArray[np.int64]) -> list[Path | None] | N
     if not path.exists():
         return None
     depth_stamps, files = _read_list(path)
-    return [None if i is None else files[i] for i in nearest_in_time(stamps, depth_stamps)]
+    return nearest_in_time(files, depth_stamps, stamps)
 
 
 def _poses(path: Path, stamps: NDArray[np.int64]) -> list[NDArray[np.float64] | None] | None:
@@ -97,16 +99,19 @@ def _poses(path: Path, stamps: NDArray[np.int64]) -> list[NDArray[np.float64] | 
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     pose_stamps = np.round(rows[:, 0] * 1e9).astype(np.int64)
     poses = [pose_of_quaternion(row[1:4], row[4:]) for row in rows]
-    return [None if i is None else poses[i] for i in nearest_in_time(stamps, pose_stamps)]
+    return nearest_in_time(poses, pose_stamps, stamps)
 
 
 def nearest_in_time(
-    stamps: NDArray[np.int64], others: NDArray[np.int64], limit: int = MAX_DIFFERENCE_NS
-) -> list[int | None]:
-    """For each of ``stamps`` the index of the nearest of ``others`` (ascending), if close."""
-    after = np.searchsorted(others, stamps).clip(1, max(1, len(others) - 1))
+    values: list[T],
+    times: NDArray[np.int64],
+    stamps: NDArray[np.int64],
+    limit: int = MAX_DIFFERENCE_NS,
+) -> list[T | None]:
+    """For each of ``stamps`` the value whose time (ascending) is nearest, if close."""
+    after = np.searchsorted(times, stamps).clip(1, max(1, len(times) - 1))
     before = after - 1
-    after = after.clip(max=len(others) - 1)
-    nearest = np.where(stamps - others[before] <= others[after] - stamps, before, after)
-    close = np.abs(others[nearest] - stamps) <= limit
-    return [int(i) if near else None for i, near in zip(nearest, close, strict=True)]
+    after = after.clip(max=len(times) - 1)
+    nearest = np.where(stamps - times[before] <= times[after] - stamps, before, after)
+    close = np.abs(times[nearest] - stamps) <= limit
+    return [values[i] if near else None for i, near in zip(nearest, close, strict=True)]

@@ -15,7 +15,7 @@ import numpy as np
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.cameras.intrinsics import find_camera
 from monodepth_ros.data.images.file import CorruptFrame, RgbImage
-from monodepth_ros.data.images.video import VIDEO_SUFFIXES, frame_rate, open_capture
+from monodepth_ros.data.images.video import frame_rate, is_video, open_capture
 from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.sequence import Sequence
@@ -25,25 +25,15 @@ _SECOND = 1_000_000_000
 _KEPT_BYTES = 100_000_000  # of decoded frames: threads ask for them not quite in order
 
 
-def is_video(path: Path) -> bool:
-    """Whether the file has a video's name."""
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-
-
 def videos_in(folder: Path) -> list[Path]:
     """The video files of a folder."""
     visible = (file for file in folder.iterdir() if not file.name.startswith("."))
-    videos = (file for file in visible if is_video(file))
+    videos = (file for file in visible if is_video(file) and file.is_file())
     return sorted(videos, key=lambda file: natural_order(file.name))
 
 
-def open_video(path: Path, capture: CaptureSettings) -> list[VideoSequence]:
-    """The one recording in a video file, with K.txt beside it or a guessed camera."""
-    return [VideoSequence(path, capture)]
-
-
 class VideoSequence(Sequence):
-    """All frames of a video, upright as its metadata says.
+    """All frames of a video, upright as its metadata says; K.txt beside it, or a guessed camera.
 
     Frames are decoded forward; going back starts again at the beginning, because seeking in
     compressed video is not exact. Several threads may read.

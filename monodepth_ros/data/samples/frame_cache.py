@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import track
 
 from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_sequence
@@ -31,7 +27,7 @@ from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_image, resize_nearest
-from monodepth_ros.heartbeat import Heartbeat
+from monodepth_ros.progress import count_frames, plain_console
 
 FORMAT = 3  # raised when the content of the cache changes its meaning
 ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
@@ -113,31 +109,29 @@ def cache_sequence(
     of the sequence's files, how they are read, its camera and the size.
     """
     root = root or cache_directory("frames")
-    height, width = size
     count = len(sequence)
     seen = rectified(sequence)
-    camera = seen.camera.resized(height, width)
-
-    def truth(index: int) -> NDArray[np.generic]:
-        metres = seen.depth(index)
-        if metres is None:
-            return np.full((1, height, width), np.nan, dtype=np.float32)
-        return resize_nearest(metres, size)[None]
-
-    def mask(index: int) -> NDArray[np.generic]:
-        mirrors = seen.reflective(index)
-        if mirrors is None:
-            return np.zeros((1, height, width), dtype=bool)
-        return resize_nearest(mirrors, size)[None]
+    camera = seen.camera.resized(*size)
 
     key = _key(sequence, size)
+
+    def cached(
+        name: str, read: Callable[[int], NDArray[Any] | None], dtype: DTypeLike, unknown: float
+    ) -> CachedArray:
+        def produce(index: int) -> NDArray[Any]:
+            found = read(index)
+            if found is None:
+                return np.full((1, *size), unknown, dtype)
+            return resize_nearest(found, size)[None]
+
+        shape = (count, 1, *size)
+        return cached_array(root, f"{sequence.name}-{name}", key, shape, dtype, produce)
+
     depths, reflective, partner = None, None, None
     if depth and sequence.has_depth:
-        shape = (count, 1, *size)
-        depths = cached_array(root, f"{sequence.name}-depth", key, shape, np.float32, truth)
+        depths = cached("depth", seen.depth, np.float32, np.nan)
     if masks and sequence.has_masks:
-        shape = (count, 1, *size)
-        reflective = cached_array(root, f"{sequence.name}-reflective", key, shape, np.bool_, mask)
+        reflective = cached("reflective", seen.reflective, np.bool_, False)
     if stereo and sequence.stereo is not None:
         beside = sequence.stereo.sequence
         partner = CachedPartner(
@@ -238,8 +232,9 @@ def _build(
         # Threads suffice: decoders and torch let go of the interpreter while they work.
         pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
         try:
-            for _ in _progress(pool.map(fill, range(shape[0])), name, shape[0]):
-                pass
+            with count_frames(plain_console(), f"caching {name}", shape[0], True) as advance:
+                for _ in pool.map(fill, range(shape[0])):
+                    advance()
         finally:
             pool.shutdown(cancel_futures=True)  # an error ends the build at once
         array.flush()
@@ -247,24 +242,6 @@ def _build(
         os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _progress(steps: Iterator[None], name: str, total: int) -> Iterator[None]:
-    if sys.stderr.isatty():
-        console = Console(stderr=True)
-        yield from track(
-            steps,
-            description=f"caching {escape(name)}",
-            total=total,
-            console=console,
-            transient=True,
-        )
-        return
-    done = 0
-    with Heartbeat(lambda: f"caching {name}: {done} of {total} frames"):
-        for step in steps:
-            done += 1
-            yield step
 
 
 def _check_space(root: Path, needed: int) -> None:

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from monodepth_ros.data.samples.frame_cache import CachedSequence, cache_sequence, report_damage
+from monodepth_ros.data.samples.frame_cache import (
+    CachedArray,
+    CachedSequence,
+    cache_sequence,
+    report_damage,
+)
 from monodepth_ros.data.samples.frame_spacing import (
     apparent_motion,
     fixed_triplets,
@@ -45,11 +50,11 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         self,
         sequences: Iterable[Sequence],
         size: tuple[int, int],
-        depth: bool,
-        cache: Path | None,
-        motions: bool = False,
+        depth: bool = True,
+        cache: Path | None = None,
         masks: bool = False,
         stereo: bool = False,
+        motions: bool = False,
     ) -> None:
         recordings = list(sequences)
         if not recordings:
@@ -94,16 +99,13 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
             "index": torch.tensor(index),
         }
         if self._depth:
-            item["depth"] = self._truth(sequence, frames[0])
+            item["depth"] = self._map(sequence.depths, frames[0], np.float32(np.nan))
         if self._poses is not None:
             target, *neighbours = self._poses[number][frames]
             motions = [np.linalg.inv(neighbour) @ target for neighbour in neighbours]
             item["T_neighbour_target"] = torch.from_numpy(np.stack(motions).astype(np.float32))
         if self._masks:
-            mask = sequence.reflective and sequence.reflective.array[frames[0]]
-            item["reflective"] = torch.from_numpy(
-                np.zeros((1, *self.size), bool) if mask is None else np.array(mask)
-            )
+            item["reflective"] = self._map(sequence.reflective, frames[0], np.bool_(False))
         if self._stereo:
             item |= self._beside(sequence, frames[0])
         if self._with_valid:
@@ -111,10 +113,11 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
             item["valid"] = torch.from_numpy(valid)[None]
         return item
 
-    def _truth(self, sequence: CachedSequence, frame: int) -> Tensor:
-        if sequence.depths is None:
-            return torch.full((1, *self.size), torch.nan)
-        return torch.from_numpy(np.array(sequence.depths.array[frame]))
+    def _map(self, kept: CachedArray | None, frame: int, unknown: np.generic) -> Tensor:
+        """1xHxW of a frame, ``unknown`` where the recording has none."""
+        if kept is None:
+            return torch.from_numpy(np.full((1, *self.size), unknown))
+        return torch.from_numpy(np.array(kept.array[frame]))
 
     def _beside(self, sequence: CachedSequence, frame: int) -> dict[str, Tensor]:
         """What the second camera took with a frame."""
@@ -174,7 +177,7 @@ class TripletDataset(CachedDataset):
         self._motion = motion
         self._max_stride = max_stride
         self._cross_gaps = cross_gaps
-        super().__init__(sequences, size, depth, cache, motions, masks, stereo)
+        super().__init__(sequences, size, depth, cache, masks, stereo, motions)
 
     def _frames(self, sequence: Sequence, cached: CachedSequence) -> NDArray[np.int64]:
         images = cached.images.array
@@ -201,17 +204,6 @@ class FrameDataset(CachedDataset):
     """Single frames, F = 1, for supervised training and validation."""
 
     sample_name = "readable frame"
-
-    def __init__(
-        self,
-        sequences: Iterable[Sequence],
-        size: tuple[int, int],
-        depth: bool = True,
-        cache: Path | None = None,
-        masks: bool = False,
-        stereo: bool = False,
-    ) -> None:
-        super().__init__(sequences, size, depth, cache, masks=masks, stereo=stereo)
 
     def _frames(self, sequence: Sequence, cached: CachedSequence) -> NDArray[np.int64]:
         usable = cached.usable()

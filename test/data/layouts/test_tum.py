@@ -76,7 +76,8 @@ def test_odd_lists_are_named(tmp_path: Path) -> None:
 def test_nearest_in_time_equals_a_search(count: int) -> None:
     rng = np.random.default_rng(count)
     stamps, others = rng.integers(0, 100, 50), np.sort(rng.integers(0, 100, count))
-    for stamp, found in zip(stamps, nearest_in_time(stamps, others, limit=9), strict=True):
+    nearest = nearest_in_time(list(range(count)), others, stamps, limit=9)
+    for stamp, found in zip(stamps, nearest, strict=True):
         distance = np.abs(others - stamp)
         if found is None:
             assert distance.min() > 9

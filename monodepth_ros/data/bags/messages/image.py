@@ -76,10 +76,12 @@ def holds_depth(message: Any) -> bool:
 
 
 def decode_image(message: Any, bits: BitDepth | None = None) -> NDArray[np.uint8]:
-    """The image as uint8 HxWx3 RGB, contiguous.
+    """A raw or compressed image as uint8 HxWx3 RGB, contiguous.
 
     ``bits`` are those in use of this stream's 16-bit images; all 16 where it is None.
     """
+    if not hasattr(message, "encoding"):
+        return decode_compressed(message, bits)
     planar = PLANAR_ENCODINGS.get(message.encoding)
     if planar is not None:
         return _decode_planar(message, planar)
@@ -173,7 +175,12 @@ def _rows_of_brightness(size: int, height: int, row: int, chroma: int) -> int:
 
 
 def decode_depth(message: Any) -> NDArray[np.float32]:
-    """Depth in metres, float32 HxW, NaN where there is none: of 32FC1 (m) or 16UC1 (mm)."""
+    """Depth in metres, float32 HxW, NaN where there is none: of 32FC1 (m) or 16UC1 (mm).
+
+    A compressed one is decoded by :func:`decode_compressed_depth`.
+    """
+    if not hasattr(message, "encoding"):
+        return decode_compressed_depth(message)
     if message.encoding == "32FC1":
         depth = _stored(message, "f4", 1).astype(np.float32)
     elif message.encoding in (*DEPTH_ENCODINGS, "mono16"):

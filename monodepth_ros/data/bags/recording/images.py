@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
 from monodepth_ros.data.bags.messages.encoding import has_eight_bits
-from monodepth_ros.data.bags.messages.image import (
-    COMPRESSED,
-    IMAGE,
-    decode_compressed,
-    decode_image,
-)
+from monodepth_ros.data.bags.messages.image import COMPRESSED, IMAGE, decode_image
 from monodepth_ros.data.bags.recording.recorder import Recorded
 from monodepth_ros.data.images.bit_depth import BitDepth
 from monodepth_ros.errors import UserError
@@ -97,8 +92,7 @@ class StandstillFilter:
     def _update(self, message: Recorded) -> None:
         try:
             content: Any = _TYPES.deserialize_cdr(message.data, message.kind)
-            decode = decode_image if message.kind == IMAGE else decode_compressed
-            thumbnail = _thumbnail(decode(content, self._bits))
+            thumbnail = _thumbnail(decode_image(content, self._bits))
         except UserError:
             self._moving = True
             return
