@@ -32,11 +32,12 @@ from monodepth_ros.data.bags.topics import (
     cameras,
     check_image_topics,
     image_topics,
+    topic_of_type,
     topics_of,
     unusable,
 )
 from monodepth_ros.data.bags.transform_tree import Unknown
-from monodepth_ros.data.bags.truth import TF, CameraTruth, pose_topic
+from monodepth_ros.data.bags.truth import POSES, TF, CameraTruth
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction.extracted_sequence import ExtractedFrame
 from monodepth_ros.data.extraction.motion_filter import MotionFilter
@@ -62,7 +63,9 @@ class BagFrames:
         self.bag, self.request = bag, request
         check_image_topics(bag, request)
         self.images = list(request.images or self._found_cameras())
-        poses = pose_topic(bag, request.poses)
+        poses = request.poses
+        if poses is not None:
+            topic_of_type(bag, poses, (TF, *POSES), "pose")
         kind = None if poses is None else bag.topics[poses]
         self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
         speed = speed_topic(bag, request.speed, poses)

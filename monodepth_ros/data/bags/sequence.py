@@ -14,10 +14,9 @@ from monodepth_ros.data.bags.extraction import BagExtraction
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
-from monodepth_ros.data.extraction.outcome import read_outcome
 from monodepth_ros.data.extraction.record import origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
-from monodepth_ros.data.layouts.sequence_folder import FolderSequence
+from monodepth_ros.data.layouts.sequence_folder import FolderSequence, read_outcome
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from monodepth_ros.data.bags.file import BagFile
-from monodepth_ros.data.bags.topics import topic_of_type
 from monodepth_ros.data.bags.transform_tree import PoseTrack, TransformTree, Unknown, matrix_of_pose
 from monodepth_ros.data.known_pose import Matrix
 
@@ -106,8 +104,3 @@ class CameraTruth:
         else:
             return f"no message of {self.topic}"
         return None
-
-
-def pose_topic(bag: BagFile, wanted: str | None) -> str | None:
-    """The topic of poses, after a check that the bag has it."""
-    return None if wanted is None else topic_of_type(bag, wanted, (TF, *POSES), "pose")

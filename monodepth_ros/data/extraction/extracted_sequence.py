@@ -6,6 +6,7 @@ that is complete is found. A folder with another extraction is refused.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -17,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.coverage import Coverage
-from monodepth_ros.data.extraction.outcome import read_outcome, write_outcome
 from monodepth_ros.data.extraction.record import Source, check_origin, origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.images.file import DepthImage, RgbImage
-from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
+from monodepth_ros.data.layouts.sequence_folder import OUTCOME, SequenceWriter, read_outcome
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.progress import count_frames
@@ -163,4 +164,6 @@ def write_frames(
     if writer is not None:
         if done.frames != len(writer):
             raise edited
-        write_outcome(folder, {**done.outcome(), "problems": source.problems})
+        outcome = {**done.outcome(), "problems": source.problems}
+        with atomic_path(folder / OUTCOME) as temporary:
+            temporary.write_text(json.dumps(outcome, indent=1) + "\n")

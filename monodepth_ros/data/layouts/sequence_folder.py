@@ -8,12 +8,14 @@
     images/000000.jpg           or .png
     depth/000000.png            uint16, depth_scale units to the metre, 0 invalid
     masks/reflective/000000.png optional
+    extraction.json             what came of an extraction, written with its last frame
 """
 
 from __future__ import annotations
 
 import csv
 import fcntl
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +30,6 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.cameras.capture_settings import Calibration
 from monodepth_ros.data.difference import difference
-from monodepth_ros.data.extraction.outcome import read_outcome
 from monodepth_ros.data.images.file import DepthImage, RgbImage, read_depth_png
 from monodepth_ros.data.known_pose import pose_of_quaternion
 from monodepth_ros.data.layouts.file_sequence import FileSequence
@@ -39,6 +40,7 @@ from monodepth_ros.yaml_file import read_mapping
 
 COLUMNS = ("index", "stamp_ns", "image", "depth", "tx", "ty", "tz", "qx", "qy", "qz", "qw", "speed")
 POSE_COLUMNS = COLUMNS[4:11]
+OUTCOME = "extraction.json"
 
 
 class CameraRecord(BaseModel):
@@ -143,6 +145,16 @@ def read_record(path: Path) -> SequenceRecord:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {key}: {first['msg']}, got {first['input']!r:.80}") from error
+
+
+def read_outcome(folder: Path) -> dict[str, Any] | None:
+    """What came of a complete extraction, None of one that was interrupted."""
+    try:
+        outcome: dict[str, Any] = json.loads((folder / OUTCOME).read_text())
+        rows = (folder / "frames.csv").read_bytes().count(b"\n") - 1
+    except (OSError, ValueError):
+        return None
+    return outcome if outcome.get("frames") == rows else None
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

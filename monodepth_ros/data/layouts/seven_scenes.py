@@ -14,7 +14,6 @@ to 530 pixels. ``PATH@unregistered`` leaves all as it is stored, with the depth 
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,15 +56,17 @@ def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence
     K_depth = (
         read_matrix(camera_file, 3, 3) if camera_file.exists() else intrinsics_matrix(DEPTH_CAMERA)
     )
-    camera = PinholeCamera(width, height, K_depth).validate(str(camera_file))
+    camera = depth_camera = PinholeCamera(width, height, K_depth).validate(str(camera_file))
     poses = [read_pose(path / f"{stem}.pose.txt") for stem in stems]
-    read_depth = _read_depth
-    depth_camera = camera
     if split is None:
         camera = PinholeCamera(width, height, intrinsics_matrix(COLOUR_CAMERA))
         T_depth_colour = np.linalg.inv(T_COLOUR_DEPTH)
         poses = [None if pose is None else pose @ T_depth_colour for pose in poses]
-        read_depth = partial(_read_registered_depth, camera=depth_camera, colour=camera)
+
+    def read_depth(file: Path) -> DepthImage:
+        depth = read_depth_png(file, depth_scale=1000.0, invalid=(0, 65535))
+        return depth if split else register_depth(depth, depth_camera, camera, T_COLOUR_DEPTH)
+
     has_depth = next(path.glob("frame-*.depth.png"), None) is not None
     return [
         FileSequence(
@@ -79,14 +80,6 @@ def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence
             numbers=numbers,
         )
     ]
-
-
-def _read_depth(path: Path) -> DepthImage:
-    return read_depth_png(path, depth_scale=1000.0, invalid=(0, 65535))
-
-
-def _read_registered_depth(path: Path, camera: PinholeCamera, colour: PinholeCamera) -> DepthImage:
-    return register_depth(_read_depth(path), camera, colour, T_COLOUR_DEPTH)
 
 
 def _number(path: Path) -> int:

@@ -97,17 +97,14 @@ def _projection(info: Any) -> tuple[np.ndarray[Any, Any], str, tuple[float, ...]
     if P.any():
         return P[:, :3], "none", ()
     K = _matrix(info, "k", 3)
-    if K.any() and not any(_field(info, "d")) and _turns_nothing(info):
+    R = _matrix(info, "r", 3)
+    turns_nothing = not R.any() or np.allclose(R, np.eye(3))
+    if K.any() and not any(_field(info, "d")) and turns_nothing:
         return K, "none", ()  # a camera without distortion has nothing to rectify
     raise UserError(
         f"{_SOURCE}: P is all zeros, and P is the camera of rectified images: set P, or say with"
         " the option `rectified` that these are not rectified"
     )
-
-
-def _turns_nothing(info: Any) -> bool:
-    R = _matrix(info, "r", 3)
-    return not R.any() or bool(np.allclose(R, np.eye(3)))
 
 
 def _matrix(info: Any, name: str, columns: int) -> np.ndarray[Any, Any]:
