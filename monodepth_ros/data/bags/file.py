@@ -53,18 +53,21 @@ class BagFile:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.problems: list[str] = []
-        self._opened = ExitStack()
         self._parts: list[BagPart] = []
-        try:
-            self._data = self._files()
+        self._data = self._files()
+        with ExitStack() as opened:
             for file in self._data:
-                self._open_part(file)
-        except BaseException:
-            self._opened.close()
-            raise
-        if not self._parts:
-            self._opened.close()
-            raise UserError(f"{self.path}: not a bag that can be read: {'; '.join(self.problems)}")
+                try:
+                    part = open_part(file, _at_hand(file, opened))
+                except Unreadable as error:
+                    self.problems.append(f"{file}: {error}")
+                    continue
+                opened.callback(part.close)
+                self._parts.append(part)
+            if not self._parts:
+                told = "; ".join(self.problems)
+                raise UserError(f"{self.path}: not a bag that can be read: {told}")
+            self._opened = opened.pop_all()
         self.topics = {name: kind for part in self._parts for name, kind in part.topics.items()}
 
     def __enter__(self) -> BagFile:
@@ -123,15 +126,6 @@ class BagFile:
         missing = sorted(_listed(self.path) - {file.name for file in found})
         self.problems += [f"{self.path / name}: of the bag, but missing" for name in missing]
         return found
-
-    def _open_part(self, file: Path) -> None:
-        try:
-            part = open_part(file, _at_hand(file, self._opened))
-        except Unreadable as error:
-            self.problems.append(f"{file}: {error}")
-            return
-        self._opened.callback(part.close)
-        self._parts.append(part)
 
 
 def is_bag(path: Path) -> bool:

@@ -83,10 +83,10 @@ class BagFrames:
         What was asked for as depth is none, whatever its encoding says: mono16 may hold depth.
         """
         topics = [topic for topic in image_topics(self.bag) if topic.name != self.request.depth]
-        self.bag.problems += unusable(topics)
+        lines = unusable(topics)
+        self.bag.problems += lines
         found = cameras(topics)
         if not found:
-            lines = unusable(topics)
             if self.request.depth is not None:
                 lines.append(f"{self.request.depth} is named as depth")
             why = "".join(f"; {line}" for line in lines)

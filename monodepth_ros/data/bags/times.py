@@ -117,14 +117,10 @@ class BagTimes:
     def _note(self, stream: str) -> None:
         if self._stamps.get(stream) and clock_of(self._stamps[stream]) == "arrival":
             self.notes.append(f"{stream}: its driver does not stamp; the recorded times are used")
-        taken = [judged for judged in self._judged[stream] if not judged.reason]
-        for before, after in zip(taken, taken[1:], strict=False):
-            if after.segment > before.segment:
-                seconds = (after.time - before.time) / SECOND
-                way = "ahead" if seconds > 0 else "back"
-                self.notes.append(
-                    f"{stream}: the clock was set {way} by about {abs(seconds):.1f} s"
-                )
+        for reset in self._resets(stream):
+            way = "ahead" if reset.step > 0 else "back"
+            seconds = abs(reset.step / SECOND)
+            self.notes.append(f"{stream}: the clock was set {way} by about {seconds:.1f} s")
 
 
 def _events(resets: list[_Reset]) -> list[_Reset]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monodepth_ros.data.bags.file import BagFile
+from monodepth_ros.data.bags.messages.camera import base_topic
 from monodepth_ros.data.bags.messages.encoding import COLOUR_ENCODINGS, PLANAR_ENCODINGS
 from monodepth_ros.data.bags.messages.image import COMPRESSED, IMAGE, holds_depth, stored_encoding
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-_TRANSPORTS = ("/compressed", "/compressedDepth")
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,6 @@ def unusable(topics: Iterable[ImageTopic]) -> list[str]:
             what = f"encoding {topic.encoding!r} is not known" if topic.encoding else "is damaged"
             lines.append(f"{topic.name}: {what}: left out")
     return lines
-
-
-def base_topic(name: str) -> str:
-    """An image topic without the end that image_transport gives it."""
-    for transport in _TRANSPORTS:
-        name = name.removesuffix(transport)
-    return name
 
 
 def info_topic(image: str, topics: Mapping[str, str]) -> str | None:

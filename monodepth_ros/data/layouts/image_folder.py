@@ -73,13 +73,9 @@ def list_images(folder: Path, pattern: str = "*") -> list[Path]:
 
 def frame_numbers(files: list[Path]) -> list[int] | None:
     """The number at the end of each file's name, None unless all have one and they ascend."""
-    digits = [_trailing_digits(file.stem) for file in files]
+    digits = [file.stem[len(file.stem.rstrip("0123456789")) :] for file in files]
     if not all(digits):
         return None
     numbers = [int(text) for text in digits]
     ascending = all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
     return numbers if ascending else None
-
-
-def _trailing_digits(text: str) -> str:
-    return text[len(text.rstrip("0123456789")) :]

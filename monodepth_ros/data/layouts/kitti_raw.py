@@ -16,6 +16,7 @@ depth * 256): Uhrig et al., "Sparsity invariant CNNs", 3DV 2017.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from pathlib import Path
@@ -101,18 +102,12 @@ def open_drive(path: Path, truth: Truth = "velodyne", side: str = "l") -> FileSe
     if numbers is None:
         raise UserError(f"{folder / 'data'}: image names must be ascending numbers")
     calibration = Calibration(path.resolve().parent, side)
+    depth_folder, suffix = path / "velodyne_points/data", ".bin"
+    read_depth: Callable[[Path], DepthImage] = calibration.scanned_depth
     if truth == "improved":
         depth_folder, suffix = path / "proj_depth/groundtruth" / SIDES[side], ".png"
-    else:
-        depth_folder, suffix = path / "velodyne_points/data", ".bin"
+        read_depth = partial(read_depth_png, depth_scale=256.0)
     depth_files = [depth_folder / f"{image.stem}{suffix}" for image in image_files]
-
-    def read_depth(file: Path) -> DepthImage:
-        if truth == "improved":
-            return read_depth_png(file, depth_scale=256.0)
-        size = (calibration.camera.height, calibration.camera.width)
-        return project_scan(read_scan(file), calibration.velodyne_projection, size)
-
     motion = _read_oxts(path / "oxts/data", [image.stem for image in image_files])
     return FileSequence(
         name=path.resolve().name + ("" if side == "l" else f"_{side}"),
@@ -162,8 +157,13 @@ class Calibration:
         self.camera = camera.validate(f"{self._file} P_rect_{number}")
         self.offset = camera_offset(self._projection)
 
+    def scanned_depth(self, file: Path) -> DepthImage:
+        """Depth of a Velodyne scan in the pixels of the camera."""
+        size = (self.camera.height, self.camera.width)
+        return project_scan(read_scan(file), self._velodyne_projection, size)
+
     @cached_property
-    def velodyne_projection(self) -> NDArray[np.float64]:
+    def _velodyne_projection(self) -> NDArray[np.float64]:
         """3x4: P_rect R_rect_00 T_camera_velodyne."""
         velodyne = self._transform("calib_velo_to_cam.txt")
         return self._projection @ self._rectification() @ velodyne

@@ -17,6 +17,7 @@ import csv
 import fcntl
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -230,16 +231,14 @@ class SequenceWriter:
         )
         self._record = SequenceRecord(camera=stated, fps=fps, **described)
         self._claim_folder()
-        self._table = open(self.path / "frames.csv", "a", newline="")  # noqa: SIM115
-        try:
-            fcntl.flock(self._table, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with ExitStack() as opened:
+            self._table = opened.enter_context(open(self.path / "frames.csv", "a", newline=""))
+            try:
+                fcntl.flock(self._table, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{self.path}: another process is writing there") from None
             self.stamps = _prepare_table(self.path / "frames.csv")
-        except BlockingIOError:
-            self._table.close()
-            raise UserError(f"{self.path}: another process is writing there") from None
-        except BaseException:
-            self._table.close()
-            raise
+            opened.pop_all()
         self._count = len(self.stamps)
 
     def _claim_folder(self) -> None:

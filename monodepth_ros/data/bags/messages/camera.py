@@ -10,6 +10,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 
 _SOURCE = "camera_info"
+_TRANSPORTS = ("/compressed", "/compressedDepth")
 _SAME = 0.005  # of the focal length; of coefficients of distortion and of rotations as it is
 
 
@@ -45,10 +46,14 @@ def is_rectified_topic(topic: str) -> bool:
 
     Its last part, behind which image_transport may add its own, begins with ``image_rect``.
     """
-    parts = [part for part in topic.split("/") if part]
-    if parts and parts[-1] in ("compressed", "compressedDepth"):
-        parts.pop()
-    return bool(parts) and parts[-1].startswith("image_rect")
+    return base_topic(topic).rpartition("/")[2].startswith("image_rect")
+
+
+def base_topic(name: str) -> str:
+    """An image topic without the end that image_transport gives it."""
+    for transport in _TRANSPORTS:
+        name = name.removesuffix(transport)
+    return name
 
 
 def is_calibrated(info: Any) -> bool:
