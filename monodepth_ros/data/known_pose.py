@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
+Poses = list[Matrix | None]  # of the frames of a recording
 
 UNKNOWN = "all zero, not finite, or of a quaternion of norm 0"
 _MIN_NORM = 1e-6

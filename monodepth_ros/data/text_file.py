@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.known_pose import pose_of_matrix
+from monodepth_ros.data.known_pose import Poses, pose_of_matrix
 from monodepth_ros.errors import UserError
 
 
@@ -65,7 +65,7 @@ def read_matrix(path: Path, rows: int, columns: int) -> NDArray[np.float64]:
     return numbers.reshape(rows, columns)
 
 
-def read_poses(path: Path) -> list[NDArray[np.float64] | None]:
+def read_poses(path: Path) -> Poses:
     """One pose in each row, 12 (KITTI) or 16 numbers row by row, 4x4; None where it is unknown."""
     numbers = read_numbers(path)
     if numbers.shape[1] not in (12, 16):

@@ -11,9 +11,6 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from monodepth_ros.data.bags.cameras import BagCameras, UnusableCamera
 from monodepth_ros.data.bags.depth import DepthRegistration, nearest_depths, with_depths
 from monodepth_ros.data.bags.file import BagFile, BagMessage
@@ -43,6 +40,7 @@ from monodepth_ros.data.extraction.extracted_sequence import ExtractedFrame
 from monodepth_ros.data.extraction.motion_filter import MotionFilter
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.images.bit_depth import BitDepth
+from monodepth_ros.data.images.file import DepthImage, RgbImage
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.stamps import MAX_DIFFERENCE, TimedMessage
@@ -160,7 +158,7 @@ class BagFrames:
         if stream not in self.images:  # those of images are counted with them
             self.bag.problems += [f"{stream}: {n} left out: {why}" for why, n in left_out.items()]
 
-    def camera(self, topic: str, rgb: NDArray[np.uint8]) -> PinholeCamera:
+    def camera(self, topic: str, rgb: RgbImage) -> PinholeCamera:
         """That of the topic's first image; UnusableCamera where nothing says what it is."""
         return self.cameras.of(topic, rgb.shape[0], rgb.shape[1])
 
@@ -229,7 +227,7 @@ class BagFrames:
     def _frame(
         self,
         topic: str,
-        rgb: NDArray[np.uint8],
+        rgb: RgbImage,
         image: TimedMessage[BagMessage],
         near: BagMessage | Unknown,
         coverage: Mapping[str, Coverage],
@@ -253,8 +251,8 @@ class BagFrames:
         return RecordedFrame(rgb, camera, image.time, depth, pose, speed, segment=image.segment)
 
     def _depth(
-        self, topic: str, rgb: NDArray[np.uint8], near: BagMessage | Unknown, time: int
-    ) -> NDArray[np.float32] | Unknown:
+        self, topic: str, rgb: RgbImage, near: BagMessage | Unknown, time: int
+    ) -> DepthImage | Unknown:
         if isinstance(near, Unknown):
             return near
         try:

@@ -67,7 +67,8 @@ class McapPart(BagPart):
         self._types = get_typestore(Stores.LATEST)
         self.topics: dict[str, str] = {}
         problems: list[str] = []
-        for channel, schema in self._index() or self._channels(problems):
+        known = self._index() or [(c, s) for m, c, s in self._records(problems) if m is None]
+        for channel, schema in known:
             if schema is not None:
                 self.topics[channel.topic] = modern_type(schema.name)
         if not self.topics and problems:
@@ -90,11 +91,6 @@ class McapPart(BagPart):
         if summary is None:
             return []
         return [(c, summary.schemas.get(c.schema_id)) for c in summary.channels.values()]
-
-    def _channels(self, problems: list[str]) -> list[tuple[Channel, Schema | None]]:
-        """The channels by reading all of the file."""
-        records = self._records(problems)
-        return [(channel, schema) for message, channel, schema in records if message is None]
 
     def _decoded(self, data: bytes, channel: Channel, schema: Schema) -> Any:
         kind = modern_type(schema.name)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.known_pose import pose_of_quaternion
+from monodepth_ros.data.known_pose import Poses, pose_of_quaternion
 from monodepth_ros.data.layouts.file_sequence import FileSequence, stereo_partner
 from monodepth_ros.data.layouts.tum import nearest_in_time
 from monodepth_ros.data.sequence import StereoPartner
@@ -97,9 +97,7 @@ def _T_body_camera(calibration: dict[str, Any], path: Path) -> NDArray[np.float6
         raise UserError(f"{path}: sensor.yaml has no T_BS of 4x4 numbers ({error!r})") from error
 
 
-def _poses(
-    path: Path, stamps: NDArray[np.int64], calibration: dict[str, Any]
-) -> list[NDArray[np.float64] | None] | None:
+def _poses(path: Path, stamps: NDArray[np.int64], calibration: dict[str, Any]) -> Poses | None:
     if not path.exists():
         return None
     rows = read_numbers(path)

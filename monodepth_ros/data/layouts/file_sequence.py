@@ -22,6 +22,7 @@ from monodepth_ros.data.images.file import (
     read_mask,
     read_rgb,
 )
+from monodepth_ros.data.known_pose import Poses
 from monodepth_ros.data.sequence import Sequence, StereoPartner
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -41,7 +42,7 @@ class FileSequence(Sequence):
     depth_files: list[Path | None] | None = None
     read_depth: Callable[[Path], DepthImage] | None = None
     reflective_files: list[Path | None] | None = None
-    poses: list[NDArray[np.float64] | None] | None = None
+    poses: Poses | None = None
     stamps_ns: list[int | None] | None = None
     speeds: list[float | None] | None = None
     numbers: list[int] | None = None

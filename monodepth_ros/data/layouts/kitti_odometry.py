@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.known_pose import Matrix, Poses
 from monodepth_ros.data.layouts.file_sequence import (
     FileSequence,
     first_readable_size,
@@ -113,9 +114,7 @@ def camera_offset(projection: NDArray[np.float64]) -> NDArray[np.float64]:
     return offset
 
 
-def _poses(
-    path: Path, projection: NDArray[np.float64], numbers: list[int]
-) -> list[NDArray[np.float64] | None] | None:
+def _poses(path: Path, projection: Matrix, numbers: list[int]) -> Poses | None:
     beside = path / "poses.txt"
     public = path.parent.parent / "poses" / f"{path.resolve().name}.txt"
     file = beside if beside.exists() else public

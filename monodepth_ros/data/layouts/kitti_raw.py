@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.data.images.file import DepthImage, read_depth_png
+from monodepth_ros.data.known_pose import Poses
 from monodepth_ros.data.layouts.file_sequence import FileSequence, stereo_partner
 from monodepth_ros.data.layouts.image_folder import frame_numbers, list_images
 from monodepth_ros.data.layouts.kitti_odometry import camera_offset
@@ -168,9 +169,7 @@ class Calibration:
         velodyne = self._transform("calib_velo_to_cam.txt")
         return self._projection @ self._rectification() @ velodyne
 
-    def camera_poses(
-        self, imu_poses: list[NDArray[np.float64] | None]
-    ) -> list[NDArray[np.float64] | None] | None:
+    def camera_poses(self, imu_poses: Poses) -> Poses | None:
         """T_world_camera from T_world_imu, None without a calibration of the IMU."""
         file = "calib_imu_to_velo.txt"
         if not (self._date / file).exists():
@@ -215,9 +214,7 @@ def _parse_stamp(text: str) -> int | None:
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
 
 
-def _read_oxts(
-    folder: Path, stems: list[str]
-) -> tuple[list[NDArray[np.float64] | None], list[float | None]] | None:
+def _read_oxts(folder: Path, stems: list[str]) -> tuple[Poses, list[float | None]] | None:
     """T_world_imu of the frames ``stems``, the first known the identity, and speeds ahead in m/s.
 
     Records of zeros, and values that are not finite, are unknown: None. None for all unless every

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.images.file import read_depth_png
-from monodepth_ros.data.known_pose import pose_of_quaternion
+from monodepth_ros.data.known_pose import Poses, pose_of_quaternion
 from monodepth_ros.data.layouts.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.text_file import read_lines, read_matrix, read_numbers
 from monodepth_ros.errors import UserError
@@ -91,7 +91,7 @@ def _depth_files(path: Path, stamps: NDArray[np.int64]) -> list[Path | None] | N
     return nearest_in_time(files, depth_stamps, stamps)
 
 
-def _poses(path: Path, stamps: NDArray[np.int64]) -> list[NDArray[np.float64] | None] | None:
+def _poses(path: Path, stamps: NDArray[np.int64]) -> Poses | None:
     if not path.exists():
         return None
     rows = read_numbers(path, columns=8)
