@@ -7,10 +7,11 @@ pose, in whatever file or message they come. This module is where that is decide
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
-Matrix = NDArray[np.float64]
+from monodepth_ros.geometry.rigid_motion import Matrix, rigid
+
 Poses = list[Matrix | None]  # of the frames of a recording
 
 UNKNOWN = "all zero, not finite, or of a quaternion of norm 0"
@@ -22,9 +23,7 @@ def pose_of_matrix(matrix: ArrayLike) -> Matrix | None:
     stated = np.asarray(matrix, np.float64).reshape(-1, 4)[:3]
     if not np.isfinite(stated).all() or np.linalg.norm(stated[:, :3]) < _MIN_NORM:
         return None
-    pose = np.eye(4)
-    pose[:3] = stated
-    return pose
+    return rigid(stated[:, :3], stated[:, 3])
 
 
 def pose_of_quaternion(position: ArrayLike, quaternion: ArrayLike) -> Matrix | None:
@@ -32,7 +31,4 @@ def pose_of_quaternion(position: ArrayLike, quaternion: ArrayLike) -> Matrix | N
     x, q = np.asarray(position, np.float64), np.asarray(quaternion, np.float64)
     if not np.isfinite(x).all() or not np.isfinite(q).all() or np.linalg.norm(q) < _MIN_NORM:
         return None
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_quat(q).as_matrix()
-    pose[:3, 3] = x
-    return pose
+    return rigid(Rotation.from_quat(q).as_matrix(), x)

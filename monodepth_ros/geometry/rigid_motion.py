@@ -6,7 +6,7 @@ A motion is 4x4, a twist ``(6,)`` is its translation and the axis-angle of its r
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
@@ -14,6 +14,13 @@ Matrix = NDArray[np.float64]
 # Of a camera that looks where its robot drives: x right, y down, z forward (REP 103) in a frame of
 # x forward, y left, z up.
 R_BASE_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+def rigid(R: ArrayLike, t: ArrayLike = (0.0, 0.0, 0.0)) -> Matrix:
+    """``[R | t]`` as 4x4."""
+    motion = np.eye(4)
+    motion[:3, :3], motion[:3, 3] = R, t
+    return motion
 
 
 def twist_of(motion: Matrix) -> NDArray[np.float64]:
@@ -24,18 +31,13 @@ def twist_of(motion: Matrix) -> NDArray[np.float64]:
 
 def motion_of(twist: NDArray[np.float64]) -> Matrix:
     """``[R(axis-angle) | translation]`` as 4x4; the inverse of `twist_of`."""
-    motion = np.eye(4)
-    motion[:3, 3] = twist[:3]
-    motion[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix()
-    return motion
+    return rigid(Rotation.from_rotvec(twist[3:]).as_matrix(), twist[:3])
 
 
 def inverse(motion: Matrix) -> Matrix:
     """``[R^T | -R^T t]``."""
-    inverted = np.eye(4)
-    inverted[:3, :3] = motion[:3, :3].T
-    inverted[:3, 3] = -motion[:3, :3].T @ motion[:3, 3]
-    return inverted
+    R = motion[:3, :3]
+    return rigid(R.T, -R.T @ motion[:3, 3])
 
 
 def orthonormal(T: Matrix) -> Matrix:
@@ -74,7 +76,4 @@ def base_from_camera(xyz: NDArray[np.float64], rpy: NDArray[np.float64]) -> NDAr
     """``T_base_camera`` of the optical frame of a camera mounted at ``xyz`` metres, turned by
     ``rpy`` radians about the base's fixed axes; zeros: at the base, looking forward.
     """
-    T = np.eye(4)
-    T[:3, 3] = xyz
-    T[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix() @ R_BASE_OPTICAL
-    return T
+    return rigid(Rotation.from_euler("xyz", rpy).as_matrix() @ R_BASE_OPTICAL, xyz)

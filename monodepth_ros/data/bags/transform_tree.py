@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from monodepth_ros.data.known_pose import UNKNOWN, Matrix, pose_of_quaternion
+from monodepth_ros.geometry.rigid_motion import rigid
 
 # Transforms that vary by less than this over the whole bag are constant, such as a mounting.
 SAME_METRES, SAME_RADIANS = 1e-4, 1e-4
@@ -116,10 +117,8 @@ class PoseTrack:
 
 def _between(first: Matrix, second: Matrix, share: float) -> Matrix:
     rotations = Rotation.from_matrix(np.stack([first[:3, :3], second[:3, :3]]))
-    T = np.eye(4)
-    T[:3, :3] = Slerp([0.0, 1.0], rotations)(share).as_matrix()
-    T[:3, 3] = (1 - share) * first[:3, 3] + share * second[:3, 3]
-    return T
+    position = (1 - share) * first[:3, 3] + share * second[:3, 3]
+    return rigid(Slerp([0.0, 1.0], rotations)(share).as_matrix(), position)
 
 
 class TransformTree:

@@ -28,6 +28,7 @@ from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.data.text_file import read_named_numbers, read_numbers, read_poses
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.rigid_motion import rigid
 
 # Image folder -> number of its projection matrix, the colour camera first.
 CAMERAS = {"image_2": 2, "image_0": 0, "image_l": 0, "image_3": 3, "image_1": 1, "image_r": 1}
@@ -109,9 +110,7 @@ def read_projections(path: Path) -> dict[int, NDArray[np.float64]]:
 
 def camera_offset(projection: NDArray[np.float64]) -> NDArray[np.float64]:
     """T_camera_camera0, 4x4, of a rectified camera: P = K [I | t]."""
-    offset = np.eye(4)
-    offset[:3, 3] = np.linalg.solve(projection[:, :3], projection[:, 3])
-    return offset
+    return rigid(np.eye(3), np.linalg.solve(projection[:, :3], projection[:, 3]))
 
 
 def _poses(path: Path, projection: Matrix, numbers: list[int]) -> Poses | None:

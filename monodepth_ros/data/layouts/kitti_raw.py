@@ -36,6 +36,7 @@ from monodepth_ros.data.sequence import StereoPartner
 from monodepth_ros.data.text_file import read_named_matrix, read_numbers
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.rigid_motion import Matrix, rigid
 
 Truth = Literal["velodyne", "improved"]
 SIDES = {"l": "image_02", "r": "image_03"}
@@ -179,16 +180,12 @@ class Calibration:
         T_imu_camera = np.linalg.inv(T_camera_imu)
         return [None if pose is None else pose @ T_imu_camera for pose in imu_poses]
 
-    def _rectification(self) -> NDArray[np.float64]:
-        rectification = np.eye(4)
-        rectification[:3, :3] = read_named_matrix(self._file, "R_rect_00", 3, 3)
-        return rectification
+    def _rectification(self) -> Matrix:
+        return rigid(read_named_matrix(self._file, "R_rect_00", 3, 3))
 
-    def _transform(self, file: str) -> NDArray[np.float64]:
-        transform = np.eye(4)
-        transform[:3, :3] = read_named_matrix(self._date / file, "R", 3, 3)
-        transform[:3, 3] = read_named_matrix(self._date / file, "T", 3)
-        return transform
+    def _transform(self, name: str) -> Matrix:
+        file = self._date / name
+        return rigid(read_named_matrix(file, "R", 3, 3), read_named_matrix(file, "T", 3))
 
 
 def _drives(path: Path) -> list[Path]:
@@ -238,11 +235,8 @@ def _read_oxts(folder: Path, stems: list[str]) -> tuple[Poses, list[float | None
 
 def _mercator_pose(record: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     """Mercator projection of the position, scaled to metres at the drive's first latitude."""
-    pose = np.eye(4)
-    angles = [record[YAW], record[PITCH], record[ROLL]]
-    pose[:3, :3] = Rotation.from_euler("ZYX", angles).as_matrix()
+    R = Rotation.from_euler("ZYX", [record[YAW], record[PITCH], record[ROLL]]).as_matrix()
     latitude, longitude = np.radians(record[LATITUDE]), np.radians(record[LONGITUDE])
     east = scale * EARTH_RADIUS * longitude
     north = scale * EARTH_RADIUS * np.log(np.tan(np.pi / 4 + latitude / 2))
-    pose[:3, 3] = east, north, record[ALTITUDE]
-    return pose
+    return rigid(R, (east, north, record[ALTITUDE]))
