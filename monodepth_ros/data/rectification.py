@@ -30,11 +30,10 @@ class Rectifier:
             return
         size = (camera.width, camera.height)
         D = np.array(camera.D, dtype=np.float64)
-        arguments = (camera.K, D, np.eye(3), camera.K, size, cv2.CV_32FC1)
-        if camera.distortion_model == "equidistant":
-            self._x, self._y = cv2.fisheye.initUndistortRectifyMap(*arguments)
-        else:
-            self._x, self._y = cv2.initUndistortRectifyMap(*arguments)
+        library = cv2.fisheye if camera.distortion_model == "equidistant" else cv2
+        self._x, self._y = library.initUndistortRectifyMap(
+            camera.K, D, np.eye(3), camera.K, size, cv2.CV_32FC1
+        )
         directions = rays(self.camera, pixel_centres(camera.height, camera.width))
         beyond = beyond_the_lens(camera, directions).reshape(camera.height, camera.width)
         self._x[beyond] = self._y[beyond] = -1

@@ -11,7 +11,7 @@ import io
 import mmap
 import sqlite3
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,48 +29,47 @@ from rosbags.typesys.msg import normalize_msgtype
 from rosbags.typesys.store import Typestore
 
 
+class Remains(NamedTuple):
+    """What is whole of a file: types by topic, none where it is no bag, and the messages.
+
+    A message is its topic, its time in nanoseconds, and ``bytes`` that ``decode`` makes one of.
+    """
+
+    topics: dict[str, str]
+    messages: Callable[[], Iterator[tuple[str, int, bytes]]]
+    decode: Callable[[str, bytes], Any]
+
+
 class _Connection(NamedTuple):
     topic: str
     kind: str
     definition: str
 
 
-class CutOffRosbag1:
+def rosbag1_remains(file: Path) -> Remains:
     """A ROS 1 bag read record by record."""
+    types = get_typestore(Stores.EMPTY)
+    connections: dict[str, _Connection] = {}
+    for connection, _, _ in _records(file):
+        connections.setdefault(connection.topic, connection)
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._types = get_typestore(Stores.EMPTY)
-        self._connections: dict[str, _Connection] = {}
+    def decode(topic: str, data: bytes) -> Any:
+        _, kind, definition = connections[topic]
+        _know(types, kind, definition)
+        return types.deserialize_ros1(data, kind)
 
-    def topics(self) -> dict[str, str]:
-        """Types by topic of what is whole; empty where this is no ROS 1 bag."""
-        for connection, _, _ in self._records():
-            self._connections.setdefault(connection.topic, connection)
-        return {topic: connection.kind for topic, connection in self._connections.items()}
+    def messages() -> Iterator[tuple[str, int, bytes]]:
+        return ((connection.topic, stamp, data) for connection, stamp, data in _records(file))
 
-    def messages(self, wanted: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
-        """Topic, time in nanoseconds, and the serialised message."""
-        for connection, stamp, data in self._records():
-            if connection.topic in wanted:
-                yield connection.topic, stamp, data
+    return Remains({c.topic: c.kind for c in connections.values()}, messages, decode)
 
-    def decoded(self, topic: str, data: bytes) -> Any:
-        """The message."""
-        _, kind, definition = self._connections[topic]
-        _know(self._types, kind, definition)
-        return self._types.deserialize_ros1(data, kind)
 
-    def _records(self) -> Iterator[tuple[_Connection, int, bytes]]:
-        """Every message up to the first record that is not whole."""
-        connections: dict[int, _Connection] = {}
-        with open(self._file, "rb") as stream:
-            if stream.readline(32) != b"#ROSBAG V2.0\n":
-                return
-            try:
-                yield from _messages(stream, connections)
-            except Exception:  # whatever damaged bytes lead to: here the bag ends
-                return
+def _records(file: Path) -> Iterator[tuple[_Connection, int, bytes]]:
+    """Every message up to the first record that is not whole."""
+    with open(file, "rb") as stream:
+        if stream.readline(32) == b"#ROSBAG V2.0\n":
+            with suppress(Exception):  # whatever damaged bytes lead to: here the bag ends
+                yield from _messages(stream, {})
 
 
 def _messages(
@@ -99,52 +98,42 @@ def _messages(
             yield connection, header.get_time("time"), data
 
 
-class CutOffDatabase:
-    """A rosbag2 sqlite3 file read page by page."""
+def ends_within_a_page(database: Path) -> bool:
+    """Whether a page of a sqlite3 file is there in part."""
+    with open(database, "rb") as stream:
+        size = _page_size(stream.read(100))
+    return size > 0 and database.stat().st_size % size != 0
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._types = get_typestore(Stores.LATEST)
-        self._names: dict[int, str] = {}
-        self._kinds: dict[str, str] = {}
-        self._definitions: dict[str, str] = {}
 
-    def ends_within_a_page(self) -> bool:
-        """Whether a page is there in part."""
-        with open(self._file, "rb") as stream:
-            size = _page_size(stream.read(100))
-        return size > 0 and self._file.stat().st_size % size != 0
+def database_remains(file: Path) -> Remains:
+    """A rosbag2 sqlite3 file read page by page; no topics where its first pages are not whole."""
+    types = get_typestore(Stores.LATEST)
+    rows, definitions = [], {}
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as db,
+    ):
+        # SQLite opens a file with missing pages only for those who mend it.
+        db.execute("PRAGMA writable_schema=ON")
+        definitions = _definitions(db)
+        rows = db.execute("SELECT id, name, type FROM topics").fetchall()
+    names = {number: name for number, name, _ in rows}
+    kinds = {name: kind for _, name, kind in rows}
 
-    def topics(self) -> dict[str, str]:
-        """Types by topic, of the database's first pages; empty where those are not whole."""
-        uri = f"{self._file.resolve().as_uri()}?mode=ro&immutable=1"
-        try:
-            with closing(sqlite3.connect(uri, uri=True)) as database:
-                # SQLite opens a file with missing pages only for those who mend it.
-                database.execute("PRAGMA writable_schema=ON")
-                rows = database.execute("SELECT id, name, type FROM topics").fetchall()
-                self._definitions = _definitions(database)
-        except sqlite3.Error:
-            return {}
-        self._names = {number: name for number, name, _ in rows}
-        self._kinds = {name: kind for _, name, kind in rows}
-        return self._kinds
-
-    def messages(self, wanted: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
-        """Topic, time in nanoseconds, and the serialised message."""
+    def messages() -> Iterator[tuple[str, int, bytes]]:
         seen: set[int] = set()
-        for row, values in _leaf_rows(self._file):
+        for row, values in _leaf_rows(file):
             match values:
                 case [None, int(topic), int(stamp), bytes(data)] if row not in seen:
                     seen.add(row)
-                    if (name := self._names.get(topic)) in wanted and name is not None:
-                        yield name, stamp, data
+                    if topic in names:
+                        yield names[topic], stamp, data
 
-    def decoded(self, topic: str, data: bytes) -> Any:
-        """The message."""
-        kind = self._kinds[topic]
-        _know(self._types, kind, self._definitions.get(kind))
-        return self._types.deserialize_cdr(data, kind)
+    def decode(topic: str, data: bytes) -> Any:
+        _know(types, kinds[topic], definitions.get(kinds[topic]))
+        return types.deserialize_cdr(data, kinds[topic])
+
+    return Remains(kinds, messages, decode)
 
 
 def _definitions(database: sqlite3.Connection) -> dict[str, str]:
@@ -187,7 +176,6 @@ def _leaf_rows(file: Path) -> Iterator[tuple[int, list[Value]]]:
 
 
 def _page_size(header: bytes) -> int:
-    """Of a database, by its first bytes."""
     size = int.from_bytes(header[16:18], "big")
     return 65536 if size == 1 else size
 
@@ -215,7 +203,6 @@ def _row(content: mmap.mmap, at: int, size: int, usable: int) -> tuple[int, list
 
 
 def _values(record: bytes) -> list[Value]:
-    """The columns of a record."""
     end, at = _varint(record, 0)
     kinds = []
     while at < end:

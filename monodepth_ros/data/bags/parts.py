@@ -14,7 +14,12 @@ from mcap.stream_reader import StreamReader
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from monodepth_ros.data.bags.cut_off import CutOffDatabase, CutOffRosbag1
+from monodepth_ros.data.bags.cut_off import (
+    Remains,
+    database_remains,
+    ends_within_a_page,
+    rosbag1_remains,
+)
 
 _ZSTD = b"\x28\xb5\x2f\xfd"  # serialised messages never begin so
 
@@ -49,14 +54,13 @@ def open_part(name: Path, file: Path) -> BagPart:
     """Open ``file``, called ``name`` in problems; Unreadable where nothing of it is whole."""
     if file.suffix == ".mcap":
         return McapPart(name, file)
-    rosbag1 = ".bag" in file.suffixes[-2:]
-    remains = CutOffRosbag1(file) if rosbag1 else CutOffDatabase(file)
+    is_rosbag1 = ".bag" in file.suffixes[-2:]
     try:
-        if isinstance(remains, CutOffDatabase) and remains.ends_within_a_page():
+        if not is_rosbag1 and ends_within_a_page(file):
             raise Unreadable("ends within a page")  # SQLite would take zeros for the rest of it
         return IndexedPart(name, file)
     except Unreadable as error:
-        return CutOffPart(name, remains, error)
+        return CutOffPart(name, (rosbag1_remains if is_rosbag1 else database_remains)(file), error)
 
 
 class McapPart(BagPart):
@@ -167,22 +171,21 @@ class IndexedPart(BagPart):
 class CutOffPart(BagPart):
     """A ROS 1 bag or a sqlite3 file that lacks its end, read from its beginning."""
 
-    def __init__(
-        self, name: Path, remains: CutOffRosbag1 | CutOffDatabase, reason: Unreadable
-    ) -> None:
+    def __init__(self, name: Path, remains: Remains, reason: Unreadable) -> None:
         self.name, self._remains, self._reason = name, remains, reason
-        self.topics = {topic: modern_type(kind) for topic, kind in remains.topics().items()}
+        self.topics = {topic: modern_type(kind) for topic, kind in remains.topics.items()}
         if not self.topics:
             raise reason
 
     def messages(self, wanted: Collection[str], problems: list[str]) -> Iterator[RawMessage]:
         """Up to where the file is whole; why it is not is always told."""
         problems.append(f"{self.name}: whole only up to its last complete message: {self._reason}")
-        for topic, stamp, data in self._remains.messages(wanted):
-            yield RawMessage(topic, stamp, partial(self._decoded, topic, data))
+        for topic, stamp, data in self._remains.messages():
+            if topic in wanted:
+                yield RawMessage(topic, stamp, partial(self._decoded, topic, data))
 
     def _decoded(self, topic: str, data: bytes) -> Any:
-        return self._remains.decoded(topic, plain(data))
+        return self._remains.decode(topic, plain(data))
 
 
 def modern_type(name: str) -> str:

@@ -68,7 +68,6 @@ def frames_of_sequence(
 
 
 def _times(sequence: Sequence, indices: range) -> list[TimedMessage[int]]:
-    """When the frames were taken, judged."""
     every = frame_times(sequence)
     stamps = [every[index] for index in indices]
     known = [stamp for stamp in stamps if stamp is not None]

@@ -92,7 +92,6 @@ class BagTimes:
         return epochs
 
     def _resets(self, stream: str) -> list[_Reset]:
-        """Where the clock was set."""
         recorded, decided = self.recorded(stream), self._decided(stream)
         taken = [n for n, known in enumerate(decided) if not known.reason]
         return [

@@ -81,12 +81,9 @@ def _follow(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Where points are in the next image, and for which the way back agrees."""
     none = np.empty_like(points)
-    now, found, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, points, none, winSize=_WINDOW, maxLevel=_LEVELS
-    )
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(
-        after, before, now, none.copy(), winSize=_WINDOW, maxLevel=_LEVELS
-    )
+    flow = partial(cv2.calcOpticalFlowPyrLK, winSize=_WINDOW, maxLevel=_LEVELS)
+    now, found, _ = flow(before, after, points, none)
+    back, found_back, _ = flow(after, before, now, none.copy())
     agree = np.linalg.norm(back - points, axis=1) < _AGREE
     return np.asarray(now), (found[:, 0] == 1) & (found_back[:, 0] == 1) & agree
 
@@ -96,9 +93,6 @@ def _undistorted(points: NDArray[np.float32], scale: float, camera: PinholeCamer
     if not camera.distorted:
         return pixels
     D = np.array(camera.D, np.float64)
-    undistort = (
-        cv2.fisheye.undistortPoints
-        if camera.distortion_model == "equidistant"
-        else cv2.undistortPoints
-    )
-    return np.asarray(undistort(pixels[:, None], camera.K, D, P=camera.K), np.float64)[:, 0]
+    library = cv2.fisheye if camera.distortion_model == "equidistant" else cv2
+    found = library.undistortPoints(pixels[:, None], camera.K, D, P=camera.K)
+    return np.asarray(found, np.float64)[:, 0]

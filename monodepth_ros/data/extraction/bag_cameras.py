@@ -62,5 +62,4 @@ def failures(outcomes: Iterable[ExtractedSequence], request: ExtractionRequest) 
 
 
 def _file_name(topic: str) -> str:
-    """A topic's name as a part of a file's."""
     return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")

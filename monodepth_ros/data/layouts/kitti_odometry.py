@@ -83,7 +83,6 @@ def _open_sequence(path: Path, camera: str | None) -> FileSequence:
 def _open_partner(
     path: Path, name: str, image_files: list[Path], size: tuple[int, int]
 ) -> StereoPartner | None:
-    """The other camera of the pair."""
     projections, other = read_projections(path / "calib.txt"), PARTNERS[name]
     if CAMERAS[other] not in projections:
         return None

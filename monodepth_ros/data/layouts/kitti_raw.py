@@ -129,7 +129,6 @@ def open_drive(path: Path, truth: Truth = "velodyne", side: str = "l") -> FileSe
 def _open_partner(
     path: Path, side: str, calibration: Calibration, image_files: list[Path]
 ) -> StereoPartner | None:
-    """The other colour camera of a drive."""
     other = next(name for name in SIDES if name != side)
     folder = path / SIDES[other] / "data"
     if not folder.is_dir():

@@ -275,7 +275,6 @@ class BagRecorder:
             return True
 
     def _converted(self, message: Recorded) -> Recorded:
-        """What is stored of a message."""
         try:
             stored = self._stored(message)
         except Exception as error:  # whatever an image leads to
