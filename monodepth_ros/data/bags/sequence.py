@@ -9,11 +9,9 @@ from pathlib import Path
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.cache_directory import cache_directory, locked
-from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
-from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
 from monodepth_ros.data.extraction.record import origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, read_outcome
@@ -74,17 +72,12 @@ def _extract_all(extraction: BagExtraction, folder: Path) -> None:
     for topic in extraction.images:
         out = folder / str(len(topics))
         print(f"{path.name}: extracting {topic} to {out}", file=sys.stderr)
-        try:
-            total = len(extraction.times.recorded(topic))
-            last = ExtractedSequence(path, topic, out)
-            last = last.follow(extraction.extract(topic, out), total, plain_console())
-        except UnusableCamera as error:
-            unusable.append(str(error))
-            continue
-        if last.frames:
+        done = extraction.follow(topic, out, plain_console())
+        if done.frames:
             topics.append(topic)
         else:
-            unusable.append(f"{path}: no image of {topic} can be used: {dict(last.left_out)}")
+            why = f"{path}: no image of {topic} can be used: {dict(done.left_out)}"
+            unusable.append(done.failure or why)
     if not topics:
         raise UserError("; ".join(unusable))
     with atomic_path(folder / _CAMERAS) as temporary:

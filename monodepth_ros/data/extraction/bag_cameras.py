@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monodepth_ros.data.bags.cameras import UnusableCamera
 from monodepth_ros.data.bags.extraction import BagExtraction
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.coverage import never_found
@@ -34,15 +33,11 @@ def extract_cameras(
             extraction = BagExtraction(opened, request)
         for topic in extraction.images:
             folder = own_folder(out / f"{prefix}{_file_name(topic)}", opened, topic)
-            done = ExtractedSequence(bag, topic, folder)
-            total = len(extraction.times.recorded(topic))
-            try:
-                done = done.follow(extraction.extract(topic, folder), total, console)
-                done.print_to(console)
-            except UnusableCamera as error:  # the others may be good
-                done.failure = str(error)
+            done = extraction.follow(topic, folder, console)
             done.problems = list(dict.fromkeys(opened.problems))
             outcomes.append(done)
+            if not done.failure:
+                done.print_to(console)
         for problem in dict.fromkeys(opened.problems):
             console.print(f"{bag.name}: {problem}")
     unusable = [done.failure for done in outcomes if done.failure]
