@@ -7,18 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from monodepth_ros.data.images.bit_depth import BitDepth
-from monodepth_ros.data.images.file import bits_of_files, read_rgb
+from monodepth_ros.data.images.file import RgbImage, bits_of_files, read_rgb
 from monodepth_ros.data.images.video import frame_count as video_frame_count
 from monodepth_ros.data.images.video import is_video, read_video
 from monodepth_ros.data.layouts.image_folder import IMAGE_SUFFIXES
 from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.errors import UserError
-
-Rgb = NDArray[np.uint8]
 
 
 def find_inputs(patterns: list[str], every: int = 1) -> list[Path]:
@@ -62,7 +57,7 @@ def frame_count(path: Path, every: int = 1) -> int:
 
 def read_frames(
     path: Path, every: int = 1, bits: BitDepth | None = None
-) -> Iterator[tuple[str, Rgb]]:
+) -> Iterator[tuple[str, RgbImage]]:
     """(name, uint8 RGB, upright) of an image, or of every ``every``-th frame of a video.
 
     ``bits`` are those in use of an image of 16 bits, as :func:`bit_depths` gives them. Raises

@@ -93,7 +93,7 @@ class BagRecorder:
         self._writer: BagWriter | None = None
         self._bags: list[Path] = []  # since the start, with the one under way
         self._opened = self._flushed = 0.0
-        self._counts: Counter[str] = Counter()  # of messages: written, skipped, lost, failed
+        self._counts = Counter(written=0, skipped=0, lost=0, failed=0)  # of messages
         self._unflushed = 0  # of those written, messages that are not on the disk yet
         self._bytes = 0
         self._stop_reason = ""
@@ -199,17 +199,14 @@ class BagRecorder:
         """How it stands."""
         with self._changed:
             return RecorderMetrics(
-                self._recording,
-                None if self._writer is None else self._writer.path,
-                self._counts["written"],
-                self._counts["skipped"],
-                self._counts["lost"],
-                self._counts["failed"],
-                self._bytes / _MEGABYTE,
-                self._waiting / _MEGABYTE,
-                self._stop_reason,
-                dict(self._failures),
-                dict(self._stored_unchanged),
+                recording=self._recording,
+                bag=None if self._writer is None else self._writer.path,
+                written_mb=self._bytes / _MEGABYTE,
+                queued_mb=self._waiting / _MEGABYTE,
+                stop_reason=self._stop_reason,
+                failures=dict(self._failures),
+                stored_unchanged=dict(self._stored_unchanged),
+                **self._counts,
             )
 
     def _add_to_snapshot(self, message: Recorded) -> None:

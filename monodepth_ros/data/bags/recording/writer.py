@@ -27,17 +27,14 @@ class BagWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        if path.exists():
-            raise UserError(f"{path}: exists already; a bag is not written over")
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        # Version 8 is what Humble reads, and every later distribution.
-        self._writer = _LeanWriter(path, version=8, storage_plugin=StoragePlugin.MCAP)
         self._types = get_typestore(Stores.ROS2_HUMBLE)
         self._connections: dict[str, Any] = {}
         try:
+            # Version 8 is what Humble reads, and every later distribution.
+            self._writer = _LeanWriter(path, version=8, storage_plugin=StoragePlugin.MCAP)
             self._writer.open()
-        except WriterError:  # somebody was quicker
+        except WriterError:
             raise UserError(f"{path}: exists already; a bag is not written over") from None
 
     def __enter__(self) -> BagWriter:
