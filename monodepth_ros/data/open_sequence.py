@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from collections.abc import Sequence as ListOf
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec
 
 import numpy as np
 
@@ -32,6 +31,8 @@ from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.sequence import Sequence, SlicedSequence, unknown_poses
 from monodepth_ros.errors import UserError
 
+P = ParamSpec("P")
+
 
 class Layout(NamedTuple):
     """How to tell a layout, how to open it, and how to open a part that it defines by name."""
@@ -42,11 +43,15 @@ class Layout(NamedTuple):
     open_split: Callable[[Path, str], ListOf[Sequence]] | None = None
 
 
+def _one(open_one: Callable[P, Sequence]) -> Callable[P, list[Sequence]]:
+    return lambda *args, **kwargs: [open_one(*args, **kwargs)]
+
+
 def _layouts(kitti_truth: Truth, capture: CaptureSettings) -> tuple[Layout, ...]:
     return (
-        Layout("sequence folder", is_sequence_folder, lambda path: [FolderSequence(path)]),
-        Layout("7-Scenes", is_seven_scenes, open_seven_scenes, open_seven_scenes),
-        Layout("TUM RGB-D", is_tum, open_tum),
+        Layout("sequence folder", is_sequence_folder, _one(FolderSequence)),
+        Layout("7-Scenes", is_seven_scenes, _one(open_seven_scenes), _one(open_seven_scenes)),
+        Layout("TUM RGB-D", is_tum, _one(open_tum)),
         Layout(
             "KITTI raw",
             is_kitti_raw,
@@ -54,11 +59,13 @@ def _layouts(kitti_truth: Truth, capture: CaptureSettings) -> tuple[Layout, ...]
             lambda path, split: open_split(path, Path(split), kitti_truth),
         ),
         Layout("KITTI odometry", is_kitti_odometry, open_kitti_odometry),
-        Layout("EuRoC", is_euroc, open_euroc),
-        Layout("NYU Depth v2", is_nyu, open_nyu, open_nyu),
-        Layout("ScanNet", is_scannet, open_scannet),
+        Layout("EuRoC", is_euroc, _one(open_euroc)),
+        Layout("NYU Depth v2", is_nyu, _one(open_nyu), _one(open_nyu)),
+        Layout("ScanNet", is_scannet, _one(open_scannet)),
         Layout("Cityscapes", is_cityscapes, open_cityscapes, open_cityscapes),
-        Layout("images/ and K.txt", is_image_folder, partial(open_image_folder, capture=capture)),
+        Layout(
+            "images/ and K.txt", is_image_folder, lambda path: [open_image_folder(path, capture)]
+        ),
     )
 
 
@@ -153,11 +160,9 @@ def _open_children(
     if found:
         for left in (*plain, *videos):
             print_once(f"left out, as it lies beside recordings: {left}")
-    elif plain[:1] == [path]:
-        found.extend(open_plain_images(path, capture))
     else:
-        for folder in plain:
-            found.extend(open_plain_images(folder, capture))
+        for folder in [path] if path in plain else plain:
+            found.append(open_plain_images(folder, capture))
         found.extend(VideoSequence(video, capture) for video in videos)
     if not found:
         names = ", ".join([*(layout.name for layout in layouts), "bags", "videos", "plain images"])

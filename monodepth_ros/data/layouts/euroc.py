@@ -36,7 +36,7 @@ def is_euroc(path: Path) -> bool:
     return (path / "mav0/cam0/data").is_dir()
 
 
-def open_euroc(path: Path) -> list[FileSequence]:
+def open_euroc(path: Path) -> FileSequence:
     """The recording of the first camera; listed images that are not in the folder are left out."""
     folder = path / "mav0/cam0"
     image_files = sorted(folder.glob("data/*.png"), key=lambda file: int(file.stem))
@@ -44,16 +44,14 @@ def open_euroc(path: Path) -> list[FileSequence]:
         raise UserError(f"{folder / 'data'}: no image in the folder")
     stamps = np.array([int(file.stem) for file in image_files], dtype=np.int64)
     calibration = _read_calibration(folder / "sensor.yaml")
-    return [
-        FileSequence(
-            name=path.resolve().name,
-            camera=_camera(calibration, folder / "sensor.yaml"),
-            image_files=image_files,
-            poses=_poses(path / "mav0/state_groundtruth_estimate0/data.csv", stamps, calibration),
-            stamps_ns=[int(stamp) for stamp in stamps],
-            open_partner=partial(_open_partner, path, image_files, calibration),
-        )
-    ]
+    return FileSequence(
+        name=path.resolve().name,
+        camera=_camera(calibration, folder / "sensor.yaml"),
+        image_files=image_files,
+        poses=_poses(path / "mav0/state_groundtruth_estimate0/data.csv", stamps, calibration),
+        stamps_ns=[int(stamp) for stamp in stamps],
+        open_partner=partial(_open_partner, path, image_files, calibration),
+    )
 
 
 def _open_partner(

@@ -37,7 +37,7 @@ def _is_image(file: Path) -> bool:
     return file.suffix.lower() in IMAGE_SUFFIXES and not hidden and file.is_file()
 
 
-def open_image_folder(path: Path, capture: CaptureSettings) -> list[FileSequence]:
+def open_image_folder(path: Path, capture: CaptureSettings) -> FileSequence:
     """The one sequence in the folder."""
     image_files = list_images(path / "images")
     size = first_readable_size(image_files)
@@ -47,20 +47,16 @@ def open_image_folder(path: Path, capture: CaptureSettings) -> list[FileSequence
     if poses is not None and len(poses) != len(image_files):
         raise UserError(f"{poses_file}: {len(poses)} poses for {len(image_files)} images")
     with_depth = (path / "depth").is_dir()
-    return [
-        FileSequence(
-            name=path.resolve().name,
-            camera=camera,
-            calibration=calibration,
-            image_files=image_files,
-            depth_files=[path / "depth" / f"{f.stem}.png" for f in image_files]
-            if with_depth
-            else None,
-            read_depth=lambda file: read_depth_png(file, depth_scale=1000.0),
-            poses=poses,
-            numbers=frame_numbers(image_files),
-        )
-    ]
+    return FileSequence(
+        name=path.resolve().name,
+        camera=camera,
+        calibration=calibration,
+        image_files=image_files,
+        depth_files=[path / "depth" / f"{f.stem}.png" for f in image_files] if with_depth else None,
+        read_depth=lambda file: read_depth_png(file, depth_scale=1000.0),
+        poses=poses,
+        numbers=frame_numbers(image_files),
+    )
 
 
 def list_images(folder: Path, pattern: str = "*") -> list[Path]:

@@ -46,14 +46,14 @@ def is_nyu(path: Path) -> bool:
     return (path / LABELED).is_file() or _folder_pattern(path) is not None
 
 
-def open_nyu(path: Path, split: str | None = None) -> list[Sequence]:
+def open_nyu(path: Path, split: str | None = None) -> Sequence:
     """The one sequence in the folder; ``split`` is ``train`` or ``test`` of the labelled frames."""
     if (path / LABELED).is_file():
         frames = _read_split(path / "splits.mat", split) if split else None
-        return [LabeledSequence(path / LABELED, frames)]
+        return LabeledSequence(path / LABELED, frames)
     if split:
         raise UserError(f"{path}: only {LABELED} has splits")
-    return [_open_folder(path)]
+    return _open_folder(path)
 
 
 def _folder_pattern(path: Path) -> str | None:

@@ -14,7 +14,7 @@ from monodepth_ros.data.layouts.video_sequence import videos_in
 from monodepth_ros.errors import UserError
 
 
-def open_plain_images(path: Path, capture: CaptureSettings) -> list[FileSequence]:
+def open_plain_images(path: Path, capture: CaptureSettings) -> FileSequence:
     """The images of a folder in temporal order, with K.txt beside them or a guessed camera.
 
     All must be of one size: UserError with what there is.
@@ -27,15 +27,13 @@ def open_plain_images(path: Path, capture: CaptureSettings) -> list[FileSequence
     image_files = list_images(path)
     size, example = common_size(path, image_files)
     camera, calibration = find_camera(path, path / "K.txt", size, capture, exif_hint(example, size))
-    return [
-        FileSequence(
-            name=path.resolve().name,
-            camera=camera,
-            calibration=calibration,
-            image_files=image_files,
-            numbers=frame_numbers(image_files),
-        )
-    ]
+    return FileSequence(
+        name=path.resolve().name,
+        camera=camera,
+        calibration=calibration,
+        image_files=image_files,
+        numbers=frame_numbers(image_files),
+    )
 
 
 def common_size(path: Path, image_files: list[Path]) -> tuple[tuple[int, int], Path]:

@@ -34,7 +34,7 @@ def is_scannet(path: Path) -> bool:
     return (path / "color").is_dir() and (path / "intrinsic").is_dir()
 
 
-def open_scannet(path: Path) -> list[FileSequence]:
+def open_scannet(path: Path) -> FileSequence:
     """The one sequence in the folder."""
     image_files = list_images(path / "color")
     numbers = frame_numbers(image_files) or list(range(len(image_files)))
@@ -53,22 +53,18 @@ def open_scannet(path: Path) -> list[FileSequence]:
         depth = read_depth_png(file, depth_scale=1000.0)
         return resampler(*depth.shape)(depth)
 
-    return [
-        FileSequence(
-            name=path.resolve().name,
-            camera=camera,
-            image_files=image_files,
-            depth_files=[path / "depth" / f"{f.stem}.png" for f in image_files]
-            if with_depth
-            else None,
-            read_depth=read_depth,
-            poses=[read_pose(path / "pose" / f"{file.stem}.txt") for file in image_files]
-            if (path / "pose").is_dir()
-            else None,
-            stamps_ns=[number * PERIOD_NS for number in numbers],
-            numbers=numbers,
-        )
-    ]
+    return FileSequence(
+        name=path.resolve().name,
+        camera=camera,
+        image_files=image_files,
+        depth_files=[path / "depth" / f"{f.stem}.png" for f in image_files] if with_depth else None,
+        read_depth=read_depth,
+        poses=[read_pose(path / "pose" / f"{file.stem}.txt") for file in image_files]
+        if (path / "pose").is_dir()
+        else None,
+        stamps_ns=[number * PERIOD_NS for number in numbers],
+        numbers=numbers,
+    )
 
 
 def _intrinsics(path: Path) -> NDArray[np.float64]:

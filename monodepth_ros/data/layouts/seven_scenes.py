@@ -44,7 +44,7 @@ def is_seven_scenes(path: Path) -> bool:
     return next(path.glob("frame-*.color.*"), None) is not None
 
 
-def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence]:
+def open_seven_scenes(path: Path, split: str | None = None) -> FileSequence:
     """The one sequence in the folder; ``split`` may be ``unregistered``."""
     if split not in (None, "unregistered"):
         raise UserError(f"{path}@{split}: 7-Scenes has {path}@unregistered alone")
@@ -68,18 +68,16 @@ def open_seven_scenes(path: Path, split: str | None = None) -> list[FileSequence
         return depth if split else register_depth(depth, depth_camera, camera, T_COLOUR_DEPTH)
 
     has_depth = next(path.glob("frame-*.depth.png"), None) is not None
-    return [
-        FileSequence(
-            name=path.resolve().name,
-            camera=camera,
-            image_files=image_files,
-            depth_files=[path / f"{stem}.depth.png" for stem in stems] if has_depth else None,
-            read_depth=read_depth,
-            poses=poses if next(path.glob("frame-*.pose.txt"), None) else None,
-            stamps_ns=[number * PERIOD_NS for number in numbers],
-            numbers=numbers,
-        )
-    ]
+    return FileSequence(
+        name=path.resolve().name,
+        camera=camera,
+        image_files=image_files,
+        depth_files=[path / f"{stem}.depth.png" for stem in stems] if has_depth else None,
+        read_depth=read_depth,
+        poses=poses if next(path.glob("frame-*.pose.txt"), None) else None,
+        stamps_ns=[number * PERIOD_NS for number in numbers],
+        numbers=numbers,
+    )
 
 
 def _number(path: Path) -> int:

@@ -39,21 +39,19 @@ def is_tum(path: Path) -> bool:
     return (path / "rgb.txt").is_file()
 
 
-def open_tum(path: Path) -> list[FileSequence]:
+def open_tum(path: Path) -> FileSequence:
     """The one sequence in the folder."""
     stamps, image_files = _read_list(path / "rgb.txt")
     height, width = first_readable_size(image_files)
-    return [
-        FileSequence(
-            name=path.resolve().name,
-            camera=_camera(path, width, height),
-            image_files=image_files,
-            depth_files=_depth_files(path / "depth.txt", stamps),
-            read_depth=lambda file: read_depth_png(file, depth_scale=5000.0),
-            poses=_poses(path / "groundtruth.txt", stamps),
-            stamps_ns=[int(stamp) for stamp in stamps],
-        )
-    ]
+    return FileSequence(
+        name=path.resolve().name,
+        camera=_camera(path, width, height),
+        image_files=image_files,
+        depth_files=_depth_files(path / "depth.txt", stamps),
+        read_depth=lambda file: read_depth_png(file, depth_scale=5000.0),
+        poses=_poses(path / "groundtruth.txt", stamps),
+        stamps_ns=[int(stamp) for stamp in stamps],
+    )
 
 
 def _camera(path: Path, width: int, height: int) -> PinholeCamera:

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from monodepth_ros.data.bags.messages.camera import calibration_of, camera_from_info
-from monodepth_ros.data.bags.messages.image import decode_compressed, decode_image, nanoseconds
+from monodepth_ros.data.bags.messages.image import decode_image, nanoseconds
 from monodepth_ros.data.images.bit_depth import BitDepth
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -58,8 +58,7 @@ class FrameRectifier:
 
         UserError for an image that cannot be decoded and for a camera that does not fit it.
         """
-        compressed = isinstance(message, CompressedImage)
-        rgb = (decode_compressed if compressed else decode_image)(message, self._bits)
+        rgb = decode_image(message, self._bits)
         rectifier = self._rectifier_of(info, rgb.shape[0], rgb.shape[1])
         return RectifiedFrame(rectifier.image(rgb), rectifier.camera, message.header)
 
