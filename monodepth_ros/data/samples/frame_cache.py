@@ -32,6 +32,8 @@ from monodepth_ros.progress import count_frames, plain_console
 FORMAT = 3  # raised when the content of the cache changes its meaning
 ALLOWED_DAMAGE = 0.01  # share of unreadable frames above which training is refused
 
+Producer = Callable[[int], NDArray[np.generic]]  # of a frame, by its index
+
 logger = logging.getLogger(__name__)
 
 
@@ -180,12 +182,7 @@ def report_damage(sequences: list[CachedSequence]) -> list[str]:
 
 
 def cached_array(
-    root: Path,
-    name: str,
-    key: str,
-    shape: tuple[int, ...],
-    dtype: DTypeLike,
-    produce: Callable[[int], NDArray[np.generic]],
+    root: Path, name: str, key: str, shape: tuple[int, ...], dtype: DTypeLike, produce: Producer
 ) -> CachedArray:
     """An array whose row ``i`` is ``produce(i)``, built on first use and found by ``key`` later.
 
@@ -206,11 +203,7 @@ def cached_array(
 
 
 def _build(
-    folder: Path,
-    name: str,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    produce: Callable[[int], NDArray[np.generic]],
+    folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], produce: Producer
 ) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)

@@ -59,20 +59,16 @@ def motion_triplets(
     Where no frame within ``max_stride`` and the segment did, the farthest of them is taken.
     """
     target = np.arange(len(segment), dtype=np.int64)
-    previous = _neighbour(target, -1, segment, motion, wanted, max_stride)
-    following = _neighbour(target, +1, segment, motion, wanted, max_stride)
+    previous = _neighbour(-1, segment, motion, wanted, max_stride)
+    following = _neighbour(+1, segment, motion, wanted, max_stride)
     both = (previous != target) & (following != target)
     return np.stack([target, previous, following], axis=1)[both]
 
 
 def _neighbour(
-    target: NDArray[np.int64],
-    direction: int,
-    segment: NDArray[np.int64],
-    motion: Motion,
-    wanted: float,
-    max_stride: int,
+    direction: int, segment: NDArray[np.int64], motion: Motion, wanted: float, max_stride: int
 ) -> NDArray[np.int64]:
+    target = np.arange(len(segment), dtype=np.int64)
     chosen = target.copy()
     searching = np.ones(len(target), dtype=bool)
     for stride in range(1, max_stride + 1):

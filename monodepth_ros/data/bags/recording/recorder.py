@@ -372,9 +372,7 @@ class BagRecorder:
         stem = f"{settings.prefix}_{datetime.now():%Y%m%d_%H%M%S}_{suffix}"
         for again in count(1):
             path = settings.folder / (stem if again == 1 else f"{stem}_{again}")
-            try:
+            with suppress(UserError):  # it is there: of this second, or of another recorder
                 snapshot = suffix == "snapshot"
                 return MarkedBagWriter(path, settings.recorder, settings.prefix, snapshot)
-            except UserError:  # it is there: of this second, or of another recorder
-                continue
         raise AssertionError
