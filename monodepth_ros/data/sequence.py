@@ -10,12 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from monodepth_ros.data.cameras.capture_settings import Calibration
-from monodepth_ros.data.images.file import DepthImage, RgbImage
-from monodepth_ros.data.known_pose import UNKNOWN
+from monodepth_ros.data.images.file import DepthImage, Mask, RgbImage
+from monodepth_ros.data.known_pose import UNKNOWN, Matrix
 from monodepth_ros.geometry.camera import PinholeCamera
 
 _NAMED = 5  # frames without a pose; the rest is counted
@@ -60,7 +57,7 @@ class Sequence(ABC):
         """True Z in metres, float32 HxW in the image's pixels, NaN invalid; errors as ``image``."""
         return None
 
-    def pose(self, index: int) -> NDArray[np.float64] | None:
+    def pose(self, index: int) -> Matrix | None:
         """T_world_camera, 4x4."""
         return None
 
@@ -72,7 +69,7 @@ class Sequence(ABC):
         """The frame's number in the recording; a jump shows that frames are missing."""
         return index
 
-    def reflective(self, index: int) -> NDArray[np.bool_] | None:
+    def reflective(self, index: int) -> Mask | None:
         """Bool HxW: pixels that mirror something else rather than show a surface."""
         return None
 
@@ -129,7 +126,7 @@ class StereoPartner:
     """
 
     sequence: Sequence
-    T_partner_camera: NDArray[np.float64]
+    T_partner_camera: Matrix
 
 
 def _of_frame(name: str) -> Any:

@@ -14,15 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.data.extraction.record import Source, check_origin, origin_of
 from monodepth_ros.data.extraction.request import ExtractionRequest
-from monodepth_ros.data.images.file import DepthImage, RgbImage
+from monodepth_ros.data.images.file import DepthImage, Mask, RgbImage
+from monodepth_ros.data.known_pose import Matrix
 from monodepth_ros.data.layouts.sequence_folder import OUTCOME, SequenceWriter, read_outcome
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -41,9 +40,9 @@ class ExtractedFrame:
     camera: PinholeCamera
     stamp: int | None
     depth: DepthImage | None = None
-    pose: NDArray[np.float64] | None = None
+    pose: Matrix | None = None
     speed: float | None = None
-    reflective: NDArray[np.bool_] | None = None
+    reflective: Mask | None = None
 
 
 @dataclass

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from monodepth_ros.data.known_pose import Matrix
 from monodepth_ros.geometry.camera import PinholeCamera
 
 
@@ -34,7 +32,7 @@ class ExtractionRequest:
     poses: str | None = None
     speed: str | None = None
     frame: str | None = None
-    mounting: NDArray[np.float64] | None = None
+    mounting: Matrix | None = None
     tolerance: float = 0.02
     motion: float = 0.0
     every: int = 1

@@ -16,6 +16,7 @@ from monodepth_ros.errors import printable
 
 RgbImage = NDArray[np.uint8]
 DepthImage = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 _EXIF_ORIENTATION = 0x0112
 _LOOKED_AT = 64  # images of a recording, to find the bits in use
@@ -120,7 +121,7 @@ def read_depth_png(path: Path, depth_scale: float, invalid: tuple[int, ...] = (0
     return depth
 
 
-def read_mask(path: Path) -> NDArray[np.bool_]:
+def read_mask(path: Path) -> Mask:
     """A mask, bool HxW: True where the stored value is not zero. Raises :class:`CorruptFrame`."""
     pixels = read_array(path)
     return (pixels if pixels.ndim == 2 else pixels.max(axis=2)) != 0

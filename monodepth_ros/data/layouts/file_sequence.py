@@ -8,21 +8,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from monodepth_ros.data.cameras.capture_settings import Calibration
 from monodepth_ros.data.images.bit_depth import BitDepth
 from monodepth_ros.data.images.file import (
     CorruptFrame,
     DepthImage,
+    Mask,
     RgbImage,
     bits_of_files,
     image_size,
     read_mask,
     read_rgb,
 )
-from monodepth_ros.data.known_pose import Poses
+from monodepth_ros.data.known_pose import Matrix, Poses
 from monodepth_ros.data.sequence import Sequence, StereoPartner
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -72,7 +70,7 @@ class FileSequence(Sequence):
         self._check_size(depth, path, "depth truth")
         return depth
 
-    def reflective(self, index: int) -> NDArray[np.bool_] | None:
+    def reflective(self, index: int) -> Mask | None:
         path = self.reflective_files[index] if self.reflective_files else None
         if path is None:
             return None
@@ -80,7 +78,7 @@ class FileSequence(Sequence):
         self._check_size(mask, path, "reflective mask")
         return mask
 
-    def _check_size(self, array: NDArray[np.generic], path: Path, what: str) -> None:
+    def _check_size(self, array: RgbImage | DepthImage | Mask, path: Path, what: str) -> None:
         height, width = array.shape[:2]
         if (height, width) != (self.camera.height, self.camera.width):
             raise UserError(
@@ -98,7 +96,7 @@ class FileSequence(Sequence):
                 if truth and (file := truth[index]) is not None:
                     yield file
 
-    def pose(self, index: int) -> NDArray[np.float64] | None:
+    def pose(self, index: int) -> Matrix | None:
         return self.poses[index] if self.poses else None
 
     def stamp_ns(self, index: int) -> int | None:
@@ -139,7 +137,7 @@ def stereo_partner(
     name: str,
     camera: PinholeCamera,
     image_files: list[Path],
-    T_partner_camera: NDArray[np.float64],
+    T_partner_camera: Matrix,
 ) -> StereoPartner | None:
     """The second camera of a layout, where each of its images is there."""
     if not all(file.is_file() for file in image_files):

@@ -16,10 +16,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from monodepth_ros.data.images.file import DepthImage, read_depth_png
+from monodepth_ros.data.known_pose import Matrix
 from monodepth_ros.data.layouts.depth_registration import DepthResampler
 from monodepth_ros.data.layouts.file_sequence import FileSequence, first_readable_size
 from monodepth_ros.data.layouts.image_folder import frame_numbers, list_images
@@ -67,5 +65,5 @@ def open_scannet(path: Path) -> FileSequence:
     )
 
 
-def _intrinsics(path: Path) -> NDArray[np.float64]:
+def _intrinsics(path: Path) -> Matrix:
     return read_matrix(path, 4, 4)[:3, :3]
