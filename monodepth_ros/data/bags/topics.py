@@ -38,6 +38,7 @@ def image_topics(bag: BagFile) -> list[ImageTopic]:
     """All topics of images that a bag has, those without messages among them, by name."""
     names = sorted(name for name, kind in bag.topics.items() if kind in (IMAGE, COMPRESSED))
     counts, first = bag.sample(names)
+    colours = (*COLOUR_ENCODINGS, *PLANAR_ENCODINGS)
     found = []
     for name in names:
         message = first.get(name)
@@ -45,15 +46,10 @@ def image_topics(bag: BagFile) -> list[ImageTopic]:
         kind, role = bag.topics[name], "unknown"
         if message is not None and holds_depth(message):
             role = "depth"
-        elif message is not None and (kind == COMPRESSED or is_colour(encoding)):
+        elif message is not None and (kind == COMPRESSED or encoding in colours):
             role = "camera"
         found.append(ImageTopic(name, kind, role, encoding, counts[name]))  # type: ignore[arg-type]
     return found
-
-
-def is_colour(encoding: str) -> bool:
-    """Whether an encoding is one of camera images, grey ones among them."""
-    return encoding in COLOUR_ENCODINGS or encoding in PLANAR_ENCODINGS
 
 
 def cameras(topics: Iterable[ImageTopic]) -> list[str]:

@@ -38,7 +38,7 @@ PARTNERS = dict(_PAIRS) | {right: left for left, right in _PAIRS}
 
 def is_kitti_odometry(path: Path) -> bool:
     """Whether ``path`` is one sequence, or the folder that holds ``sequences/``."""
-    return _is_sequence(path) or any(_sequence_folders(path))
+    return bool(_sequence_folders(path))
 
 
 def open_kitti_odometry(path: Path, camera: str | None = None) -> list[FileSequence]:
@@ -47,8 +47,6 @@ def open_kitti_odometry(path: Path, camera: str | None = None) -> list[FileSeque
     ``camera`` is the image folder, such as ``image_3``; by default the left colour camera, else the
     left grey one.
     """
-    if _is_sequence(path):
-        return [_open_sequence(path, camera)]
     return [_open_sequence(folder, camera) for folder in _sequence_folders(path)]
 
 
@@ -57,7 +55,8 @@ def _is_sequence(path: Path) -> bool:
 
 
 def _sequence_folders(path: Path) -> list[Path]:
-    return sorted(folder for folder in path.glob("sequences/*") if _is_sequence(folder))
+    below = sorted(folder for folder in path.glob("sequences/*") if _is_sequence(folder))
+    return [path] if _is_sequence(path) else below
 
 
 def _open_sequence(path: Path, camera: str | None) -> FileSequence:

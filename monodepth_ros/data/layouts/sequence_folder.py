@@ -176,25 +176,20 @@ def _parse_row(row: dict[str, str], where: str) -> dict[str, Any]:
         raise UserError(f"{where}: expected {len(COLUMNS)} values")
     if not row["image"]:
         raise UserError(f"{where}: no image is named")
+    stated = [row[column] for column in POSE_COLUMNS]
     try:
+        numbers = [float(value) for value in stated] if any(stated) else []
         return {
             "index": int(row["index"]),
             "stamp_ns": int(row["stamp_ns"]) if row["stamp_ns"] else None,
             "image": row["image"],
             "depth": row["depth"],
-            "pose": _parse_pose([row[column] for column in POSE_COLUMNS]),
-            "states_pose": any(row[column] for column in POSE_COLUMNS),
+            "pose": pose_of_quaternion(numbers[:3], numbers[3:]) if numbers else None,
+            "states_pose": bool(numbers),
             "speed": float(row["speed"]) if row["speed"] else None,
         }
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
-
-
-def _parse_pose(values: list[str]) -> NDArray[np.float64] | None:
-    if not any(values):
-        return None
-    numbers = [float(value) for value in values]
-    return pose_of_quaternion(numbers[:3], numbers[3:])
 
 
 class SequenceWriter:
