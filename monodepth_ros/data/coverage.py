@@ -69,15 +69,10 @@ class Coverage:
 
 def never_found(coverages: Iterable[Coverage]) -> list[str]:
     """Descriptions of what was requested and no frame of any camera has."""
-    lines = []
-    of_what: dict[str, list[Coverage]] = {}
-    for coverage in coverages:
-        if coverage.requested:
-            of_what.setdefault(coverage.what, []).append(coverage)
-    for same in of_what.values():
-        if not any(coverage.found for coverage in same):
-            lines += [f"{coverage.topic}: {coverage}" for coverage in same if coverage.frames]
-    return lines
+    requested = [coverage for coverage in coverages if coverage.requested]
+    known = {coverage.what for coverage in requested if coverage.found}
+    missing = [coverage for coverage in requested if coverage.what not in known]
+    return [f"{coverage.topic}: {coverage}" for coverage in missing if coverage.frames]
 
 
 def _range(gaps: list[int | None]) -> str:

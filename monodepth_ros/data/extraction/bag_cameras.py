@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -32,7 +31,8 @@ def extract_cameras(
         with nullcontext() if console.quiet else Heartbeat(lambda: f"reading {bag}"):
             extraction = BagExtraction(opened, request)
         for topic in extraction.images:
-            folder = own_folder(out / f"{prefix}{_file_name(topic)}", opened, topic)
+            name = re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")
+            folder = own_folder(out / f"{prefix}{name}", opened, topic)
             done = extraction.follow(topic, folder, console)
             done.problems = list(dict.fromkeys(opened.problems))
             outcomes.append(done)
@@ -48,13 +48,8 @@ def extract_cameras(
     return outcomes
 
 
-def failures(outcomes: Iterable[ExtractedSequence], request: ExtractionRequest) -> list[str]:
+def failures(outcomes: list[ExtractedSequence], request: ExtractionRequest) -> list[str]:
     """A line for each thing that was asked for by name of one bag, and of which it has nothing."""
-    found = list(outcomes)
-    missing = never_found(c for done in found for c in done.coverage.values())
-    named = [done.topic for done in found if request.images and not done.frames]
+    missing = never_found(c for done in outcomes for c in done.coverage.values())
+    named = [done.topic for done in outcomes if request.images and not done.frames]
     return [*(f"{topic}: no image could be taken" for topic in named), *missing]
-
-
-def _file_name(topic: str) -> str:
-    return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")

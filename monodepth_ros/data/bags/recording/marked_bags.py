@@ -58,10 +58,8 @@ class MarkedBag:
         try:
             with open(self.path / MARK, "rb") as mark:
                 fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # gone meanwhile, or a file system without locks
-            return False
+        except OSError as error:  # others: it is gone meanwhile, or a file system without locks
+            return isinstance(error, BlockingIOError)
         return False
 
     def remove(self) -> None:

@@ -175,10 +175,8 @@ class BagRecorder:
         if not kept:
             raise UserError("nothing has come yet that a snapshot could hold")
         self.settings.folder.mkdir(parents=True, exist_ok=True)
-        if (
-            free_bytes(self.settings.folder)
-            < self.settings.min_free_disk_mb * _MEGABYTE + self._kept
-        ):
+        needed = self.settings.min_free_disk_mb * _MEGABYTE + self._kept
+        if free_bytes(self.settings.folder) < needed:
             raise UserError(f"{self.settings.folder}: not enough space for a snapshot")
         writer = self._new_bag("snapshot")
         kinds = {message.topic: message.kind for message in kept}  # a bag knows one of a topic
