@@ -61,10 +61,9 @@ class BagFrames:
         self.bag, self.request = bag, request
         check_image_topics(bag, request)
         self.images = list(request.images or self._found_cameras())
-        poses = request.poses
+        poses, kind = request.poses, None
         if poses is not None:
-            topic_of_type(bag, poses, (TF, *POSES), "pose")
-        kind = None if poses is None else bag.topics[poses]
+            kind = bag.topics[topic_of_type(bag, poses, (TF, *POSES), "pose")]
         self.truth = CameraTruth(poses, request.frame, request.mounting, kind)
         speed = speed_topic(bag, request.speed, poses)
         self.speed = None if speed is None else RobotSpeed(speed, bag.topics[speed])
@@ -115,22 +114,16 @@ class BagFrames:
             if kind in (IMAGE, COMPRESSED):
                 self.frame_ids.setdefault(topic, message.content.header.frame_id)
             if topic in self.images:
-                self._look_at_bits(message)
+                # One scale for the whole recording, so that it is the same wherever reading begins.
+                bits = self._bits.setdefault(topic, BitDepth(topic, self.bag.problems.append))
+                if (pixels := sixteen_bits(message.content)) is not None:
+                    bits.observe(pixels)
         for stream in self.times.streams:
             self._take_truth(stream)
         self.bag.problems += self.times.notes
         self.bag.problems += self.cameras.notes(self.images)
         if self.request.poses or self.request.depth:
             self.bag.problems += self.truth.tree.notes
-
-    def _look_at_bits(self, message: BagMessage) -> None:
-        """One scale for the whole recording, so that it is the same wherever reading begins."""
-        pixels = sixteen_bits(message.content)
-        bits = self._bits.setdefault(
-            message.topic, BitDepth(message.topic, self.bag.problems.append)
-        )
-        if pixels is not None:
-            bits.observe(pixels)
 
     def _take_transforms(self, message: BagMessage) -> None:
         static = message.topic.endswith("tf_static")

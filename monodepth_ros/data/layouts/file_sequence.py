@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class FileSequence(Sequence):
     stamps_ns: list[int | None] | None = None
     speeds: list[float | None] | None = None
     numbers: list[int] | None = None
-    target_frames: list[int] | None = field(default=None)
+    target_frames: list[int] | None = None
     calibration: Calibration = "measured"
     number_rate: float | None = None
     open_partner: Callable[[], StereoPartner | None] | None = None

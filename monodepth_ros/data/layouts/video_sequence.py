@@ -65,9 +65,7 @@ class VideoSequence(Sequence):
         if not times:
             raise UserError(f"{self._path}: not a video that OpenCV here can decode")
         if len(times) < 0.99 * claimed - 1:
-            print_once(
-                f"WARNING: {self._path}: {len(times)} of {claimed} frames can be decoded",
-            )
+            print_once(f"WARNING: {self._path}: {len(times)} of {claimed} frames can be decoded")
         return times
 
     def _stamps_of(self, times: list[float], fps: float | None) -> list[int] | None:
