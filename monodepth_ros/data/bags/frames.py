@@ -203,10 +203,11 @@ class BagFrames:
             if rgb is not None and not moving.takes(rgb):
                 left_out["without motion"] += 1
                 rgb = None
-            camera = None if rgb is None else self.camera(topic, rgb)
-            if camera and rgb is not None and (camera.height, camera.width) != rgb.shape[:2]:
-                left_out["images of another size"] += 1
-                rgb = None
+            if rgb is not None:
+                camera = self.camera(topic, rgb)
+                if (camera.height, camera.width) != rgb.shape[:2]:
+                    left_out["images of another size"] += 1
+                    rgb = None
             yield None if rgb is None else self._frame(topic, rgb, image, near, coverage)
 
     def _asked_for(self) -> dict[str, Coverage]:

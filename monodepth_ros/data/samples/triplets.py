@@ -69,10 +69,8 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         self._poses = [_poses(sequence) for sequence in recordings] if motions else None
         self._with_valid = any(sequence.valid is not None for sequence in self.sequences)
         rows = [
-            np.insert(self._frames(sequence, cached), 0, number, axis=1)
-            for number, (sequence, cached) in enumerate(
-                zip(recordings, self.sequences, strict=True)
-            )
+            np.insert(self._frames(sequence, self.sequences[number]), 0, number, axis=1)
+            for number, sequence in enumerate(recordings)
         ]
         self._samples: NDArray[np.int64] = np.concatenate(rows)
         if len(self._samples) == 0:
