@@ -72,14 +72,14 @@ def _times(sequence: Sequence, indices: range) -> list[TimedMessage[int]]:
     stamps = [every[index] for index in indices]
     known = [stamp for stamp in stamps if stamp is not None]
     begin = min(known, default=0) - 1  # some layouts count from 0, which is a stamp there
-    judged = filter_stamps([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
+    filtered = filter_stamps([0 if s is None else s - begin for s in stamps], [0] * len(stamps))
     segment, last = 0, None
     times = []
-    for known_time, index in zip(judged, indices, strict=True):
-        if not known_time.reason:
+    for judged, index in zip(filtered, indices, strict=True):
+        if not judged.reason:
             # A jump ahead that stays is a pause: no time of arrival says that a clock was set.
-            segment += last is not None and known_time.time < last
-            last = known_time.time
-        at = known_time.time + begin
-        times.append(replace(known_time, item=index, time=at, segment=segment))
+            segment += last is not None and judged.time < last
+            last = judged.time
+        at = judged.time + begin
+        times.append(replace(judged, item=index, time=at, segment=segment))
     return times
