@@ -225,7 +225,8 @@ def _build(
         # Threads suffice: decoders and torch let go of the interpreter while they work.
         pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
         try:
-            with count_frames(plain_console(), f"caching {name}", shape[0], True) as advance:
+            what = f"caching {name}"
+            with count_frames(plain_console(), what, shape[0], transient=True) as advance:
                 for _ in pool.map(fill, range(shape[0])):
                     advance()
         finally:
