@@ -3,8 +3,8 @@
 ros2 launch monodepth_ros depth.launch.py namespace:=camera rviz:=true
 """
 
-from monodepth_ros.nodes.launch.description import camera_launch, camera_node, rviz
+from monodepth_ros.nodes.launch.description import camera_node, launch_of, rviz
 
 
 def generate_launch_description():
-    return camera_launch(["depth_node"], camera_node("depth_node"), rviz("depth.rviz"))
+    return launch_of(["depth_node"], camera_node("depth_node"), rviz("depth.rviz"))

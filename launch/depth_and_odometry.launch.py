@@ -6,13 +6,9 @@ With `scale_source: speed` the odometry node estimates the scale, with `camera_h
 node does. The other node subscribes to the topic `scale`.
 """
 
-from monodepth_ros.nodes.launch.description import camera_launch, camera_node, rviz
+from monodepth_ros.nodes.launch.description import depth_and_odometry, launch_of, rviz
 
 
 def generate_launch_description():
-    return camera_launch(
-        ["depth_node", "odometry_node"],
-        camera_node("depth_node", {"speed": "topic"}),
-        camera_node("odometry_node", {"camera_height": "topic"}),
-        rviz("odometry.rviz"),
-    )
+    nodes = ["depth_node", "odometry_node"]
+    return launch_of(nodes, *depth_and_odometry(), rviz("odometry.rviz"))

@@ -3,8 +3,8 @@
 ros2 launch monodepth_ros odometry.launch.py namespace:=camera
 """
 
-from monodepth_ros.nodes.launch.description import camera_launch, camera_node, rviz
+from monodepth_ros.nodes.launch.description import camera_node, launch_of, rviz
 
 
 def generate_launch_description():
-    return camera_launch(["odometry_node"], camera_node("odometry_node"), rviz("odometry.rviz"))
+    return launch_of(["odometry_node"], camera_node("odometry_node"), rviz("odometry.rviz"))

@@ -3,8 +3,8 @@
 ros2 launch monodepth_ros record.launch.py folder:=DIR namespace:=camera
 """
 
-from monodepth_ros.nodes.launch.description import recorder_launch
+from monodepth_ros.nodes.launch.description import launch_of, recorder
 
 
 def generate_launch_description():
-    return recorder_launch()
+    return launch_of(["recorder_node"], recorder())

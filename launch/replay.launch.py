@@ -6,12 +6,20 @@ Only the inputs of the nodes are played, not recorded results: the nodes publish
 same names.
 """
 
-from monodepth_ros.nodes.launch.description import camera_node, replay_launch, rviz
+from monodepth_ros.nodes.launch.description import (
+    BAG_ARGUMENTS,
+    depth_and_odometry,
+    launch_of,
+    rviz,
+)
+from monodepth_ros.nodes.launch.replay import played_bag
 
 
 def generate_launch_description():
-    return replay_launch(
-        camera_node("depth_node", {"speed": "topic"}),
-        camera_node("odometry_node", {"camera_height": "topic"}),
+    return launch_of(
+        ["depth_node", "odometry_node"],
+        *depth_and_odometry(),
         rviz("odometry.rviz"),
+        played_bag(),
+        more=BAG_ARGUMENTS,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -20,7 +21,6 @@ from monodepth_ros.dds_environment import profile_environment, profile_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
-from monodepth_ros.nodes.launch.replay import bag_arguments, played_bag
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.recorder.parameters import RECORDER_PARAMETERS
 from monodepth_ros.nodes.tuner.parameters import TUNER_PARAMETERS
@@ -56,8 +56,9 @@ PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {
     ),
     "tuner_node": _chosen(TUNER_PARAMETERS, "prefix", "training_minutes"),
 }
-# Arguments that are not parameters: default, description and choices.
-_ALL_NODES = {
+_Arguments = Mapping[str, tuple[str | None, str, tuple[str, ...]]]
+# Arguments that are not parameters: default (None: it must be given), description and choices.
+_ALL_NODES: _Arguments = {
     "namespace": ("camera", "namespace of the nodes and of the camera's topics", ()),
     "params_file": ("", "parameter file with a section for each node", ()),
     "use_sim_time": ("false", "use the time on /clock, as when a bag is played", _BOOLEAN),
@@ -73,22 +74,74 @@ _ALL_NODES = {
         (),
     ),
 }
-_TOPICS = {
+_TOPICS: _Arguments = {
     "image_raw": ("image_raw", "the camera's image topic", ()),
     "camera_info": ("camera_info", "the camera's camera_info topic", ()),
     "speed": ("speed", "the robot's speed for `scale_source: speed`, for example /odom", ()),
 }
-_RVIZ = {"rviz": ("false", "open RViz", _BOOLEAN)}
-_FOLDER = {"folder": ("~/monodepth_bags", "folder of the recorded bags", ())}
-_EXTRA_TOPICS = {"extra_topics": ("", "further topics to record, comma-separated", ())}
-_Arguments = Mapping[str, tuple[str, str, tuple[str, ...]]]
+_RVIZ: _Arguments = {"rviz": ("false", "open RViz", _BOOLEAN)}
+_FOLDER: _Arguments = {"folder": ("~/monodepth_bags", "folder of the recorded bags", ())}
+_EXTRA_TOPICS: _Arguments = {"extra_topics": ("", "further topics to record, comma-separated", ())}
+BAG_ARGUMENTS: _Arguments = {
+    "bag": (None, "bag to play", ()),
+    "rate": ("1.0", "playback rate; 1.0: real time", ()),
+    "delay": ("8.0", "seconds before playback, in which the nodes start", ()),
+    "tf": (
+        "true",
+        "play /tf; set it to false if the nodes publish transforms of the bag",
+        _BOOLEAN,
+    ),
+    "use_sim_time": ("true", *_ALL_NODES["use_sim_time"][1:]),
+}
 
 
-def camera_launch(executables: Sequence[str], *more: object) -> LaunchDescription:
-    """A launch of camera nodes: their arguments, then ``more``."""
-    return LaunchDescription(
-        [*_declared({**_ALL_NODES, **_TOPICS, **_RVIZ}), *_parameters(executables), *more]
-    )
+def _of_parameters(specs: Sequence[ParameterSpec]) -> _Arguments:
+    return {
+        spec.name: (
+            "",
+            f"{spec.description}; empty: as in params_file, or else {spec.shown_default}",
+            ("", *choices) if choices else (),
+        )
+        for spec in specs
+        for choices in [_BOOLEAN if isinstance(spec.default, bool) else spec.choices]
+    }
+
+
+_OF_NODES: Mapping[str, _Arguments] = {
+    "depth_node": {**_TOPICS, **_RVIZ},
+    "odometry_node": {**_TOPICS, **_RVIZ},
+    "recorder_node": {
+        **_TOPICS,
+        **_FOLDER,
+        **_EXTRA_TOPICS,
+        **_of_parameters(_chosen(CAMERA_PARAMETERS, "image_transport")),
+    },
+    "tuner_node": _FOLDER,
+}
+
+
+def launch_of(
+    nodes: Sequence[str], *actions: object, more: _Arguments = MappingProxyType({})
+) -> LaunchDescription:
+    """A launch of some nodes: the arguments of all of them and ``more``, then ``actions``."""
+    arguments = dict(_ALL_NODES)
+    for node in nodes:
+        arguments |= {**_OF_NODES[node], **_of_parameters(PARAMETER_ARGUMENTS[node])}
+    declared = [
+        DeclareLaunchArgument(
+            name, default_value=default, description=described, choices=choices or None
+        )
+        for name, (default, described, choices) in {**arguments, **more}.items()
+    ]
+    return LaunchDescription([*declared, *actions])
+
+
+def depth_and_odometry(tuned: bool = False) -> list[OpaqueFunction]:
+    """Both nodes of a camera with one scale: a node that cannot measure it follows the other."""
+    return [
+        camera_node("depth_node", {"speed": "topic"}, tuned),
+        camera_node("odometry_node", {"camera_height": "topic"}, tuned),
+    ]
 
 
 def camera_node(
@@ -112,23 +165,6 @@ def camera_node(
     return _node(executable, values)
 
 
-def replay_launch(*more: object) -> LaunchDescription:
-    """A launch that plays a bag with simulated time: arguments, then ``more``, then the bag."""
-    sim_time = {"use_sim_time": ("true", *_ALL_NODES["use_sim_time"][1:])}
-    arguments = _declared({**_ALL_NODES, **sim_time, **_TOPICS, **_RVIZ})
-    nodes = _parameters(["depth_node", "odometry_node"])
-    return LaunchDescription([*bag_arguments(), *arguments, *nodes, *more, played_bag()])
-
-
-def recorder_launch() -> LaunchDescription:
-    """A launch of the recorder alone."""
-    transport = _chosen(CAMERA_PARAMETERS, "image_transport")
-    arguments = _declared({**_ALL_NODES, **_TOPICS, **_FOLDER, **_EXTRA_TOPICS})
-    return LaunchDescription(
-        [*arguments, *_parameter_arguments(transport), *_parameters(["recorder_node"]), recorder()]
-    )
-
-
 def recorder() -> OpaqueFunction:
     """The recorder node."""
 
@@ -147,12 +183,6 @@ def recorder() -> OpaqueFunction:
     return _node("recorder_node", values)
 
 
-def tuner_launch() -> LaunchDescription:
-    """A launch of the tuner alone, beside running nodes."""
-    arguments = _declared({**_ALL_NODES, **_FOLDER})
-    return LaunchDescription([*arguments, *_parameters(["tuner_node"]), tuner()])
-
-
 def tuner() -> OpaqueFunction:
     """The tuner node."""
     return _node(
@@ -161,21 +191,6 @@ def tuner() -> OpaqueFunction:
             **_parameter_values(context, "tuner_node"),
             "bags_folder": _text(context, "folder"),
         },
-    )
-
-
-def loop_launch() -> LaunchDescription:
-    """A launch of depth, odometry, recorder and tuner of one camera."""
-    return LaunchDescription(
-        [
-            *_declared({**_ALL_NODES, **_TOPICS, **_RVIZ, **_FOLDER, **_EXTRA_TOPICS}),
-            *_parameters(["depth_node", "odometry_node", "recorder_node", "tuner_node"]),
-            camera_node("depth_node", {"speed": "topic"}, tuned=True),
-            camera_node("odometry_node", {"camera_height": "topic"}, tuned=True),
-            recorder(),
-            tuner(),
-            rviz("odometry.rviz"),
-        ]
     )
 
 
@@ -255,39 +270,6 @@ def _value(spec: ParameterSpec, text: str) -> bool | int | float | str:
         return kind(text)
     except ValueError:
         raise UserError(f"launch argument {spec.name}: {text!r} is not a number") from None
-
-
-def _parameters(executables: Sequence[str]) -> list[DeclareLaunchArgument]:
-    """The arguments for parameters of these nodes, each once."""
-    specs = [spec for executable in executables for spec in PARAMETER_ARGUMENTS[executable]]
-    return _parameter_arguments(list({spec.name: spec for spec in specs}.values()))
-
-
-def _parameter_arguments(specs: Sequence[ParameterSpec]) -> list[DeclareLaunchArgument]:
-    return _declared(
-        {
-            spec.name: (
-                "",
-                f"{spec.description}; empty: as in params_file, or else {spec.shown_default}",
-                _choices(spec),
-            )
-            for spec in specs
-        }
-    )
-
-
-def _choices(spec: ParameterSpec) -> tuple[str, ...]:
-    choices = _BOOLEAN if isinstance(spec.default, bool) else spec.choices
-    return ("", *choices) if choices else ()
-
-
-def _declared(arguments: _Arguments) -> list[DeclareLaunchArgument]:
-    return [
-        DeclareLaunchArgument(
-            name, default_value=default, description=described, choices=choices or None
-        )
-        for name, (default, described, choices) in arguments.items()
-    ]
 
 
 def _text(context: LaunchContext, name: str) -> str:

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    ExecuteProcess,
-    OpaqueFunction,
-    RegisterEventHandler,
-)
+from launch.actions import EmitEvent, ExecuteProcess, OpaqueFunction, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 
 from launch import LaunchContext
-
-
-def bag_arguments() -> list[DeclareLaunchArgument]:
-    """The arguments of the player."""
-    return [
-        DeclareLaunchArgument("bag", description="bag to play"),
-        DeclareLaunchArgument(
-            "rate", default_value="1.0", description="playback rate; 1.0: real time"
-        ),
-        DeclareLaunchArgument(
-            "delay",
-            default_value="8.0",
-            description="seconds before playback, in which the nodes start",
-        ),
-        DeclareLaunchArgument(
-            "tf",
-            default_value="true",
-            description="play /tf; set it to false if the nodes publish transforms of the bag",
-            choices=["true", "false"],
-        ),
-    ]
 
 
 def played_bag() -> OpaqueFunction:
