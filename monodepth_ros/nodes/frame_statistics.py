@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ WINDOW = 5.0  # seconds over which rates and latencies are computed
 TIMEOUT = 2.0  # seconds without an image, or without a result, after which a node warns
 
 
-@dataclass(frozen=True)
+@dataclass
 class FrameMetrics:
     """Rates (Hz) and latencies (s) of the last seconds; counts since the start of the node.
 
@@ -31,7 +31,6 @@ class FrameMetrics:
     latency_p95: float = float("nan")
     recent_failures: int = 0
     received: int = 0
-    published: int = 0
     dropped: int = 0
     failed: int = 0
     withheld: int = 0
@@ -53,22 +52,21 @@ class FrameStatistics:
         self._arrivals: deque[float] = deque()
         self._failures: deque[float] = deque()
         self._latencies: deque[tuple[float, float]] = deque()
-        self._received = self._published = self._failed = self._withheld = 0
+        self._known = FrameMetrics()  # the counts, and what became of the last image
         self._last_arrival = self._last_work = self._last_result = -float("inf")
         self._work_since = self._active_since = -float("inf")
-        self._failing, self._withheld_reason, self._last_error = False, "", ""
 
     def start(self, now: float) -> None:
         """The node was activated at ``now``; how it ended before does not count."""
         with self._lock:
             self._active_since = self._work_since = now
-            self._failing, self._withheld_reason = False, ""
+            self._known.failing, self._known.withheld_reason = False, ""
 
     def add_image(self, now: float, has_work: bool = True) -> None:
         """An image arrived at ``now``; ``has_work``: it has to be processed."""
         with self._lock:
             self._arrivals.append(now)
-            self._received += 1
+            self._known.received += 1
             self._last_arrival = now
             if has_work:
                 if now > self._last_work + TIMEOUT:
@@ -80,24 +78,23 @@ class FrameStatistics:
         """A result was published at ``now``, ``latency`` after its image's stamp."""
         with self._lock:
             self._latencies.append((now, latency))
-            self._published += 1
             self._last_result = now
-            self._failing, self._withheld_reason = False, ""
+            self._known.failing, self._known.withheld_reason = False, ""
             self._remove_old(now)
 
     def add_withheld(self, reason: str, counted: bool = True) -> None:
         """Nothing is published for an image; ``counted``: it is not counted elsewhere."""
         with self._lock:
-            self._withheld += counted
-            self._failing, self._withheld_reason = False, reason
+            self._known.withheld += counted
+            self._known.failing, self._known.withheld_reason = False, reason
 
     def add_failure(self, now: float, reason: str) -> None:
         """An image could not be processed."""
         with self._lock:
             self._failures.append(now)
-            self._failed += 1
-            self._last_error = reason
-            self._failing, self._withheld_reason = True, ""
+            self._known.failed += 1
+            self._known.last_error = reason
+            self._known.failing, self._known.withheld_reason = True, ""
 
     def metrics(self, now: float, dropped: int = 0) -> FrameMetrics:
         """All metrics at ``now``; ``dropped`` is the worker's count."""
@@ -106,24 +103,18 @@ class FrameStatistics:
             latencies = np.array([latency for _, latency in self._latencies])
             median, p95 = np.percentile(latencies, (50, 95)) if len(latencies) else (np.nan, np.nan)
             waiting = now - max(self._work_since, self._last_result)
-            return FrameMetrics(
+            return replace(
+                self._known,
                 input_rate=len(self._arrivals) / self._window,
                 output_rate=len(self._latencies) / self._window,
                 latency_median=float(median),
                 latency_p95=float(p95),
                 recent_failures=len(self._failures),
-                received=self._received,
-                published=self._published,
                 dropped=dropped,
-                failed=self._failed,
-                withheld=self._withheld,
                 active_seconds=now - self._active_since,
                 seconds_without_image=now - max(self._last_arrival, self._active_since),
-                seconds_without_result=waiting if self._received else 0.0,
+                seconds_without_result=waiting if self._known.received else 0.0,
                 idle=self._last_work < self._last_arrival,
-                failing=self._failing,
-                withheld_reason=self._withheld_reason,
-                last_error=self._last_error,
             )
 
     def _remove_old(self, now: float) -> None:

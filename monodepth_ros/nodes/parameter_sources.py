@@ -26,12 +26,14 @@ def names_for_any_node(node: str, arguments: Sequence[str] | None = None) -> set
     shared: set[str] = set()
     own: set[str] = set()
     for file in _parameter_files(sys.argv if arguments is None else arguments):
-        for section, names in _sections(_content(file)):
-            last = section.rpartition("/")[2]
-            if "*" in last:
-                shared.update(names)
-            elif last == node:
-                own.update(names)
+        for keys in _paths(_content(file)):
+            if _PARAMETERS in keys:
+                depth = keys.index(_PARAMETERS)
+                last = "/".join(keys[:depth]).rpartition("/")[2]
+                if "*" in last:
+                    shared.add(".".join(keys[depth + 1 :]))
+                elif last == node:
+                    own.add(".".join(keys[depth + 1 :]))
     return shared - own
 
 
@@ -53,22 +55,10 @@ def _content(file: Path) -> Any:
         return None
 
 
-def _sections(content: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
-    """Every section with the names of its parameters; namespaces may be nested."""
+def _paths(content: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The keys of every value, from the outermost; namespaces and parameters may be nested."""
     if not isinstance(content, Mapping):
+        yield keys
         return
     for key, value in content.items():
-        if key == _PARAMETERS:
-            yield path, set(_names(value))
-        else:
-            yield from _sections(value, f"{path}/{key}".replace("//", "/"))
-
-
-def _names(parameters: Any, prefix: str = "") -> Iterator[str]:
-    if not isinstance(parameters, Mapping):
-        return
-    for key, value in parameters.items():
-        if isinstance(value, Mapping):
-            yield from _names(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
+        yield from _paths(value, (*keys, key))

@@ -17,7 +17,6 @@ WELL = FrameMetrics(
     latency_median=0.0412,
     latency_p95=0.0631,
     received=300,
-    published=148,
     dropped=152,
     seconds_without_image=0.03,
     seconds_without_result=0.05,
@@ -130,7 +129,7 @@ def test_two_seconds_without_a_result_are_no_trouble_yet(
 
 
 def test_the_first_image_may_take_its_time() -> None:
-    working = replace(WELL, output_rate=0.0, published=0, seconds_without_result=1.5)
+    working = replace(WELL, output_rate=0.0, seconds_without_result=1.5)
     assert frame_status(working, {})[0] == DiagnosticStatus.OK
 
 

@@ -59,54 +59,44 @@ class ScaleSource:
 
     def __init__(self, node: Node, model: str, first: bool = True) -> None:
         """``model`` is name and hash; ``first``: the parameter `scale_factor` belongs to it."""
-        self._node, self._model = node, model
+        self._node, self._first = node, first
         self.name: str = node.get_parameter("scale_source").value
-        self._first = first
         self._speed: SpeedScale | None = None
         self._height: CameraHeightScale | None = None
+        self._followed: _FollowedScale | None = None
         self._speed_topic: SpeedTopic | None = None
-        self._followed_topic: AnyDurabilitySubscription | None = None
-        self._followed_model_topic: AnyDurabilitySubscription | None = None
-        self._followed_model: str | None = None
-        self._publisher: Any = None
-        self._model_publisher: Any = None
-        self._followed: float | None = None
+        self._publishers: list[Any] = []  # of `scale` and `scale_model`
         self._published: float | None = None
-        self._invalid_scale: float | None = None  # the last message, if it was not a factor
         self._image_stamp = 0
         self._lock = threading.Lock()  # speeds arrive on the executor, motions on the worker
-        height = node.get_parameter("camera_height").value
         if self.name == "fixed" and node.get_parameter("scale_factor").value <= 0:
             raise UserError("scale_source fixed needs a scale_factor above 0")
-        if self.name == "camera_height" and height <= 0:
-            raise UserError("scale_source camera_height needs a camera_height above 0")
+        if self.name == "camera_height":
+            height = node.get_parameter("camera_height").value
+            if height <= 0:
+                raise UserError("scale_source camera_height needs a camera_height above 0")
+            self._height = CameraHeightScale(height)
         if self.name == "speed":
             self._speed = SpeedScale()
             kind = node.get_parameter("speed_type").value
             self._speed_topic = SpeedTopic(node, kind, self._add_speed)
-        if self.name == "camera_height":
-            self._height = CameraHeightScale(height)
         if self.name == "topic":
-            self._followed_model_topic = AnyDurabilitySubscription(
-                node, String, "scale_model", self._on_model
-            )
-            self._followed_topic = AnyDurabilitySubscription(node, Float64, "scale", self._on_scale)
-        if self.name in ("speed", "camera_height"):
-            self._publisher = node.create_publisher(Float64, "scale", LATCHED)
-            self._model_publisher = node.create_publisher(String, "scale_model", LATCHED)
-            self._model_publisher.publish(String(data=model))
+            self._followed = _FollowedScale(node, model)
+        if self.needs_motion or self.needs_depth:
+            topics = {"scale": Float64, "scale_model": String}
+            self._publishers = [node.create_publisher(k, t, LATCHED) for t, k in topics.items()]
+            self._publishers[1].publish(String(data=model))
 
     def close(self) -> None:
         """Unsubscribe and stop publishing."""
-        for topic in (self._speed_topic, self._followed_topic, self._followed_model_topic):
+        for topic in (self._speed_topic, self._followed):
             if topic is not None:
                 topic.close()
-        self._speed_topic = self._followed_topic = self._followed_model_topic = None
+        self._speed_topic = None
         with self._lock:
-            for publisher in (self._publisher, self._model_publisher):
-                if publisher is not None:
-                    self._node.destroy_publisher(publisher)
-            self._publisher = self._model_publisher = None
+            for publisher in self._publishers:
+                self._node.destroy_publisher(publisher)
+            self._publishers = []
 
     @property
     def unavailable_reason(self) -> str:
@@ -173,62 +163,79 @@ class ScaleSource:
         """Which input is missing for a factor."""
         if self.name == "fixed":
             return "scale_factor is 0"
-        followed = self._followed_topic
-        if followed is not None:
-            topic = followed.topic_name
-            if self._followed_model not in (None, self._model):
-                return (
-                    f"the factor on {topic} belongs to the model {self._followed_model}, not to"
-                    f" {self._model}: load the same model in both nodes"
-                )
-            if self._invalid_scale is not None:
-                return f"the value {self._invalid_scale} on {topic} is not a scale factor"
-            return f"no message on {topic}{describe_publishers(self._node, topic, Float64)}"
-        speeds = self._speed_topic
+        speeds, source = self._speed_topic, self._source
         with self._lock:
-            if self._speed is not None and speeds is not None:
-                return speeds.problem(self._image_stamp) or self._speed.missing
-            return "" if self._height is None else self._height.missing
-
-    def _estimate(self) -> float | None:
-        with self._lock:
-            if self._speed is not None:
-                return self._speed.factor
-            if self._height is not None:
-                return self._height.factor
-            return self._followed if self._followed_model_fits else None
+            problem = "" if speeds is None else speeds.problem(self._image_stamp)
+            return problem or ("" if source is None else source.missing)
 
     @property
-    def _followed_model_fits(self) -> bool:
-        """Whether the received factor belongs to this model; without a model's name it does."""
-        topic = self._followed_model_topic
-        if self._followed_model is None and topic is not None:
-            return self._node.count_publishers(topic.topic_name) == 0
-        return self._followed_model == self._model
+    def _source(self) -> SpeedScale | CameraHeightScale | _FollowedScale | None:
+        return self._speed or self._height or self._followed
+
+    def _estimate(self) -> float | None:
+        source = self._source
+        with self._lock:
+            return None if source is None else source.factor
 
     def _publish(self) -> None:
         """Publish the factor when it has changed by more than a thousandth."""
         factor = self._estimate()
         with self._lock:
-            if factor is None or self._publisher is None:
+            if factor is None or not self._publishers:
                 return
             if self._published is None or abs(math.log(factor / self._published)) > 1e-3:
                 self._published = factor
-                self._publisher.publish(Float64(data=factor))
+                self._publishers[0].publish(Float64(data=factor))
 
     def _add_speed(self, stamp: int, speed: float) -> None:
         with self._lock:
             if self._speed is not None:
                 self._speed.add_speed(stamp, speed)
 
+
+class _FollowedScale:
+    """The factor that another node publishes, as long as it belongs to this ``model``."""
+
+    def __init__(self, node: Node, model: str) -> None:
+        self._node, self._model = node, model
+        self._received: float | None = None
+        self._invalid: float | None = None  # the last message, if it was not a factor
+        self._received_model: str | None = None
+        self._models = AnyDurabilitySubscription(node, String, "scale_model", self._on_model)
+        self._factors = AnyDurabilitySubscription(node, Float64, "scale", self._on_scale)
+
+    def close(self) -> None:
+        self._models.close()
+        self._factors.close()
+
+    @property
+    def factor(self) -> float | None:
+        """What was received; without a model's name it belongs to this model."""
+        fits = self._received_model == self._model
+        if self._received_model is None:
+            fits = self._node.count_publishers(self._models.topic_name) == 0
+        return self._received if fits else None
+
+    @property
+    def missing(self) -> str:
+        topic = self._factors.topic_name
+        if self._received_model not in (None, self._model):
+            return (
+                f"the factor on {topic} belongs to the model {self._received_model}, not to"
+                f" {self._model}: load the same model in both nodes"
+            )
+        if self._invalid is not None:
+            return f"the value {self._invalid} on {topic} is not a scale factor"
+        return f"no message on {topic}{describe_publishers(self._node, topic, Float64)}"
+
     def _on_scale(self, message: Float64) -> None:
         if math.isfinite(message.data) and message.data > 0:
-            self._followed, self._invalid_scale = message.data, None
+            self._received, self._invalid = message.data, None
         else:
-            self._invalid_scale = message.data
+            self._invalid = message.data
 
     def _on_model(self, message: String) -> None:
-        if message.data != self._followed_model:
-            if self._followed_model is not None:
-                self._followed = None  # it belonged to the former model
-            self._followed_model = message.data
+        if message.data != self._received_model:
+            if self._received_model is not None:
+                self._received = None  # it belonged to the former model
+            self._received_model = message.data

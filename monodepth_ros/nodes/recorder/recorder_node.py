@@ -199,68 +199,53 @@ class RecorderNode(ReportingNode):
     def _verdict(self, metrics: RecorderMetrics | None) -> tuple[bytes, str]:
         if metrics is None or not self.is_active:
             return DiagnosticStatus.OK, "not active"
-        errors, warnings = self._errors(metrics), self._warnings(metrics)
+        errors, warnings = self._problems(metrics)
         if errors:
             return DiagnosticStatus.ERROR, "; ".join(errors)
         if warnings:
             return DiagnosticStatus.WARN, "; ".join(warnings)
         return DiagnosticStatus.OK, "recording" if metrics.recording else "not recording"
 
-    def _errors(self, metrics: RecorderMetrics) -> list[str]:
+    def _problems(self, metrics: RecorderMetrics) -> tuple[list[str], list[str]]:
+        """Errors and warnings."""
         assert self._topics is not None
-        refused = self._topics.refused.items()
-        return [
-            *([f"recording has stopped: {metrics.stop_reason}"] if metrics.stop_reason else []),
-            *(f"{n} cannot be recorded: {why}" for n, why in refused if n in self._required),
-            *(
+        topics, now = self._topics.topics, time.monotonic()
+        errors: list[str] = []
+        warnings: list[str] = []
+        if metrics.stop_reason:
+            errors.append(f"recording has stopped: {metrics.stop_reason}")
+        if metrics.lost:
+            warnings.append(f"{metrics.lost} messages lost: the disk is too slow")
+        for name, failed in metrics.failures.items():
+            (errors if failed.ongoing else warnings).append(
                 f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
-                for name, failed in metrics.failures.items()
-                if failed.ongoing
-            ),
-        ]
-
-    def _warnings(self, metrics: RecorderMetrics) -> list[str]:
-        assert self._topics is not None
+            )
+        for name, images in metrics.stored_unchanged.items():
+            warnings.append(f"{name}: {images.messages} images are stored unchanged: {images.reason}")
+        missing = [n for n in self._required if n not in topics or not topics[n].published]
+        if missing:
+            warnings.append(f"nobody publishes {', '.join(missing)}")
+        for name, why in self._topics.refused.items():
+            (errors if name in self._required else warnings).append(
+                f"{name} cannot be recorded: {why}"
+            )
+        for topic in topics.values():
+            if topic.lost:
+                warnings.append(
+                    f"{topic.name}: {topic.lost} messages lost by the middleware: best-effort"
+                    " publishers of large messages need config/fastdds.xml"
+                )
+            if len(topic.types) > 1:
+                types = " and as ".join(topic.types)
+                warnings.append(f"{topic.name} is published as {types}; {topic.kind} is recorded")
+            silent = now - topic.latest
+            if topic.published and topic.kind in (IMAGE, COMPRESSED) and silent > _TIMEOUT:
+                warnings.append(f"{topic.name}: no image for {silent:.0f} s")
         if self._clock_not_started:
-            return [
+            warnings = [
                 "nothing is recorded: use_sim_time is set and no message on /clock was received"
             ]
-        topics, refused = self._topics.topics, self._topics.refused
-        missing = [n for n in self._required if n not in topics or not topics[n].published]
-        now = time.monotonic()
-        return [
-            *([f"{metrics.lost} messages lost: the disk is too slow"] if metrics.lost else []),
-            *(
-                f"{topic.name}: {topic.lost} messages lost by the middleware: best-effort"
-                " publishers of large messages need config/fastdds.xml"
-                for topic in topics.values()
-                if topic.lost
-            ),
-            *(
-                f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
-                for name, failed in metrics.failures.items()
-                if not failed.ongoing
-            ),
-            *(
-                f"{name}: {images.messages} images are stored unchanged: {images.reason}"
-                for name, images in metrics.stored_unchanged.items()
-            ),
-            *([f"nobody publishes {', '.join(missing)}"] if missing else []),
-            *(f"{n} cannot be recorded: {why}" for n, why in refused.items()),
-            *(
-                f"{topic.name} is published as {' and as '.join(topic.types)}; {topic.kind} is"
-                " recorded"
-                for topic in topics.values()
-                if len(topic.types) > 1
-            ),
-            *(
-                f"{topic.name}: no image for {now - topic.latest:.0f} s"
-                for topic in topics.values()
-                if topic.published
-                and topic.kind in (IMAGE, COMPRESSED)
-                and now - topic.latest > _TIMEOUT
-            ),
-        ]
+        return errors, warnings
 
     def _facts(self, metrics: RecorderMetrics | None) -> dict[str, str]:
         if metrics is None or self._topics is None:
