@@ -7,15 +7,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.file import BAG_SUFFIXES, BagFile, is_bag
-from monodepth_ros.data.bags.frames import BagFrames
+from monodepth_ros.data.bags.frames import BagFrames, RecordedFrame
 from monodepth_ros.data.cameras.capture_settings import (
     NOTHING_STATED,
     CaptureSettings,
@@ -35,31 +34,18 @@ _READ_AHEAD = 150  # frames
 
 
 @dataclass(frozen=True)
-class StreamedFrame:
-    """A frame, ``time`` nanoseconds after the stream's first one, with ground truth if known.
+class FrameStream:
+    """Frames in temporal order; those of a ``live`` stream arrive in real time.
 
-    ``rgb`` uint8 HxWx3 as the ``camera`` sees it, distortion included; ``depth`` metres HxW, NaN
-    invalid; ``pose`` ``T_world_camera``, 4x4.
+    Their stamps count from the first frame. They are not rectified. ``left_out`` counts frames by
+    the reason, while they are read; ``guessed``: the camera is not calibrated.
     """
 
-    time: int
-    rgb: NDArray[np.uint8]
-    camera: PinholeCamera
-    depth: NDArray[np.float32] | None = None
-    pose: NDArray[np.float64] | None = None
-
-
-@dataclass(frozen=True)
-class FrameStream:
-    """Frames in temporal order; those of a ``live`` stream arrive in real time."""
-
     description: str
-    frames: Iterator[StreamedFrame]
-    live: bool = False
-    left_out: Counter[str] = field(
-        default_factory=Counter
-    )  # reason -> number of frames; grows while they are read
-    guessed: bool = False  # whether the camera is not calibrated
+    frames: Iterator[RecordedFrame]
+    live: bool
+    left_out: Counter[str]
+    guessed: bool
 
 
 def open_stream(source: str, capture: CaptureSettings = NOTHING_STATED) -> FrameStream:
@@ -68,27 +54,30 @@ def open_stream(source: str, capture: CaptureSettings = NOTHING_STATED) -> Frame
     ``capture`` adds what the source does not state; without it the camera is guessed, and the
     stream says so. UserError for other sources.
     """
-    if source.isdecimal():
-        description = f"webcam {source}, {_describe_camera(capture)}"
-        live = _webcam(int(source), capture)
-        return FrameStream(description, live, live=True, guessed=capture.camera is None)
-    path = Path(source).expanduser()
-    if path.suffix in BAG_SUFFIXES or is_bag(path):
-        return _bag_stream(path, capture)
-    capture = replace(capture, default_field_of_view=_DEFAULT_FIELD_OF_VIEW)
-    sequence, *others = open_sequence(str(path), capture=capture)
-    description = f"recording {sequence.name}"
-    guessed = sequence.calibration == "guessed"
-    description += f", {_describe_camera(capture)}" if guessed else ""
-    description += f" (the first of {1 + len(others)})" if others else ""
+    degrees = capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
     left_out: Counter[str] = Counter()
-    frames = _recording(sequence, frame_times(sequence), left_out)
-    return FrameStream(description, frames, left_out=left_out, guessed=guessed)
+    path, live, more = Path(source).expanduser(), source.isdecimal(), ""
+    if live:
+        name, guessed = f"webcam {source}", capture.camera is None
+        more = "" if guessed else ", camera by --camera"
+        frames = _webcam(int(source), capture.camera, degrees)
+    elif path.suffix in BAG_SUFFIXES or is_bag(path):
+        found, topic = _usable_camera(path, capture.camera, degrees)
+        name, guessed = f"bag {path.name}", topic in found.cameras.guessed
+        frames = _bag(found, topic, left_out)
+    else:
+        capture = replace(capture, default_field_of_view=_DEFAULT_FIELD_OF_VIEW)
+        sequence, *others = open_sequence(str(path), capture=capture)
+        name, guessed = f"recording {sequence.name}", sequence.calibration == "guessed"
+        more = f" (the first of {1 + len(others)})" if others else ""
+        frames = _recording(sequence, frame_times(sequence), left_out)
+    guess = f", camera guessed, {degrees:g} degrees wide (--field-of-view)" if guessed else ""
+    return FrameStream(f"{name}{guess}{more}", frames, live, left_out, guessed)
 
 
-def read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
+def read_ahead(stream: FrameStream) -> Iterator[RecordedFrame]:
     """The frames of a stream, read ahead by a thread so that a slow disk does not delay them."""
-    waiting: queue.Queue[StreamedFrame | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
+    waiting: queue.Queue[RecordedFrame | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
 
     def read() -> None:
         try:
@@ -108,27 +97,9 @@ def read_ahead(stream: FrameStream) -> Iterator[StreamedFrame]:
         yield item
 
 
-def _describe_camera(capture: CaptureSettings) -> str:
-    if capture.camera is not None:
-        return "camera by --camera"
-    degrees = capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
-    return f"camera guessed, {degrees:g} degrees wide (--field-of-view)"
-
-
-def stated_camera(height: int, width: int, capture: CaptureSettings) -> PinholeCamera:
-    """The camera of images without one: as stated, or guessed from the field of view."""
-    camera = capture.camera
-    if camera is None:
-        return camera_of_field_of_view(
-            height, width, capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
-        )
-    camera.check_size(height, width, "--camera")
-    return camera
-
-
 def _recording(
     sequence: Sequence, stamps: list[int | None], left_out: Counter[str]
-) -> Iterator[StreamedFrame]:
+) -> Iterator[RecordedFrame]:
     first: int | None = None
     for index, stamp in enumerate(stamps):
         if stamp is None:
@@ -140,10 +111,12 @@ def _recording(
             left_out[str(error)] += 1
             continue
         first = stamp if first is None else first
-        yield StreamedFrame(stamp - first, rgb, sequence.camera, depth, sequence.pose(index))
+        yield RecordedFrame(rgb, sequence.camera, stamp - first, depth, sequence.pose(index))
 
 
-def _webcam(index: int, given: CaptureSettings) -> Iterator[StreamedFrame]:
+def _webcam(
+    index: int, calibration: PinholeCamera | None, degrees: float
+) -> Iterator[RecordedFrame]:
     capture = cv2.VideoCapture(index)
     try:
         if not capture.isOpened():
@@ -154,36 +127,32 @@ def _webcam(index: int, given: CaptureSettings) -> Iterator[StreamedFrame]:
             if not read:
                 break
             rgb = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
-            now = time.monotonic_ns() - began
-            yield StreamedFrame(now, rgb, stated_camera(rgb.shape[0], rgb.shape[1], given))
+            height, width = rgb.shape[:2]
+            camera = calibration or camera_of_field_of_view(height, width, degrees)
+            camera.check_size(height, width, "--camera")
+            yield RecordedFrame(rgb, camera, time.monotonic_ns() - began)
     finally:
         capture.release()
 
 
-def _bag_stream(path: Path, capture: CaptureSettings) -> FrameStream:
+def _usable_camera(
+    path: Path, calibration: PinholeCamera | None, degrees: float
+) -> tuple[BagFrames, str]:
     """The first usable camera of a bag, the same as extraction and replay use."""
-    degrees = capture.field_of_view or _DEFAULT_FIELD_OF_VIEW
     bag = BagFile(path)
     try:
-        found = BagFrames(bag, ExtractionRequest(camera=capture.camera, field_of_view=degrees))
-        topic = found.usable_camera()
+        found = BagFrames(bag, ExtractionRequest(camera=calibration, field_of_view=degrees))
+        return found, found.usable_camera()
     except BaseException:
         bag.close()
         raise
-    guessed = topic in found.cameras.guessed
-    description = f"bag {path.name}" + (f", {_describe_camera(capture)}" if guessed else "")
-    left_out: Counter[str] = Counter()
-    return FrameStream(
-        description, _bag(found, topic, left_out), left_out=left_out, guessed=guessed
-    )
 
 
-def _bag(found: BagFrames, topic: str, left_out: Counter[str]) -> Iterator[StreamedFrame]:
+def _bag(found: BagFrames, topic: str, left_out: Counter[str]) -> Iterator[RecordedFrame]:
     elapsed = ElapsedTime()
     try:
         for frame in found.frames(topic, left_out, {}):
             if frame is not None:
-                since = elapsed.at(frame.stamp, frame.segment)
-                yield StreamedFrame(since, frame.rgb, frame.camera)
+                yield replace(frame, stamp=elapsed.at(frame.stamp, frame.segment))
     finally:
         found.bag.close()

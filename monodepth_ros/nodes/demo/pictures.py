@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.nodes.demo.frame_streams import StreamedFrame
+from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.visualisation.demo_picture import demo_picture
 from monodepth_ros.visualisation.picture_file import write_png
 
@@ -19,7 +19,7 @@ _PICTURES = 6
 class SentFrame:
     """A published image and its results so far; ``pose`` is ``T_odom_camera``."""
 
-    frame: StreamedFrame
+    frame: RecordedFrame
     depth: NDArray[np.float32] | None = None
     confidence: NDArray[np.float32] | None = None
     pose: NDArray[np.float64] | None = None
@@ -63,7 +63,7 @@ class DemoPictures:
                 _positions(T_camera_world @ poses),
                 None if truth is None else _positions(T_camera_world @ truth),
             )
-            paths.append(folder / f"{sent.frame.time / 1e9:06.2f}s.png")
+            paths.append(folder / f"{sent.frame.stamp / 1e9:06.2f}s.png")
             write_png(paths[-1], picture)
         return paths
 

@@ -25,6 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
+from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.data.bags.messages.image import decode_depth, nanoseconds
 from monodepth_ros.data.bags.recording.writer import BagWriter
 from monodepth_ros.data.bags.transform_tree import matrix_of
@@ -35,12 +36,7 @@ from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.odometry import pose_message
-from monodepth_ros.nodes.demo.frame_streams import (
-    FrameStream,
-    StreamedFrame,
-    open_stream,
-    read_ahead,
-)
+from monodepth_ros.nodes.demo.frame_streams import FrameStream, open_stream, read_ahead
 from monodepth_ros.nodes.demo.metrics import DemoMetrics
 from monodepth_ros.nodes.demo.pictures import DemoPictures, SentFrame
 from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
@@ -95,9 +91,9 @@ class DemoSession:
         shown_at = 0.0
         for frame in read_ahead(stream):
             self._begin = self._begin or self._now()
-            if seconds is not None and frame.time > seconds * _SECOND:
+            if seconds is not None and frame.stamp > seconds * _SECOND:
                 break
-            due = self._begin + frame.time
+            due = self._begin + frame.stamp
             while not stream.live and (left := due - self._now()) > 0:
                 self._executor.spin_once(timeout_sec=left / _SECOND)
             late = self._now() - due
@@ -140,7 +136,7 @@ class DemoSession:
                 )
             self._executor.spin_once(timeout_sec=0.05)
 
-    def _send(self, frame: StreamedFrame, stamp: int) -> None:
+    def _send(self, frame: RecordedFrame, stamp: int) -> None:
         header = Header(frame_id="camera_optical")
         header.stamp.sec, header.stamp.nanosec = divmod(stamp, _SECOND)
         info = info_of_camera(frame.camera, header)
@@ -209,7 +205,7 @@ class DemoSession:
                 self.metrics.dropped[name] = int(values["images dropped"])
 
 
-def ground_truth(frame: StreamedFrame, header: Header) -> dict[str, Any]:
+def ground_truth(frame: RecordedFrame, header: Header) -> dict[str, Any]:
     """Ground-truth messages of a frame, for the bag only: they are not published.
 
     Depth as the camera sees it, distortion included, and the pose of the camera's optical frame.

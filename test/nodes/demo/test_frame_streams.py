@@ -32,7 +32,7 @@ DISTORTED = PinholeCamera(320, 240, CAMERA.K, "plumb_bob", (0.1, -0.05, 0.0, 0.0
 def test_the_bundled_walk_has_images_truth_and_times() -> None:
     frames = list(open_stream(str(share_directory() / "models/demo/sample_walk")).frames)
     assert len(frames) == 150
-    assert frames[0].time == 0 and frames[-1].time == pytest.approx(149 / 15 * SECOND, rel=1e-3)
+    assert frames[0].stamp == 0 and frames[-1].stamp == pytest.approx(149 / 15 * SECOND, rel=1e-3)
     assert sum(frame.depth is not None for frame in frames) == 50
     assert all(frame.pose is not None for frame in frames)
     size = sum(f.stat().st_size for f in share_directory().glob("models/demo/sample_walk/**/*"))
@@ -58,13 +58,13 @@ def test_a_video_has_a_guessed_camera_and_says_so(tmp_path: Path) -> None:
     frames = list(stream.frames)
     assert stream.guessed and "camera guessed, 62 degrees wide" in stream.description
     assert len(frames) == 10
-    assert frames[3].time == pytest.approx(0.15 * SECOND)
+    assert frames[3].stamp == pytest.approx(0.15 * SECOND)
     assert frames[9].rgb[..., 2].mean() > 150 and frames[9].rgb[..., 0].mean() < 60
     assert frames[0].camera.K[0, 0] == pytest.approx(32 / np.tan(np.radians(31)))
     narrow = open_stream(str(path), CaptureSettings(field_of_view=90.0, fps=5.0))
     frames = list(narrow.frames)
     assert narrow.guessed and frames[0].camera.K[0, 0] == pytest.approx(32)
-    assert frames[3].time == pytest.approx(0.6 * SECOND)
+    assert frames[3].stamp == pytest.approx(0.6 * SECOND)
 
 
 def test_images_without_a_rate_are_not_played_at_any(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_images_without_a_rate_are_not_played_at_any(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no stamps: give their rate with --fps"):
         list(open_stream(str(tmp_path)).frames)
     frames = list(open_stream(str(tmp_path), CaptureSettings(fps=4.0)).frames)
-    assert [frame.time for frame in frames] == [0, SECOND // 4, SECOND // 2]
+    assert [frame.stamp for frame in frames] == [0, SECOND // 4, SECOND // 2]
 
 
 def stamp_of(k: int) -> int:
@@ -94,7 +94,7 @@ def test_a_bag_gives_the_camera_and_not_the_depth(tmp_path: Path) -> None:
             ):
                 bag.write(topic, f"sensor_msgs/msg/{kind}", stamp, serialize_message(message))
     frames = list(open_stream(str(tmp_path / "bag")).frames)
-    assert [frame.time for frame in frames] == [0, SECOND // 10, 2 * SECOND // 10]
+    assert [frame.stamp for frame in frames] == [0, SECOND // 10, 2 * SECOND // 10]
     np.testing.assert_array_equal(frames[0].rgb, RGB)
     np.testing.assert_allclose(frames[0].camera.K, CAMERA.K)
     assert frames[0].camera.D == DISTORTED.D
@@ -132,6 +132,6 @@ def test_wrong_stamps_cost_their_frames_and_a_clock_that_was_set_none(tmp_path: 
             message = serialize_message(encode_image(RGB, "bgr8", header))
             bag.write("/front/image_raw", "sensor_msgs/msg/Image", stamp_of(k), message)
     stream = open_stream(str(tmp_path / "bag"))
-    times = [frame.time for frame in stream.frames]
+    times = [frame.stamp for frame in stream.frames]
     assert times == [k * SECOND // 10 for k in range(10) if k != 2]
     assert stream.left_out == {UNSTAMPED: 1}
