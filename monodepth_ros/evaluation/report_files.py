@@ -30,6 +30,11 @@ def finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def write_json(path: Path, metrics: Mapping[str, object]) -> None:
+    """Metrics as a JSON file."""
+    write_text(path, to_json(metrics) + "\n")
+
+
 def save_histogram(path: Path, errors: Mapping[str, NDArray], x_label: str, y_label: str) -> None:
     """How often which error occurs, over all series."""
     figure = Figure(figsize=(6, 4), layout="constrained")

@@ -10,14 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.report_files import (
-    Metrics,
-    file_name,
-    save_lines,
-    to_json,
-    write_csv,
-    write_text,
-)
+from monodepth_ros.evaluation import report_files as files
 from monodepth_ros.evaluation.scale_consistency import (
     cross_sequence_scale_std,
     pose_depth_log_ratio,
@@ -68,12 +61,12 @@ def scale_summary(sequences: Mapping[str, SequenceScales]) -> dict[str, float]:
 
 
 def write_scale_report(
-    folder: Path, sequences: Mapping[str, SequenceScales], metrics: Metrics
+    folder: Path, sequences: Mapping[str, SequenceScales], metrics: files.Metrics
 ) -> None:
     """metrics.json, images.csv, and a plot of pose scale over depth scale for each kind of pose."""
-    write_text(folder / "metrics.json", to_json(metrics) + "\n")
+    files.write_json(folder / "metrics.json", metrics)
     kinds = list(next(iter(sequences.values())).pose)
-    write_csv(
+    files.write_csv(
         folder / "images.csv",
         ("sequence", "image", "depth_scale", *(f"{kind}_pose_scale" for kind in kinds)),
         (
@@ -84,5 +77,5 @@ def write_scale_report(
     )
     for name, s in sequences.items():
         ratios = {kind: s.pose[kind] / s.depth[:-1] for kind in kinds}
-        path = folder / f"ratio_{file_name(name)}.png"
-        save_lines(path, ratios, "image", "pose scale / depth scale")
+        path = folder / f"ratio_{files.file_name(name)}.png"
+        files.save_lines(path, ratios, "image", "pose scale / depth scale")

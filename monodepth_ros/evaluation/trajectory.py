@@ -91,19 +91,10 @@ def read_trajectory(path: str | Path, format: str) -> Trajectory:
     return Trajectory(np.array(keys), np.stack(poses), str(path), tuple(unknown))
 
 
-def write_trajectory(trajectory: Trajectory, path: str | Path, format: str) -> None:
-    """Write `trajectory`; KITTI lines carry the frame index unless the frames are 0, 1, 2, ..."""
-    if format == "kitti":
-        rows = trajectory.poses[:, :3].reshape(-1, 12)
-        if not np.array_equal(trajectory.keys, np.arange(len(trajectory))):
-            if np.any(trajectory.keys % 1):
-                raise ValueError("KITTI trajectories are keyed by whole frame indices")
-            rows = np.column_stack([trajectory.keys, rows])
-    elif format == "tum":
-        quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat()
-        rows = np.column_stack([trajectory.keys, trajectory.positions, quaternions])
-    else:
-        raise UserError(f"unknown trajectory format '{format}': use one of {', '.join(FORMATS)}")
+def write_trajectory(trajectory: Trajectory, path: str | Path) -> None:
+    """Write ``trajectory`` as TUM, whose keys are stamps in seconds."""
+    quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat()
+    rows = np.column_stack([trajectory.keys, trajectory.positions, quaternions])
     with atomic_path(path) as temporary:
         lines = (" ".join(repr(float(value)) for value in row) for row in rows)
         temporary.write_text("".join(line + "\n" for line in lines))

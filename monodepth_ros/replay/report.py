@@ -16,14 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.report_files import (
-    save_figure,
-    save_from_above,
-    save_lines,
-    to_json,
-    write_csv,
-    write_text,
-)
+from monodepth_ros.evaluation import report_files as files
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import SECOND
@@ -78,16 +71,16 @@ def write_replay_report(
     """
     metrics = record.metrics()
     summary = {**record.summary(), "intrinsics": facts.get("intrinsics", "measured")}
-    write_text(folder / METRICS, to_json(summary) + "\n")
+    files.write_json(folder / METRICS, summary)
     _write_frames(folder / FRAMES, record)
     _write_trajectories(folder, record)
     plots = {**_plots(folder, record), "timing.png": "time to compute a frame"}
-    save_lines(
+    files.save_lines(
         folder / "timing.png", {"computing": milliseconds}, "seconds", "ms", record.seconds()
     )
     median, p95 = np.percentile(milliseconds, (50, 95)) if len(milliseconds) else (np.nan, np.nan)
     timing = {"median_ms": float(median), "p95_ms": float(p95)}
-    write_text(folder / "timing.json", to_json(timing) + "\n")
+    files.write_json(folder / "timing.json", timing)
     rows = [(name, metrics[name], _MEANINGS[name]) for name in _MEANINGS if name in metrics]
     body = [
         _table(("", ""), {**facts, **_scale_and_truth(record)}.items()),
@@ -95,7 +88,7 @@ def write_replay_report(
         "".join(f"<p>{html.escape(line)}</p>" for line in record.account()),
         *(_image(file, caption) for file, caption in {**plots, **pictures}.items()),
     ]
-    write_text(folder / "report.html", _page(title, body))
+    files.write_text(folder / "report.html", _page(title, body))
     return summary
 
 
@@ -135,10 +128,10 @@ def write_comparison(folder: Path, replays: Sequence[Path]) -> dict[str, dict[st
     ]
     body = [_table(("metric", *metrics), rows)]
     if any(np.isfinite(errors).any() for errors in series.values()):
-        save_lines(folder / "compared_error.png", series, "seconds", "abs_rel", seconds)
+        files.save_lines(folder / "compared_error.png", series, "seconds", "abs_rel", seconds)
         body.append(_image("compared_error.png", _ERROR_OVER_TIME))
-    write_text(folder / "compare.html", _page("Replays compared", body))
-    write_text(folder / "compare.json", json.dumps(metrics, indent=2) + "\n")
+    files.write_text(folder / "compare.html", _page("Replays compared", body))
+    files.write_json(folder / "compare.json", metrics)
     return metrics
 
 
@@ -161,7 +154,7 @@ def _read_replay(
 
 def _write_frames(path: Path, record: ReplayRecord) -> None:
     names = ("abs_rel", "rmse", "a1")
-    write_csv(
+    files.write_csv(
         path,
         ("stamp_ns", "seconds", "event", *names, "scale_of_depth"),
         (
@@ -185,7 +178,7 @@ def _write_trajectories(folder: Path, record: ReplayRecord) -> None:
         name = "odometry.tum" if number == 1 else f"odometry_{number}.tum"
         keys = _growing(np.array([frame.stamp for frame in of_segment]) / SECOND)
         poses = np.stack([frame.pose for frame in of_segment if frame.pose is not None])
-        write_trajectory(Trajectory(keys, poses), folder / name, "tum")
+        write_trajectory(Trajectory(keys, poses), folder / name)
 
 
 def _growing(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -198,7 +191,7 @@ def _growing(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
 def _plots(folder: Path, record: ReplayRecord) -> dict[str, str]:
     """Files and their captions, of what there is truth for."""
     plots = {}
-    over_time = partial(save_lines, x_label="seconds", x=record.seconds())
+    over_time = partial(files.save_lines, x_label="seconds", x=record.seconds())
     errors = record.series("abs_rel")
     if np.isfinite(errors).any():
         over_time(folder / "error_over_time.png", {"abs_rel": errors}, y_label="abs_rel")
@@ -222,7 +215,7 @@ def _error_map(path: Path, errors: NDArray[np.float64]) -> None:
     axes = figure.add_subplot(xticks=[], yticks=[])
     shown = axes.imshow(errors, vmin=0, vmax=0.5, cmap="viridis")
     figure.colorbar(shown, label="relative error", shrink=0.8)
-    save_figure(path, figure)
+    files.save_figure(path, figure)
 
 
 def _from_above(path: Path, record: ReplayRecord) -> str:
@@ -238,7 +231,7 @@ def _from_above(path: Path, record: ReplayRecord) -> str:
         first = np.linalg.inv(truth[0])
         aligned = first @ alignment.apply_to_poses(estimate)
         poses = {"ground truth": first @ truth, "estimate, aligned": aligned}
-    save_from_above(path, {name: found[:, :3, 3] for name, found in poses.items()}, unit)
+    files.save_from_above(path, {name: found[:, :3, 3] for name, found in poses.items()}, unit)
     told = ", aligned to the ground truth (7 DoF)" if alignment is not None else ""
     told += f", in {unit if unit != 'm' else 'metres'}"
     if len({frame.segment for frame in record.frames}) > 1:

@@ -9,7 +9,8 @@ from PIL import Image
 from monodepth_ros.evaluation.depth_evaluation import DepthPair, evaluate_depth
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
 from monodepth_ros.evaluation.odometry_metrics import evaluate_odometry
-from monodepth_ros.evaluation.report import to_json, write_depth_report, write_odometry_report
+from monodepth_ros.evaluation.report import write_depth_report, write_odometry_report
+from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.evaluation.trajectory import Trajectory
 
 

@@ -220,8 +220,8 @@ class RecorderNode(ReportingNode):
             (errors if failed.ongoing else warnings).append(
                 f"{name}: {failed.messages} messages could not be stored: {failed.reason}"
             )
-        for name, images in metrics.stored_unchanged.items():
-            warnings.append(f"{name}: {images.messages} images are stored unchanged: {images.reason}")
+        for name, kept in metrics.stored_unchanged.items():
+            warnings.append(f"{name}: {kept.messages} images are stored unchanged: {kept.reason}")
         missing = [n for n in self._required if n not in topics or not topics[n].published]
         if missing:
             warnings.append(f"nobody publishes {', '.join(missing)}")
