@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from monodepth_ros.cli.options.capture import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.options.model import Device, Model
+from monodepth_ros.cli.options.recordings import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.errors import UserError
 from monodepth_ros.share_directory import share_directory
@@ -41,8 +42,8 @@ def demo(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("demo_output"),
-    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    model: Model = "demo",
+    device: Device = "auto",
     seconds: Annotated[
         float | None, typer.Option(help="Maximum duration in seconds.", min=0)
     ] = None,

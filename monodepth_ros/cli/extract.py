@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, capture_settings
-from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
+from monodepth_ros.cli.options import recordings as given
 from monodepth_ros.data.bags.file import BagFile, is_bag
 from monodepth_ros.data.bags.topics import ImageTopic, image_topics
 from monodepth_ros.data.extraction.bag_cameras import extract_cameras, failures
@@ -34,44 +33,26 @@ def extract(
         list[str] | None,
         typer.Option(help="Image topic; default: all cameras. Repeatable."),
     ] = None,
-    camera_info: Annotated[
-        str | None,
-        typer.Option(help="Topic of camera_info; default: in the namespace of the images."),
-    ] = None,
-    camera: Annotated[
-        Path | None, typer.Option(help="ROS calibration file, for images without camera_info.")
-    ] = None,
-    rectified: Rectified = None,
-    depth: Annotated[
-        str | None,
-        typer.Option(help="Topic of true depth; of another camera with its camera_info and TF."),
-    ] = None,
-    poses: Annotated[
-        str | None,
-        typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF."),
-    ] = None,
+    camera_info: given.CameraInfo = None,
+    camera: given.Camera = None,
+    rectified: given.Rectified = None,
+    depth: given.Depth = None,
+    poses: given.Poses = None,
     speed: Annotated[
         str | None,
         typer.Option(help="Topic of true speed, odometry or twist; default: that of --poses."),
     ] = None,
-    frame: Annotated[
-        str | None, typer.Option(help="Fixed frame of poses from TF; default: the root of TF.")
-    ] = None,
-    mounting: Mounting = None,
-    tolerance: Tolerance = 0.02,
-    motion: Annotated[
-        float,
-        typer.Option(
-            min=0, help="Minimum image motion between frames, as a fraction of the width."
-        ),
-    ] = 0.0,
-    every: Annotated[int, typer.Option(min=1, help="Use every N-th image.")] = 1,
+    frame: given.Frame = None,
+    mounting: given.Mounting = None,
+    tolerance: given.Tolerance = 0.02,
+    motion: given.Motion = 0.0,
+    every: given.Every = 1,
     format: Annotated[
         Literal["jpg", "png"], typer.Option(help="Format of the written images.")
     ] = "jpg",
     licence: Annotated[str, typer.Option(help="Licence of the recording.")] = "",
-    field_of_view: FieldOfView = None,
-    fps: Fps = None,
+    field_of_view: given.FieldOfView = None,
+    fps: given.Fps = None,
     topics: Annotated[
         bool, typer.Option("--topics", help="Only list the topics of the bags.")
     ] = False,
@@ -89,7 +70,7 @@ def extract(
         return
     if out is None:
         raise UserError("--out is missing: the folder that the sequences go to")
-    capture = capture_settings(camera, field_of_view, fps)
+    capture = given.capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=tuple(images) if images else None,
         camera_info=camera_info,
@@ -101,7 +82,7 @@ def extract(
         poses=poses,
         speed=speed,
         frame=frame,
-        mounting=T_base_camera(mounting),
+        mounting=given.T_base_camera(mounting),
         tolerance=tolerance,
         motion=motion,
         every=every,

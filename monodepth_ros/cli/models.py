@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monodepth_ros.cli.options.engine import EngineName
-from monodepth_ros.cli.options.size import network_size
+from monodepth_ros.cli.options.model import Device, EngineName, Precision, network_size
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_check import check_model
@@ -121,8 +120,8 @@ def import_model(
 def check(
     model: Model,
     engine: EngineName = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")] = "fp32",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     as_json: AsJson = False,
 ) -> None:
     """Verify hashes, load the weights, and run them on random and on sample frames.

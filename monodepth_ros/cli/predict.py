@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from monodepth_ros.cli.options.engine import EngineName
-from monodepth_ros.cli.options.size import network_size
+from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, network_size
+from monodepth_ros.cli.options.recordings import Every
 from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.input_camera import InputCamera
 from monodepth_ros.data.images.file import CorruptFrame
@@ -37,10 +37,10 @@ def predict(
         typer.Argument(metavar="IMAGE_OR_VIDEO...", help="Files, folders or quoted globs."),
     ],
     out: Annotated[Path, typer.Option(help="Output folder.")],
-    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
+    model: Model = "demo",
     engine: EngineName = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")] = "fp32",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     size: Annotated[
         str | None,
         typer.Option(help="Input size of the network, WIDTHxHEIGHT; default: that of its card."),
@@ -53,9 +53,7 @@ def predict(
         Path | None,
         typer.Option(help="ROS calibration file of the inputs; distorted inputs are rectified."),
     ] = None,
-    every: Annotated[
-        int, typer.Option(min=1, help="Use every N-th frame of a video or image of a folder.")
-    ] = 1,
+    every: Every = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.

@@ -11,9 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from monodepth_ros.cli.options.capture import FieldOfView, Fps, Rectified, capture_settings
-from monodepth_ros.cli.options.engine import EngineName
-from monodepth_ros.cli.options.truth import Mounting, T_base_camera, Tolerance
+from monodepth_ros.cli.options import recordings as given
+from monodepth_ros.cli.options.model import Device, EngineName, Model
 from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
@@ -35,28 +34,24 @@ def replay(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the report, new or empty.")],
-    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "demo",
+    model: Model = "demo",
     engine: EngineName = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: Device = "auto",
     refine: Annotated[
         bool, typer.Option("--refine", help="Refine each motion by aligning it to depth.")
     ] = False,
     images: Annotated[str | None, typer.Option(help="Image topic; default: the first one.")] = None,
-    camera_info: Annotated[str | None, typer.Option(help="Topic of its camera_info.")] = None,
-    camera: Annotated[
-        Path | None, typer.Option(help="ROS calibration file, for images without camera_info.")
-    ] = None,
-    rectified: Rectified = None,
-    depth: Annotated[str | None, typer.Option(help="Topic of true depth.")] = None,
-    poses: Annotated[
-        str | None, typer.Option(help="Topic of true poses: odometry, poses, transforms, or TF.")
-    ] = None,
-    frame: Annotated[str | None, typer.Option(help="Fixed frame of poses from TF.")] = None,
-    mounting: Mounting = None,
-    tolerance: Tolerance = 0.02,
-    every: Annotated[int, typer.Option(min=1, help="Use every N-th image.")] = 1,
-    field_of_view: FieldOfView = None,
-    fps: Fps = None,
+    camera_info: given.CameraInfo = None,
+    camera: given.Camera = None,
+    rectified: given.Rectified = None,
+    depth: given.Depth = None,
+    poses: given.Poses = None,
+    frame: given.Frame = None,
+    mounting: given.Mounting = None,
+    tolerance: given.Tolerance = 0.02,
+    every: given.Every = 1,
+    field_of_view: given.FieldOfView = None,
+    fps: given.Fps = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare finished replays side by side.")
     ] = False,
@@ -76,7 +71,7 @@ def replay(
         return
     if len(sources) > 1:
         raise UserError("one bag at a time; --compare shows finished replays side by side")
-    capture = capture_settings(camera, field_of_view, fps)
+    capture = given.capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=None if images is None else (images,),
         camera_info=camera_info,
@@ -86,7 +81,7 @@ def replay(
         depth=depth,
         poses=poses,
         frame=frame,
-        mounting=T_base_camera(mounting),
+        mounting=given.T_base_camera(mounting),
         tolerance=tolerance,
         every=every,
     )

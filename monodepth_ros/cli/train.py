@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monodepth_ros.cli.options.capture import Camera, FieldOfView, Fps, capture_settings
+from monodepth_ros.cli.options.recordings import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.errors import UserError
 
 

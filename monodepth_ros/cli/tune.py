@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from monodepth_ros.cli.options.capture import Camera, FieldOfView, Fps, capture_settings
-from monodepth_ros.cli.options.truth import Tolerance
+from monodepth_ros.cli.options import recordings as given
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.progress import plain_console
@@ -57,13 +56,8 @@ def tune(
     depth: Annotated[
         str | None, typer.Option(help="Topic of true depth, for validation only.")
     ] = None,
-    tolerance: Tolerance = 0.02,
-    motion: Annotated[
-        float,
-        typer.Option(
-            min=0, help="Minimum image motion between frames of a bag, as a fraction of the width."
-        ),
-    ] = 0.003,
+    tolerance: given.Tolerance = 0.02,
+    motion: given.Motion = 0.003,
     min_gain: Annotated[
         float,
         typer.Option(
@@ -80,9 +74,9 @@ def tune(
         ),
     ] = 0.25,
     licence: Annotated[str, typer.Option(help="Licence of the tuned weights.")] = "unspecified",
-    camera: Camera = None,
-    field_of_view: FieldOfView = None,
-    fps: Fps = None,
+    camera: given.Camera = None,
+    field_of_view: given.FieldOfView = None,
+    fps: given.Fps = None,
     owner: Annotated[
         int | None,
         typer.Option(hidden=True, help="Process of the tuner_node: end with it, run when idle."),
@@ -115,7 +109,7 @@ def tune(
     if load_card(start).provenance.calibration == "guessed":
         typer.echo(f"WARNING: {start.name} was learnt with guessed intrinsics", err=True)
     replay, check = known_scenes(known)
-    capture = capture_settings(camera, field_of_view, fps)
+    capture = given.capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=tuple(images) if images else None,
         camera=capture.camera,

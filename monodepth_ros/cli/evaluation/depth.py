@@ -9,8 +9,8 @@ import typer
 
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show, with_progress
-from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
-from monodepth_ros.cli.options.engine import EngineName
+from monodepth_ros.cli.options.model import Device, EngineName
+from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.constant_prediction import mean_depth_map
 from monodepth_ros.evaluation.depth_evaluation import evaluate_depth
@@ -49,9 +49,9 @@ def depth(
     flip: Annotated[
         bool, typer.Option("--flip", help="Blend with the prediction from the mirrored image.")
     ] = False,
-    every: inputs.Every = 1,
+    every: Every = 1,
     engine: EngineName = "auto",
-    device: inputs.Device = "auto",
+    device: Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,

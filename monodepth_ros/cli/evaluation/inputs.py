@@ -25,8 +25,6 @@ Data = Annotated[
         help="Recording with ground truth; PATH@START:STOP:STEP for a part of it. Repeatable."
     ),
 ]
-Every = Annotated[int, typer.Option(min=1, help="Use every N-th frame of --data.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 Trajectories = Mapping[str, tuple[Trajectory, Trajectory]]  # estimated and true, by sequence
 
 

@@ -11,8 +11,8 @@ import typer
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
 from monodepth_ros.cli.evaluation.scale import MinMotion
-from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
-from monodepth_ros.cli.options.engine import EngineName
+from monodepth_ros.cli.options.model import Device, EngineName
+from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import ALIGNMENTS
@@ -51,9 +51,9 @@ def odometry(
         bool,
         typer.Option("--refine", help="With --model: refine each motion by aligning it to depth."),
     ] = False,
-    every: inputs.Every = 1,
+    every: Every = 1,
     engine: EngineName = "auto",
-    device: inputs.Device = "auto",
+    device: Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,

@@ -8,8 +8,8 @@ import typer
 
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, show
-from monodepth_ros.cli.options.capture import Camera, FieldOfView, capture_settings
-from monodepth_ros.cli.options.engine import EngineName
+from monodepth_ros.cli.options.model import Device, EngineName
+from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
@@ -31,9 +31,9 @@ def scale(
         bool, typer.Option(help="Also evaluate motions that are aligned to depth.")
     ] = True,
     min_motion: MinMotion = MIN_MOTION_M,
-    every: inputs.Every = 1,
+    every: Every = 1,
     engine: EngineName = "auto",
-    device: inputs.Device = "auto",
+    device: Device = "auto",
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,

@@ -1,0 +1,26 @@
+"""Options that say which model runs, by what and where."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.registry import ENGINES
+from monodepth_ros.zoo.card import parse_size
+
+Model = Annotated[str, typer.Option(help="A model's name or folder.")]
+EngineName = Annotated[
+    str, typer.Option(help=f"What runs the networks: auto, {', '.join(ENGINES)}.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")]
+
+
+def network_size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of ``--size WIDTHxHEIGHT``, None without it; UserError for what is none."""
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise UserError(f"--size {error}") from None
