@@ -33,9 +33,6 @@ class Similarity:
         return Similarity(1 / self.scale, self.R.T, -self.R.T @ self.t / self.scale)
 
 
-IDENTITY = Similarity(1.0, np.eye(3), np.zeros(3))
-
-
 def align(estimate: NDArray[np.float64], truth: NDArray[np.float64], method: str) -> Similarity:
     """The transform of `method` that brings positions `estimate` (Nx3) to `truth` (Nx3).
 
@@ -43,15 +40,13 @@ def align(estimate: NDArray[np.float64], truth: NDArray[np.float64], method: str
     `7dof`: those and scale. UserError when the motion cannot determine a scale.
     """
     if method == "none":
-        return IDENTITY
+        return Similarity(1.0, np.eye(3), np.zeros(3))
     if method == "scale":
         _require_motion(estimate, truth, about=np.zeros(3))
         scale = float((truth * estimate).sum() / (estimate**2).sum())
         return Similarity(scale, np.eye(3), np.zeros(3))
-    if method == "6dof":
-        return umeyama(estimate, truth, with_scale=False)
-    if method == "7dof":
-        return umeyama(estimate, truth, with_scale=True)
+    if method in ("6dof", "7dof"):
+        return umeyama(estimate, truth, with_scale=method == "7dof")
     raise UserError(f"unknown alignment '{method}': use one of {', '.join(ALIGNMENTS)}")
 
 

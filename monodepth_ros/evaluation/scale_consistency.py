@@ -18,17 +18,17 @@ def ratio_spread(ratios: ArrayLike) -> tuple[float, float]:
 
 def sequence_scale_std(ratios: Mapping[str, ArrayLike]) -> float:
     """Mean over sequences of the std of median(truth)/median(prediction) over its own mean."""
-    spreads = []
-    for values in ratios.values():
-        values = np.asarray(values, np.float64)
-        spreads.append(np.std(values / values.mean()))
-    return float(np.mean(spreads))
+    return float(np.mean([_relative_std(values) for values in ratios.values()]))
 
 
 def cross_sequence_scale_std(ratios: Mapping[str, ArrayLike]) -> float:
     """Std over sequences of (mean ratio of the sequence / mean of those)."""
-    means = np.array([np.mean(np.asarray(values, np.float64)) for values in ratios.values()])
-    return float(np.std(means / means.mean()))
+    return _relative_std([np.mean(np.asarray(values, np.float64)) for values in ratios.values()])
+
+
+def _relative_std(values: ArrayLike) -> float:
+    values = np.asarray(values, np.float64)
+    return float(np.std(values / values.mean()))
 
 
 def pose_scales(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +24,6 @@ from monodepth_ros.visualisation.preview import beside_the_truth
 from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
 
 _PICTURES = 6
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """Of the frame with that number; what it shows, from left to right."""
-
-    number: int
-    rgb: NDArray[np.uint8]
-    caption: str
 
 
 class ReplayRun:
@@ -59,7 +49,7 @@ class ReplayRun:
         record.protocol = record.protocol.suited_to(engine.card.ambiguity)
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
-        self._kept: list[_Picture] = []
+        self._kept: dict[int, tuple[NDArray[np.uint8], str]] = {}  # pictures and what they show
         self._elapsed = ElapsedTime()
         self._every = 1  # of the frames whose picture is kept; doubled as they become many
         out.mkdir(parents=True, exist_ok=True)
@@ -84,7 +74,7 @@ class ReplayRun:
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)
-            self._keep(_Picture(number, *shown))
+            self._keep(number, shown)
         if self._rerun is not None:
             seconds = self._elapsed.at(frame.stamp, frame.segment) / SECOND
             if pose is not None:
@@ -97,10 +87,10 @@ class ReplayRun:
         if self._rerun is not None:
             self._rerun.close()
         pictures = {}
-        for kept in self._kept:
-            name = f"frame_{kept.number:06d}.png"
-            pictures[name] = f"frame {kept.number}: {kept.caption}"
-            write_png(self.out / name, kept.rgb)
+        for number, (rgb, caption) in self._kept.items():
+            name = f"frame_{number:06d}.png"
+            pictures[name] = f"frame {number}: {caption}"
+            write_png(self.out / name, rgb)
         engine = self.depth.engine
         recording = Path(source.path).name
         facts = {
@@ -115,9 +105,9 @@ class ReplayRun:
         times = np.array(self.milliseconds)
         return write_replay_report(self.out, title, facts, self.record, pictures, times)
 
-    def _keep(self, picture: _Picture) -> None:
+    def _keep(self, number: int, picture: tuple[NDArray[np.uint8], str]) -> None:
         """Evenly spread over a recording whose length is not known yet."""
-        self._kept.append(picture)
+        self._kept[number] = picture
         if len(self._kept) > 2 * _PICTURES:
             self._every *= 2
-            self._kept = [kept for kept in self._kept if kept.number % self._every == 0]
+            self._kept = {n: shown for n, shown in self._kept.items() if n % self._every == 0}

@@ -22,7 +22,6 @@ from monodepth_ros.data.bags.messages.image import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.nodes.camera.engine_facts import engine_facts, identity
 from monodepth_ros.nodes.camera.image_times import ImageTimes, TimedImage
 from monodepth_ros.nodes.camera.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
@@ -190,7 +189,16 @@ class CameraNode(ReportingNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release the model and the outputs."""
         self.stop()
-        self._release_model()
+        self._load_request = object()
+        try:
+            self.close()
+        finally:
+            for publisher in self._results.values():
+                self.destroy_lifecycle_publisher(publisher)
+            if self.active_model is not None:
+                self.active_model.scale.close()
+            self._recent_infos.clear()
+            self._results, self.active_model, self._times = {}, None, None
         return SUCCESS
 
     def stop(self) -> None:
@@ -207,18 +215,6 @@ class CameraNode(ReportingNode):
                 self._worker = None
             else:
                 self.get_logger().warning("the current frame is not finished")
-
-    def _release_model(self) -> None:
-        self._load_request = object()
-        try:
-            self.close()
-        finally:
-            for publisher in self._results.values():
-                self.destroy_lifecycle_publisher(publisher)
-            if self.active_model is not None:
-                self.active_model.scale.close()
-            self._recent_infos.clear()
-            self._results, self.active_model, self._times = {}, None, None
 
     def _activate(self, new: ActiveModel) -> None:
         """Use ``new`` from the next frame on."""
@@ -327,7 +323,13 @@ class CameraNode(ReportingNode):
             warnings += self._times.warnings
         if self.active_model is not None:
             engine, scale = self.active_model.loaded.engine, self.active_model.scale
-            facts = {**engine_facts(engine), **scale.facts(engine.card.scale), **self.facts()}
+            facts = {
+                "model": engine.card.name,
+                "model hash": _short_hash(engine),
+                **engine.describe(),
+                **scale.facts(engine.card.scale),
+                **self.facts(),
+            }
             facts |= {} if self._times is None else self._times.facts()
             unavailable_reason = scale.unavailable_reason
         image_source = self._describe_source(self._images, self._image_type)
@@ -357,3 +359,12 @@ class CameraNode(ReportingNode):
         if len(self._warned_at) > _MAX_CAUSES:
             self._warned_at.pop(next(iter(self._warned_at)), None)
         return now >= last + _REPEAT_AFTER
+
+
+def identity(engine: Engine) -> str:
+    """Name and hash of a model; each model has its own unit of depth."""
+    return f"{engine.card.name} ({_short_hash(engine)})"
+
+
+def _short_hash(engine: Engine) -> str:
+    return "+".join(sha256[:12] for sha256 in engine.card.files.values())

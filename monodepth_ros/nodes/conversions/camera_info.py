@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -23,5 +23,4 @@ def info_of_camera(camera: PinholeCamera, header: Header) -> CameraInfo:
     info.k = camera.K.flatten().tolist()
     info.r = np.eye(3).flatten().tolist()
     info.p = np.hstack([camera.K, np.zeros((3, 1))]).flatten().tolist()
-    info.roi = RegionOfInterest()
     return info

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -122,12 +123,6 @@ class LiveNodes:
             self._levels[name] = now, status.level, status.message
             for entry in status.values:
                 if entry.key == _LATENCY:
-                    self._add_latency(name, now, entry.value)
-
-    def _add_latency(self, name: str, now: float, text: str) -> None:
-        try:
-            milliseconds = float(text)
-        except ValueError:
-            return  # "unknown": the node publishes nothing
-        if math.isfinite(milliseconds) and milliseconds > 0:
-            self._reports[name].append((now, milliseconds))
+                    with suppress(ValueError):  # "unknown": the node publishes nothing
+                        if 0 < (milliseconds := float(entry.value)) < math.inf:
+                            self._reports[name].append((now, milliseconds))
