@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,6 @@ from monodepth_ros.evaluation.depth_protocol import (
     evaluate_image,
 )
 from monodepth_ros.evaluation.recordings import frames_of, true_half
-from monodepth_ros.evaluation.scale_consistency import pose_scales
-from monodepth_ros.evaluation.scale_report import SequenceScales
 from monodepth_ros.evaluation.trajectory import Trajectory
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.visual_odometry import VisualOdometry
@@ -106,24 +104,7 @@ def model_trajectories(
     )
 
 
-def sequence_scales(
-    estimator: DepthEstimator,
-    sequence: Sequence,
-    frames: Iterable[int],
-    trajectories: Mapping[str, tuple[Trajectory, Trajectory]],
-    min_motion: float,
-) -> SequenceScales:
-    """The scales of a sequence at the ``frames`` of its trajectories, by kind of motion."""
-    return SequenceScales(
-        np.array([_depth_ratio(estimator, sequence, index) for index in frames]),
-        {
-            kind: pose_scales(estimate.poses, truth.poses, min_motion)
-            for kind, (estimate, truth) in trajectories.items()
-        },
-    )
-
-
-def _depth_ratio(estimator: DepthEstimator, sequence: Sequence, index: int) -> float:
+def depth_ratio(estimator: DepthEstimator, sequence: Sequence, index: int) -> float:
     """median(truth) / median(prediction) of one frame, NaN where it cannot be had."""
     protocol = PROTOCOLS["plain"]
     truth = true_half(sequence, index, protocol).truth

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.data.bags.recorded_frames import RecordedFrame
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.evaluation.alignment import Similarity
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
@@ -18,10 +19,8 @@ from monodepth_ros.evaluation.depth_protocol import (
     depth_from_disparity,
     evaluate_image,
 )
-from monodepth_ros.evaluation.odometry_metrics import (
-    aligned_metrics,
-    try_to_align,
-)
+from monodepth_ros.evaluation.mean_maps import MeanMap
+from monodepth_ros.evaluation.odometry_metrics import aligned_metrics, try_to_align
 from monodepth_ros.evaluation.scale_consistency import (
     pose_depth_log_ratio,
     pose_scales,
@@ -68,20 +67,17 @@ class ReplayRecord:
     true_depths: int = 0  # frames that came with true depth, whether it could be compared or not
     _nearest: float = np.inf
     _farthest: float = 0.0
-    _error_sum: NDArray[np.float64] | None = None
-    _error_count: NDArray[np.int64] | None = None
+    _errors: MeanMap = field(default_factory=MeanMap)
 
     def add(
         self,
-        stamp: int,
+        frame: RecordedFrame,
         depth: NDArray[np.float32],
-        truth: NDArray[np.float32] | None,
-        pose: NDArray[np.float64] | None,
-        event: str,
-        true_pose: NDArray[np.float64] | None,
-        segment: int = 0,
+        event: str = "none",
+        pose: NDArray[np.float64] | None = None,
     ) -> None:
-        """A frame; ``depth`` HxW of the network's size, ``truth`` HxW of any."""
+        """A frame, with the tracker's event and pose; ``depth`` HxW of the network's size."""
+        truth = frame.depth
         metrics, ratio = _NO_METRICS, np.nan
         if truth is not None:
             self.true_depths += 1
@@ -93,7 +89,9 @@ class ReplayRecord:
                 counted = truth[self.protocol.mask(truth)]
                 self._nearest = min(self._nearest, float(counted.min()))
                 self._farthest = max(self._farthest, float(counted.max()))
-        self.frames.append(ReplayedFrame(stamp, metrics, ratio, event, pose, true_pose, segment))
+        self.frames.append(
+            ReplayedFrame(frame.stamp, metrics, ratio, event, pose, frame.pose, frame.segment)
+        )
 
     def metrics(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
@@ -185,10 +183,7 @@ class ReplayRecord:
 
     def error_map(self) -> NDArray[np.float64] | None:
         """Mean relative error of depth at each pixel of the network's image, NaN where unknown."""
-        if self._error_sum is None or self._error_count is None:
-            return None
-        with np.errstate(invalid="ignore"):
-            return np.where(self._error_count > 0, self._error_sum / self._error_count, np.nan)
+        return self._errors.mean() if self._errors.count.ndim else None
 
     def _known(self) -> list[ReplayedFrame]:
         return [f for f in self.frames if f.pose is not None and f.true_pose is not None]
@@ -205,12 +200,7 @@ class ReplayRecord:
     ) -> None:
         small = resize_nearest(truth, (depth.shape[0], depth.shape[1])).astype(np.float32)
         known = self.protocol.mask(small) & np.isfinite(depth)
-        if self._error_sum is None or self._error_count is None:
-            self._error_sum = np.zeros(depth.shape)
-            self._error_count = np.zeros(depth.shape, np.int64)
-        error = np.abs(ratio * depth - small) / np.where(known, small, 1.0)
-        self._error_sum += np.where(known, error, 0.0)
-        self._error_count += known
+        self._errors.add(np.abs(ratio * depth - small) / np.where(known, small, 1.0), known)
 
 
 def joined_segments(poses: NDArray[np.float64], segments: Sequence[int]) -> NDArray[np.float64]:

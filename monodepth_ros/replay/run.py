@@ -68,9 +68,7 @@ class ReplayRun:
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
         number = len(self.record.frames)
-        self.record.add(
-            frame.stamp, seen.depth, frame.depth, pose, event, frame.pose, frame.segment
-        )
+        self.record.add(frame, seen.depth, event, pose)
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)

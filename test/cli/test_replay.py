@@ -11,6 +11,7 @@ from bag_messages import FRAMES, write_drive
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.data.bags.recorded_frames import RecordedFrame
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.evaluation.trajectory import read_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -167,13 +168,15 @@ def test_the_error_map_and_the_scale_of_a_known_error() -> None:
     truth = np.full((8, 12), 2.0, np.float32)
     depth = np.full((4, 6), 1.0, np.float32)
     depth[:, :1] = 1.5
+    image, camera = np.zeros((8, 12, 3), np.uint8), PinholeCamera.centred(8, 12, 6.0)
     truth[:2] = np.nan
     for number in range(6):
         pose = np.eye(4)
         pose[0, 3] = 0.1 * number
         true_pose = np.eye(4)
         true_pose[0, 3] = 0.2 * number
-        record.add(number * 10**8, depth, truth, pose, "motion", true_pose)
+        frame = RecordedFrame(number * 10**8, image, camera, truth, true_pose)
+        record.add(frame, depth, "motion", pose)
     errors = record.error_map()
     assert errors is not None and errors[1:, 0] == pytest.approx(0.5)
     assert errors[1:, 1:] == pytest.approx(0.0)

@@ -6,10 +6,10 @@ from PIL import Image
 
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.constant_prediction import mean_depth_map
 from monodepth_ros.evaluation.depth_evaluation import DepthPair, evaluate_depth
 from monodepth_ros.evaluation.depth_files import depth_files, read_depth, read_depth_pairs
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS
+from monodepth_ros.evaluation.mean_maps import mean_depth_map
 from monodepth_ros.geometry.camera import PinholeCamera
 
 PLAIN = PROTOCOLS["plain"]

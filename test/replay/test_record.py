@@ -7,9 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from monodepth_ros.data.bags.recorded_frames import RecordedFrame
+from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.replay.record import ReplayRecord, joined_segments
 
 LAP = 20
+IMAGE = np.zeros((2, 2, 3), np.uint8)
+CAMERA = PinholeCamera.centred(2, 2, 1.0)
 SCALE = 4.0  # metres per unit of the model
 
 
@@ -34,7 +38,8 @@ def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
             scaled = pose.copy()
             scaled[:3, 3] /= SCALE
             depth = np.ones((2, 2), np.float32)
-            record.add(number, depth, None, scaled, "motion", true_pose, segment)
+            frame = RecordedFrame(number, IMAGE, CAMERA, None, true_pose, segment)
+            record.add(frame, depth, "motion", scaled)
         begin = pose
     figures = record.metrics()
     assert figures["ate_m"] == pytest.approx(0, abs=1e-9)

@@ -12,10 +12,10 @@ from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show,
 from monodepth_ros.cli.options.model import Device, EngineName
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.constant_prediction import mean_depth_map
 from monodepth_ros.evaluation.depth_evaluation import evaluate_depth
 from monodepth_ros.evaluation.depth_files import read_depth_pairs
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, SCALINGS, find_protocol
+from monodepth_ros.evaluation.mean_maps import mean_depth_map
 from monodepth_ros.evaluation.predictions import constant_pairs, model_pairs
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
+import numpy as np
 import typer
 
 from monodepth_ros.cli.evaluation.output import print_skipped, with_progress
@@ -12,6 +13,7 @@ from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation import predictions, recordings
+from monodepth_ros.evaluation.scale_consistency import pose_scales
 from monodepth_ros.evaluation.scale_report import SequenceScales
 from monodepth_ros.evaluation.trajectory import Trajectory
 from monodepth_ros.inference.depth_estimator import DepthEstimator
@@ -70,7 +72,11 @@ def model_scales(
         by_kind = {kind: pairs[sequence.name] for kind, pairs in trajectories.items()}
         _, truth = next(iter(by_kind.values()))
         frames = with_progress(map(int, truth.keys), "scale", len(truth))
-        found[sequence.name] = predictions.sequence_scales(
-            estimator, sequence, frames, by_kind, min_motion
+        found[sequence.name] = SequenceScales(
+            np.array([predictions.depth_ratio(estimator, sequence, index) for index in frames]),
+            {
+                kind: pose_scales(estimate.poses, truth.poses, min_motion)
+                for kind, (estimate, truth) in by_kind.items()
+            },
         )
     return found
