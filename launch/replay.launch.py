@@ -10,9 +10,9 @@ from monodepth_ros.nodes.launch.description import (
     BAG_ARGUMENTS,
     depth_and_odometry,
     launch_of,
+    played_bag,
     rviz,
 )
-from monodepth_ros.nodes.launch.replay import played_bag
 
 
 def generate_launch_description():

@@ -47,16 +47,13 @@ def list_models(as_json: AsJson = False) -> None:
         return
     table = Table("name", "architecture", "size", "scale", "licence", "folder")
     for entry in entries:
-        if entry.card is None:
-            table.add_row(
-                entry.name, Text(f"{entry.problem}", "red"), "", "", "", str(entry.folder)
-            )
-            continue
-        card, (height, width) = entry.card, entry.card.size
-        size = f"{width}x{height}"
-        table.add_row(
-            entry.name, card.architecture, size, card.scale, card.licence, str(entry.folder)
-        )
+        card = entry.card
+        if card is None:
+            facts: list[str | Text] = [Text(f"{entry.problem}", "red"), "", "", ""]
+        else:
+            height, width = card.size
+            facts = [card.architecture, f"{width}x{height}", card.scale, card.licence]
+        table.add_row(entry.name, *facts, str(entry.folder))
     searched = " or ".join(map(str, catalogue.model_folders()))
     Console(markup=False).print(table if entries else f"no models in {searched}")
 

@@ -22,7 +22,7 @@ from monodepth_ros.data.bags.messages.image import nanoseconds
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.nodes.camera.image_times import ImageTimes, TimedImage
+from monodepth_ros.nodes.camera.image_times import ImageTimes
 from monodepth_ros.nodes.camera.latest_frame_worker import LatestFrameWorker
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
 from monodepth_ros.nodes.camera.recent_camera_infos import RecentCameraInfos
@@ -40,6 +40,7 @@ from monodepth_ros.nodes.reporting_node import (
     Status,
     reason_of,
 )
+from monodepth_ros.stamps import TimedMessage
 
 _REPEAT_AFTER = 60.0  # seconds without a problem after which it is logged again
 _MAX_CAUSES = 32  # problems that are remembered
@@ -75,7 +76,7 @@ class CameraNode(ReportingNode):
         self._recent_infos = RecentCameraInfos()
         self._infos: AnyDurabilitySubscription | None = None
         self._times: ImageTimes | None = None  # while the node is configured
-        self._worker: LatestFrameWorker[TimedImage] | None = None
+        self._worker: LatestFrameWorker[TimedMessage[Any]] | None = None
         self._dropped = 0  # by the workers before this one
         self._load_request = object()  # the newest one: older ones are abandoned
         self._images: Any = None  # the subscription, while the node is active
@@ -289,13 +290,13 @@ class CameraNode(ReportingNode):
         if reason:
             self._statistics.add_withheld(f"every image is left out: {reason}", counted=False)
         for image in images:
-            self.active_model.scale.set_image_stamp(nanoseconds(image.message.header.stamp))
+            self.active_model.scale.set_image_stamp(nanoseconds(image.item.header.stamp))
             if has_work and self._worker is not None:
                 self._worker.offer(image)
 
-    def _work_on(self, image: TimedImage) -> None:
+    def _work_on(self, image: TimedMessage[Any]) -> None:
         """Process one image, on the worker's thread."""
-        active_model, frames, message = self.active_model, self._frames, image.message
+        active_model, frames, message = self.active_model, self._frames, image.item
         if active_model is None or frames is None:
             return
         info = self._recent_infos.find(nanoseconds(message.header.stamp))

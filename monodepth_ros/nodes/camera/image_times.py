@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.time import Time
 
 from monodepth_ros.data.bags.messages.image import nanoseconds
 from monodepth_ros.nodes.frame_statistics import WINDOW
-from monodepth_ros.stamps import StampFilter
-
-
-@dataclass(frozen=True)
-class TimedImage:
-    """An image with a valid stamp; ``segment`` counts how often the clock was set before."""
-
-    message: Any  # Image or CompressedImage
-    segment: int
+from monodepth_ros.stamps import StampFilter, TimedMessage
 
 
 class ImageTimes:
@@ -35,7 +26,7 @@ class ImageTimes:
         self._judge: StampFilter[Any] = StampFilter()
         self._left_out_at, self._last_reason = -WINDOW, ""
 
-    def add(self, message: Any) -> tuple[list[TimedImage], str]:
+    def add(self, message: Any) -> tuple[list[TimedMessage[Any]], str]:
         """The images that can be used now, and why an image was left out, if one was."""
         segment = self._judge.segment
         judged = self._judge.add(nanoseconds(message.header.stamp), self._now(), message)
@@ -51,7 +42,7 @@ class ImageTimes:
                 continue
             if self._judge.clock == "arrival":
                 known.item.header.stamp = Time(nanoseconds=known.time).to_msg()
-            images.append(TimedImage(known.item, known.segment))
+            images.append(known)
         return images, reason
 
     def _warn_about(self, reason: str) -> None:

@@ -23,31 +23,19 @@ class LatestFrameWorker(Generic[Frame]):
         self._work, self._on_error = work, on_error
         self._changed = threading.Condition()
         self._waiting: Frame | None = None
-        self._busy = False
         self._stopping = False
-        self._dropped = 0
+        self.dropped = 0  # frames that were replaced by a newer one before they were processed
         self._thread = threading.Thread(target=self._run, name="latest-frame-worker", daemon=True)
         self._thread.start()
-
-    @property
-    def dropped(self) -> int:
-        """Number of frames that were replaced by a newer one before they were processed."""
-        with self._changed:
-            return self._dropped
 
     def offer(self, frame: Frame) -> None:
         """Submit a frame; returns at once."""
         with self._changed:
             if self._stopping:
                 return
-            self._dropped += self._waiting is not None
+            self.dropped += self._waiting is not None
             self._waiting = frame
             self._changed.notify_all()
-
-    def wait_until_idle(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds; returns whether all frames are processed."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._waiting is None and not self._busy, timeout)
 
     def stop(self, timeout: float) -> bool:
         """End the thread after the current frame; a waiting frame is discarded.
@@ -67,12 +55,8 @@ class LatestFrameWorker(Generic[Frame]):
                 self._changed.wait_for(lambda: self._waiting is not None or self._stopping)
                 if self._waiting is None:
                     return
-                frame, self._waiting, self._busy = self._waiting, None, True
+                frame, self._waiting = self._waiting, None
             try:
                 self._work(frame)
             except Exception as error:  # a bad frame must not end the thread
                 self._on_error(error)
-            finally:
-                with self._changed:
-                    self._busy = False
-                    self._changed.notify_all()

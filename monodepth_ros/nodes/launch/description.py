@@ -10,8 +10,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
 from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -194,6 +202,32 @@ def tuner() -> OpaqueFunction:
     )
 
 
+def played_bag() -> OpaqueFunction:
+    """The process that plays the inputs of the nodes; the launch ends with it."""
+
+    def create(context: LaunchContext) -> list[object]:
+        pushed = context.launch_configurations.get("ros_namespace", "")
+        namespace = _full_name(pushed, _text(context, "namespace"))
+        image, info, speed = (
+            _full_name(namespace, _text(context, name))
+            for name in ("image_raw", "camera_info", "speed")
+        )
+        transforms = ["/tf", "/tf_static"] if _text(context, "tf") == "true" else ["/tf_static"]
+        topics = [image, f"{image}/compressed", info, speed, *transforms]
+        bag = ExecuteProcess(
+            cmd=[
+                *("ros2", "bag", "play", _text(context, "bag"), "--clock"),
+                *("--rate", _text(context, "rate"), "--delay", _text(context, "delay")),
+                *("--topics", *topics),
+            ],
+            output="screen",
+        )
+        ends = OnProcessExit(target_action=bag, on_exit=EmitEvent(event=Shutdown()))
+        return [bag, RegisterEventHandler(ends)]
+
+    return OpaqueFunction(function=create)
+
+
 def rviz(config: str) -> Node:
     """RViz with a configuration of the package, if the argument `rviz` is true."""
     sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
@@ -283,3 +317,10 @@ def _exists(model: str) -> bool:
     except UserError:
         return False
     return True
+
+
+def _full_name(namespace: str, name: str) -> str:
+    """The fully qualified name for a node in ``namespace``."""
+    if name.startswith("/"):
+        return name
+    return "/" + "/".join(part for part in (namespace.strip("/"), name) if part)

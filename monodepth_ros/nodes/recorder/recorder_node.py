@@ -44,7 +44,6 @@ class RecorderNode(ReportingNode):
 
     def __init__(self, **options: Any) -> None:
         self._recorder: BagRecorder | None = None
-        self._standstill: StandstillFilter | None = None
         self._topics: TopicFollower | None = None
         self._required: list[str] = []
         self._reported_failure = ""
@@ -63,21 +62,17 @@ class RecorderNode(ReportingNode):
         if Path(self.value("prefix")).name != self.value("prefix"):
             raise UserError(f"parameter prefix: {self.value('prefix')!r} is not a file's name")
         self._topics = TopicFollower(self, names, self._record)
-        self._standstill = None
+        options: dict[str, Any] = {}
         if self.value("standstill_threshold_px") > 0:
             images = [name for name in names if name.endswith(("image_raw", "compressed"))]
-            self._standstill = StandstillFilter(
+            options["selected"] = StandstillFilter(
                 (images or names)[0], self.value("standstill_threshold_px")
             )
-        kind = self.value("image_format")
-        self._recorder = BagRecorder(
-            self._settings(),
-            message_definition,
-            self._standstill or (lambda _: True),
-            (lambda message: message)
-            if kind == "raw"
-            else ImageRecoding(kind, self.value("jpeg_quality")),
-        )
+        if self.value("image_format") != "raw":
+            options["stored"] = ImageRecoding(
+                self.value("image_format"), self.value("jpeg_quality")
+            )
+        self._recorder = BagRecorder(self._settings(), message_definition, **options)
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -31,7 +31,7 @@ class Stream:
         sec, nanosec = divmod(stamp, SECOND)
         header = Header(stamp=Time(sec=sec, nanosec=nanosec))
         images, reason = self.times.add(Image(header=header))
-        return [(nanoseconds(i.message.header.stamp), i.segment) for i in images], reason
+        return [(nanoseconds(i.item.header.stamp), i.segment) for i in images], reason
 
 
 def test_good_stamps_stay_as_they_are_and_come_at_once() -> None:

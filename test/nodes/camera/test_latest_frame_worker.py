@@ -33,10 +33,11 @@ def test_the_newest_frame_is_next_and_the_others_are_counted() -> None:
     for frame in range(1, 6):
         worker.offer(frame)
     assert worker.dropped == 4
+    held.started.clear()
     held.go_on.set()
-    assert worker.wait_until_idle(5)
-    assert held.seen == [0, 5]
+    assert held.started.wait(5)
     assert worker.stop(5)
+    assert held.seen == [0, 5]
 
 
 @pytest.mark.alone
@@ -50,17 +51,24 @@ def test_whoever_delivers_never_waits() -> None:
 
 
 def test_an_error_is_told_and_the_next_frame_is_worked_on() -> None:
-    errors, seen = [], []
+    errors: list[Exception] = []
+    seen: list[int] = []
+    worked = threading.Semaphore(0)
 
     def work(frame: int) -> None:
         if frame == 0:
             raise ValueError("bad frame")
         seen.append(frame)
+        worked.release()
 
-    worker = LatestFrameWorker(work, errors.append)
+    def tell(error: Exception) -> None:
+        errors.append(error)
+        worked.release()
+
+    worker = LatestFrameWorker(work, tell)
     for frame in range(2):
         worker.offer(frame)
-        assert worker.wait_until_idle(5)
+        assert worked.acquire(timeout=5)
     assert [str(error) for error in errors] == ["bad frame"] and seen == [1]
     assert worker.stop(5)
 
