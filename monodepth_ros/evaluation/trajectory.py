@@ -15,9 +15,8 @@ from monodepth_ros.data.known_pose import UNKNOWN, pose_of_matrix, pose_of_quate
 from monodepth_ros.errors import UserError
 
 FORMATS = ("kitti", "tum")
-QUATERNION_TOLERANCE = (
-    0.01  # rounding to two decimals passes, another quantity in its place does not
-)
+# Rounding to two decimals passes, another quantity in its place does not.
+QUATERNION_TOLERANCE = 0.01
 ROTATION_TOLERANCE = 0.01
 _NANOSECONDS = 1e17  # of a stamp: more is no second of this era
 _EUROC_COLUMNS = 17
@@ -126,6 +125,9 @@ def _nearest(keys: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArray
     return np.where(queries - keys[below] <= keys[above] - queries, below, above)
 
 
+_KeyAndPose = tuple[float, NDArray[np.float64] | None]  # None: the line states no pose
+
+
 class _Line(NamedTuple):
     number: int  # from 1
     fields: list[str]
@@ -164,9 +166,7 @@ def _quaternion_order(header: str) -> str:
     return "wxyz" if w.start() < x.start() else "xyzw"
 
 
-def _kitti_row(
-    values: list[float], row: int, where: str
-) -> tuple[float, NDArray[np.float64] | None]:
+def _kitti_row(values: list[float], row: int, where: str) -> _KeyAndPose:
     whole = len(values) == 16 and values[12:] == [0, 0, 0, 1]
     if len(values) not in (12, 13) and not whole:
         raise UserError(
@@ -187,16 +187,12 @@ def _kitti_row(
     return frame, pose
 
 
-def _stamped_parser(
-    header: str,
-) -> Callable[[list[float], int, str], tuple[float, NDArray[np.float64] | None]]:
+def _stamped_parser(header: str) -> Callable[[list[float], int, str], _KeyAndPose]:
     """TUM's and EuRoC's rows: the header says the order of the quaternion and the stamps' unit."""
     order = _quaternion_order(header)
     nanoseconds = "[ns]" in header
 
-    def parse(
-        values: list[float], row: int, where: str
-    ) -> tuple[float, NDArray[np.float64] | None]:
+    def parse(values: list[float], row: int, where: str) -> _KeyAndPose:
         stamp, count = values[0], len(values)
         in_nanoseconds = nanoseconds or stamp > _NANOSECONDS
         euroc = count >= 8 and order == "wxyz" or count == _EUROC_COLUMNS and in_nanoseconds

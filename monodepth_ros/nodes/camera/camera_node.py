@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from monodepth_ros.data.bags.messages.camera import is_rectified_topic
 from monodepth_ros.data.bags.messages.image import nanoseconds
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, reason_of
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.nodes.camera.image_times import ImageTimes
@@ -33,13 +33,7 @@ from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
 from monodepth_ros.nodes.frame_statistics import FrameStatistics
 from monodepth_ros.nodes.latched_topic import AnyDurabilitySubscription
 from monodepth_ros.nodes.parameters import ParameterSpec
-from monodepth_ros.nodes.reporting_node import (
-    LOG_PERIOD,
-    SUCCESS,
-    ReportingNode,
-    Status,
-    reason_of,
-)
+from monodepth_ros.nodes.reporting_node import LOG_PERIOD, SUCCESS, ReportingNode, Status
 from monodepth_ros.stamps import TimedMessage
 
 _REPEAT_AFTER = 60.0  # seconds without a problem after which it is logged again

@@ -295,11 +295,9 @@ def _parameter_values(context: LaunchContext, executable: str) -> dict[str, Any]
 
 
 def _value(spec: ParameterSpec, text: str) -> bool | int | float | str:
-    if isinstance(spec.default, bool):
+    kind: Any = type(spec.default)
+    if kind is bool:
         return text == "true"
-    if isinstance(spec.default, str):
-        return text
-    kind = int if isinstance(spec.default, int) else float
     try:
         return kind(text)
     except ValueError:

@@ -23,11 +23,7 @@ from monodepth_ros.data.bags.messages.image import COMPRESSED, IMAGE
 from monodepth_ros.data.bags.recording.images import ImageRecoding, StandstillFilter
 from monodepth_ros.data.bags.recording.marked_bags import unmarked_bags
 from monodepth_ros.data.bags.recording.metrics import RecorderMetrics
-from monodepth_ros.data.bags.recording.recorder import (
-    BagRecorder,
-    Recorded,
-    RecorderSettings,
-)
+from monodepth_ros.data.bags.recording.recorder import BagRecorder, Recorded, RecorderSettings
 from monodepth_ros.errors import UserError
 from monodepth_ros.nodes.recorder.message_definition import message_definition
 from monodepth_ros.nodes.recorder.parameters import RECORDER_PARAMETERS

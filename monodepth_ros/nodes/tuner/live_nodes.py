@@ -31,7 +31,6 @@ class LiveNodes:
 
     def __init__(self, node: Node, names: Sequence[str]) -> None:
         self._node = node
-        self.names = list(names)
         self._reports: dict[str, deque[tuple[float, float]]] = defaultdict(
             lambda: deque(maxlen=600)
         )
@@ -44,11 +43,11 @@ class LiveNodes:
                 node.create_client(SetParameters, f"{name}/set_parameters"),
                 node.create_client(Trigger, f"{name}/reload"),
             )
-            for name in self.names
+            for name in names
         }
         # Names in diagnostics are fully qualified, without the leading slash.
         self._names_in_diagnostics = {
-            node.resolve_topic_name(name).lstrip("/"): name for name in self.names
+            node.resolve_topic_name(name).lstrip("/"): name for name in names
         }
 
     def close(self) -> None:
