@@ -9,8 +9,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
 
 from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, network_size
 from monodepth_ros.cli.options.recordings import Every
@@ -26,9 +24,8 @@ from monodepth_ros.data.images.frame_source import (
 from monodepth_ros.errors import UserError, printable
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.progress import count_frames, plain_console
 from monodepth_ros.replay.prediction_files import PredictionWriter, WrittenPrediction
-
-_messages = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def predict(
@@ -73,17 +70,15 @@ def predict(
     written: list[WrittenPrediction] = []
     skipped: list[dict[str, str]] = []
     bits = bit_depths(files)
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, console=_messages, transient=True, disable=total < 2) as progress:
-        task = progress.add_task("predict", total=total)
+    with count_frames(plain_console(quiet=total < 2), "predict", total) as advance:
         for file in files:
             try:
                 for name, rgb in read_frames(file, every, bits.get(file)):
                     written.append(writer.write(file, name, rgb))
-                    progress.advance(task)
+                    advance()
             except CorruptFrame as error:
                 skipped.append({"input": printable(file), "reason": error.reason})
-                _messages.print(printable(f"skipped {file}: {error.reason}"), markup=False)
+                typer.echo(printable(f"skipped {file}: {error.reason}"), err=True)
     if as_json:
         print(json.dumps(_summary(estimator, written, skipped), indent=2))
     else:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from monodepth_ros.cli.options import recordings as given
 from monodepth_ros.cli.options.model import Device, EngineName, Model
@@ -19,6 +17,7 @@ from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.tracker_settings import settings_for_step
+from monodepth_ros.progress import frame_progress, plain_console
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_comparison
 from monodepth_ros.replay.run import ReplayRun
@@ -94,7 +93,7 @@ def replay(
             typer.echo(note, err=True)
             record.problems.append(note)
         run = ReplayRun(load_engine(model, engine, device), tracking, out, record, refine)
-        with Progress(console=Console(stderr=True), disable=as_json) as progress:
+        with frame_progress(plain_console(), disable=as_json) as progress:
             for image in progress.track(source.frames, source.total, description="replay"):
                 if image is not None:
                     run.take(image)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monodepth_ros.atomic_file import atomic_path
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, reason_of
 from monodepth_ros.nodes.tuner.live_nodes import LiveNodes
 from monodepth_ros.nodes.tuner.machine_state import power, temperature
 from monodepth_ros.nodes.tuner.process import TuningProcess, last_line
@@ -102,10 +102,8 @@ class TuningJob:
                 self._finish("failed", failure)
             else:
                 self._apply_verdict()
-        except UserError as error:
-            self._finish("failed", str(error))
         except Exception as error:  # an exception of a thread would be lost
-            self._finish("failed", f"{type(error).__name__}: {error}")
+            self._finish("failed", reason_of(error))
 
     def _tune(self) -> str:
         """Run the process until it has a verdict; return why there is none."""
