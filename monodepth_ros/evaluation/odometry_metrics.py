@@ -122,8 +122,11 @@ def try_to_align(estimate: Poses, truth: Poses) -> Similarity | None:
         return None
 
 
-def aligned_metrics(estimate: Poses, truth: Poses, alignment: Similarity) -> dict[str, float]:
-    """ATE, mean RPE, the scale of the alignment, and the length of the truth."""
+def aligned_metrics(estimate: Poses, truth: Poses) -> dict[str, float]:
+    """ATE, mean RPE, the scale of the 7-DoF alignment, the truth's length; empty without it."""
+    alignment = try_to_align(estimate, truth)
+    if alignment is None:
+        return {}
     aligned = alignment.apply_to_poses(estimate)
     rpe_m, rpe_rad = (errors.mean() for errors in relative_pose_errors(aligned, truth))
     return {

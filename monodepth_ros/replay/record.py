@@ -105,9 +105,8 @@ class ReplayRecord:
             metrics["depth_seq_scale_std"] = sequence_scale_std(
                 {"bag": ratios[np.isfinite(ratios)]}
             )
-        estimate, truth, alignment = self.aligned()
-        if alignment is not None:
-            metrics |= aligned_metrics(estimate, truth, alignment)
+        estimate, truth = self._joined()
+        metrics |= aligned_metrics(estimate, truth)
         if measured and len(estimate) > 1:
             for name, value in pose_depth_log_ratio(*self.scales())._asdict().items():
                 if np.isfinite(value):

@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.evaluation.alignment import Similarity
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
-from monodepth_ros.evaluation.depth_protocol import (
-    PROTOCOLS,
-    depth_from_disparity,
-    evaluate_image,
-)
+from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, depth_from_disparity, evaluate_image
 from monodepth_ros.evaluation.odometry_metrics import aligned_metrics, try_to_align
 
 _SECOND = 1_000_000_000
@@ -90,19 +85,15 @@ class DemoMetrics:
 
     def trajectory_error(self) -> dict[str, float]:
         """ATE (m, RMS) after 7-DoF alignment, the scale, and the true length (m)."""
-        estimate, truth, alignment = self._aligned()
-        if alignment is None:
-            return {}
-        metrics = aligned_metrics(estimate, truth, alignment)
-        return {name: metrics[name] for name in ("ate_m", "scale", "length_m")}
+        metrics = aligned_metrics(*self._common_poses())
+        return {name: metrics[name] for name in ("ate_m", "scale", "length_m") if metrics}
 
     def trajectories(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Estimated poses (N, 4, 4), and the true poses (M, 4, 4) in the world of the estimate."""
         poses = np.array(list(self._poses.values())).reshape(-1, 4, 4)
-        _, truth, alignment = self._aligned()
-        if alignment is None:
-            return poses, None
-        return poses, alignment.inverse().apply_to_poses(truth)
+        estimate, truth = self._common_poses()
+        alignment = try_to_align(estimate, truth)
+        return poses, None if alignment is None else alignment.inverse().apply_to_poses(truth)
 
     def summary(self) -> dict[str, Any]:
         """All metrics, for figures.json."""
@@ -130,11 +121,8 @@ class DemoMetrics:
             parts.append(f"ATE {trajectory['ate_m']:.3f} m of {trajectory['length_m']:.1f} m")
         return " | ".join(parts)
 
-    def _aligned(
-        self,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Similarity | None]:
-        """Estimated and true poses (N, 4, 4) of the same images, and their 7-DoF alignment."""
+    def _common_poses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Estimated and true poses (N, 4, 4) of the same images."""
         stamps = [stamp for stamp in self._poses if stamp in self._true_poses]
         estimate = np.array([self._poses[s] for s in stamps]).reshape(-1, 4, 4)
-        truth = np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)
-        return estimate, truth, try_to_align(estimate, truth)
+        return estimate, np.array([self._true_poses[s] for s in stamps]).reshape(-1, 4, 4)
