@@ -52,17 +52,14 @@ _CAMERA = (
 )
 _SCALE_IN = (
     ("scale", "std_msgs/Float64", "with `scale_source: topic`"),
-    (
-        "scale_model",
-        "std_msgs/String",
-        "model of that scale; one of another model is ignored",
-    ),
+    ("scale_model", "std_msgs/String", "model of that scale; one of another model is ignored"),
 )
 _SCALE_OUT = (
     ("scale", "std_msgs/Float64", "estimated scale, metres per unit of the model"),
     ("scale_model", "std_msgs/String", "model of that scale, with the hash of its weights"),
 )
-_DIAGNOSTICS = ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "rates, latency, drops, errors")
+_ARRAY = "diagnostic_msgs/DiagnosticArray"
+_DIAGNOSTICS = ("/diagnostics", _ARRAY, "rates, latency, drops, errors")
 _RELOAD = ("~/reload", "std_srvs/Trigger", "load the model that the parameter `model` names")
 
 INTERFACES = {
@@ -94,13 +91,7 @@ INTERFACES = {
     ),
     "recorder_node": Interface(
         (("those of `topics`", "any", "with the QoS of their publishers"),),
-        (
-            (
-                "/diagnostics",
-                "diagnostic_msgs/DiagnosticArray",
-                "messages written, lost and not stored",
-            ),
-        ),
+        (("/diagnostics", _ARRAY, "messages written, lost and not stored"),),
         (
             ("~/start", "std_srvs/Trigger", "start recording to a new bag"),
             ("~/stop", "std_srvs/Trigger", "stop recording; the response names the bags"),
@@ -109,10 +100,10 @@ INTERFACES = {
         RECORDER_PARAMETERS,
     ),
     "tuner_node": Interface(
-        (("/diagnostics", "diagnostic_msgs/DiagnosticArray", "latencies of the live nodes"),),
+        (("/diagnostics", _ARRAY, "latencies of the live nodes"),),
         (
             ("~/status", "std_msgs/String", "JSON: stage, tuning, last outcome; transient local"),
-            ("/diagnostics", "diagnostic_msgs/DiagnosticArray", "status, temperature and power"),
+            ("/diagnostics", _ARRAY, "status, temperature and power"),
         ),
         (
             ("~/tune", "std_srvs/Trigger", "train on the newest bags; the response comes at once"),

@@ -60,13 +60,9 @@ class DemoPictures:
                 sent.depth,
                 sent.confidence,
                 sent.frame.camera.undistorted().resized(*sent.depth.shape),
-                _positions(T_camera_world @ poses),
-                None if truth is None else _positions(T_camera_world @ truth),
+                (T_camera_world @ poses)[:, :3, 3],
+                None if truth is None else (T_camera_world @ truth)[:, :3, 3],
             )
             paths.append(folder / f"{sent.frame.stamp / 1e9:06.2f}s.png")
             write_png(paths[-1], picture)
         return paths
-
-
-def _positions(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(poses[:, :3, 3])
