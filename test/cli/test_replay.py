@@ -125,9 +125,11 @@ def test_a_name_that_is_not_utf8(drive: Path, tmp_path: Path) -> None:
 
 def test_pauses_and_left_out_frames_are_counted() -> None:
     record = ReplayRecord(metric=True)
+    image = np.zeros((4, 6, 3), np.uint8)
     events = ["start", "motion", "motion", "standstill", "bridge", "gap", "gap", "none"]
     for number, event in enumerate(events):
-        record.add(number, np.ones((4, 6), np.float32), None, None, event, None)
+        frame = RecordedFrame(number, image, PinholeCamera.centred(4, 6, 3.0))
+        record.add(frame, np.ones((4, 6), np.float32), event)
     record.left_out["stamp is 0"] += 3
     summary = record.summary()
     counted = {k: v for k, v in summary.items() if k.startswith("frames_")}
