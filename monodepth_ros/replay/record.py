@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.bags.recorded_frames import RecordedFrame
+from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.data.coverage import Coverage
 from monodepth_ros.evaluation.alignment import Similarity
 from monodepth_ros.evaluation.depth_metrics import mean_metrics

@@ -11,7 +11,7 @@ from bag_messages import FRAMES, write_drive
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
-from monodepth_ros.data.bags.recorded_frames import RecordedFrame
+from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
 from monodepth_ros.evaluation.trajectory import read_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -128,7 +128,7 @@ def test_pauses_and_left_out_frames_are_counted() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     events = ["start", "motion", "motion", "standstill", "bridge", "gap", "gap", "none"]
     for number, event in enumerate(events):
-        frame = RecordedFrame(number, image, PinholeCamera.centred(4, 6, 3.0))
+        frame = RecordedFrame(image, PinholeCamera.centred(4, 6, 3.0), number)
         record.add(frame, np.ones((4, 6), np.float32), event)
     record.left_out["stamp is 0"] += 3
     summary = record.summary()
@@ -177,7 +177,7 @@ def test_the_error_map_and_the_scale_of_a_known_error() -> None:
         pose[0, 3] = 0.1 * number
         true_pose = np.eye(4)
         true_pose[0, 3] = 0.2 * number
-        frame = RecordedFrame(number * 10**8, image, camera, truth, true_pose)
+        frame = RecordedFrame(image, camera, number * 10**8, truth, true_pose)
         record.add(frame, depth, "motion", pose)
     errors = record.error_map()
     assert errors is not None and errors[1:, 0] == pytest.approx(0.5)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from monodepth_ros.data.bags.recorded_frames import RecordedFrame
+from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.replay.record import ReplayRecord, joined_segments
 
@@ -38,7 +38,7 @@ def test_a_recording_that_begins_again_is_measured_by_what_was_driven() -> None:
             scaled = pose.copy()
             scaled[:3, 3] /= SCALE
             depth = np.ones((2, 2), np.float32)
-            frame = RecordedFrame(number, IMAGE, CAMERA, None, true_pose, segment)
+            frame = RecordedFrame(IMAGE, CAMERA, number, None, true_pose, segment=segment)
             record.add(frame, depth, "motion", scaled)
         begin = pose
     figures = record.metrics()
