@@ -114,6 +114,38 @@ def import_model(
 
 
 @models.command()
+def export(
+    model: Model,
+    format: Annotated[str, typer.Option(help="onnx, openvino or torch-export.")] = "onnx",
+    size: Annotated[
+        str | None, typer.Option(help="Image size, WIDTHxHEIGHT; default: that of the card.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="fp32, or fp16: in half precision, for a GPU.")
+    ] = "fp32",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Model folder to write or to add to; default: NAME-FORMAT in yours."),
+    ] = None,
+) -> None:
+    """Write a model folder that holds the networks as ONNX, OpenVINO or torch.export files.
+
+    Batches may have any size. Input: RGB images (batch, height, width, 3), uint8; the pose network
+    takes two. Output: inverse depth (batch, height, width), float32; motions (batch, 6).
+    """
+    from monodepth_ros.inference.engines.registry import network_size as size_for
+    from monodepth_ros.inference.export.kind import export_kinds
+    from monodepth_ros.inference.export.model_folder import export_model
+
+    folder = catalogue.resolve(model)
+    card = load_card(folder)
+    kinds = export_kinds(folder, card, format, size_for(card, network_size(size)), precision)
+    out = out or catalogue.user_models_folder() / f"{card.name}-{format}"
+    for entry in export_model(folder, out, kinds):
+        print(out / entry.file)
+
+
+@models.command()
 def check(
     model: Model,
     engine: EngineName = "auto",

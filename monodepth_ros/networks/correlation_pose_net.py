@@ -50,7 +50,7 @@ class CorrelationPoseNet(nn.Module):
         )
         of_first, of_second = F.normalize(self.describe(features), dim=1).chunk(2)
         matches = correlation(of_first, of_second, REACH)
-        context = torch.relu(self.context(features[: len(first)]))
+        context = torch.relu(self.context(features[: first.shape[0]]))
         return self.decoder(self.head(torch.cat([matches, context, _places(matches)], 1)))
 
 
@@ -60,7 +60,7 @@ def correlation(first: Tensor, second: Tensor, reach: int) -> Tensor:
     Channel ``(dy + reach) (2 reach + 1) + dx + reach`` at ``(y, x)`` compares ``first`` there with
     ``second`` at ``(y + dy, x + dx)``; beyond the edge it is 0.
     """
-    height, width = first.shape[-2:]
+    batch, _, height, width = first.shape
     device = first.device
     shifts = torch.arange(-reach, reach + 1, device=device)
     y = torch.arange(height, device=device)[:, None, None, None] + shifts[:, None]
@@ -68,7 +68,7 @@ def correlation(first: Tensor, second: Tensor, reach: int) -> Tensor:
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     index = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).flatten(2).flatten(0, 1)
     products = first.flatten(2).transpose(1, 2) @ second.flatten(2)  # all with all: one product
-    near = products.gather(2, index.expand(len(first), -1, -1)) * inside.flatten(2).flatten(0, 1)
+    near = products.gather(2, index.expand(batch, -1, -1)) * inside.flatten(2).flatten(0, 1)
     return near.transpose(1, 2).unflatten(2, (height, width))
 
 

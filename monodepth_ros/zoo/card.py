@@ -74,6 +74,38 @@ WeightsFile = Annotated[
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+ExportFile = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+ExportFormat = Literal["onnx", "openvino", "torch-export"]
+NetworkPart = Literal["depth", "pose"]
+ExportPrecision = Literal["fp32", "fp16", "int8"]
+
+
+class Export(BaseModel):
+    """A network of the model as a file that another runtime reads, for one size of images.
+
+    ``file`` is what the runtime opens, ``proof`` what its outputs are compared with (`inference/
+    export/proof.py`). ``files`` has the hashes of both and of what ``file`` needs beside it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: ExportFormat
+    network: NetworkPart
+    size: NetworkSize
+    precision: ExportPrecision = "fp32"
+    file: ExportFile
+    proof: ExportFile | None = None
+    files: dict[ExportFile, Sha256]
+    made_with: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _all_hashed(self) -> Export:
+        for name in (self.file, self.proof):
+            if name is not None and name not in self.files:
+                raise ValueError(f"files lacks the hash of {name}")
+        return self
+
+
 class Provenance(BaseModel):
     """Where weights come from: data, recipe, the command that rebuilds them, measured results.
 
@@ -116,6 +148,7 @@ class ModelCard(BaseModel):
     factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     focal_length: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     files: dict[WeightsFile, Sha256] = {}
+    exports: list[Export] = []
 
     @field_validator("architecture")
     @classmethod

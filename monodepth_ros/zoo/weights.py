@@ -6,7 +6,6 @@ were trained together cannot be torn apart by an interrupted write.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, save_card
+from monodepth_ros.zoo.weight_files import file_sha256, verify_file
 
 StateDict = dict[str, Tensor]
 
@@ -58,7 +58,8 @@ def save_model(
     """Write a model folder: weights, then the card with their hash. Returns that card."""
     save_weights(Path(folder) / WEIGHTS_FILE, states, dtype)
     digest = file_sha256(Path(folder) / WEIGHTS_FILE)
-    card = card.model_copy(update={"files": {WEIGHTS_FILE: digest}})
+    # Exports are of the weights that were there before.
+    card = card.model_copy(update={"files": {WEIGHTS_FILE: digest}, "exports": []})
     save_card(folder, card)
     return card
 
@@ -118,24 +119,9 @@ def check_state(state: StateDict, expected: nn.Module, source: str, architecture
             raise UserError(f"{source}: {key} holds values that are not finite")
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _read_verified(path: Path, sha256: str) -> StateDict:
     """The tensors; a :class:`UserError` where the file is missing or not what was hashed."""
-    try:
-        actual = file_sha256(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the model's card lists it") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if actual != sha256:
-        raise UserError(
-            f"{path}: damaged or replaced, its SHA-256 is {actual[:12]}... and not the card's"
-            f" {sha256[:12]}..."
-        )
+    verify_file(path, sha256)
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

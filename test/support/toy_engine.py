@@ -59,6 +59,10 @@ class ToyEngine:
     ) -> ToyEngine:
         return cls(card, precision, size)
 
+    @classmethod
+    def precisions(cls, device: str) -> tuple[str, ...]:
+        return ("fp32",)
+
     def describe(self) -> dict[str, str]:
         return {"engine": "toy", "device": self.device, "precision": self.precision}
 

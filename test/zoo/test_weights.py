@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.zoo.card import load_card, save_card
+from monodepth_ros.zoo.weight_files import file_sha256
 from monodepth_ros.zoo.weights import (
     WEIGHTS_FILE,
-    file_sha256,
     load_weights,
     save_model,
     save_weights,

@@ -12,7 +12,11 @@ from monodepth_ros.zoo.catalogue import resolve
 
 # Name: module and class, imported when the engine is asked for. An engine that needs more than the
 # package itself is called as the extra that installs it. `auto` takes the first that is installed.
-ENGINES: dict[str, str] = {"torch": "monodepth_ros.inference.engines.torch:TorchEngine"}
+ENGINES: dict[str, str] = {
+    "torch": "monodepth_ros.inference.engines.torch:TorchEngine",
+    "openvino": "monodepth_ros.inference.engines.openvino:OpenVinoEngine",
+    "onnxruntime": "monodepth_ros.inference.engines.onnxruntime:OnnxRuntimeEngine",
+}
 
 
 def load_engine(
@@ -38,7 +42,7 @@ def load_engine(
     folder = resolve(model)
     card = load_card(folder)
     kind = _engine_class(engine)
-    return kind.load(folder, card, device, precision, _network_size(card, size), threads)
+    return kind.load(folder, card, device, precision, network_size(card, size), threads)
 
 
 def _engine_class(name: str) -> type[Engine]:
@@ -59,7 +63,7 @@ def _engine_class(name: str) -> type[Engine]:
     raise UserError("; ".join(problems))
 
 
-def _network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, int]:
+def network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, int]:
     """The chosen (height, width) or the card's; a :class:`UserError` when it does not fit."""
     if size is None:
         return card.size

@@ -1,0 +1,80 @@
+"""What engines share that run exported networks: frames are bytes, and nothing needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.image_size import resize_bytes
+from monodepth_ros.inference.engines.base import Frames, Rgb
+from monodepth_ros.zoo.card import ModelCard, NetworkPart
+
+# A loaded network: images (B, h, w, 3), one array for each of its inputs, to its output.
+Network = Callable[..., NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ByteFrames:
+    """Images ``(B, h, w, 3)`` at the network's size."""
+
+    images: Rgb
+
+    def pixels(self) -> Rgb:
+        """The images."""
+        return self.images
+
+    def mirrored(self) -> ByteFrames:
+        """Left and right exchanged."""
+        return ByteFrames(np.ascontiguousarray(self.images[:, :, ::-1]))
+
+
+class ExportedEngine:
+    """The part of `base.Engine` that does not depend on the runtime.
+
+    ``exports`` are the files of the model's networks, and ``load_network`` loads one. The pose
+    network is loaded when it is first used, which a node for depth never does.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        device: str,
+        precision: str,
+        size: tuple[int, int],
+        exports: Mapping[NetworkPart, Path],
+        load_network: Callable[[Path], Network],
+    ) -> None:
+        self.card, self.device, self.precision, self.size = card, device, precision, size
+        self.has_motion = "pose" in exports
+        self._exports, self._load_network = exports, load_network
+        self._depth = load_network(exports["depth"])
+        self._pose: Network | None = None
+
+    def prepare(self, images: Rgb) -> ByteFrames:
+        """Images ``(B, H, W, 3)`` at the networks' size, resized as training's are."""
+        return ByteFrames(np.ascontiguousarray(resize_bytes(images, self.size)))
+
+    def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
+        """``(B, h, w)`` in 1/unit."""
+        return self._depth(frames.pixels())
+
+    def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
+        """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
+        if not self.has_motion:
+            raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
+        if self._pose is None:
+            self._pose = self._load_network(self._exports["pose"])
+        return self._pose(first.pixels(), second.pixels())
+
+
+def check_precision(precision: str, possible: tuple[str, ...], engine: str, device: str) -> None:
+    """UserError unless the engine can compute in it there."""
+    if precision not in possible:
+        raise UserError(
+            f"precision {precision!r}: {engine} has {', '.join(possible)} on this {device}"
+        )

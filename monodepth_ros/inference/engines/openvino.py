@@ -1,0 +1,112 @@
+"""The OpenVINO engine: exported networks on CPUs, in what precision the CPU has."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.base import Rgb
+from monodepth_ros.inference.engines.exported import ExportedEngine, check_precision
+from monodepth_ros.inference.export.cached import cache_folder, ensure_export
+from monodepth_ros.inference.export.kind import ExportKind
+from monodepth_ros.zoo.card import ExportPrecision, ModelCard, NetworkPart
+from monodepth_ros.zoo.weight_files import networks_in
+
+# Our names: OpenVINO's hint, and what a CPU that computes in it says that it can.
+_HINTS = {"fp32": ("f32", "FP32"), "bf16": ("bf16", "BF16"), "fp16": ("f16", "FP16")}
+
+
+class OpenVinoEngine(ExportedEngine):
+    """Runs a model's networks by OpenVINO."""
+
+    _threads = 0
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        card: ModelCard,
+        device: str,
+        precision: str,
+        size: tuple[int, int],
+        threads: int,
+    ) -> OpenVinoEngine:
+        """Load the model in ``folder``; see `base.Engine`."""
+        if device not in ("auto", "cpu"):
+            raise UserError(f"device {device!r}: openvino runs on the cpu; for CUDA use torch")
+        check_precision(precision, cls.precisions(device), "openvino", "CPU")
+        exports = {n: _export(folder, card, precision, size, n) for n in networks_in(folder, card)}
+        load_network = partial(_Compiled, options=_options(precision, threads))
+        engine = cls(card, "cpu", precision, size, exports, load_network)
+        engine._threads = threads
+        return engine
+
+    @classmethod
+    def precisions(cls, device: str) -> tuple[str, ...]:
+        """Those that this CPU computes in, by what OpenVINO says of it; int8 needs an export."""
+        able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return (*(name for name, (_, word) in _HINTS.items() if word in able), "int8")
+
+    def describe(self) -> dict[str, str]:
+        """Engine, device, precision, threads (0: one for each core), and its version."""
+        return {
+            "engine": "openvino",
+            "device": self.device,
+            "precision": self.precision,
+            "threads": str(self._threads),
+            "openvino": openvino.__version__.split("-")[0],
+        }
+
+
+class _Compiled:
+    """A network that is compiled for each size of batch when it is first asked for."""
+
+    def __init__(self, path: Path, options: dict[str, Any]) -> None:
+        self._core = openvino.Core()
+        self._core.set_property({"CACHE_DIR": str(cache_folder() / "openvino")})
+        self._path, self._options = path, options
+        self._requests: dict[int, Any] = {}
+        self._request(1)
+
+    def __call__(self, *images: Rgb) -> NDArray[np.float32]:
+        outputs = self._request(len(images[0])).infer(list(images), share_inputs=True)
+        return np.asarray(outputs[0])
+
+    def _request(self, batch: int) -> Any:
+        if batch not in self._requests:
+            model = self._core.read_model(self._path)
+            model.reshape(
+                {
+                    image: [batch, *(d.get_length() for d in list(image.partial_shape)[1:])]
+                    for image in model.inputs
+                }
+            )
+            compiled = self._core.compile_model(model, "CPU", self._options)
+            self._requests[batch] = compiled.create_infer_request()
+        return self._requests[batch]
+
+
+def _options(precision: str, threads: int) -> dict[str, Any]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": _HINTS.get(precision, _HINTS["fp32"])[0],
+        # Several nodes on one machine would be pinned to the same cores.
+        "ENABLE_CPU_PINNING": False,
+        **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
+    }
+
+
+def _export(
+    folder: Path, card: ModelCard, precision: str, size: tuple[int, int], network: NetworkPart
+) -> Path:
+    """OpenVINO's own format where the model folder has it, else ONNX, which it reads as well."""
+    stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
+    own = ExportKind("openvino", network, size, stored)
+    kind = own if own.listed(card) else ExportKind("onnx", network, size, stored)
+    return ensure_export(folder, card, kind)

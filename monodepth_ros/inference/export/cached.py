@@ -1,0 +1,162 @@
+"""Exports that an engine needs: the model folder's own, or made once and kept in the cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import monodepth_ros
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.data.notes import print_once
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.export.kind import ExportKind
+from monodepth_ros.zoo.card import ExportFormat, ModelCard, NetworkPart
+from monodepth_ros.zoo.weight_files import file_sha256, verify_file
+
+# What has to be installed where an export is made.
+MAKERS: dict[ExportFormat, tuple[str, ...]] = {
+    "onnx": ("torch", "onnx"),
+    "openvino": ("torch", "onnx", "openvino"),
+    "torch-export": ("torch",),
+}
+_PACKAGE = Path(str(monodepth_ros.__file__)).parent
+_NAME = "model"  # cached files are called after nothing: their folder says of which weights
+
+
+def cache_folder() -> Path:
+    """What engines keep between runs: ``$XDG_CACHE_HOME/monodepth_ros``, else in ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "monodepth_ros"
+
+
+def ensure_export(folder: Path, card: ModelCard, kind: ExportKind) -> Path:
+    """An export of the model in ``folder``, whose files are whole.
+
+    It is the card's, if that lists one of this kind, else one in the cache, which is made there on
+    first use, in another process, by torch. :class:`UserError` where that is impossible, or where a
+    file of the model folder is damaged.
+    """
+    listed = kind.listed(card)
+    if listed is not None:
+        for name, digest in listed.files.items():
+            verify_file(folder / name, digest)
+        return folder / listed.file
+    if kind.precision == "int8":
+        raise UserError(
+            f"model {card.name} has no int8 export of its {kind.network} network for"
+            f" {kind.size[1]}x{kind.size[0]}: make one with `monodepth models quantise`"
+        )
+    return _cached(folder, card, kind) / kind.file(_NAME)
+
+
+def ensure_proof(
+    folder: Path, card: ModelCard, network: NetworkPart, size: tuple[int, int]
+) -> Path:
+    """The proof of such exports: the model folder's, else the cache's, made as an export is."""
+    for listed in card.exports:
+        if listed.proof and (listed.network, listed.size) == (network, size):
+            verify_file(folder / listed.proof, listed.files[listed.proof])
+            return folder / listed.proof
+    kind = ExportKind("onnx", network, size)
+    return _cached(folder, card, kind) / kind.proof(_NAME)
+
+
+def _cached(folder: Path, card: ModelCard, kind: ExportKind) -> Path:
+    """The folder of the cache where such an export and its proof are, whole."""
+    into = cache_folder() / "exports" / _key(card, kind.size)
+    if _is_whole(into, kind):
+        return into
+    with _locked(into):
+        if not _is_whole(into, kind):  # another process may have made it meanwhile
+            check_makers(card, kind)
+            print_once(f"{card.name}: {kind.file(_NAME)} is made once, in {into}")
+            _make(folder, card, kind, into)
+            _seal(into, kind)
+    return into
+
+
+def _key(card: ModelCard, size: tuple[int, int]) -> str:
+    """Of all that an export depends on: weights, range, size, our code that makes it, torch."""
+    content = hashlib.sha256()
+    for part in ("networks", "inference/export"):
+        for path in sorted((_PACKAGE / part).glob("*.py")):
+            content.update(path.read_bytes())
+    try:
+        torch = version("torch")
+    except PackageNotFoundError:
+        torch = "none"
+    facts = [sorted(card.files.items()), card.architecture, card.min_depth, card.max_depth, size]
+    content.update(json.dumps([*facts, torch]).encode())
+    return content.hexdigest()[:32]
+
+
+def _seal_of(into: Path, kind: ExportKind) -> Path:
+    return into / f"{kind.file(_NAME)}.json"
+
+
+def _is_whole(into: Path, kind: ExportKind) -> bool:
+    """Whether an export is there with its proof, both as they were written."""
+    try:
+        digests = json.loads(_seal_of(into, kind).read_text())
+        return all(file_sha256(into / name) == digests[name] for name in kind.files(_NAME))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _seal(into: Path, kind: ExportKind) -> None:
+    """Note the hashes of what was made: without them it does not count."""
+    digests = {name: file_sha256(into / name) for name in kind.files(_NAME)}
+    with atomic_path(_seal_of(into, kind)) as temporary:
+        temporary.write_text(json.dumps(digests))
+
+
+@contextmanager
+def _locked(into: Path) -> Iterator[None]:
+    """One process at a time makes exports of a model; the others wait for it."""
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        lock = (into / ".lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"{into}: exports cannot be kept there ({error.strerror}): set XDG_CACHE_HOME to a"
+            " folder that can be written"
+        ) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def check_makers(card: ModelCard, kind: ExportKind) -> None:
+    """UserError unless all is installed that makes such an export."""
+    missing = [name for name in MAKERS[kind.format] if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"model {card.name} has no {kind.format} export of its {kind.network} network for"
+            f" {kind.size[1]}x{kind.size[0]}, and making one needs {' and '.join(missing)}: install"
+            f" that, or run `monodepth models export {card.name}` elsewhere and copy the folder"
+        )
+
+
+def _make(folder: Path, card: ModelCard, kind: ExportKind, into: Path) -> None:
+    request = {"folder": str(folder), "into": str(into), "name": _NAME, "kind": asdict(kind)}
+    paths = filter(None, (str(_PACKAGE.parent), os.environ.get("PYTHONPATH")))
+    done = subprocess.run(
+        [sys.executable, "-m", "monodepth_ros.inference.export.make", json.dumps(request)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise UserError(f"model {card.name} cannot be exported: {reason}")

@@ -1,0 +1,73 @@
+"""Fixed images and what torch makes of them in fp32: an engine is checked by them without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.base import Engine, Rgb
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a network gives for known input.
+
+    Attributes:
+        images: two, ``(2, h, w, 3)`` uint8 RGB at the network's size.
+        later: the same after a small motion: what the pose network sees as the second image.
+        expected: of torch in fp32, inverse depth of ``images`` ``(2, h, w)`` in 1/unit, or the
+            motions ``(2, 6)`` from ``images`` to ``later``.
+    """
+
+    images: Rgb
+    later: Rgb
+    expected: NDArray[np.float32]
+
+    def save(self, path: Path) -> None:
+        """Write it as ``.npz``."""
+        with atomic_path(path) as temporary:
+            np.savez_compressed(temporary, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Proof:
+        """Read it; a :class:`UserError` names a file that holds none."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(arrays["images"], arrays["later"], arrays["expected"])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(f"{path}: not a proof of an export: {error}") from error
+
+    def deviation(self, engine: Engine) -> float:
+        """How far an engine is from torch: 0 is equal, infinite where it gives nothing finite.
+
+        Of depth, the mean relative difference (abs_rel between both). Of motions, the largest
+        difference over the largest component.
+        """
+        frames = engine.prepare(self.images)
+        with np.errstate(all="ignore"):
+            if self.expected.ndim == 3:
+                error = np.abs(self.expected / engine.inverse_depth(frames) - 1).mean()
+            else:
+                found = engine.motion(frames, engine.prepare(self.later))
+                error = np.abs(found - self.expected).max() / np.abs(self.expected).max()
+        return float(error) if np.isfinite(error) else float("inf")
+
+
+def proof_images(size: tuple[int, int]) -> tuple[Rgb, Rgb]:
+    """``images`` and ``later`` of a proof, of (height, width): edges, gradients and texture."""
+    height, width = size
+    shift = max(width // 64, 1)  # pixels that the scene moves to the left
+    y, x = np.mgrid[0:height, 0 : width + shift].astype(np.float64)
+    edges = 60.0 * ((x // 24 + y // 16) % 2)
+    gradient = 120.0 * np.stack([y / height, x / width, 1 - y / height], -1)
+    texture = 40.0 * np.sin(x * 0.7) * np.cos(y * 0.9) + 15.0 * np.sin((x + 2 * y) * 0.13)
+    first = 40 + gradient + (edges + texture)[..., None]
+    disc = np.hypot(x - width / 2, y - height / 2) < height / 4
+    second = np.where(disc[..., None], 220 - gradient, first[::-1])
+    scene = np.stack([first, second]).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(scene[:, :, :width]), np.ascontiguousarray(scene[:, :, shift:])

@@ -1,0 +1,140 @@
+"""Networks written as ONNX, OpenVINO or torch.export files, and their proofs. Needs torch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.export.kind import ExportKind
+from monodepth_ros.inference.export.proof import Proof, proof_images
+from monodepth_ros.networks.depth_network import DepthNetwork
+from monodepth_ros.networks.folding import fold_batch_norms
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weights import build_network, load_weights
+
+_OPSET = 17
+
+
+class DepthGraph(nn.Module):
+    """Images ``(B, h, w, 3)`` uint8 to inverse depth ``(B, h, w)`` float32, in 1/unit."""
+
+    inputs, output = ("image",), "inverse_depth"
+
+    def __init__(self, network: DepthNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalisation and layout are part of the graph; the finest head alone is used."""
+        inverse: Tensor = self.network.finest(_to_float(image, self.network))
+        return inverse[:, 0].float()
+
+
+class PoseGraph(nn.Module):
+    """Two such images to ``(B, 6)`` float32: axis-angle, translation of ``T_second_first``."""
+
+    inputs, output = ("first", "second"), "motion"
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """``first`` is the earlier one."""
+        images = (_to_float(image, self.network) for image in (first, second))
+        return torch.cat(self.network(*images), 1).float()
+
+
+def _to_float(image: Tensor, network: nn.Module) -> Tensor:
+    dtype = next(network.parameters()).dtype
+    return image.permute(0, 3, 1, 2).to(dtype) / 255.0
+
+
+Graph = DepthGraph | PoseGraph
+
+
+def load_graph(folder: Path, part: str, size: tuple[int, int]) -> Graph:
+    """The network of a model folder as it is exported, batch norms folded, for one image size."""
+    card = load_card(folder)
+    states = load_weights(folder, card)
+    if part not in states:
+        raise UserError(f"model {card.name} has no {part} network to export")
+    network: Any = build_network(part, card)
+    network.load_state_dict(states[part])
+    network.eval().requires_grad_(False)
+    graph = DepthGraph(network) if part == "depth" else PoseGraph(network)
+    fold_batch_norms(network, *[torch.zeros(1, 3, *size)] * len(graph.inputs))
+    return graph
+
+
+def write_export(graph: Graph, kind: ExportKind, path: Path) -> None:
+    """Write ``graph`` to ``path``; the file is complete or absent. Batches may have any size.
+
+    Precision fp16 stores weights and computes in half precision. An OpenVINO file has its weights
+    beside it, as ``.bin``; in what it computes is chosen when it is loaded.
+    """
+    if kind.format == "openvino":
+        _write_openvino(graph, kind, path)
+        return
+    write = _write_onnx if kind.format == "onnx" else _write_torch_export
+    write(graph.half() if kind.precision == "fp16" else graph, kind.size, path)
+
+
+@torch.inference_mode()
+def make_proof(graph: Graph, size: tuple[int, int]) -> Proof:
+    """What torch gives in fp32 for the fixed images."""
+    images, later = proof_images(size)
+    inputs = [torch.from_numpy(image) for image in (images, later)]
+    return Proof(images, later, graph(*inputs[: len(graph.inputs)]).numpy())
+
+
+def _example(graph: Graph, size: tuple[int, int]) -> tuple[Tensor, ...]:
+    """A batch of two: one would be taken for the only size."""
+    return tuple(torch.zeros(2, *size, 3, dtype=torch.uint8) for _ in graph.inputs)
+
+
+def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
+    # The tracing exporter takes a tenth of the time of the one by torch.export, needs one package
+    # less and works with every torch since 2.5; both graphs run equally fast. What a trace could
+    # get wrong, a size that is read as a constant, it warns of: here that is an error.
+    batch = {name: {0: "batch"} for name in (*graph.inputs, graph.output)}
+    with warnings.catch_warnings(), atomic_path(path) as temporary:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        torch.onnx.export(
+            graph,
+            _example(graph, size),
+            str(temporary),
+            input_names=list(graph.inputs),
+            output_names=[graph.output],
+            dynamic_axes=batch,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+
+
+def _write_openvino(graph: Graph, kind: ExportKind, path: Path) -> None:
+    import openvino
+
+    with TemporaryDirectory() as folder:
+        onnx, made = Path(folder) / "graph.onnx", Path(folder) / path.name
+        _write_onnx(graph, kind.size, onnx)
+        model = openvino.Core().read_model(onnx)
+        openvino.save_model(model, made, compress_to_fp16=kind.precision == "fp16")
+        for suffix in (".bin", ".xml"):  # the weights are there before what needs them
+            with atomic_path(path.with_suffix(suffix)) as temporary:
+                temporary.write_bytes(made.with_suffix(suffix).read_bytes())
+
+
+def _write_torch_export(graph: Graph, size: tuple[int, int], path: Path) -> None:
+    batch = tuple({0: torch.export.Dim("batch")} for _ in graph.inputs)
+    program = torch.export.export(graph, _example(graph, size), dynamic_shapes=batch)
+    with atomic_path(path) as temporary:
+        torch.export.save(program, temporary)

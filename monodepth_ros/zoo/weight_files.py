@@ -1,0 +1,49 @@
+"""What can be said of a model's weight files without torch: whether they are whole, what is in."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.zoo.card import ModelCard, NetworkPart
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def verify_file(path: Path, sha256: str) -> None:
+    """A :class:`UserError` where the file is missing or not what was hashed."""
+    try:
+        actual = file_sha256(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the model's card lists it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if actual != sha256:
+        raise UserError(
+            f"{path}: damaged or replaced, its SHA-256 is {actual[:12]}... and not the card's"
+            f" {sha256[:12]}..."
+        )
+
+
+def networks_in(folder: Path, card: ModelCard) -> set[NetworkPart]:
+    """Which networks the model in ``folder`` has: ``depth`` and perhaps ``pose``.
+
+    The files must have the card's hashes; otherwise a :class:`UserError` names the file.
+    """
+    if not card.files:
+        raise UserError(f"{folder}: the card of {card.name} lists no weights file")
+    found: set[str] = set()
+    for name, digest in card.files.items():
+        verify_file(folder / name, digest)
+        try:
+            with safe_open(folder / name, framework="numpy") as tensors:
+                found |= {key.partition(".")[0] for key in tensors.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(f"{folder / name}: not a readable safetensors file: {error}") from error
+    return {network for network in ("depth", "pose") if network in found}
