@@ -37,12 +37,12 @@ ROS := $(if $(ROS_DISTRO),,$(comma)ros)
 # Installed anew when what it depends on has changed; the package itself is installed editable.
 $(READY): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,synthetic,viewer$(ROS)]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,openvino,onnxruntime,synthetic,viewer$(ROS)]'
 	touch $@
 
 $(JAZZY)/.ready: setup.py constraints.txt
 	test -x $(JAZZY)/bin/python || $(PYTHON) -m venv $(JAZZY)
-	$(JAZZY)/bin/python -m pip install --quiet -c constraints.txt -e '.[test,ros-jazzy]'
+	$(JAZZY)/bin/python -m pip install --quiet -c constraints.txt -e '.[test,openvino,ros-jazzy]'
 	touch $@
 
 clean:

@@ -59,10 +59,6 @@ class ToyEngine:
     ) -> ToyEngine:
         return cls(card, precision, size)
 
-    @classmethod
-    def precisions(cls, device: str) -> tuple[str, ...]:
-        return ("fp32",)
-
     def describe(self) -> dict[str, str]:
         return {"engine": "toy", "device": self.device, "precision": self.precision}
 

@@ -58,13 +58,6 @@ class Engine(Protocol):
         or hardware lack the precision: `auto` tries every precision.
         """
 
-    @classmethod
-    def precisions(cls, device: str) -> tuple[str, ...]:
-        """Those that the hardware of ``device`` may compute in, fp32 first.
-
-        ``int8`` is one where the engine runs quantised exports, which not every model has.
-        """
-
     def describe(self) -> dict[str, str]:
         """What diagnostics say: engine, device, precision and what else matters of it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,10 @@ class ByteFrames:
         """Left and right exchanged."""
         return ByteFrames(np.ascontiguousarray(self.images[:, :, ::-1]))
 
+    def joined(self, others: Sequence[Frames]) -> ByteFrames:
+        """One batch of all."""
+        return ByteFrames(np.concatenate([self.images, *(other.pixels() for other in others)]))
+
 
 class ExportedEngine:
     """The part of `base.Engine` that does not depend on the runtime.
@@ -39,6 +43,8 @@ class ExportedEngine:
     ``exports`` are the files of the model's networks, and ``load_network`` loads one. The pose
     network is loaded when it is first used, which a node for depth never does.
     """
+
+    chosen = ""
 
     def __init__(
         self,
@@ -57,7 +63,7 @@ class ExportedEngine:
 
     def prepare(self, images: Rgb) -> ByteFrames:
         """Images ``(B, H, W, 3)`` at the networks' size, resized as training's are."""
-        return ByteFrames(np.ascontiguousarray(resize_bytes(images, self.size)))
+        return ByteFrames(resize_bytes(images, self.size))
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""

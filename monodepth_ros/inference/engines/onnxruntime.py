@@ -18,6 +18,7 @@ from monodepth_ros.zoo.card import ExportPrecision, ModelCard
 from monodepth_ros.zoo.weight_files import networks_in
 
 _ERRORS_ONLY = 3
+_PRECISIONS = ("fp32", "int8")  # convolutions have no half precision on a CPU
 
 
 class OnnxRuntimeEngine(ExportedEngine):
@@ -39,7 +40,7 @@ class OnnxRuntimeEngine(ExportedEngine):
         if device not in ("auto", "cpu"):
             raise UserError(f"device {device!r}: use auto or cpu")
         stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
-        check_precision(precision, cls.precisions(device), "onnxruntime", "CPU")
+        check_precision(precision, _PRECISIONS, "onnxruntime", "CPU")
         exports = {
             network: ensure_export(folder, card, ExportKind("onnx", network, size, stored))
             for network in networks_in(folder, card)
@@ -48,11 +49,6 @@ class OnnxRuntimeEngine(ExportedEngine):
         engine = cls(card, "cpu", precision, size, exports, load_network)
         engine._threads = threads
         return engine
-
-    @classmethod
-    def precisions(cls, device: str) -> tuple[str, ...]:
-        """Its convolutions have no half precision on a CPU; int8 needs an export."""
-        return ("fp32", "int8")
 
     def describe(self) -> dict[str, str]:
         """Engine, device, precision, threads (0: one for each core), and its version."""

@@ -10,16 +10,23 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from monodepth_ros.cache_directory import cache_directory
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.engines.exported import ExportedEngine, check_precision
-from monodepth_ros.inference.export.cached import cache_folder, ensure_export
+from monodepth_ros.inference.export.cached import ensure_export
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.zoo.card import ExportPrecision, ModelCard, NetworkPart
 from monodepth_ros.zoo.weight_files import networks_in
 
 # Our names: OpenVINO's hint, and what a CPU that computes in it says that it can.
 _HINTS = {"fp32": ("f32", "FP32"), "bf16": ("bf16", "BF16"), "fp16": ("f16", "FP16")}
+
+
+def possible_precisions() -> tuple[str, ...]:
+    """Those that this CPU computes in, by what OpenVINO says of it; int8 needs an export."""
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return (*(name for name, (_, word) in _HINTS.items() if word in able), "int8")
 
 
 class OpenVinoEngine(ExportedEngine):
@@ -40,18 +47,12 @@ class OpenVinoEngine(ExportedEngine):
         """Load the model in ``folder``; see `base.Engine`."""
         if device not in ("auto", "cpu"):
             raise UserError(f"device {device!r}: openvino runs on the cpu; for CUDA use torch")
-        check_precision(precision, cls.precisions(device), "openvino", "CPU")
+        check_precision(precision, possible_precisions(), "openvino", "CPU")
         exports = {n: _export(folder, card, precision, size, n) for n in networks_in(folder, card)}
         load_network = partial(_Compiled, options=_options(precision, threads))
         engine = cls(card, "cpu", precision, size, exports, load_network)
         engine._threads = threads
         return engine
-
-    @classmethod
-    def precisions(cls, device: str) -> tuple[str, ...]:
-        """Those that this CPU computes in, by what OpenVINO says of it; int8 needs an export."""
-        able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return (*(name for name, (_, word) in _HINTS.items() if word in able), "int8")
 
     def describe(self) -> dict[str, str]:
         """Engine, device, precision, threads (0: one for each core), and its version."""
@@ -69,7 +70,7 @@ class _Compiled:
 
     def __init__(self, path: Path, options: dict[str, Any]) -> None:
         self._core = openvino.Core()
-        self._core.set_property({"CACHE_DIR": str(cache_folder() / "openvino")})
+        self._core.set_property({"CACHE_DIR": str(cache_directory("openvino"))})
         self._path, self._options = path, options
         self._requests: dict[int, Any] = {}
         self._request(1)

@@ -40,12 +40,6 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def bfloat16_is_native() -> bool:
-    """Whether PyTorch's CPU kernels compute in bfloat16 themselves (AVX-512, or ARM's BF16)."""
-    onednn = torch.backends.mkldnn.is_available()
-    return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
 @dataclass(frozen=True)
 class TorchFrames:
     """Images on the engine's device, as bytes ``(B, 3, h, w)`` and in [0, 1]."""
@@ -114,14 +108,6 @@ class TorchEngine:
             networks[part] = build_network(part, card)
             networks[part].load_state_dict(state)
         return cls(card, networks["depth"], networks.get("pose"), target, precision, size)
-
-    @classmethod
-    def precisions(cls, device: str) -> tuple[str, ...]:
-        """Half precisions only where the hardware has them: others emulate them, far slower."""
-        if choose_device(device).type == "cuda":
-            bf16 = ("bf16",) if torch.cuda.is_bf16_supported(including_emulation=False) else ()
-            return ("fp32", "fp16", *bf16)
-        return ("fp32", "bf16") if bfloat16_is_native() else ("fp32",)
 
     def describe(self) -> dict[str, str]:
         """Engine, device, precision and the threads that torch has."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -17,6 +14,7 @@ from pathlib import Path
 
 import monodepth_ros
 from monodepth_ros.atomic_file import atomic_path
+from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.notes import print_once
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.export.kind import ExportKind
@@ -31,12 +29,6 @@ MAKERS: dict[ExportFormat, tuple[str, ...]] = {
 }
 _PACKAGE = Path(str(monodepth_ros.__file__)).parent
 _NAME = "model"  # cached files are called after nothing: their folder says of which weights
-
-
-def cache_folder() -> Path:
-    """What engines keep between runs: ``$XDG_CACHE_HOME/monodepth_ros``, else in ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "monodepth_ros"
 
 
 def ensure_export(folder: Path, card: ModelCard, kind: ExportKind) -> Path:
@@ -73,10 +65,11 @@ def ensure_proof(
 
 def _cached(folder: Path, card: ModelCard, kind: ExportKind) -> Path:
     """The folder of the cache where such an export and its proof are, whole."""
-    into = cache_folder() / "exports" / _key(card, kind.size)
+    into = cache_directory("exports") / _key(card, kind.size)
     if _is_whole(into, kind):
         return into
-    with _locked(into):
+    _create(into)
+    with locked(into / ".lock"):
         if not _is_whole(into, kind):  # another process may have made it meanwhile
             check_makers(card, kind)
             print_once(f"{card.name}: {kind.file(_NAME)} is made once, in {into}")
@@ -100,6 +93,17 @@ def _key(card: ModelCard, size: tuple[int, int]) -> str:
     return content.hexdigest()[:32]
 
 
+def _create(into: Path) -> None:
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        (into / ".lock").touch()
+    except OSError as error:
+        raise UserError(
+            f"{into}: exports cannot be kept there ({error.strerror}): set XDG_CACHE_HOME to a"
+            " folder that can be written"
+        ) from None
+
+
 def _seal_of(into: Path, kind: ExportKind) -> Path:
     return into / f"{kind.file(_NAME)}.json"
 
@@ -118,22 +122,6 @@ def _seal(into: Path, kind: ExportKind) -> None:
     digests = {name: file_sha256(into / name) for name in kind.files(_NAME)}
     with atomic_path(_seal_of(into, kind)) as temporary:
         temporary.write_text(json.dumps(digests))
-
-
-@contextmanager
-def _locked(into: Path) -> Iterator[None]:
-    """One process at a time makes exports of a model; the others wait for it."""
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-        lock = (into / ".lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"{into}: exports cannot be kept there ({error.strerror}): set XDG_CACHE_HOME to a"
-            " folder that can be written"
-        ) from None
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def check_makers(card: ModelCard, kind: ExportKind) -> None:

@@ -12,7 +12,6 @@ from lightning.fabric.plugins import MixedPrecision
 from lightning.fabric.strategies import DDPStrategy
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.torch import bfloat16_is_native
 from monodepth_ros.learning.recipe.recipe import Recipe, TrainerRecipe
 
 
@@ -69,3 +68,9 @@ def _precision(settings: TrainerRecipe, device: str) -> Autocast | None:
     if settings.precision == "32":
         return None
     return Autocast("bf16-mixed" if settings.precision == "bf16" else "16-mixed", device)
+
+
+def bfloat16_is_native() -> bool:
+    """Whether PyTorch's CPU kernels compute in bfloat16 themselves (AVX-512, or ARM's BF16)."""
+    onednn = torch.backends.mkldnn.is_available()
+    return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -58,7 +58,10 @@ def test_frames_do_not_change_with_the_image(model, name):
     frames = load_engine(model, name).prepare(given)
     given[:] = 0
     np.testing.assert_array_equal(frames.pixels(), images())
-    np.testing.assert_array_equal(frames.mirrored().pixels(), images()[:, :, ::-1])
+    mirrored = frames.mirrored()
+    np.testing.assert_array_equal(mirrored.pixels(), images()[:, :, ::-1])
+    both = frames.joined([mirrored]).pixels()
+    np.testing.assert_array_equal(both, np.concatenate([images(), images()[:, :, ::-1]]))
 
 
 def test_another_size(model, name):
@@ -100,7 +103,7 @@ def test_damaged_weights_are_refused(model, name):
 
 def test_half_precision_is_near(model, exports_cache):
     openvino = pytest.importorskip("monodepth_ros.inference.engines.openvino")
-    if "bf16" not in openvino.OpenVinoEngine.precisions("cpu"):
+    if "bf16" not in openvino.possible_precisions():
         pytest.skip("the CPU has no bfloat16")
     exact, rounded = (load_engine(model, "openvino", precision=p) for p in ("fp32", "bf16"))
     found, expected = (e.inverse_depth(e.prepare(images())) for e in (rounded, exact))
