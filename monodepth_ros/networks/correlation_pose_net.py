@@ -74,8 +74,8 @@ def correlation(first: Tensor, second: Tensor, reach: int) -> Tensor:
 
 def _places(like: Tensor) -> Tensor:
     """Where each cell lies: x and y in [-1, 1], ``(B, 2, H, W)``."""
-    batch, _, height, width = like.shape
+    height, width = like.shape[-2:]
     x = torch.linspace(-1, 1, width, device=like.device, dtype=like.dtype)
     y = torch.linspace(-1, 1, height, device=like.device, dtype=like.dtype)
     grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
-    return grid.expand(batch, -1, -1, -1)
+    return grid.expand_as(like[:, :2])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.inference.export.proof import Proof, proof_images
 from monodepth_ros.networks.depth_network import DepthNetwork
@@ -96,14 +99,14 @@ def make_proof(graph: Graph, size: tuple[int, int]) -> Proof:
 
 
 def _example(graph: Graph, size: tuple[int, int]) -> tuple[Tensor, ...]:
-    """A batch of two: one would be taken for the only size."""
-    return tuple(torch.zeros(2, *size, 3, dtype=torch.uint8) for _ in graph.inputs)
+    """A batch of three: one would be taken for the only size, and two is what proofs have."""
+    return tuple(torch.zeros(3, *size, 3, dtype=torch.uint8) for _ in graph.inputs)
 
 
 def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
     # The tracing exporter takes a tenth of the time of the one by torch.export, needs one package
-    # less and works with every torch since 2.5; both graphs run equally fast. What a trace could
-    # get wrong, a size that is read as a constant, it warns of: here that is an error.
+    # less and works with every torch since 2.5; both graphs run equally fast. What a trace can get
+    # wrong is a batch that it takes for a constant. It warns of some: here that is an error.
     batch = {name: {0: "batch"} for name in (*graph.inputs, graph.output)}
     with warnings.catch_warnings(), atomic_path(path) as temporary:
         warnings.simplefilter("ignore")
@@ -118,6 +121,40 @@ def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
             opset_version=_OPSET,
             dynamo=False,
         )
+        _check_batches(graph, size, temporary)
+
+
+def _check_batches(graph: Graph, size: tuple[int, int], path: Path) -> None:
+    """UserError unless the file takes other batches than the one that was traced.
+
+    Whichever runtime is installed tells; without one, the engine that opens the file will.
+    """
+    runtime = next((name for name in ("onnxruntime", "openvino") if find_spec(name)), None)
+    for batch in (1, 2) if runtime else ():
+        images = [np.zeros((batch, *size, 3), np.uint8) for _ in graph.inputs]
+        try:
+            outputs = _run_by_onnxruntime if runtime == "onnxruntime" else _run_by_openvino
+            right = len(outputs(path, images)) == batch
+        except Exception:  # libraries raise what they like
+            right = False
+        if not right:
+            raise UserError(f"traced, the network for {graph.output} takes no batch of {batch}")
+
+
+def _run_by_onnxruntime(path: Path, images: list[Rgb]) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong is said once
+    session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+    return session.run(None, dict(zip(names, images, strict=True)))[0]
+
+
+def _run_by_openvino(path: Path, images: list[Rgb]) -> Any:
+    import openvino
+
+    return openvino.Core().compile_model(path, "CPU")(images)[0]
 
 
 def _write_openvino(graph: Graph, kind: ExportKind, path: Path) -> None:

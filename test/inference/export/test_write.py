@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.inference.export.model_folder import export_model
@@ -76,19 +77,29 @@ def test_torch_export_of_any_batch_equals_torch(model, tmp_path):
 
 
 class FixedBatch(DepthNetwork):
-    """Reads its batch as a number of Python, which a trace would keep."""
+    """Reads its batch in a way that a trace keeps, as a number."""
 
-    def __init__(self):
+    def __init__(self, batch):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(1))
+        self.batch = batch
 
     def forward(self, image):
-        return DepthOutput([self.scale.expand(len(image), 1, *SIZE)])
+        return DepthOutput([self.scale.expand(self.batch(image), 1, *SIZE)])
 
 
-def test_a_batch_that_would_be_fixed_is_an_error_and_leaves_no_file(tmp_path):
-    with pytest.raises(torch.jit.TracerWarning, match="Using len to get tensor shape"):
-        write_export(DepthGraph(FixedBatch()), ExportKind("onnx", "depth", SIZE), tmp_path / "x")
+@pytest.mark.parametrize(
+    ("batch", "error", "words"),
+    [
+        (len, torch.jit.TracerWarning, "Using len to get tensor shape"),
+        (lambda image: 3, UserError, "takes no batch of 1$"),
+    ],
+)
+def test_a_batch_that_is_fixed_is_an_error_and_leaves_no_file(tmp_path, batch, error, words):
+    pytest.importorskip("onnxruntime")
+    kind = ExportKind("onnx", "depth", SIZE)
+    with pytest.raises(error, match=words):
+        write_export(DepthGraph(FixedBatch(batch)), kind, tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
