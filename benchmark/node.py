@@ -105,7 +105,7 @@ def measure(model: str, repeats: int) -> dict[str, object]:
     message, info = encode_image(rgb, "rgb8", header), info_of_camera(camera, header)
     estimator = DepthEstimator(model, "cpu", output_size="image")
     image = estimator.engine.prepare(rgb[None])
-    frames, pipeline = FrameRectifier(), DepthPipeline(estimator)
+    frames, pipeline = FrameRectifier(), DepthPipeline()
     requested = ("depth/image_rect", "depth/points")
 
     rclpy.init()

@@ -104,9 +104,9 @@ def test_depth_node(reference: NDArray[np.float32]) -> None:
     frame = FrameRectifier().frame(
         encode_image(picture(), "bgr8", header), info_of_camera(CAMERA, header)
     )
-    pipeline = DepthPipeline(DepthEstimator("demo", "cpu", output_size="network"))
-    prediction = pipeline.estimator.estimate(frame.rgb, frame.camera)
-    depth = pipeline.messages(frame, prediction, {"depth/image_rect"})["depth/image_rect"]
+    estimator = DepthEstimator("demo", "cpu", output_size="network")
+    prediction = estimator.estimate(frame.rgb, frame.camera)
+    depth = DepthPipeline().messages(frame, prediction, {"depth/image_rect"})["depth/image_rect"]
     np.testing.assert_array_equal(decode_depth(depth), 1 / reference)
 
 

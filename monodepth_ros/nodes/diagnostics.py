@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from monodepth_ros.nodes.frame_statistics import TIMEOUT, FrameMetrics
+from monodepth_ros.nodes.reporting_node import Status
 
 NO_SUBSCRIBER = "no subscriber"
 _OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -34,6 +35,10 @@ def frame_status(
     values = {
         "input rate (Hz)": f"{metrics.input_rate:.1f}",
         "output rate (Hz)": f"{metrics.output_rate:.1f}",
+        "seconds without an image": _seconds(metrics.seconds_without_image),
+        "seconds without a result": _seconds(
+            0.0 if metrics.idle else metrics.seconds_without_result
+        ),
         "latency median (ms)": _milliseconds(metrics.latency_median),
         "latency 95th percentile (ms)": _milliseconds(metrics.latency_p95),
         "images received": str(metrics.received),
@@ -44,6 +49,32 @@ def frame_status(
         **facts,
     }
     return level, message, values
+
+
+def overall_status(
+    metrics: Mapping[str, FrameMetrics], cameras: Mapping[str, Status], warnings: Sequence[str]
+) -> tuple[bytes, str, dict[str, str]]:
+    """Level, message and values of a node with several cameras, whose statuses are ``cameras``.
+
+    The level is the worst one. Rates are those of all cameras together, latencies and waiting those
+    of the camera where they are longest.
+    """
+    problems = {name: status for name, status in cameras.items() if status[0] != _OK}
+    level = max([*(level for level, _, _ in problems.values()), _WARN if warnings else _OK])
+    rate = sum(each.output_rate for each in metrics.values())
+    messages = [f"{name}: {message}" for name, (_, message, _) in problems.items()]
+    idle = all(message == NO_SUBSCRIBER for _, message, _ in cameras.values())
+    values = {
+        "cameras": ", ".join(cameras),
+        "input rate (Hz)": f"{sum(each.input_rate for each in metrics.values()):.1f}",
+        "output rate (Hz)": f"{rate:.1f}",
+    }
+    for key, field in (("median", "latency_median"), ("95th percentile", "latency_p95")):
+        latencies = [getattr(each, field) for each in metrics.values()]
+        known = [latency for latency in latencies if not math.isnan(latency)]
+        values[f"latency {key} (ms)"] = _milliseconds(max(known, default=math.nan))
+    well = NO_SUBSCRIBER if idle else f"{rate:.1f} Hz"
+    return level, "; ".join([*messages, *warnings]) or well, values
 
 
 def _verdict(
@@ -78,6 +109,10 @@ def _verdict_without_result(metrics: FrameMetrics) -> tuple[bytes, str]:
     if level == _WARN:
         return level, f"nothing is published: one image takes more than {seconds:.0f} s"
     return level, "processing the first image"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}" if math.isfinite(seconds) else "unknown"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -74,6 +74,11 @@ class FrameStatistics:
                 self._last_work = now
             self._remove_old(now)
 
+    def add_dropped(self) -> None:
+        """An image was replaced by a newer one before it was processed."""
+        with self._lock:
+            self._known.dropped += 1
+
     def add_result(self, now: float, latency: float) -> None:
         """A result was published at ``now``, ``latency`` after its image's stamp."""
         with self._lock:
@@ -96,8 +101,8 @@ class FrameStatistics:
             self._known.last_error = reason
             self._known.failing, self._known.withheld_reason = True, ""
 
-    def metrics(self, now: float, dropped: int = 0) -> FrameMetrics:
-        """All metrics at ``now``; ``dropped`` is the worker's count."""
+    def metrics(self, now: float) -> FrameMetrics:
+        """All metrics at ``now``."""
         with self._lock:
             self._remove_old(now)
             latencies = np.array([latency for _, latency in self._latencies])
@@ -110,7 +115,6 @@ class FrameStatistics:
                 latency_median=float(median),
                 latency_p95=float(p95),
                 recent_failures=len(self._failures),
-                dropped=dropped,
                 active_seconds=now - self._active_since,
                 seconds_without_image=now - max(self._last_arrival, self._active_since),
                 seconds_without_result=waiting if self._known.received else 0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,9 @@ _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 class ParameterSpec:
     """One parameter, with the ``choices`` of a string or the ``bounds`` of a number.
 
-    A tuple of strings as the default makes a list of strings. ``advanced`` parameters are rarely
+    A tuple of strings as the default makes a list of strings; ROS knows no empty one, so that an
+    empty string stands for none. Each name in such a list has the parameters ``members`` for
+    itself, as ``NAME.parameter``; 0 is that without a name. ``advanced`` parameters are rarely
     changed; parameter files and documentation list them last.
     """
 
@@ -37,12 +39,13 @@ class ParameterSpec:
     choices: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
     advanced: bool = False
+    members: tuple[ParameterSpec, ...] = ()
 
     @property
     def shown_default(self) -> str:
         """The default as YAML has it."""
         if isinstance(self.default, tuple):
-            return f"[{', '.join(self.default)}]"
+            return "[" + ", ".join(item or '""' for item in self.default) + "]"
         text = str(self.default)
         return text.lower() if isinstance(self.default, bool) else text or '""'
 
@@ -93,6 +96,29 @@ NODE_PARAMETERS = advanced(
 )
 
 
+def _of_members(spec: ParameterSpec, overrides: Mapping[str, Parameter]) -> list[ParameterSpec]:
+    """The parameters of each name in a list, which is a default or given."""
+    names = overrides[spec.name].value if spec.name in overrides else spec.default
+    if not spec.members or not isinstance(names, (list, tuple)):
+        return []
+    return [
+        replace(member, name=f"{name}.{member.name}", default=type(member.default)())
+        for name in names
+        for member in spec.members
+        if name
+    ]
+
+
+def _declare(node: Node, spec: ParameterSpec) -> None:
+    default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+    # `[]` in a parameter file arrives as a parameter without a value.
+    override = node._parameter_overrides.get(spec.name)
+    empty = isinstance(default, list) and override is not None and override.value is None
+    node.declare_parameter(
+        spec.name, [""] if empty else default, spec.descriptor(), ignore_override=empty
+    )
+
+
 def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
     """Declare all parameters, and validate changes while the node runs.
 
@@ -100,8 +126,10 @@ def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
     file is not ignored. An unknown name that a file sets for all nodes may be meant for another
     node, and is a warning.
     """
+    overrides = node._parameter_overrides
+    specs = [*specs, *(each for spec in specs for each in _of_members(spec, overrides))]
     by_name = {spec.name: spec for spec in specs}
-    given = [name for name in node._parameter_overrides if not name.startswith(_OF_ROS)]
+    given = [name for name in overrides if not name.startswith(_OF_ROS)]
     unknown = set(given) - set(by_name)
     foreign = sorted(unknown & names_for_any_node(node.get_name())) if unknown else []
     if foreign:
@@ -116,8 +144,7 @@ def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> None:
         )
     for spec in specs:
         try:
-            default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
-            node.declare_parameter(spec.name, default, spec.descriptor())
+            _declare(node, spec)
         except Exception as error:  # rclpy has an exception class for each kind of mistake
             raise UserError(f"parameter {spec.name}: {error}") from None
         spec.check(node.get_parameter(spec.name).value)

@@ -66,9 +66,14 @@ class ReportingNode(LifecycleNode, ABC):
     def status(self) -> Status:
         """The diagnostic status, as long as no transition has failed."""
 
+    def parts(self) -> Mapping[str, Status]:
+        """Further statuses by name, of a node that has several of something."""
+        return {}
+
     def value(self, name: str) -> Any:
-        """The value of a parameter."""
-        return self.get_parameter(name).value
+        """The value of a parameter; empty strings in a list do not count (see `ParameterSpec`)."""
+        value = self.get_parameter(name).value
+        return [item for item in value if item != ""] if isinstance(value, list) else value
 
     def report_failure(self, error: Exception) -> None:
         """Report an exception of a callback in the log and in diagnostics; the node goes on."""
@@ -176,10 +181,10 @@ class ReportingNode(LifecycleNode, ABC):
     def _report(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
         try:
-            level, message, values = self.status()
+            (level, message, values), parts = self.status(), self.parts()
         except Exception as error:  # diagnostics are published whatever happens
             self.report_failure(error)
-            level, message, values = DiagnosticStatus.ERROR, "", {}
+            level, message, values, parts = DiagnosticStatus.ERROR, "", {}, {}
         if self._failures:
             values = {**values, "callbacks failed": str(self._failures)}
         if self._refused_request:
@@ -189,11 +194,18 @@ class ReportingNode(LifecycleNode, ABC):
             message = f"a callback failed: {self._last_failure}"
         if self._transition_error:
             level, message = DiagnosticStatus.ERROR, self._transition_error
-        status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=name)
-        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
-        array = DiagnosticArray(status=[status])
+        array = DiagnosticArray(status=[_message(name, name, (level, message, values))])
+        for part, status in parts.items():
+            array.status.append(_message(f"{name}: {part}", name, status))
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+
+def _message(name: str, hardware: str, status: Status) -> DiagnosticStatus:
+    level, message, values = status
+    written = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware)
+    written.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return written
 
 
 def _trace(error: Exception) -> str:

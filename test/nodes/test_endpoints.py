@@ -86,7 +86,7 @@ def test_a_start_that_fails_leaves_nothing(viewer: Viewer, folder: Path) -> None
     node = OdometryNode(parameter_overrides=[Parameter(n, value=v) for n, v in given.items()])
     unconfigured = endpoints(node)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(node, "create_output", lambda *_: 1 / 0)
+        patch.setattr(node.streams[0], "create_output", lambda *_: 1 / 0)
         assert node.trigger_configure() != SUCCESS
     assert endpoints(node) == unconfigured
     assert node.trigger_configure() == SUCCESS

@@ -13,7 +13,9 @@ def test_rates_and_latencies_are_of_the_last_seconds() -> None:
         statistics.add_image(0.1 * i)
         if i % 2 == 0:
             statistics.add_result(0.1 * i + 0.05, 0.05 if i < 99 - 4 else 0.25)
-    metrics = statistics.metrics(9.95, dropped=50)
+        else:
+            statistics.add_dropped()
+    metrics = statistics.metrics(9.95)
     assert metrics.input_rate == pytest.approx(10.0)
     assert metrics.output_rate == pytest.approx(5.0)
     assert metrics.latency_median == pytest.approx(0.05)

@@ -1,44 +1,31 @@
-"""The base of the camera nodes: lifecycle, subscriptions, the worker and diagnostics."""
+"""The base of the camera nodes: lifecycle, the model and its reload, the worker, diagnostics."""
 
 from __future__ import annotations
 
-import re
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.lifecycle import LifecycleState, Publisher, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from monodepth_ros.data.bags.messages.camera import is_rectified_topic
 from monodepth_ros.data.bags.messages.image import nanoseconds
-from monodepth_ros.errors import UserError, reason_of
+from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.nodes.camera.image_times import ImageTimes
-from monodepth_ros.nodes.camera.latest_frame_worker import LatestFrameWorker
+from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
+from monodepth_ros.nodes.camera.latest_frames_worker import LatestFramesWorker
 from monodepth_ros.nodes.camera.parameters import CAMERA_PARAMETERS
-from monodepth_ros.nodes.camera.recent_camera_infos import RecentCameraInfos
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
-from monodepth_ros.nodes.camera.speed_topic import describe_publishers
-from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier, RectifiedFrame
-from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
-from monodepth_ros.nodes.frame_statistics import FrameStatistics
-from monodepth_ros.nodes.latched_topic import AnyDurabilitySubscription
+from monodepth_ros.nodes.diagnostics import overall_status
 from monodepth_ros.nodes.parameters import ParameterSpec
-from monodepth_ros.nodes.reporting_node import LOG_PERIOD, SUCCESS, ReportingNode, Status
+from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.stamps import TimedMessage
 
-_REPEAT_AFTER = 60.0  # seconds without a problem after which it is logged again
-_MAX_CAUSES = 32  # problems that are remembered
-_STOP_TIMEOUT = 1.5  # seconds in which the current frame has to be finished
+_STOP_TIMEOUT = 1.5  # seconds in which the current frames have to be finished
 
 
 @dataclass(frozen=True)
@@ -50,34 +37,28 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ActiveModel:
-    """A model and its scale. A frame keeps both until it is finished, also after a reload."""
+    """A model and its scales. A frame keeps both until it is finished, also after a reload."""
 
     loaded: Any  # the result of `load`, of the node's own type
-    scale: ScaleSource
+    scales: Mapping[CameraStream, ScaleSource]  # of each camera
 
 
 class CameraNode(ReportingNode):
-    """Passes the newest image to a worker thread, so that the executor never waits for a network.
+    """Passes the newest images to a worker thread, so that the executor never waits for a network.
 
     A camera node implements `load` (the model), `open` (its topics), `has_work` (whether an image
-    must be processed), `process` (a frame), and if needed `close`, `facts` and `warnings`.
+    must be processed), `process` (frames), and if needed `camera_names`, `max_batch`, `close`,
+    `facts` and `warnings`.
     """
 
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], **options: Any) -> None:
         self.active_model: ActiveModel | None = None  # while the node is configured
-        self._frames: FrameRectifier | None = None
-        self._statistics = FrameStatistics()
-        self._recent_infos = RecentCameraInfos()
-        self._infos: AnyDurabilitySubscription | None = None
-        self._times: ImageTimes | None = None  # while the node is configured
-        self._worker: LatestFrameWorker[TimedMessage[Any]] | None = None
-        self._dropped = 0  # by the workers before this one
+        self.streams: tuple[CameraStream, ...] = ()
+        self._worker: LatestFramesWorker[CameraStream, TimedMessage[Any]] | None = None
+        self._batches = self._batched = 0  # runs of the worker, and frames in them
         self._load_request = object()  # the newest one: older ones are abandoned
-        self._images: Any = None  # the subscription, while the node is active
-        self._results: dict[str, Publisher] = {}
-        self._logged_at = -LOG_PERIOD
-        self._warned_at: dict[str, float] = {}  # when each problem was last seen
         super().__init__(name, (*CAMERA_PARAMETERS, *parameters), **options)
+        self.streams = tuple(CameraStream(self, camera) for camera in self.camera_names())
         self.offer_service("reload", self._load_requested_model, self._switch_model)
 
     # What a camera node implements and uses.
@@ -106,13 +87,25 @@ class CameraNode(ReportingNode):
     def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
         """Undo `open`, but for the outputs; must also work when `open` was not called."""
 
-    @abstractmethod
-    def has_work(self) -> bool:
-        """Whether the next image has to be processed."""
+    def camera_names(self) -> Sequence[str]:
+        """Names of the cameras; an only one needs none. UserError if they are not names."""
+        return [""]
+
+    @property
+    def max_batch(self) -> int:
+        """Most frames in one call of `process`; 0: one of each camera."""
+        return 0
 
     @abstractmethod
-    def process(self, loaded: Any, scale: ScaleSource, frame: RectifiedFrame) -> str:
-        """Publish the results of an image, or return why not. Called on the worker's thread."""
+    def has_work(self, stream: CameraStream) -> bool:
+        """Whether the next image of a camera has to be processed."""
+
+    @abstractmethod
+    def process(self, loaded: Any, frames: Sequence[FrameInWork]) -> None:
+        """Publish the results of some cameras' newest frames, and finish each frame.
+
+        Called on the worker's thread. An exception fails all frames that are not finished.
+        """
 
     def facts(self) -> dict[str, str]:
         """Values in diagnostics besides rates, latencies, the model and the scale."""
@@ -122,33 +115,6 @@ class CameraNode(ReportingNode):
         """Warnings in diagnostics while images are processed."""
         return []
 
-    def create_output(self, kind: type, topic: str) -> None:
-        """Create a publisher that is active while the node is; reliable serves every subscriber."""
-        self._results[topic] = self.create_lifecycle_publisher(
-            kind,
-            topic,
-            QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-
-    def publish(self, topic: str, message: Any) -> None:
-        """Publish a message, unless the node has been cleaned up."""
-        publisher = self._results.get(topic)
-        if publisher is not None:
-            publisher.publish(message)
-
-    def has_subscribers(self, topic: str) -> bool:
-        """Whether one of this node's outputs has subscribers."""
-        return bool(self._results[topic].get_subscription_count() > 0)
-
-    def _on_error(self, error: Exception) -> None:
-        """Count a frame that failed, and log the reason unless it was logged lately."""
-        now, reason = time.monotonic(), reason_of(error)
-        self._statistics.add_failure(now, reason)
-        if now >= self._logged_at + LOG_PERIOD and self._is_new_warning(reason):
-            self._logged_at = now
-            self.get_logger().error(reason)
-
     # Lifecycle.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -157,28 +123,19 @@ class CameraNode(ReportingNode):
         if self.value("threads"):
             cv2.setNumThreads(self.value("threads"))
         loaded = self.load()
-        self._times = ImageTimes(self.resolve_topic_name(self._image_topic), self._now, self._warn)
-        self._activate(ActiveModel(loaded, ScaleSource(self, identity(loaded.engine))))
+        for stream in self.streams:
+            stream.configure()
+        self._activate(ActiveModel(loaded, self._scales_of(loaded, first=True)))
         self.open()
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe to the camera and start the worker."""
+        """Subscribe to the cameras and start the worker."""
         if self._worker is not None and not self._worker.stop(0.0):
             raise UserError("the last frame before deactivation is not finished")
-        self._statistics.start(time.monotonic())
-        self._worker = LatestFrameWorker(self._work_on, self._on_error)
-        self._frames = self._rectifier_of(self.resolve_topic_name(self._image_topic))
-        self._images = self.create_subscription(
-            self._image_type,
-            self._image_topic,
-            self._on_image,
-            QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self._infos = AnyDurabilitySubscription(
-            self, CameraInfo, "camera_info", self._recent_infos.add
-        )
+        self._worker = LatestFramesWorker(self._work_on, self.report_failure, self.max_batch)
+        for stream in self.streams:
+            stream.subscribe(self._on_image)
         return super().on_activate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -188,25 +145,19 @@ class CameraNode(ReportingNode):
         try:
             self.close()
         finally:
-            for publisher in self._results.values():
-                self.destroy_lifecycle_publisher(publisher)
+            for stream in self.streams:
+                stream.release()
             if self.active_model is not None:
-                self.active_model.scale.close()
-            self._recent_infos.clear()
-            self._results, self.active_model, self._times = {}, None, None
+                _close(self.active_model.scales)
+            self.active_model = None
         return SUCCESS
 
     def stop(self) -> None:
-        """Unsubscribe and let the current frame finish."""
-        if self._images is not None:
-            self.destroy_subscription(self._images)
-            self._images = None
-        if self._infos is not None:
-            self._infos.close()
-            self._infos = None
+        """Unsubscribe and let the current frames finish."""
+        for stream in self.streams:
+            stream.unsubscribe()
         if self._worker is not None:
             if self._worker.stop(_STOP_TIMEOUT):
-                self._dropped += self._worker.dropped
                 self._worker = None
             else:
                 self.get_logger().warning("the current frame is not finished")
@@ -214,19 +165,31 @@ class CameraNode(ReportingNode):
     def _activate(self, new: ActiveModel) -> None:
         """Use ``new`` from the next frame on."""
         former, self.active_model = self.active_model, new
-        if former is not None and former.scale is not new.scale:
-            former.scale.close()
+        if former is not None and former.scales is not new.scales:
+            _close(former.scales)
         engine = new.loaded.engine
         card = engine.card
         self.get_logger().info(
             f"model {card.name} ({card.architecture}, {card.scale}) on {engine.device}"
         )
 
+    def _scales_of(self, loaded: LoadedModel, first: bool) -> dict[CameraStream, ScaleSource]:
+        """A scale source for each camera; ``first``: `scale_factor` belongs to the model."""
+        scales: dict[CameraStream, ScaleSource] = {}
+        model = identity(loaded.engine)
+        try:
+            for stream in self.streams:
+                scales[stream] = ScaleSource(self, model, first, stream.name)
+        except UserError:
+            _close(scales)
+            raise
+        return scales
+
     # Reload.
 
     def _load_requested_model(self) -> tuple[object, LoadedModel]:
         """Load the model of the parameter `model`; the former one is used until it is loaded."""
-        if not self._results or self.active_model is None:
+        if self.active_model is None:
             raise UserError("the node is not configured; configure it to load the model")
         request = self._load_request = object()
         former, loaded = identity(self.active_model.loaded.engine), self.load()
@@ -242,118 +205,85 @@ class CameraNode(ReportingNode):
         if request is not self._load_request or self.active_model is None:
             raise UserError("the node was configured, cleaned up or reloaded meanwhile")
         former = self.active_model
-        model = identity(loaded.engine)
-        same = identity(former.loaded.engine) == model
-        scale = former.scale if same else ScaleSource(self, model, first=False)
-        self._activate(ActiveModel(loaded, scale))
+        same = identity(former.loaded.engine) == identity(loaded.engine)
+        scales = former.scales if same else self._scales_of(loaded, first=False)
+        self._activate(ActiveModel(loaded, scales))
         return f"model {self.value('model')} is in use"
 
     # Images.
 
-    @property
-    def _image_type(self) -> type:
-        return CompressedImage if self.value("image_transport") == "compressed" else Image
+    def _on_image(self, stream: CameraStream, message: Any) -> None:
+        active, worker = self.active_model, self._worker
+        has_work = worker is not None and self.has_work(stream)
+        for image in stream.accept(message, has_work):
+            if active is not None:
+                active.scales[stream].set_image_stamp(nanoseconds(image.item.header.stamp))
+            if worker is not None and has_work and worker.offer(stream, image):
+                stream.statistics.add_dropped()
 
-    @property
-    def _image_topic(self) -> str:
-        return "image_raw" if self._image_type is Image else "image_raw/compressed"
-
-    def _now(self) -> int:
-        """Time of the node's clock in nanoseconds."""
-        return int(self.get_clock().now().nanoseconds)
-
-    def _rectifier_of(self, topic: str) -> FrameRectifier:
-        setting = str(self.value("rectified")).lower()
-        rectified = is_rectified_topic(topic) if setting == "auto" else setting == "true"
-        if rectified and setting == "auto":
-            self.get_logger().info(
-                f"{topic} is rectified by its name: P of camera_info is its camera matrix"
-            )
-        return FrameRectifier(topic, rectified, self._warn)
-
-    def _warn(self, text: str) -> None:
-        self._is_new_warning(text)  # so that diagnostics do not log it again
-        self.get_logger().warning(text)
-
-    def _on_image(self, message: Image | CompressedImage) -> None:
-        has_work = self._worker is not None and self.has_work()
-        self._statistics.add_image(time.monotonic(), has_work)
-        if self.active_model is None or self._times is None:
+    def _work_on(self, images: Mapping[CameraStream, TimedMessage[Any]]) -> None:
+        """Process the images that waited together, on the worker's thread."""
+        active = self.active_model
+        if active is None:
             return
-        images, reason = self._times.add(message)
-        if reason:
-            self._statistics.add_withheld(f"every image is left out: {reason}", counted=False)
-        for image in images:
-            self.active_model.scale.set_image_stamp(nanoseconds(image.item.header.stamp))
-            if has_work and self._worker is not None:
-                self._worker.offer(image)
-
-    def _work_on(self, image: TimedMessage[Any]) -> None:
-        """Process one image, on the worker's thread."""
-        active_model, frames, message = self.active_model, self._frames, image.item
-        if active_model is None or frames is None:
+        frames: list[FrameInWork] = []
+        for stream, image in images.items():
+            try:
+                frame = stream.frame(image)
+            except Exception as error:  # a broken camera must not stop the others
+                stream.fail(error)
+                continue
+            if frame is not None:
+                frames.append(FrameInWork(stream, active.scales[stream], frame))
+        if not frames:
             return
-        info = self._recent_infos.find(nanoseconds(message.header.stamp))
-        if info is None:
-            source = self._describe_source(self._infos, CameraInfo)
-            self._statistics.add_withheld(f"no camera_info received yet{source}")
-            return
-        frame = replace(frames.frame(message, info), segment=image.segment)
-        withheld = self.process(active_model.loaded, active_model.scale, frame)
-        if withheld:
-            self._statistics.add_withheld(withheld, counted=withheld != NO_SUBSCRIBER)
-            return
-        taken = Time.from_msg(message.header.stamp, self.get_clock().clock_type)
-        latency = (self.get_clock().now() - taken).nanoseconds * 1e-9
-        self._statistics.add_result(time.monotonic(), latency)
+        self._batches, self._batched = self._batches + 1, self._batched + len(frames)
+        try:
+            self.process(active.loaded, frames)
+        except Exception as error:
+            for unfinished in frames:
+                unfinished.fail(error)
 
     # Diagnostics.
 
     def status(self) -> Status:
-        """Rates, latencies, the model and its scale."""
-        dropped = self._dropped + (0 if self._worker is None else self._worker.dropped)
-        metrics = self._statistics.metrics(time.monotonic(), dropped)
-        facts, unavailable_reason, warnings = {}, "", self.warnings()
-        if self._times is not None:
-            warnings += self._times.warnings
-        if self.active_model is not None:
-            engine, scale = self.active_model.loaded.engine, self.active_model.scale
-            facts = {
-                "model": engine.card.name,
-                "model hash": _short_hash(engine),
-                **engine.describe(),
-                **scale.facts(engine.card.scale),
-                **self.facts(),
-            }
-            facts |= {} if self._times is None else self._times.facts()
-            unavailable_reason = scale.unavailable_reason
-        image_source = self._describe_source(self._images, self._image_type)
-        level, message, values = frame_status(
-            metrics, facts, unavailable_reason, warnings, image_source
-        )
+        """Rates, latencies, the model and the scale; of several cameras those of all together."""
+        if len(self.streams) == 1:
+            return self._status_of(self.streams[0], self._model_facts(), self.warnings())
+        now = time.monotonic()
+        metrics = {stream.name: stream.statistics.metrics(now) for stream in self.streams}
+        level, message, values = overall_status(metrics, self.parts(), self.warnings())
+        mean = self._batched / self._batches if self._batches else 0.0
+        values |= {"images in a batch (mean)": f"{mean:.2f}", **self._model_facts()}
         if not self.is_active:
             return DiagnosticStatus.OK, "not active", values
-        if level == DiagnosticStatus.OK and not any(map(self.has_subscribers, self._results)):
-            message = message if message == NO_SUBSCRIBER else f"{message}, {NO_SUBSCRIBER}"
-        if level == DiagnosticStatus.WARN and self._is_new_warning(message):
-            self.get_logger().warning(message)
         return level, message, values
 
-    def _describe_source(self, subscription: Any, kind: type) -> str:
-        """The topic of a subscription and who publishes it, for a message that is missing."""
-        if subscription is None:
-            return ""
-        topic = subscription.topic_name
-        return f" on {topic}{describe_publishers(self, topic, kind)}"
+    def parts(self) -> dict[str, Status]:
+        """The status of each camera, if there are several."""
+        if len(self.streams) == 1:
+            return {}
+        return {stream.name: self._status_of(stream, {}, ()) for stream in self.streams}
 
-    def _is_new_warning(self, text: str) -> bool:
-        """Whether the log has no such warning of the last minute; numbers in it do not matter."""
-        cause, now = re.sub(r"[\d.]+", "", text.rpartition(": ")[2]), time.monotonic()
-        last = self._warned_at.pop(cause, -_REPEAT_AFTER)
-        self._warned_at[cause] = now
-        if len(self._warned_at) > _MAX_CAUSES:
-            self._warned_at.pop(next(iter(self._warned_at)), None)
-        return now >= last + _REPEAT_AFTER
+    def _status_of(
+        self, stream: CameraStream, facts: Mapping[str, str], warnings: Sequence[str]
+    ) -> Status:
+        active = self.active_model
+        if active is None:
+            return stream.status(None, "", facts, warnings)
+        card = active.loaded.engine.card
+        return stream.status(active.scales[stream], card.scale, facts, warnings)
+
+    def _model_facts(self) -> dict[str, str]:
+        if self.active_model is None:
+            return {}
+        engine = self.active_model.loaded.engine
+        return {
+            "model": engine.card.name,
+            "model hash": _short_hash(engine),
+            **engine.describe(),
+            **self.facts(),
+        }
 
 
 def identity(engine: Engine) -> str:
@@ -363,3 +293,8 @@ def identity(engine: Engine) -> str:
 
 def _short_hash(engine: Engine) -> str:
     return "+".join(sha256[:12] for sha256 in engine.card.files.values())
+
+
+def _close(scales: Mapping[CameraStream, ScaleSource]) -> None:
+    for scale in scales.values():
+        scale.close()

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.inference.camera_tracker import CameraTracker
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.depth_estimator import (
+    DepthEstimator,
+    DepthPrediction,
+    DepthRequest,
+)
 from monodepth_ros.inference.motion_estimator import MotionEstimator
-from monodepth_ros.inference.network_input import network_input
+from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
+from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
+from monodepth_ros.nodes.camera.cameras import CAMERAS_PARAMETERS, checked_names
 from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
-from monodepth_ros.nodes.camera.scale_source import ScaleSource
-from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER
 from monodepth_ros.nodes.parameters import ParameterSpec
 
 DEPTH_PARAMETERS = (
+    *CAMERAS_PARAMETERS,
     ParameterSpec(
         "output_size",
         "network",
@@ -54,48 +60,73 @@ TOPICS = {
 
 @dataclass(frozen=True)
 class _LoadedModel(LoadedModel):
-    pipeline: DepthPipeline
-    tracker: CameraTracker | None  # measures motions for `scale_source: speed`
+    estimator: DepthEstimator
+    trackers: dict[CameraStream, CameraTracker]  # measure motions for `scale_source: speed`
 
 
 class DepthNode(CameraNode):
-    """Estimates the depth of the newest image while an output has subscribers."""
+    """Estimates the depth of each camera's newest image while an output has subscribers."""
 
     def __init__(self, **options: Any) -> None:
+        self._pipelines: dict[CameraStream, DepthPipeline] = {}
         super().__init__("depth_node", DEPTH_PARAMETERS, **options)
+
+    def camera_names(self) -> list[str]:
+        """The namespaces of the cameras, or one camera in the node's own."""
+        return checked_names(self.value("cameras")) or [""]
+
+    @property
+    def max_batch(self) -> int:
+        """Most cameras in one run of the network; 0: all that wait."""
+        return int(self.value("max_batch"))
 
     def load(self) -> _LoadedModel:
         """Load the depth network, and the pose network if the scale source needs it."""
         estimator = DepthEstimator(self.load_engine(), output_size=self.value("output_size"))
-        tracker = None
+        trackers = {}
         if self.value("scale_source") == "speed":
-            tracker = CameraTracker(MotionEstimator(estimator.engine))
-        return _LoadedModel(estimator.engine, DepthPipeline(estimator), tracker)
+            motion = MotionEstimator(estimator.engine)
+            trackers = {stream: CameraTracker(motion) for stream in self.streams}
+        return _LoadedModel(estimator.engine, estimator, trackers)
 
     def open(self) -> None:
         """Create the outputs."""
-        for topic, kind in TOPICS.items():
-            self.create_output(kind, topic)
+        for stream in self.streams:
+            self._pipelines[stream] = DepthPipeline()
+            for topic, kind in TOPICS.items():
+                stream.create_output(kind, topic)
 
-    def has_work(self) -> bool:
+    def has_work(self, stream: CameraStream) -> bool:
         """Whether an output has subscribers or the scale source needs images."""
         active = self.active_model
-        if active is not None and (active.scale.needs_depth or active.scale.needs_motion):
-            return True
-        return bool(self._requested())
+        if active is not None:
+            scale = active.scales[stream]
+            if scale.needs_depth or scale.needs_motion:
+                return True
+        return bool(_requested(stream))
 
-    def process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
-        """Publish the outputs that have subscribers, as soon as the scale is known."""
-        requested = self._requested()
-        image = network_input(loaded.engine, frame.rgb, frame.camera)
-        if loaded.tracker is not None:
-            pose = loaded.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
-            if pose is not None and pose.event == "motion":
-                scale.add_motion(pose.since, pose.stamp, pose.distance)
-        if not (requested or scale.needs_depth):
-            return NO_SUBSCRIBER
-        confidence = "depth/confidence" in requested
-        prediction = loaded.pipeline.estimator.estimate(image, frame.camera, confidence)
+    def process(self, loaded: _LoadedModel, frames: Sequence[FrameInWork]) -> None:
+        """Estimate the depth of all frames by one run of the network, and publish it."""
+        asked: list[tuple[FrameInWork, set[str], DepthRequest]] = []
+        for work in frames:
+            with work.apart():
+                requested, camera = _requested(work.stream), work.frame.camera
+                image = network_input(loaded.engine, work.frame.rgb, camera)
+                if loaded.trackers:
+                    _measure_motion(loaded.trackers[work.stream], work, image)
+                if requested or work.scale.needs_depth:
+                    request = DepthRequest(image, camera, "depth/confidence" in requested)
+                    asked.append((work, requested, request))
+                else:
+                    work.finish(NO_SUBSCRIBER)
+        predictions = loaded.estimator.estimate_batch([request for _, _, request in asked])
+        for (work, requested, _), prediction in zip(asked, predictions, strict=True):
+            with work.apart():
+                work.finish(self._publish(work, requested, prediction))
+
+    def _publish(self, work: FrameInWork, requested: set[str], prediction: DepthPrediction) -> str:
+        """Publish the outputs that have subscribers if the scale is known, or return why not."""
+        scale = work.scale
         scale.add_depth(prediction)
         factor = scale.factor
         if not requested:
@@ -105,11 +136,20 @@ class DepthNode(CameraNode):
         if scale.in_use:
             prediction = prediction.in_metres(factor)
         settings = map(self.value, ("depth_encoding", "points_stride", "points_colour"))
-        messages = loaded.pipeline.messages(frame, prediction, requested, *settings)
+        pipeline = self._pipelines[work.stream]
+        messages = pipeline.messages(work.frame, prediction, requested, *settings)
         for topic, message in messages.items():
-            self.publish(topic, message)
+            work.stream.publish(topic, message)
         return ""
 
-    def _requested(self) -> set[str]:
-        """The outputs that have subscribers; the others are not computed."""
-        return {topic for topic in TOPICS if self.has_subscribers(topic)}
+
+def _requested(stream: CameraStream) -> set[str]:
+    """The outputs that have subscribers; the others are not computed."""
+    return {topic for topic in TOPICS if stream.has_subscribers(topic)}
+
+
+def _measure_motion(tracker: CameraTracker, work: FrameInWork, image: NetworkInput) -> None:
+    frame = work.frame
+    pose = tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
+    if pose is not None and pose.event == "motion":
+        work.scale.add_motion(pose.since, pose.stamp, pose.distance)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
+from monodepth_ros.inference.depth_estimator import DepthPrediction
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.point_cloud import CloudMaker
@@ -21,13 +21,12 @@ from monodepth_ros.visualisation.colour_maps import colourise
 
 
 class DepthPipeline:
-    """Makes messages; what depends on the camera alone is computed once for each camera.
+    """Makes the messages of one camera; what depends on the camera alone is computed once.
 
     There is one message for each topic: publish it before you make the next one.
     """
 
-    def __init__(self, estimator: DepthEstimator) -> None:
-        self.estimator = estimator
+    def __init__(self) -> None:
         self._images: defaultdict[str, Image] = defaultdict(Image)
         self._camera: PinholeCamera | None = None
         self._info = CameraInfo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
+from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
 from monodepth_ros.nodes.camera.mounting import Mounting
 from monodepth_ros.nodes.camera.odometry_parameters import ODOMETRY_PARAMETERS, TRACKER_PARAMETERS
 from monodepth_ros.nodes.camera.scale_source import ScaleSource
@@ -79,8 +81,8 @@ class OdometryNode(CameraNode):
             except ImportError:
                 raise UserError("publish_tf: tf2_ros is not installed") from None
             self._broadcaster = TransformBroadcaster(self)
-        self.create_output(Odometry, "odom")
-        self.create_output(Path, "path")
+        for kind, topic in ((Odometry, "odom"), (Path, "path")):
+            self.streams[0].create_output(kind, topic)
 
     def close(self) -> None:
         """Undo `open`."""
@@ -91,12 +93,17 @@ class OdometryNode(CameraNode):
             self.destroy_publisher(self._broadcaster.pub_tf)
         self._mounting = self._base = self._broadcaster = self._tracker = None
 
-    def has_work(self) -> bool:
+    def has_work(self, stream: CameraStream) -> bool:
         """Always: a motion that is not measured is missing in all later poses."""
         return True
 
-    def process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
-        """Track one image and publish the pose of the base."""
+    def process(self, loaded: _LoadedModel, frames: Sequence[FrameInWork]) -> None:
+        """Track the camera's image."""
+        for work in frames:
+            work.finish(self._process(loaded, work.scale, work.frame))
+
+    def _process(self, loaded: _LoadedModel, scale: ScaleSource, frame: RectifiedFrame) -> str:
+        """Track one image and publish the pose of the base, or return why not."""
         mounting = self._mounting
         assert mounting is not None
         T_base_camera = mounting.T_base_camera(frame.header)
@@ -193,13 +200,13 @@ class OdometryNode(CameraNode):
         self._events = {**self._events, event: self._events.get(event, 0) + 1}
 
     def _publish(self, odometry: Odometry) -> None:
-        self.publish("odom", odometry)
+        self.streams[0].publish("odom", odometry)
         if self._broadcaster is not None:
             self._broadcaster.sendTransform(transform_message(odometry))
         self._path.append(PoseStamped(header=odometry.header, pose=odometry.pose.pose))
-        if self.has_subscribers("path") and time.monotonic() >= self._path_due:
+        if self.streams[0].has_subscribers("path") and time.monotonic() >= self._path_due:
             self._path_due = time.monotonic() + _PATH_PERIOD
-            self.publish("path", Path(header=odometry.header, poses=list(self._path)))
+            self.streams[0].publish("path", Path(header=odometry.header, poses=list(self._path)))
 
     def _reset(self) -> str:
         if self.active_model is None:

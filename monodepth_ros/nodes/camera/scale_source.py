@@ -53,13 +53,14 @@ class ScaleSource:
 
     A node that estimates the factor publishes it on ``scale``, and its model on ``scale_model``.
     Each model has its own unit and therefore its own source. So measurements of a frame that is
-    finished after a reload stay with its model. UserError when a parameter of the source is
-    missing.
+    finished after a reload stay with its model. So has each ``camera`` of several: topics but for
+    the robot's speed lie in its namespace. UserError when a parameter of the source is missing.
     """
 
-    def __init__(self, node: Node, model: str, first: bool = True) -> None:
+    def __init__(self, node: Node, model: str, first: bool = True, camera: str = "") -> None:
         """``model`` is name and hash; ``first``: the parameter `scale_factor` belongs to it."""
-        self._node, self._first = node, first
+        self._node, self._first, self._camera = node, first, camera
+        of_camera, namespace = (f" of camera {camera}", f"{camera}/") if camera else ("", "")
         self.name: str = node.get_parameter("scale_source").value
         self._speed: SpeedScale | None = None
         self._height: CameraHeightScale | None = None
@@ -69,22 +70,26 @@ class ScaleSource:
         self._published: float | None = None
         self._image_stamp = 0
         self._lock = threading.Lock()  # speeds arrive on the executor, motions on the worker
-        if self.name == "fixed" and node.get_parameter("scale_factor").value <= 0:
-            raise UserError("scale_source fixed needs a scale_factor above 0")
+        if self.name == "fixed" and self._parameter("scale_factor") <= 0:
+            raise UserError(f"scale_source fixed needs a scale_factor above 0{of_camera}")
         if self.name == "camera_height":
-            height = node.get_parameter("camera_height").value
+            height = self._parameter("camera_height")
             if height <= 0:
-                raise UserError("scale_source camera_height needs a camera_height above 0")
+                raise UserError(
+                    f"scale_source camera_height needs a camera_height above 0{of_camera}"
+                )
             self._height = CameraHeightScale(height)
         if self.name == "speed":
             self._speed = SpeedScale()
             kind = node.get_parameter("speed_type").value
             self._speed_topic = SpeedTopic(node, kind, self._add_speed)
         if self.name == "topic":
-            self._followed = _FollowedScale(node, model)
+            self._followed = _FollowedScale(node, model, namespace)
         if self.needs_motion or self.needs_depth:
-            topics = {"scale": Float64, "scale_model": String}
-            self._publishers = [node.create_publisher(k, t, LATCHED) for t, k in topics.items()]
+            self._publishers = [
+                node.create_publisher(kind, f"{namespace}{topic}", LATCHED)
+                for topic, kind in {"scale": Float64, "scale_model": String}.items()
+            ]
             self._publishers[1].publish(String(data=model))
 
     def close(self) -> None:
@@ -128,8 +133,13 @@ class ScaleSource:
         estimate = self._estimate()
         if estimate is not None:
             return estimate
-        begin: float = self._node.get_parameter("scale_factor").value
+        begin = self._parameter("scale_factor")
         return begin if begin > 0 and self._first else None
+
+    def _parameter(self, name: str) -> float:
+        """The parameter of this camera if it is set, else that of all cameras."""
+        own = self._node.get_parameter(f"{self._camera}.{name}").value if self._camera else 0.0
+        return float(own or self._node.get_parameter(name).value)
 
     def set_image_stamp(self, stamp: int) -> None:
         """Set the newest image's stamp in nanoseconds, to compare the stamps of speeds with."""
@@ -196,13 +206,17 @@ class ScaleSource:
 class _FollowedScale:
     """The factor that another node publishes, as long as it belongs to this ``model``."""
 
-    def __init__(self, node: Node, model: str) -> None:
+    def __init__(self, node: Node, model: str, namespace: str) -> None:
         self._node, self._model = node, model
         self._received: float | None = None
         self._invalid: float | None = None  # the last message, if it was not a factor
         self._received_model: str | None = None
-        self._models = AnyDurabilitySubscription(node, String, "scale_model", self._on_model)
-        self._factors = AnyDurabilitySubscription(node, Float64, "scale", self._on_scale)
+        self._models = AnyDurabilitySubscription(
+            node, String, f"{namespace}scale_model", self._on_model
+        )
+        self._factors = AnyDurabilitySubscription(
+            node, Float64, f"{namespace}scale", self._on_scale
+        )
 
     def close(self) -> None:
         self._models.close()

@@ -26,6 +26,7 @@ from viewer import CAMERA, RGB, Viewer, of_status
 from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.nodes.camera.camera_stream import CameraStream
 from monodepth_ros.nodes.camera.depth_node import DepthNode
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
@@ -170,30 +171,31 @@ def test_a_frame_under_way_stays_with_its_model(
     assert former is not None
     node.set_parameters([Parameter("model", value=str(renamed))])
     found = node._load_requested_model()
-    estimator = former.loaded.pipeline.estimator
-    estimate = estimator.estimate
+    estimator = former.loaded.estimator
+    estimate = estimator.estimate_batch
 
     def replaced_meanwhile(*arguments: Any) -> Any:
         assert node._switch_model(found) == f"model {renamed} is in use"
         return estimate(*arguments)
 
-    monkeypatch.setattr(estimator, "estimate", replaced_meanwhile)
-    node._recent_infos.add(info_of_camera(CAMERA, Header(frame_id="camera")))
+    monkeypatch.setattr(estimator, "estimate_batch", replaced_meanwhile)
+    (stream,) = node.streams
+    stream.infos.add(info_of_camera(CAMERA, Header(frame_id="camera")))
     assert node._worker is not None
 
-    def work_at_once(image: Any) -> None:
+    def work_at_once(stream: CameraStream, image: Any) -> None:
         if node.active_model is former:
-            node._work_on(image)
+            node._work_on({stream: image})
 
     monkeypatch.setattr(node._worker, "offer", work_at_once)
     for k in range(50):  # images may wait for those that follow, whose stamps prove theirs right
         header = Header(frame_id="camera")
         header.stamp.sec, header.stamp.nanosec = divmod(1000 * SECOND + k * SECOND // 10, SECOND)
-        node._on_image(encode_image(RGB, "rgb8", header))
+        node._on_image(stream, encode_image(RGB, "rgb8", header))
         if node.active_model is not former:
             break
     assert node.active_model is not None and node.active_model.loaded is found[1]
-    looked = [active_model.scale._height._images for active_model in (former, node.active_model)]
-    assert looked == [1, 0]
+    scales = [model.scales[stream] for model in (former, node.active_model)]
+    assert [scale._height._images for scale in scales] == [1, 0]
     executor.shutdown()
     node.destroy_node()

@@ -45,7 +45,7 @@ def test_live(output_size: OutputSize, encoding: str) -> None:
     seen = estimator.estimate(frame.rgb, frame.camera, with_confidence=True)
     expected = resize_valid(VALID, seen.depth.shape)
     wanted = {"depth/image_rect", "depth/points", "depth/confidence"}
-    messages = DepthPipeline(estimator).messages(
+    messages = DepthPipeline().messages(
         frame, seen.in_metres(2.0), wanted, encoding, points_stride=1, points_colour=False
     )
     assert messages.keys() == {"depth/camera_info", *wanted}
