@@ -103,7 +103,7 @@ def _of_members(spec: ParameterSpec, overrides: Mapping[str, Parameter]) -> list
         return []
     return [
         replace(member, name=f"{name}.{member.name}", default=type(member.default)())
-        for name in names
+        for name in dict.fromkeys(names)
         for member in spec.members
         if name
     ]
