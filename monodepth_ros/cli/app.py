@@ -25,7 +25,7 @@ COMMANDS = {
     "train": "Train by a recipe.",
     "tune": "Tune a model to recordings and validate it.",
     "evaluate": "Evaluate depth, odometry or scale.",
-    "models": "List, inspect, import and check models.",
+    "models": "List, inspect, import, export and check models.",
 }
 
 SUCCESS, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

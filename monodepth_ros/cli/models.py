@@ -21,7 +21,9 @@ from monodepth_ros.zoo import catalogue
 from monodepth_ros.zoo.card import load_card
 
 models = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="List, inspect, import and check models."
+    add_completion=False,
+    no_args_is_help=True,
+    help="List, inspect, import, export and check models.",
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

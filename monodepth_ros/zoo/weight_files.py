@@ -31,7 +31,7 @@ def verify_file(path: Path, sha256: str) -> None:
         )
 
 
-def networks_in(folder: Path, card: ModelCard) -> set[NetworkPart]:
+def networks_in(folder: Path, card: ModelCard) -> list[NetworkPart]:
     """Which networks the model in ``folder`` has: ``depth`` and perhaps ``pose``.
 
     The files must have the card's hashes; otherwise a :class:`UserError` names the file.
@@ -46,4 +46,4 @@ def networks_in(folder: Path, card: ModelCard) -> set[NetworkPart]:
                 found |= {key.partition(".")[0] for key in tensors.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{folder / name}: not a readable safetensors file: {error}") from error
-    return {network for network in ("depth", "pose") if network in found}
+    return [network for network in ("depth", "pose") if network in found]

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_weights, save_model
@@ -171,3 +172,37 @@ def test_import_refuses_without_touching_anything(models_folder, tmp_path, model
         assert complaint in result.stderr
         assert len(result.stderr.splitlines()) == 1
     assert sorted(path.name for path in models_folder.rglob("*")) == before
+
+
+def test_export_writes_a_model_folder_that_an_engine_opens(model, tmp_path):
+    pytest.importorskip("onnxruntime", reason="install the extra [onnxruntime]")
+    out = tmp_path / "robot"
+    result = run("export", str(model), "--size", "96x64", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    names = [f"{load_card(model).name}-{network}-96x64-fp32.onnx" for network in ("depth", "pose")]
+    assert result.stdout.split() == [str(out / name) for name in names]
+    assert {export.file for export in load_card(out).exports} == set(names)
+    engine = load_engine(out, "onnxruntime", size=(64, 96))
+    frames = engine.prepare(np.zeros((1, 64, 96, 3), np.uint8))
+    assert engine.inverse_depth(frames).shape == (1, 64, 96)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "caffe"], "format 'caffe': use onnx, openvino, torch-export"),
+        (["--precision", "int8"], "precision 'int8': use fp32, fp16"),
+        (["--size", "60x32"], "network size 60x32"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(model, arguments, words):
+    result = run("export", str(model), *arguments)
+    assert result.exit_code == 2 and words in result.stderr
+
+
+def test_an_export_beside_other_weights_is_refused(model, tmp_path):
+    save_model(
+        tmp_path, load_card(model), {"depth": load_weights(model, load_card(model))["depth"]}
+    )
+    result = run("export", str(model), "--out", str(tmp_path))
+    assert result.exit_code == 2 and "holds other weights" in result.stderr

@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PACKAGES = ("monodepth_ros.inference", "monodepth_ros.zoo", "monodepth_ros.data.bags")
+# Libraries that may be absent, and that may start threads.
+OPTIONAL = (".engines.openvino", ".engines.onnxruntime")
 MESSAGE = 1 << 17  # bytes; an environment is shorter
 
 
@@ -111,7 +113,8 @@ def import_all_but_ros() -> None:
     importlib.import_module("torch")
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+            if not module.name.endswith(OPTIONAL):
+                importlib.import_module(module.name)
     gc.freeze()
 
 

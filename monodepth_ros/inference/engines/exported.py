@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_bytes
 from monodepth_ros.inference.engines.base import Frames, Rgb
-from monodepth_ros.zoo.card import ModelCard, NetworkPart
+from monodepth_ros.inference.export.cached import ensure_export
+from monodepth_ros.inference.export.kind import ExportKind
+from monodepth_ros.zoo.card import ExportFormat, ExportPrecision, ModelCard, NetworkPart
+from monodepth_ros.zoo.weight_files import networks_in
 
 # A loaded network: images (B, h, w, 3), one array for each of its inputs, to its output.
 Network = Callable[..., NDArray[np.float32]]
@@ -76,6 +79,27 @@ class ExportedEngine:
         if self._pose is None:
             self._pose = self._load_network(self._exports["pose"])
         return self._pose(first.pixels(), second.pixels())
+
+
+def find_exports(
+    folder: Path,
+    card: ModelCard,
+    size: tuple[int, int],
+    precision: ExportPrecision,
+    own_format: ExportFormat = "onnx",
+) -> dict[NetworkPart, Path]:
+    """The files of the model's networks: of ``own_format`` where the card lists them, else ONNX.
+
+    A pose network without an int8 export stays in single precision, as it gains little.
+    """
+    exports: dict[NetworkPart, Path] = {}
+    for network in networks_in(folder, card):
+        kinds = [ExportKind(name, network, size, precision) for name in (own_format, "onnx")]
+        if network == "pose" and precision == "int8" and not any(k.listed(card) for k in kinds):
+            kinds = [replace(kind, precision="fp32") for kind in kinds]
+        chosen = next((kind for kind in kinds if kind.listed(card)), kinds[-1])
+        exports[network] = ensure_export(folder, card, chosen)
+    return exports
 
 
 def check_precision(precision: str, possible: tuple[str, ...], engine: str, device: str) -> None:

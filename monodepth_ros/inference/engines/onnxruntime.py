@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from monodepth_ros.cache_directory import cache_directory
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Rgb
-from monodepth_ros.inference.engines.exported import ExportedEngine, Network, check_precision
-from monodepth_ros.inference.export.cached import ensure_export
-from monodepth_ros.inference.export.kind import ExportKind
+from monodepth_ros.inference.engines.exported import (
+    ExportedEngine,
+    Network,
+    check_precision,
+    find_exports,
+)
 from monodepth_ros.zoo.card import ExportPrecision, ModelCard
-from monodepth_ros.zoo.weight_files import networks_in
 
 Provider = tuple[str, dict[str, Any]]
 
@@ -55,12 +57,7 @@ class OnnxRuntimeEngine(ExportedEngine):
         """
         kind, number = parse_device(device)
         check_precision(precision, _PRECISIONS[kind], "onnxruntime", kind)
-        exports = {
-            network: ensure_export(
-                folder, card, ExportKind("onnx", network, size, _stored(kind, precision))
-            )
-            for network in networks_in(folder, card)
-        }
+        exports = find_exports(folder, card, size, _stored(kind, precision))
         providers = execution_providers(kind, number, precision)
         load_network = partial(_load_network, threads=threads, providers=providers)
         device = kind if kind == "cpu" else f"{kind}:{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,8 @@ from numpy.typing import NDArray
 from monodepth_ros.cache_directory import cache_directory
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Rgb
-from monodepth_ros.inference.engines.exported import ExportedEngine, check_precision
-from monodepth_ros.inference.export.cached import ensure_export
-from monodepth_ros.inference.export.kind import ExportKind
-from monodepth_ros.zoo.card import ExportPrecision, ModelCard, NetworkPart
-from monodepth_ros.zoo.weight_files import networks_in
+from monodepth_ros.inference.engines.exported import ExportedEngine, check_precision, find_exports
+from monodepth_ros.zoo.card import ExportPrecision, ModelCard
 
 # Our names: OpenVINO's hint, and what a CPU that computes in it says that it can.
 _HINTS = {"fp32": ("f32", "FP32"), "bf16": ("bf16", "BF16"), "fp16": ("f16", "FP16")}
@@ -48,7 +46,8 @@ class OpenVinoEngine(ExportedEngine):
         if device not in ("auto", "cpu"):
             raise UserError(f"device {device!r}: openvino runs on the cpu; for CUDA use torch")
         check_precision(precision, possible_precisions(), "openvino", "CPU")
-        exports = {n: _export(folder, card, precision, size, n) for n in networks_in(folder, card)}
+        stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
+        exports = find_exports(folder, card, size, stored, own_format="openvino")
         load_network = partial(_Compiled, options=_options(precision, threads))
         engine = cls(card, "cpu", precision, size, exports, load_network)
         engine._threads = threads
@@ -69,9 +68,11 @@ class _Compiled:
     """A network that is compiled for each size of batch when it is first asked for."""
 
     def __init__(self, path: Path, options: dict[str, Any]) -> None:
-        self._core = openvino.Core()
-        self._core.set_property({"CACHE_DIR": str(cache_directory("openvino"))})
-        self._path, self._options = path, options
+        self._core, self._path, self._options = openvino.Core(), path, options
+        with suppress(OSError):  # without a cache it compiles at every start
+            cache = cache_directory("openvino")
+            cache.mkdir(parents=True, exist_ok=True)
+            self._core.set_property({"CACHE_DIR": str(cache)})
         self._requests: dict[int, Any] = {}
         self._request(1)
 
@@ -101,13 +102,3 @@ def _options(precision: str, threads: int) -> dict[str, Any]:
         "ENABLE_CPU_PINNING": False,
         **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
     }
-
-
-def _export(
-    folder: Path, card: ModelCard, precision: str, size: tuple[int, int], network: NetworkPart
-) -> Path:
-    """OpenVINO's own format where the model folder has it, else ONNX, which it reads as well."""
-    stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
-    own = ExportKind("openvino", network, size, stored)
-    kind = own if own.listed(card) else ExportKind("onnx", network, size, stored)
-    return ensure_export(folder, card, kind)

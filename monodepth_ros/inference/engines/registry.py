@@ -16,6 +16,8 @@ ENGINES: dict[str, str] = {
     "torch": "monodepth_ros.inference.engines.torch:TorchEngine",
     "openvino": "monodepth_ros.inference.engines.openvino:OpenVinoEngine",
     "onnxruntime": "monodepth_ros.inference.engines.onnxruntime:OnnxRuntimeEngine",
+    "torch-graphs": "monodepth_ros.inference.engines.torch_faster:GraphedTorchEngine",
+    "torch-compiled": "monodepth_ros.inference.engines.torch_faster:CompiledTorchEngine",
 }
 
 

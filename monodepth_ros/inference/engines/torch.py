@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,18 +42,24 @@ def choose_device(name: str) -> torch.device:
 
 @dataclass(frozen=True)
 class TorchFrames:
-    """Images on the engine's device, as bytes ``(B, 3, h, w)`` and in [0, 1]."""
+    """Images on the engine's device, as bytes ``(B, 3, h, w)`` and in [0, 1].
+
+    All that is done with them is done on the engine's ``stream``, where they were made.
+    """
 
     bytes_: Tensor
     images: Tensor
+    stream: torch.cuda.Stream | None = None
 
     def pixels(self) -> Rgb:
         """``(B, h, w, 3)`` on the CPU."""
-        return self.bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        with on_stream(self.stream):
+            return self.bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     def mirrored(self) -> TorchFrames:
         """Left and right exchanged."""
-        return TorchFrames(self.bytes_.flip(3), self.images.flip(3))
+        with on_stream(self.stream):
+            return TorchFrames(self.bytes_.flip(3), self.images.flip(3), self.stream)
 
     def joined(self, others: Sequence[Frames]) -> TorchFrames:
         """One batch of these images and those of ``others``."""
@@ -61,12 +67,22 @@ class TorchFrames:
             return self
         every = [self, *map(_of_torch, others)]
         bytes_, images = ([getattr(f, name) for f in every] for name in ("bytes_", "images"))
-        return TorchFrames(torch.cat(bytes_), torch.cat(images))
+        with on_stream(self.stream):
+            return TorchFrames(torch.cat(bytes_), torch.cat(images), self.stream)
+
+
+def on_stream(stream: torch.cuda.Stream | None) -> AbstractContextManager[Any]:
+    """Kernels of the body go to ``stream``; nothing changes without one."""
+    return nullcontext() if stream is None else torch.cuda.stream(stream)
 
 
 class TorchEngine:
-    """Runs a model's networks by torch."""
+    """Runs a model's networks by torch.
 
+    On CUDA, on a stream of its own: it waits for nobody else who uses the device in this process.
+    """
+
+    name = "torch"
     chosen = ""
 
     def __init__(
@@ -82,8 +98,9 @@ class TorchEngine:
         self.device = str(device)
         self.has_motion = pose_net is not None
         self._device = device
-        self._depth_net = self._placed(depth_net, images=1)
-        self._pose_net = None if pose_net is None else self._placed(pose_net, images=2)
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._depth = self._faster(self._placed(depth_net, images=1).finest)
+        self._pose = None if pose_net is None else self._faster(self._placed(pose_net, images=2))
 
     @classmethod
     def load(
@@ -112,36 +129,41 @@ class TorchEngine:
     def describe(self) -> dict[str, str]:
         """Engine, device, precision and the threads that torch has."""
         return {
-            "engine": "torch",
+            "engine": self.name,
             "device": self.device,
             "precision": self.precision,
             "threads": str(torch.get_num_threads()),
         }
 
-    @torch.inference_mode()
     def prepare(self, images: Rgb) -> TorchFrames:
         """Images ``(B, H, W, 3)`` travel to the device as bytes and are resized there, as
         training's frames are.
         """
-        given = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        bytes_ = resize_batch(given.to(self._device), self.size)
-        if bytes_.data_ptr() == given.data_ptr():
-            bytes_ = bytes_.clone()
-        return TorchFrames(bytes_, bytes_.float() / 255.0)
+        given = torch.from_numpy(np.ascontiguousarray(images))
+        with torch.inference_mode(), on_stream(self._stream):
+            if self._stream is not None:
+                given = given.pin_memory()  # from pinned memory nobody waits for the copy
+            there = given.to(self._device, non_blocking=True)
+            bytes_ = resize_batch(there.permute(0, 3, 1, 2), self.size)
+            if bytes_.data_ptr() == given.data_ptr():
+                bytes_ = bytes_.clone()
+            return TorchFrames(bytes_, bytes_.float() / 255.0, self._stream)
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""
-        with torch.inference_mode(), self._autocast():
-            inverse = self._depth_net.finest(_images(frames))
-        return np.asarray(inverse[:, 0].float().cpu().numpy())
+        with self._computing():
+            return _to_numpy(self._depth(_images(frames))[:, 0])
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
-        if self._pose_net is None:
+        if self._pose is None:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
-        with torch.inference_mode(), self._autocast():
-            motion = torch.cat(self._pose_net(_images(first), _images(second)), 1)
-        return np.asarray(motion.float().cpu().numpy())
+        with self._computing():
+            return _to_numpy(torch.cat(self._pose(_images(first), _images(second)), 1))
+
+    def _faster(self, network: Callable[..., Any]) -> Callable[..., Any]:
+        """What runs in place of ``network``: here itself."""
+        return network
 
     def _placed(self, net: NetT, images: int) -> NetT:
         net.eval().requires_grad_(False)
@@ -149,9 +171,16 @@ class TorchEngine:
         net.to(self._device)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _autocast(self) -> torch.autocast:
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
         dtype = _AUTOCAST.get(self.precision)
-        return torch.autocast(self._device.type, dtype, enabled=dtype is not None)
+        half = torch.autocast(self._device.type, dtype, dtype is not None)
+        with torch.inference_mode(), on_stream(self._stream), half:
+            yield
+
+
+def _to_numpy(output: Tensor) -> NDArray[np.float32]:
+    return np.asarray(output.float().cpu().numpy())
 
 
 def _images(frames: Frames) -> Tensor:

@@ -67,5 +67,5 @@ def export_kinds(
             size,
             cast(ExportPrecision, precision),
         )
-        for network in sorted(networks_in(folder, card))
+        for network in networks_in(folder, card)
     ]

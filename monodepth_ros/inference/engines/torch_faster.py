@@ -1,0 +1,108 @@
+"""The torch engine with what makes it faster on CUDA, and slower to start: chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.torch import TorchEngine, choose_device
+from monodepth_ros.zoo.card import ModelCard
+
+_WARM_UPS = 3  # runs in which libraries choose their kernels, before those are recorded
+
+
+class GraphedTorchEngine(TorchEngine):
+    """Records the kernels of a network once for each size of batch, then replays them as one.
+
+    A small network waits for the launches of its kernels more than for their work.
+    """
+
+    name = "torch-graphs"
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        card: ModelCard,
+        device: str,
+        precision: str,
+        size: tuple[int, int],
+        threads: int,
+    ) -> TorchEngine:
+        """As `TorchEngine`, ready for single images; UserError without CUDA."""
+        if choose_device(device).type != "cuda":
+            raise UserError("engine torch-graphs records CUDA graphs: it needs a CUDA device")
+        engine = super().load(folder, card, device, precision, size, threads)
+        run_once(engine)
+        return engine
+
+    def _faster(self, network: Callable[..., Any]) -> Callable[..., Any]:
+        return _Recorded(network)
+
+
+class CompiledTorchEngine(TorchEngine):
+    """Compiles the networks by torch.compile, which takes a minute, on CUDA into graphs as well."""
+
+    name = "torch-compiled"
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        card: ModelCard,
+        device: str,
+        precision: str,
+        size: tuple[int, int],
+        threads: int,
+    ) -> TorchEngine:
+        """As `TorchEngine`, ready for single images."""
+        engine = super().load(folder, card, device, precision, size, threads)
+        run_once(engine)
+        return engine
+
+    def _faster(self, network: Callable[..., Any]) -> Callable[..., Any]:
+        mode = "reduce-overhead" if self._device.type == "cuda" else "default"
+        compiled: Callable[..., Any] = torch.compile(network, mode=mode, dynamic=False)
+        return compiled
+
+
+def run_once(engine: TorchEngine) -> None:
+    """Run both networks on one image, so that no frame waits for what is done at first use."""
+    frames = engine.prepare(np.zeros((1, *engine.size, 3), np.uint8))
+    engine.inverse_depth(frames)
+    if engine.has_motion:
+        engine.motion(frames, frames)
+
+
+class _Recorded:
+    """A function of tensors as CUDA graphs. Its output is overwritten by the next call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._graphs: dict[tuple[int, ...], tuple[torch.cuda.CUDAGraph, list[Tensor], Any]] = {}
+
+    def __call__(self, *images: Tensor) -> Any:
+        shape = tuple(images[0].shape)
+        if shape not in self._graphs:
+            self._graphs[shape] = self._record(images)
+        graph, inputs, output = self._graphs[shape]
+        for kept, given in zip(inputs, images, strict=True):
+            kept.copy_(given)
+        graph.replay()
+        return output
+
+    def _record(self, images: tuple[Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Any]:
+        inputs = [image.clone() for image in images]
+        for _ in range(_WARM_UPS):
+            self._function(*inputs)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+            output = self._function(*inputs)
+        return graph, inputs, output
