@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,9 +45,12 @@ class ExportedEngine:
     """The part of `base.Engine` that does not depend on the runtime.
 
     ``exports`` are the files of the model's networks, and ``load_network`` loads one. The pose
-    network is loaded when it is first used, which a node for depth never does.
+    network is loaded when it is first used, which a node for depth never does. ``threads`` 0 is one
+    for each core.
     """
 
+    name: str  # of the engine and its library
+    version: str  # of the library
     chosen = ""
 
     def __init__(
@@ -55,14 +59,26 @@ class ExportedEngine:
         device: str,
         precision: str,
         size: tuple[int, int],
+        threads: int,
         exports: Mapping[NetworkPart, Path],
         load_network: Callable[[Path], Network],
     ) -> None:
         self.card, self.device, self.precision, self.size = card, device, precision, size
+        self.threads = threads or len(os.sched_getaffinity(0))
         self.has_motion = "pose" in exports
         self._exports, self._load_network = exports, load_network
         self._depth = load_network(exports["depth"])
         self._pose: Network | None = None
+
+    def describe(self) -> dict[str, str]:
+        """Engine, device, precision, threads, and the library's version."""
+        return {
+            "engine": self.name,
+            "device": self.device,
+            "precision": self.precision,
+            "threads": str(self.threads),
+            self.name: self.version,
+        }
 
     def prepare(self, images: Rgb) -> ByteFrames:
         """Images ``(B, H, W, 3)`` at the networks' size, resized as training's are."""

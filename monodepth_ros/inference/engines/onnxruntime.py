@@ -38,7 +38,7 @@ _ERRORS_ONLY = 3
 class OnnxRuntimeEngine(ExportedEngine):
     """Runs a model's networks by ONNX Runtime."""
 
-    _threads = 0
+    name, version = "onnxruntime", onnxruntime.__version__
 
     @classmethod
     def load(
@@ -61,19 +61,7 @@ class OnnxRuntimeEngine(ExportedEngine):
         providers = execution_providers(kind, number, precision)
         load_network = partial(_load_network, threads=threads, providers=providers)
         device = kind if kind == "cpu" else f"{kind}:{number}"
-        engine = cls(card, device, precision, size, exports, load_network)
-        engine._threads = threads
-        return engine
-
-    def describe(self) -> dict[str, str]:
-        """Engine, device, precision, threads (0: one for each core), and its version."""
-        return {
-            "engine": "onnxruntime",
-            "device": self.device,
-            "precision": self.precision,
-            "threads": str(self._threads),
-            "onnxruntime": onnxruntime.__version__,
-        }
+        return cls(card, device, precision, size, threads, exports, load_network)
 
 
 def parse_device(device: str) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,26 @@ from monodepth_ros.zoo.card import ExportPrecision, ModelCard
 _HINTS = {"fp32": ("f32", "FP32"), "bf16": ("bf16", "BF16"), "fp16": ("f16", "FP16")}
 
 
+@cache
+def _core() -> Any:
+    """OpenVINO itself; without a cache that can be written it compiles at every start."""
+    core, kept = openvino.Core(), cache_directory("openvino")
+    with suppress(OSError):
+        kept.mkdir(parents=True, exist_ok=True)
+        core.set_property({"CACHE_DIR": str(kept)})
+    return core
+
+
 def possible_precisions() -> tuple[str, ...]:
     """Those that this CPU computes in, by what OpenVINO says of it; int8 needs an export."""
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return (*(name for name, (_, word) in _HINTS.items() if word in able), "int8")
 
 
 class OpenVinoEngine(ExportedEngine):
     """Runs a model's networks by OpenVINO."""
 
-    _threads = 0
+    name, version = "openvino", openvino.__version__.split("-")[0]
 
     @classmethod
     def load(
@@ -49,30 +59,14 @@ class OpenVinoEngine(ExportedEngine):
         stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
         exports = find_exports(folder, card, size, stored, own_format="openvino")
         load_network = partial(_Compiled, options=_options(precision, threads))
-        engine = cls(card, "cpu", precision, size, exports, load_network)
-        engine._threads = threads
-        return engine
-
-    def describe(self) -> dict[str, str]:
-        """Engine, device, precision, threads (0: one for each core), and its version."""
-        return {
-            "engine": "openvino",
-            "device": self.device,
-            "precision": self.precision,
-            "threads": str(self._threads),
-            "openvino": openvino.__version__.split("-")[0],
-        }
+        return cls(card, "cpu", precision, size, threads, exports, load_network)
 
 
 class _Compiled:
     """A network that is compiled for each size of batch when it is first asked for."""
 
     def __init__(self, path: Path, options: dict[str, Any]) -> None:
-        self._core, self._path, self._options = openvino.Core(), path, options
-        with suppress(OSError):  # without a cache it compiles at every start
-            cache = cache_directory("openvino")
-            cache.mkdir(parents=True, exist_ok=True)
-            self._core.set_property({"CACHE_DIR": str(cache)})
+        self._path, self._options = path, options
         self._requests: dict[int, Any] = {}
         self._request(1)
 
@@ -82,14 +76,14 @@ class _Compiled:
 
     def _request(self, batch: int) -> Any:
         if batch not in self._requests:
-            model = self._core.read_model(self._path)
+            model = _core().read_model(self._path)
             model.reshape(
                 {
                     image: [batch, *(d.get_length() for d in list(image.partial_shape)[1:])]
                     for image in model.inputs
                 }
             )
-            compiled = self._core.compile_model(model, "CPU", self._options)
+            compiled = _core().compile_model(model, "CPU", self._options)
             self._requests[batch] = compiled.create_infer_request()
         return self._requests[batch]
 
