@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.rigid_motion import Matrix, rigid
 
@@ -28,6 +27,8 @@ def pose_of_matrix(matrix: ArrayLike) -> Matrix | None:
 
 def pose_of_quaternion(position: ArrayLike, quaternion: ArrayLike) -> Matrix | None:
     """4x4 of ``x, y, z`` and ``qx, qy, qz, qw``, which need not be of norm 1; None if unknown."""
+    from scipy.spatial.transform import Rotation
+
     x, q = np.asarray(position, np.float64), np.asarray(quaternion, np.float64)
     if not np.isfinite(x).all() or not np.isfinite(q).all() or np.linalg.norm(q) < _MIN_NORM:
         return None

@@ -1,13 +1,13 @@
 """Single rigid motions as NumPy arrays; `se3` has the batched and differentiable ones.
 
 A motion is 4x4, a twist ``(6,)`` is its translation and the axis-angle of its rotation in radians.
+SciPy is imported where it is used: to load it takes as long as a quarter of a depth node's start.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
 
@@ -25,12 +25,16 @@ def rigid(R: ArrayLike, t: ArrayLike = (0.0, 0.0, 0.0)) -> Matrix:
 
 def twist_of(motion: Matrix) -> NDArray[np.float64]:
     """Translation and axis-angle ``(6,)`` of a 4x4 motion."""
+    from scipy.spatial.transform import Rotation
+
     turn = Rotation.from_matrix(motion[:3, :3]).as_rotvec()
     return np.concatenate([motion[:3, 3], turn])
 
 
 def motion_of(twist: NDArray[np.float64]) -> Matrix:
     """``[R(axis-angle) | translation]`` as 4x4; the inverse of `twist_of`."""
+    from scipy.spatial.transform import Rotation
+
     return rigid(Rotation.from_rotvec(twist[3:]).as_matrix(), twist[:3])
 
 
@@ -76,4 +80,6 @@ def base_from_camera(xyz: NDArray[np.float64], rpy: NDArray[np.float64]) -> NDAr
     """``T_base_camera`` of the optical frame of a camera mounted at ``xyz`` metres, turned by
     ``rpy`` radians about the base's fixed axes; zeros: at the base, looking forward.
     """
+    from scipy.spatial.transform import Rotation
+
     return rigid(Rotation.from_euler("xyz", rpy).as_matrix() @ R_BASE_OPTICAL, xyz)
