@@ -7,6 +7,7 @@ unchanged, all heads), ``reference`` (the public Monodepth2) and ``peak:PRECISIO
 from __future__ import annotations
 
 import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def build(request: Answer) -> tuple[Answer, Handler]:
     first = run()
     facts["load_seconds"] = time.perf_counter() - start
     if request["output"]:
-        np.save(request["output"], first() if callable(first) else first)
+        np.save(request["output"], first)
     return facts, lambda question: _measured(run, question["seconds"])
 
 
@@ -64,8 +65,6 @@ def _measured(run: Run, seconds: float) -> Answer:
 def _memory() -> Answer:
     """Bytes: resident at most; where there is CUDA in use, also of its tensors."""
     found = {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
-    import sys
-
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         found["cuda_peak_bytes"] = torch.cuda.max_memory_allocated()
@@ -114,19 +113,11 @@ def _eager(request: Answer, images: Rgb) -> tuple[Run, Answer]:
 def _reference(request: Answer, images: Rgb) -> tuple[Run, Answer]:
     """As its test script runs it, in single precision."""
     import torch
-    from reference_monodepth2 import import_reference
 
     torch.set_num_threads(request["threads"])
-    checkout, weights = Path(request["reference"]), Path(request["weights"])
-    networks = import_reference(checkout, "networks")
-    to_depth = import_reference(checkout, "layers").disp_to_depth
-    encoder = networks.ResnetEncoder(18, False)
-    state = torch.load(weights / "encoder.pth", weights_only=True)
-    encoder.load_state_dict({k: v for k, v in state.items() if k in encoder.state_dict()})
-    decoder = networks.DepthDecoder(encoder.num_ch_enc)
-    decoder.load_state_dict(torch.load(weights / "depth.pth", weights_only=True))
+    encoder, decoder, to_depth = load_reference(request["reference"], request["weights"])
     for network in (encoder, decoder):
-        network.to(request["device"]).eval()
+        network.to(request["device"])
     pixels = _tensor(images, request["device"])
 
     @torch.no_grad()
@@ -135,6 +126,21 @@ def _reference(request: Answer, images: Rgb) -> tuple[Run, Answer]:
         return inverse[:, 0].cpu().numpy()
 
     return run, {}
+
+
+def load_reference(checkout: str, weights: str) -> tuple[Any, Any, Any]:
+    """Its encoder and decoder with these weights, and its function from disparity to depth."""
+    import torch
+    from reference_monodepth2 import import_reference
+
+    networks = import_reference(Path(checkout), "networks")
+    to_depth = import_reference(Path(checkout), "layers").disp_to_depth
+    encoder = networks.ResnetEncoder(18, False)
+    state = torch.load(Path(weights) / "encoder.pth", weights_only=True)
+    encoder.load_state_dict({k: v for k, v in state.items() if k in encoder.state_dict()})
+    decoder = networks.DepthDecoder(encoder.num_ch_enc)
+    decoder.load_state_dict(torch.load(Path(weights) / "depth.pth", weights_only=True))
+    return encoder.eval(), decoder.eval(), to_depth
 
 
 def _peak(precision: str, request: Answer) -> tuple[Answer, Handler]:
