@@ -120,16 +120,18 @@ class DepthEstimator:
     ) -> DepthPrediction:
         """The prediction of one frame; ``mirrored`` is mirrored back."""
         size = seen.image_size if self.output_size == "image" else self.size
-        # Inverse depth is resized, because depth averages badly at edges.
-        inverse = resize_linear(inverse, size)
+        scale = scale_of(self.card, camera, self.size)
+        factor = np.float32(scale.factor)
+        # Disparity is resized, because depth averages badly at edges.
+        small = inverse / factor
+        disparity = resize_linear(small, size)
         confidence = None
         if mirrored is not None:
-            mirrored = resize_linear(np.ascontiguousarray(mirrored), size)
+            mirrored = resize_linear(mirrored / factor, size)
             contrast = resize_linear(evidence(seen.frames.pixels()[0]), size)
-            confidence = agreement(inverse, mirrored) * contrast
-        scale = scale_of(self.card, camera, self.size)
-        disparity = inverse / np.float32(scale.factor)
-        disparity[~((disparity > 0) & (disparity < np.inf))] = np.nan
+            confidence = agreement(disparity, mirrored) * contrast
+        if not (small.min() > 0 and small.max() < np.inf):  # what lies between is valid as well
+            disparity[~((disparity > 0) & (disparity < np.inf))] = np.nan
         seen_by = None if camera is None else self._resized(camera, *size)
         if seen_by is not None and seen_by.valid is not None:
             disparity[~seen_by.valid] = np.nan
