@@ -164,6 +164,30 @@ def test_two_cameras_in_groups_of_their_own(started: Any, tmp_path: Path) -> Non
         assert f"image_raw/compressed:={image}/compressed" in node["arguments"]
 
 
+def test_several_cameras_with_one_model(started: Any) -> None:
+    node = one(
+        started(
+            "depth.launch.py", "namespace:=/", "cameras:=front, rear", "speed:=/odom",
+            "image_raw:=colour/image_raw",
+        )
+    )  # fmt: skip
+    assert node["parameters"]["cameras"] == ["front", "rear"]
+    for remapped in (
+        "front/image_raw:=front/colour/image_raw",
+        "rear/image_raw/compressed:=rear/colour/image_raw/compressed",
+        "rear/camera_info:=rear/camera_info",
+        "speed:=/odom",
+    ):
+        assert remapped in node["arguments"]
+    assert "__ns:=/" in node["arguments"]
+
+
+def test_cameras_and_the_topic_of_one(started: Any) -> None:
+    output = started("depth.launch.py", "cameras:=front,rear", "image_raw:=/front/image_raw")
+    assert isinstance(output, str)
+    assert "image_raw: /front/image_raw is a topic of one camera" in output
+
+
 @pytest.mark.parametrize(("distribution", "name"), [("jazzy", OLD), ("kilted", NEW)])
 def test_the_profile_is_set_for_the_nodes_alone(
     started: Any,

@@ -5,6 +5,7 @@ Only launch files import it: it needs the ROS package launch_ros.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -90,6 +91,14 @@ _TOPICS: _Arguments = {
 _RVIZ: _Arguments = {"rviz": ("false", "open RViz", _BOOLEAN)}
 _FOLDER: _Arguments = {"folder": ("~/monodepth_bags", "folder of the recorded bags", ())}
 _EXTRA_TOPICS: _Arguments = {"extra_topics": ("", "further topics to record, comma-separated", ())}
+CAMERAS: _Arguments = {
+    "cameras": (
+        "",
+        "namespaces of several cameras that share one model, comma-separated: front,left,rear;"
+        " image_raw and camera_info are then names within each of them",
+        (),
+    )
+}
 BAG_ARGUMENTS: _Arguments = {
     "bag": (None, "bag to play", ()),
     "rate": ("1.0", "playback rate; 1.0: real time", ()),
@@ -163,6 +172,8 @@ def camera_node(
 
     def values(context: LaunchContext) -> dict[str, Any]:
         given = _parameter_values(context, executable)
+        if _cameras(context):
+            given["cameras"] = _cameras(context)
         if "scale_source" in given:
             asked = given["scale_source"]
             given["scale_source"] = (scale_sources or {}).get(asked, asked)
@@ -228,18 +239,28 @@ def played_bag() -> OpaqueFunction:
     return OpaqueFunction(function=create)
 
 
-def rviz(config: str) -> Node:
-    """RViz with a configuration of the package, if the argument `rviz` is true."""
-    sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
-    return Node(
-        package="rviz2",
-        executable="rviz2",
-        namespace=LaunchConfiguration("namespace"),
-        arguments=["-d", str(share_directory() / "config" / "rviz" / config)],
-        parameters=[{"use_sim_time": sim_time}],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-        output="screen",
-    )
+def rviz(config: str) -> OpaqueFunction:
+    """RViz with a configuration of the package, if the argument `rviz` is true.
+
+    Of several cameras it shows the first one.
+    """
+
+    def create(context: LaunchContext) -> list[Node]:
+        namespace = posixpath.join(_text(context, "namespace"), *_cameras(context)[:1])
+        sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+        return [
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                namespace=namespace,
+                arguments=["-d", str(share_directory() / "config" / "rviz" / config)],
+                parameters=[{"use_sim_time": sim_time}],
+                output="screen",
+            )
+        ]
+
+    condition = IfCondition(LaunchConfiguration("rviz"))
+    return OpaqueFunction(function=create, condition=condition)
 
 
 def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) -> OpaqueFunction:
@@ -252,10 +273,6 @@ def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) ->
             for name, value in values(context).items()
         }
         typed["use_sim_time"] = _text(context, "use_sim_time") == "true"
-        given = context.launch_configurations
-        remapped = [(name, given[name]) for name in _TOPICS if name in given]
-        # image_transport appends the name of the transport to the topic.
-        compressed = [(f"{a}/compressed", f"{b}/compressed") for a, b in remapped[:1]]
         return [
             Node(
                 package="monodepth_ros",
@@ -263,7 +280,7 @@ def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) ->
                 name=executable,
                 namespace=_text(context, "namespace"),
                 parameters=[*_parameter_file(context), typed],
-                remappings=remapped + compressed,
+                remappings=_remapped(context),
                 additional_env=_profile(context),
                 ros_arguments=["--log-level", _text(context, "log_level")],
                 respawn=_text(context, "respawn") == "true",
@@ -273,6 +290,28 @@ def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) ->
         ]
 
     return OpaqueFunction(function=create)
+
+
+def _remapped(context: LaunchContext) -> list[tuple[str, str]]:
+    """The topics that arguments name, for each camera if there are several."""
+    given = {name: topic for name in _TOPICS if (topic := _text(context, name))}
+    pairs = [(name, given.pop(name)) for name in ("speed",) if name in given]
+    if "image_raw" in given:  # image_transport appends the name of the transport to the topic
+        given["image_raw/compressed"] = f"{given['image_raw']}/compressed"
+    cameras = _cameras(context)
+    for name, topic in given.items():
+        if cameras and topic.startswith("/"):
+            raise UserError(
+                f"launch argument {name}: {topic} is a topic of one camera; with cameras, give its"
+                " name within each camera's namespace"
+            )
+        pairs += [(f"{each}/{name}", f"{each}/{topic}") for each in cameras] or [(name, topic)]
+    return pairs
+
+
+def _cameras(context: LaunchContext) -> list[str]:
+    names = (name.strip() for name in _text(context, "cameras").split(","))
+    return [name for name in names if name]
 
 
 def _parameter_file(context: LaunchContext) -> list[str]:
