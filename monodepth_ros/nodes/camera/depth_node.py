@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.inference.camera_tracker import CameraTracker
@@ -14,6 +15,7 @@ from monodepth_ros.inference.depth_estimator import (
     DepthPrediction,
     DepthRequest,
 )
+from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
@@ -83,6 +85,8 @@ class DepthNode(CameraNode):
     def load(self) -> _LoadedModel:
         """Load the depth network, and the pose network if the scale source needs it."""
         estimator = DepthEstimator(self.load_engine(), output_size=self.value("output_size"))
+        largest = min(self.max_batch or len(self.streams), len(self.streams))
+        _run_each_batch(estimator.engine, largest)
         trackers = {}
         if self.value("scale_source") == "speed":
             motion = MotionEstimator(estimator.engine)
@@ -141,6 +145,12 @@ class DepthNode(CameraNode):
         for topic, message in messages.items():
             work.stream.publish(topic, message)
         return ""
+
+
+def _run_each_batch(engine: Engine, largest: int) -> None:
+    """Run every batch of several images once: an engine may compile it when it is first asked."""
+    for images in range(2, largest + 1):
+        engine.inverse_depth(engine.prepare(np.zeros((images, *engine.size, 3), np.uint8)))
 
 
 def _requested(stream: CameraStream) -> set[str]:
