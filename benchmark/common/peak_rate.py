@@ -1,4 +1,4 @@
-"""How fast a processor multiplies and adds at most: measured, not read from a data sheet."""
+"""How fast a processor multiplies and adds, and reads and writes memory: measured by torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 _SIDE = 1024  # of the matrices; larger ones are no faster on one core
 _SIDE_CUDA = 8192
+_BYTES = 1 << 28  # that are copied: more than any cache holds
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -17,11 +18,17 @@ class PeakRate:
     """The best of a matrix product and a convolution, both by torch, in operations per second.
 
     A multiplication and an addition are two operations. ``int8`` products are summed in int32.
+    ``memory`` instead of a precision gives the bytes per second of a copy, read and written.
     """
 
     def __init__(self, precision: str, device: str = "cpu") -> None:
         self._device = torch.device(device)
         side = _SIDE_CUDA if self._device.type == "cuda" else _SIDE
+        if precision == "memory":
+            source = torch.zeros(_BYTES, dtype=torch.uint8, device=device)
+            target = torch.zeros_like(source)
+            self._kernels = [(2.0 * _BYTES, lambda: target.copy_(source))]
+            return
         if precision == "int8":
             one, other = (
                 torch.randint(-9, 9, (side, side), dtype=torch.int8, device=device)
