@@ -48,9 +48,10 @@ class CorrelationPoseNet(nn.Module):
         features = self.blocks(
             torch.relu(self.bn(self.stem(normalise(torch.cat([first, second])))))
         )
-        of_first, of_second = F.normalize(self.describe(features), dim=1).chunk(2)
-        matches = correlation(of_first, of_second, REACH)
-        context = torch.relu(self.context(features[: first.shape[0]]))
+        batch = first.shape[0]
+        described = F.normalize(self.describe(features), dim=1)
+        matches = correlation(described[:batch], described[batch:], REACH)
+        context = torch.relu(self.context(features[:batch]))
         return self.decoder(self.head(torch.cat([matches, context, _places(matches)], 1)))
 
 

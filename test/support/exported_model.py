@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monodepth_ros.inference.export.cached import ensure_export, ensure_proof
+from monodepth_ros.inference.export.cached import ensure_exports
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.catalogue import resolve
@@ -34,9 +34,8 @@ def cached_engine(request: pytest.FixtureRequest, exports_cache: Path) -> str:
     pytest.importorskip(request.param, reason=f"install the extra [{request.param}]")
     folder = resolve("demo")
     card = load_card(folder)
-    for network in ("depth", "pose"):
-        ensure_export(folder, card, ExportKind("onnx", network, card.size))
-        ensure_proof(folder, card, network, card.size)
+    kinds = [ExportKind("onnx", network, card.size) for network in ("depth", "pose")]
+    ensure_exports(folder, card, kinds)
     return str(request.param)
 
 

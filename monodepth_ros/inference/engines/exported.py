@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_bytes
 from monodepth_ros.inference.engines.base import Frames, Rgb
-from monodepth_ros.inference.export.cached import ensure_export
+from monodepth_ros.inference.export.cached import ensure_exports
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.zoo.card import ExportFormat, ExportPrecision, ModelCard, NetworkPart
 from monodepth_ros.zoo.weight_files import networks_in
@@ -108,14 +108,13 @@ def find_exports(
 
     A pose network without an int8 export stays in single precision, as it gains little.
     """
-    exports: dict[NetworkPart, Path] = {}
-    for network in networks_in(folder, card):
+    networks, chosen = networks_in(folder, card), []
+    for network in networks:
         kinds = [ExportKind(name, network, size, precision) for name in (own_format, "onnx")]
         if network == "pose" and precision == "int8" and not any(k.listed(card) for k in kinds):
             kinds = [replace(kind, precision="fp32") for kind in kinds]
-        chosen = next((kind for kind in kinds if kind.listed(card)), kinds[-1])
-        exports[network] = ensure_export(folder, card, chosen)
-    return exports
+        chosen.append(next((kind for kind in kinds if kind.listed(card)), kinds[-1]))
+    return dict(zip(networks, ensure_exports(folder, card, chosen), strict=True))
 
 
 def check_precision(precision: str, possible: tuple[str, ...], engine: str, device: str) -> None:

@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import monodepth_ros
 from monodepth_ros.atomic_file import atomic_path
@@ -31,24 +33,17 @@ _PACKAGE = Path(str(monodepth_ros.__file__)).parent
 _NAME = "model"  # cached files are called after nothing: their folder says of which weights
 
 
-def ensure_export(folder: Path, card: ModelCard, kind: ExportKind) -> Path:
-    """An export of the model in ``folder``, whose files are whole.
+def ensure_exports(folder: Path, card: ModelCard, kinds: Sequence[ExportKind]) -> list[Path]:
+    """Exports of the model in ``folder``, of one size, whose files are whole.
 
-    It is the card's, if that lists one of this kind, else one in the cache, which is made there on
-    first use, in another process, by torch. :class:`UserError` where that is impossible, or where a
-    file of the model folder is damaged.
+    Each is the card's, if that lists one of its kind, else one in the cache. What is missing there
+    is made on first use, in another process, by torch. :class:`UserError` where that is impossible,
+    or where a file of the model folder is damaged.
     """
-    listed = kind.listed(card)
-    if listed is not None:
-        for name, digest in listed.files.items():
-            verify_file(folder / name, digest)
-        return folder / listed.file
-    if kind.precision == "int8":
-        raise UserError(
-            f"model {card.name} has no int8 export of its {kind.network} network for"
-            f" {kind.size[1]}x{kind.size[0]}: make one with `monodepth models quantise`"
-        )
-    return _cached(folder, card, kind) / kind.file(_NAME)
+    own = {kind: path for kind in kinds if (path := _listed(folder, card, kind)) is not None}
+    needed = [kind for kind in kinds if kind not in own]
+    into = _cached(folder, card, needed) if needed else folder
+    return [own.get(kind, into / kind.file(_NAME)) for kind in kinds]
 
 
 def ensure_proof(
@@ -60,21 +55,38 @@ def ensure_proof(
             verify_file(folder / listed.proof, listed.files[listed.proof])
             return folder / listed.proof
     kind = ExportKind("onnx", network, size)
-    return _cached(folder, card, kind) / kind.proof(_NAME)
+    return _cached(folder, card, [kind]) / kind.proof(_NAME)
 
 
-def _cached(folder: Path, card: ModelCard, kind: ExportKind) -> Path:
-    """The folder of the cache where such an export and its proof are, whole."""
-    into = cache_directory("exports") / _key(card, kind.size)
-    if _is_whole(into, kind):
+def _listed(folder: Path, card: ModelCard, kind: ExportKind) -> Path | None:
+    """The card's own export, whole; None where it lists none and one can be made."""
+    listed = kind.listed(card)
+    if listed is not None:
+        for name, digest in listed.files.items():
+            verify_file(folder / name, digest)
+        return folder / listed.file
+    if kind.precision == "int8":
+        raise UserError(
+            f"model {card.name} has no int8 export of its {kind.network} network for"
+            f" {kind.size[1]}x{kind.size[0]}: make one with `monodepth models quantise`"
+        )
+    return None
+
+
+def _cached(folder: Path, card: ModelCard, kinds: Sequence[ExportKind]) -> Path:
+    """The folder of the cache where such exports and their proofs are, whole."""
+    into = cache_directory("exports") / _key(card, kinds[0].size)
+    if all(_is_whole(into, kind) for kind in kinds):
         return into
     _create(into)
-    with locked(into / ".lock"):
-        if not _is_whole(into, kind):  # another process may have made it meanwhile
-            check_makers(card, kind)
-            print_once(f"{card.name}: {kind.file(_NAME)} is made once, in {into}")
-            _make(folder, card, kind, into)
-            _seal(into, kind)
+    with locked(into / ".lock"):  # another process may have made them meanwhile
+        if missing := [kind for kind in kinds if not _is_whole(into, kind)]:
+            check_makers(card, missing)
+            names = " and ".join(kind.file(_NAME) for kind in missing)
+            print_once(f"{card.name}: making {names} once, in {into}")
+            _make(folder, card, missing, into)
+            for kind in missing:
+                _seal(into, kind)
     return into
 
 
@@ -124,19 +136,22 @@ def _seal(into: Path, kind: ExportKind) -> None:
         temporary.write_text(json.dumps(digests))
 
 
-def check_makers(card: ModelCard, kind: ExportKind) -> None:
-    """UserError unless all is installed that makes such an export."""
-    missing = [name for name in MAKERS[kind.format] if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"model {card.name} has no {kind.format} export of its {kind.network} network for"
-            f" {kind.size[1]}x{kind.size[0]}, and making one needs {' and '.join(missing)}: install"
-            f" that, or run `monodepth models export {card.name}` elsewhere and copy the folder"
-        )
+def check_makers(card: ModelCard, kinds: Sequence[ExportKind]) -> None:
+    """UserError unless all is installed that makes such exports."""
+    for kind in kinds:
+        missing = [name for name in MAKERS[kind.format] if find_spec(name) is None]
+        if missing:
+            raise UserError(
+                f"model {card.name} has no {kind.format} export of its {kind.network} network for"
+                f" {kind.size[1]}x{kind.size[0]}, and making one needs {' and '.join(missing)}:"
+                f" install that, or run `monodepth models export {card.name}` elsewhere and copy"
+                " the folder"
+            )
 
 
-def _make(folder: Path, card: ModelCard, kind: ExportKind, into: Path) -> None:
-    request = {"folder": str(folder), "into": str(into), "name": _NAME, "kind": asdict(kind)}
+def _make(folder: Path, card: ModelCard, kinds: Sequence[ExportKind], into: Path) -> None:
+    request: dict[str, Any] = {"folder": str(folder), "into": str(into), "name": _NAME}
+    request["kinds"] = [asdict(kind) for kind in kinds]
     paths = filter(None, (str(_PACKAGE.parent), os.environ.get("PYTHONPATH")))
     done = subprocess.run(
         [sys.executable, "-m", "monodepth_ros.inference.export.make", json.dumps(request)],

@@ -1,7 +1,7 @@
-"""Makes an export in a process of its own, so that whoever needs it never imports torch.
+"""Makes exports in a process of its own, so that whoever needs them never imports torch.
 
 ``python -m monodepth_ros.inference.export.make REQUEST`` with a JSON object: the ``folder`` of the
-model, the folder ``into`` which files go, what they are called after (``name``), and the ``kind``.
+model, the folder ``into`` which files go, what they are called after (``name``), and the ``kinds``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ def make_export(folder: Path, into: Path, name: str, kind: ExportKind) -> None:
 def main() -> None:
     """Do what the argument asks for; an error is one line and status 2."""
     request = json.loads(sys.argv[1])
-    kind = ExportKind(**{**request["kind"], "size": tuple(request["kind"]["size"])})
+    folder, into = Path(request["folder"]), Path(request["into"])
     try:
-        make_export(Path(request["folder"]), Path(request["into"]), request["name"], kind)
+        for kind in request["kinds"]:
+            kind = ExportKind(**{**kind, "size": tuple(kind["size"])})
+            make_export(folder, into, request["name"], kind)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -21,8 +21,7 @@ def export_model(folder: Path, out: Path, kinds: list[ExportKind]) -> list[Expor
     :class:`UserError` where it holds another model.
     """
     card = load_card(folder)
-    for kind in kinds:
-        check_makers(card, kind)
+    check_makers(card, kinds)
     target = _card_for(card, out)
     for name in card.files:
         if not (out / name).exists():

@@ -17,11 +17,11 @@ def asked(monkeypatch):
     """The kinds of export that were asked for, which are files of that name."""
     kinds = []
 
-    def ensure(folder, card, kind):
-        kinds.append((kind.network, kind.format, kind.precision))
-        return folder / kind.file("x")
+    def ensure(folder, card, wanted):
+        kinds.extend((kind.network, kind.format, kind.precision) for kind in wanted)
+        return [folder / kind.file("x") for kind in wanted]
 
-    monkeypatch.setattr(exported, "ensure_export", ensure)
+    monkeypatch.setattr(exported, "ensure_exports", ensure)
     return kinds
 
 

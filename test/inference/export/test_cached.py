@@ -8,7 +8,7 @@ import pytest
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.export import cached
-from monodepth_ros.inference.export.cached import ensure_export, ensure_proof
+from monodepth_ros.inference.export.cached import ensure_exports, ensure_proof
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.inference.export.proof import Proof
 from monodepth_ros.zoo.card import Export, load_card
@@ -23,9 +23,9 @@ def made(tmp_path, monkeypatch):
     """Files are made by a stand-in, into a cache of this test's own; the list has each call."""
     calls = []
 
-    def make(folder, card, kind, into):
-        calls.append(kind)
-        for name in kind.files("model"):
+    def make(folder, card, kinds, into):
+        calls.append(list(kinds))
+        for name in [name for kind in kinds for name in kind.files("model")]:
             (into / name).write_bytes(f"{name} {len(calls)}".encode())
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -33,12 +33,16 @@ def made(tmp_path, monkeypatch):
     return calls
 
 
+def ensure_export(model, card, kind=DEPTH):
+    return ensure_exports(model, card, [kind])[0]
+
+
 def test_it_is_made_once_and_found_again(model, made, tmp_path, capsys):
     first, second = (ensure_export(model, load_card(model), DEPTH) for _ in range(2))
-    assert first == second and made == [DEPTH]
+    assert first == second and made == [[DEPTH]]
     assert first.name == "model-depth-96x64-fp32.onnx"
     assert first.parent.parent == tmp_path / "cache/monodepth_ros/exports"
-    assert "tiny: model-depth-96x64-fp32.onnx is made once" in capsys.readouterr().err
+    assert "tiny: making model-depth-96x64-fp32.onnx once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("harm", [lambda p: p.write_bytes(b"half"), lambda p: p.unlink()])
@@ -69,7 +73,15 @@ def test_two_that_ask_at_once_make_it_once(model, made):
         asker.start()
     for asker in askers:
         asker.join()
-    assert len(paths) == 4 and made == [DEPTH]
+    assert len(paths) == 4 and made == [[DEPTH]]
+
+
+def test_what_is_missing_is_made_at_once(model, made):
+    ensure_export(model, load_card(model))
+    pose, half = ExportKind("onnx", "pose", (64, 96)), ExportKind("onnx", "depth", (64, 96), "fp16")
+    paths = ensure_exports(model, load_card(model), [DEPTH, pose, half])
+    assert made == [[DEPTH], [pose, half]]
+    assert [path.name for path in paths] == [k.file("model") for k in (DEPTH, pose, half)]
 
 
 def test_the_card_s_own_export_is_used_and_must_be_whole(model, made):
