@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,10 @@ class OnnxRuntimeEngine(ExportedEngine):
         ``device`` may also be ``tensorrt`` or ``tensorrt:N``: it takes minutes to start for the
         first time, and keeps what it has built in the cache.
         """
+        if device == "auto":
+            with suppress(UserError):  # which the CPU meets as well, or there is no GPU
+                return cls.load(folder, card, "cuda", precision, size, threads)
+            device = "cpu"
         kind, number = parse_device(device)
         check_precision(precision, _PRECISIONS[kind], "onnxruntime", kind)
         exports = find_exports(folder, card, size, _stored(kind, precision))
@@ -67,11 +72,9 @@ class OnnxRuntimeEngine(ExportedEngine):
 def parse_device(device: str) -> tuple[str, int]:
     """``cpu``, ``cuda`` or ``tensorrt``, and the number of the GPU.
 
-    ``auto`` is CUDA where this build of ONNX Runtime has it, else the CPU. UserError for others.
+    UserError for others, and for those that this build of ONNX Runtime does not have.
     """
     available = onnxruntime.get_available_providers()
-    if device == "auto":
-        device = "cuda" if _PROVIDERS["cuda"] in available else "cpu"
     match = re.fullmatch(r"(cpu)|(cuda|tensorrt)(?::(\d+))?", device)
     if match is None:
         raise UserError(f"device {device!r}: use auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N")

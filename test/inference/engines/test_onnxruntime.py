@@ -19,7 +19,6 @@ def built_for_gpus(monkeypatch):
 @pytest.mark.parametrize(
     ("device", "expected"),
     [
-        ("auto", ("cuda", 0)),
         ("cpu", ("cpu", 0)),
         ("cuda", ("cuda", 0)),
         ("cuda:2", ("cuda", 2)),
@@ -31,9 +30,8 @@ def test_devices_by_name(built_for_gpus, device, expected):
     assert engine.parse_device(device) == expected
 
 
-def test_auto_is_the_cpu_where_the_library_knows_no_other(monkeypatch):
+def test_a_device_that_the_library_is_built_without_says_what_to_install(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ALL[2:])
-    assert engine.parse_device("auto") == ("cpu", 0)
     with pytest.raises(UserError, match="built without it: pip install onnxruntime-gpu"):
         engine.parse_device("cuda")
 
@@ -67,10 +65,11 @@ def test_tensorrt_keeps_its_engines_on_disk(precision, monkeypatch, tmp_path):
     }
 
 
-def test_a_gpu_that_is_not_there_is_an_error_and_not_the_cpu(
-    built_for_gpus, model, exports_cache, capfd
+def test_a_gpu_that_is_not_there_is_an_error_and_for_auto_the_cpu(
+    built_for_gpus, model, exports_cache
 ):
     if onnxruntime.get_device() == "GPU":
         pytest.skip("this ONNX Runtime has a GPU")
     with pytest.raises(UserError, match="cannot load CUDAExecutionProvider and would use CPU"):
         load_engine(model, "onnxruntime", "cuda")
+    assert load_engine(model, "onnxruntime", "auto").device == "cpu"
