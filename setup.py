@@ -55,8 +55,8 @@ setup(
         "imagenet": [IMAGENET_WEIGHTS],
         "nyu": ["h5py>=3"],
         # Engines; onnx makes the files that both read.
-        "onnxruntime": ["onnxruntime>=1.19", "onnx>=1.16"],
-        "openvino": ["openvino>=2025.0", "onnx>=1.16"],
+        "onnxruntime": ["onnxruntime>=1.19", "onnx>=1.16", "torch>=2.5"],
+        "openvino": ["openvino>=2025.0", "onnx>=1.16", "torch>=2.5"],
         # Where no ROS 2 is installed: its wheels, of Kilted or of Jazzy.
         "ros": on_a_pc(
             "ros-rclpy[fastrtps]==9.1.2",

@@ -116,6 +116,8 @@ def _stored(kind: str, precision: str) -> ExportPrecision:
 
 
 def _load_network(path: Path, threads: int, providers: list[Provider]) -> Network:
+    if providers[0] != _CPU and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's libraries from pip, where torch has not loaded them
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS_ONLY
