@@ -8,7 +8,7 @@ pytest.importorskip("diagnostic_msgs", reason="no ROS 2 messages: install the ex
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status
+from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER, frame_status, overall_status
 from monodepth_ros.nodes.frame_statistics import FrameMetrics
 
 WELL = FrameMetrics(
@@ -142,3 +142,38 @@ def test_whoever_should_send_images_is_named() -> None:
     silent = replace(WELL, active_seconds=5.0, seconds_without_image=5.0)
     _, message, _ = frame_status(silent, {}, image_source=" on /image_raw, which nobody publishes")
     assert message == "no image received yet on /image_raw, which nobody publishes"
+
+
+def of_cameras(**cameras: FrameMetrics) -> tuple[bytes, str, dict[str, str]]:
+    statuses = {name: frame_status(metrics, {}) for name, metrics in cameras.items()}
+    return overall_status(cameras, statuses, [])
+
+
+def test_the_node_of_several_cameras_is_as_well_as_the_worst() -> None:
+    slow = replace(WELL, output_rate=5.0, latency_median=0.2, latency_p95=0.3)
+    level, message, values = of_cameras(front=WELL, rear=slow)
+    assert (level, message) == (DiagnosticStatus.OK, "19.8 Hz")
+    assert values["cameras"] == "front, rear"
+    assert (values["input rate (Hz)"], values["output rate (Hz)"]) == ("60.0", "19.8")
+    assert values["latency median (ms)"] == "200.0"
+    assert values["latency 95th percentile (ms)"] == "300.0"
+
+    silent = replace(WELL, seconds_without_image=9.0, latency_median=float("nan"))
+    failing = replace(WELL, output_rate=0.0, failing=True, last_error="bad encoding")
+    level, message, values = of_cameras(front=WELL, left=silent, rear=failing)
+    assert level == DiagnosticStatus.ERROR
+    assert message == "left: no image for 9 s; rear: every image fails: bad encoding"
+    assert values["latency median (ms)"] == "41.2"
+
+
+def test_the_node_of_cameras_without_subscribers_is_idle() -> None:
+    idle = replace(WELL, idle=True, output_rate=0.0)
+    assert of_cameras(front=idle, rear=idle)[:2] == (DiagnosticStatus.OK, NO_SUBSCRIBER)
+    assert of_cameras(front=idle, rear=WELL)[:2] == (DiagnosticStatus.OK, "14.8 Hz")
+
+
+def test_how_long_a_stream_is_silent_is_in_seconds() -> None:
+    values = frame_status(replace(WELL, seconds_without_image=3.25), {})[2]
+    assert values["seconds without an image"] == "3.2"
+    assert values["seconds without a result"] == "0.1"
+    assert frame_status(replace(WELL, idle=True), {})[2]["seconds without a result"] == "0.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,23 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, Header
+from std_srvs.srv import Trigger
 from viewer import Viewer
 
 from monodepth_ros.data.bags.messages.image import decode_depth
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.nodes.camera.depth_node import DepthNode
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
 from monodepth_ros.nodes.reporting_node import SUCCESS
+from monodepth_ros.zoo.catalogue import resolve
 
 Rgb = NDArray[np.uint8]
 SIZES = {"front": (240, 320), "left": (120, 160), "rear": (200, 260)}
@@ -233,16 +238,60 @@ def test_an_empty_list_is_one_camera_in_the_nodes_namespace(
     assert [len(array.status) for array in viewer.heard["/diagnostics"]][-1:] == [1]
 
 
-@pytest.fixture
-def node(ros_environment: dict[str, str]) -> Any:
-    """An active node in this process, whose outputs are asked for by hand."""
-    rclpy.init()
-    given = {"autostart": False, "device": "cpu", "cameras": list(SIZES)}
+def test_a_reload_gives_all_cameras_the_other_model(
+    viewer: Viewer, depth_node: Any, play: Any, tmp_path: Path
+) -> None:
+    """Each camera's factor belonged to the former model."""
+    other = shutil.copytree(resolve("demo"), tmp_path / "other")
+    card = other / "card.yaml"
+    card.write_text(card.read_text().replace("name: demo", "name: other"))
+    scales = {n: viewer.node.create_publisher(Float64, f"{n}/scale", 1) for n in ("front", "rear")}
+    for name in scales:
+        viewer.listen(Image, f"{name}/depth/image_rect")
+    depth_node("cameras:=[front, rear]", "scale_source:=topic", "scale_factor:=5.0")
+    viewer.until(
+        lambda: all(viewer.heard[f"{n}/depth/image_rect"] for n in scales),
+        play=lambda: play(*scales),
+    )
+    wanted = Parameter("model", value=str(other)).to_parameter_msg()
+    request = SetParameters.Request(parameters=[wanted])
+    assert viewer.call(SetParameters, "depth_node/set_parameters", request).results[0].successful
+    assert viewer.call(Trigger, "depth_node/reload").success
+    viewer.until(
+        lambda: all(
+            value(statuses(viewer)[f": {n}"], "scale factor") == "not known yet" for n in scales
+        ),
+        play=lambda: play(*scales),
+    )
+    assert value(statuses(viewer)[""], "model") == "other"
+    scales["rear"].publish(Float64(data=2.0))
+    viewer.until(
+        lambda: value(statuses(viewer)[": rear"], "scale factor") == "2",
+        play=lambda: scales["rear"].publish(Float64(data=2.0)),
+    )
+    assert value(statuses(viewer)[": front"], "scale factor") == "not known yet"
+
+
+def make_node(**parameters: Any) -> DepthNode:
+    """An active node in this process."""
+    given = {"autostart": False, "device": "cpu", "cameras": list(SIZES), **parameters}
     made = DepthNode(parameter_overrides=[Parameter(n, value=v) for n, v in given.items()])
     assert made.trigger_configure() == SUCCESS and made.trigger_activate() == SUCCESS
+    return made
+
+
+@pytest.fixture
+def ros(ros_environment: dict[str, str]) -> Any:
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def node(ros: None) -> Any:
+    made = make_node()
     yield made
     made.destroy_node()
-    rclpy.try_shutdown()
 
 
 class Asked:
@@ -309,3 +358,30 @@ def test_a_frame_fails_alone_and_a_network_fails_all(
     monkeypatch.setattr(node.active_model.loaded.engine, "inverse_depth", lambda frames: 1 / 0)
     play()
     assert play.failed() == {"front": 1, "left": 2, "rear": 1}
+
+
+def test_each_camera_measures_its_own_motion(ros: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The robot's speed is one topic; what the cameras have seen of the motion is their own."""
+    node = make_node(scale_source="speed")
+    assert node.active_model is not None
+    trackers = node.active_model.loaded.trackers
+    assert len({id(tracker) for tracker in trackers.values()}) == 3
+    seen: list[tuple[Any, int]] = []
+
+    def noted(
+        tracker: CameraTracker, image: Any, camera: PinholeCamera, *_: Any, **__: Any
+    ) -> None:
+        seen.append((tracker, camera.width))
+
+    monkeypatch.setattr(CameraTracker, "add", noted)
+    Asked(node, monkeypatch)()
+    assert seen == [(trackers[stream], SIZES[stream.name][1]) for stream in node.streams]
+    assert node.count_subscribers("/speed") == 3 and node.count_subscribers("/front/speed") == 0
+    assert node.count_publishers("/front/scale") == 1
+    node.destroy_node()
+
+
+def test_a_bounded_batch(ros: None) -> None:
+    node = make_node(max_batch=2)
+    assert node.max_batch == 2 and node._worker is not None and node._worker._max_batch == 2
+    node.destroy_node()
