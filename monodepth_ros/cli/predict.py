@@ -10,7 +10,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, network_size
+from monodepth_ros.cli.options.model import (
+    Device,
+    EngineName,
+    Model,
+    Precision,
+    Threads,
+    network_size,
+)
 from monodepth_ros.cli.options.recordings import Every
 from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.input_camera import InputCamera
@@ -37,7 +44,8 @@ def predict(
     model: Model = "demo",
     engine: EngineName = "auto",
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     size: Annotated[
         str | None,
         typer.Option(help="Input size of the network, WIDTHxHEIGHT; default: that of its card."),
@@ -64,7 +72,8 @@ def predict(
         raise UserError("--camera states the focal length: leave --focal out")
     seen_by = InputCamera(None if camera is None else read_calibration(camera), focal)
     files = find_inputs(inputs, every)
-    estimator = DepthEstimator(load_engine(model, engine, device, precision, network_size(size)))
+    loaded = load_engine(model, engine, device, precision, network_size(size), threads)
+    estimator = DepthEstimator(loaded)
     writer = PredictionWriter(estimator, out, seen_by)
     total = sum(frame_count(file, every) for file in files)
     written: list[WrittenPrediction] = []
@@ -94,8 +103,7 @@ def _summary(
     return {
         "model": estimator.card.name,
         "network_size": f"{estimator.size[1]}x{estimator.size[0]}",
-        "device": estimator.engine.device,
-        "precision": estimator.engine.precision,
+        **estimator.engine.describe(),
         "frames": len(written),
         "median_seconds": float(np.median(seconds)) if seconds else None,
         "skipped": skipped,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from monodepth_ros.cli.options import recordings as given
-from monodepth_ros.cli.options.model import Device, EngineName, Model
+from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, Threads
 from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
@@ -36,6 +36,8 @@ def replay(
     model: Model = "demo",
     engine: EngineName = "auto",
     device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     refine: Annotated[
         bool, typer.Option("--refine", help="Refine each motion by aligning it to depth.")
     ] = False,
@@ -92,7 +94,8 @@ def replay(
         if note is not None:
             typer.echo(note, err=True)
             record.problems.append(note)
-        run = ReplayRun(load_engine(model, engine, device), tracking, out, record, refine)
+        loaded = load_engine(model, engine, device, precision, threads=threads)
+        run = ReplayRun(loaded, tracking, out, record, refine)
         with frame_progress(plain_console(), disable=as_json) as progress:
             for image in progress.track(source.frames, source.total, description="replay"):
                 if image is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
+from monodepth_ros.inference.engines.agreement import Agreement, compare
 from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.engines.registry import load_engine
 
@@ -34,14 +35,19 @@ def check_model(
     device: str = "auto",
     precision: str = "fp32",
     engine: str = "auto",
+    threads: int = 0,
+    compared: Iterable[tuple[str, Rgb]] | None = None,
 ) -> list[Finding]:
     """Load the model in ``folder`` and run it on random pixels and on the named ``frames``.
 
-    Finite outputs are required of both; on frames depth must also vary and not saturate. A model
-    that does not load is one finding that did not pass.
+    Finite outputs are required of both; on frames depth must also vary and not saturate. On
+    ``compared`` frames depth and motion must be those of torch in fp32, as near as `agreement`
+    demands. A model that does not load is one finding that did not pass.
     """
     try:
-        estimator = DepthEstimator(load_engine(folder, engine, device, precision))
+        estimator = DepthEstimator(load_engine(folder, engine, device, precision, None, threads))
+        if compared is not None:
+            reference = load_engine(folder, "torch", device, "fp32", None, threads)
     except UserError as error:
         return [Finding("load", False, str(error))]
     networks = "depth and pose" if estimator.engine.has_motion else "depth"
@@ -53,7 +59,19 @@ def check_model(
     ]
     if estimator.engine.has_motion:
         findings.append(_check_motion(estimator, *noise))
+    if compared is not None:
+        findings.append(_check_agreement(compare(estimator.engine, reference, compared)))
     return findings
+
+
+def _check_agreement(found: Agreement) -> Finding:
+    motion = "" if found.motion is None else f", motion {found.motion:.2g} of its length"
+    detail = (
+        f"abs_rel {found.abs_rel:.2g}, a1 {found.a1:.4f}{motion};"
+        f" worst frame {found.worst_frame}: abs_rel {found.worst_abs_rel:.2g}"
+    )
+    name = f"{found.precision} against torch fp32, {found.frames} frames"
+    return Finding(name, not found.refusal, "; ".join(filter(None, (found.refusal, detail))))
 
 
 def _check_finite(name: str, prediction: DepthPrediction) -> Finding:

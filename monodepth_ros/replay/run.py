@@ -97,7 +97,9 @@ class ReplayRun:
             "intrinsics": source.calibration(),
             "model": engine.card.name,
             "weights": next(iter(engine.card.files.values()), "")[:12],
+            "engine": engine.describe()["engine"],
             "device": engine.device,
+            "precision": engine.precision,
         }
         title = f"{recording} by {engine.card.name}"
         times = np.array(self.milliseconds)

@@ -8,9 +8,11 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from recordings import write_folder
 from typer.testing import CliRunner
 
 from monodepth_ros.cli.app import app
+from monodepth_ros.inference.engines import agreement
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import load_card
@@ -206,3 +208,22 @@ def test_an_export_beside_other_weights_is_refused(model, tmp_path):
     )
     result = run("export", str(model), "--out", str(tmp_path))
     assert result.exit_code == 2 and "holds other weights" in result.stderr
+
+
+def test_check_compares_with_torch_in_fp32_on_real_frames(model, tmp_path):
+    recording = write_folder(tmp_path / "recording")
+    options = ("--data", tmp_path / "recording", "--every", "2", "--engine", "torch")
+    result = run("check", "demo", *options, "--precision", "bf16", "--json")
+    finding = json.loads(result.stdout)["findings"][-1]
+    frames = len(range(0, len(recording), 2))
+    assert finding["check"] == f"bf16 against torch fp32, {frames} frames"
+    assert finding["passed"] and "; worst frame recording/" in finding["detail"]
+
+
+def test_check_fails_where_the_engine_differs(model, tmp_path, monkeypatch):
+    write_folder(tmp_path / "recording")
+    monkeypatch.setitem(agreement.TOLERANCE, "bf16", 0.0)
+    options = ("--data", tmp_path / "recording", "--engine", "torch", "--precision", "bf16")
+    result = run("check", "demo", *options)
+    assert result.exit_code == 1
+    assert "FAILED bf16 against torch fp32, 2 frames: depth differs from torch" in result.stdout

@@ -9,7 +9,7 @@ import typer
 
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show, with_progress
-from monodepth_ros.cli.options.model import Device, EngineName
+from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import evaluate_depth
@@ -52,6 +52,8 @@ def depth(
     every: Every = 1,
     engine: EngineName = "auto",
     device: Device = "auto",
+    precision: Precision = "fp32",
+    threads: Threads = 0,
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,
@@ -77,7 +79,8 @@ def depth(
         sequences = inputs.open_recordings(data, "--data", capture, rule.kitti_truth)
         guessed = guessed_cameras(sequences)
         if model is not None:
-            estimator = DepthEstimator(load_engine(model, engine, device), output_size="network")
+            loaded = load_engine(model, engine, device, precision, threads=threads)
+            estimator = DepthEstimator(loaded, output_size="network")
             if scaling is None:
                 rule = rule.suited_to(estimator.card.ambiguity)
             pairs = model_pairs(estimator, sequences, every, rule, flip)

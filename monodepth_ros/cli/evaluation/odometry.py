@@ -11,7 +11,7 @@ import typer
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
 from monodepth_ros.cli.evaluation.scale import MinMotion
-from monodepth_ros.cli.options.model import Device, EngineName
+from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
@@ -54,6 +54,8 @@ def odometry(
     every: Every = 1,
     engine: EngineName = "auto",
     device: Device = "auto",
+    precision: Precision = "fp32",
+    threads: Threads = 0,
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,
@@ -75,7 +77,7 @@ def odometry(
     elif model is not None and est is None and gt is None:
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
-        loaded = load_engine(model, engine, device)
+        loaded = load_engine(model, engine, device, precision, threads=threads)
         pairs = inputs.model_trajectories(loaded, sequences, every, refine)
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)

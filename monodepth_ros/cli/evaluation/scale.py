@@ -8,7 +8,7 @@ import typer
 
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, show
-from monodepth_ros.cli.options.model import Device, EngineName
+from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.recordings import guessed_cameras
@@ -34,6 +34,8 @@ def scale(
     every: Every = 1,
     engine: EngineName = "auto",
     device: Device = "auto",
+    precision: Precision = "fp32",
+    threads: Threads = 0,
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     out: Out = None,
@@ -47,7 +49,7 @@ def scale(
         raise UserError("--model is missing: whose scale is to be measured")
     sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
     kinds = {"network": False, "refined": True} if refined else {"network": False}
-    loaded = load_engine(model, engine, device)
+    loaded = load_engine(model, engine, device, precision, threads=threads)
     trajectories = {
         kind: inputs.model_trajectories(loaded, sequences, every, refine)
         for kind, refine in kinds.items()

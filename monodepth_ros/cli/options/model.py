@@ -7,15 +7,26 @@ from typing import Annotated
 import typer
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.registry import ENGINES
 from monodepth_ros.zoo.card import parse_size
 
 Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 EngineName = Annotated[
-    str, typer.Option(help=f"What runs the networks: auto, {', '.join(ENGINES)}.")
+    str,
+    typer.Option(
+        help=f"What runs the networks: {', '.join(ENGINES)}; auto: the fastest, measured once."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16 (CUDA).")]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help=f"Number format of the networks: {', '.join(TOLERANCE)}; auto: the fastest that"
+        " agrees with fp32."
+    ),
+]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads of the networks; 0: one per core.")]
 
 
 def network_size(text: str | None) -> tuple[int, int] | None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.zoo.card import ModelCard, check_size, load_card, parse_size
+from monodepth_ros.inference.engines.choice import Job, choose, told
+from monodepth_ros.inference.engines.machine import has_gpu
+from monodepth_ros.inference.engines.short_check import short_check
+from monodepth_ros.zoo.card import ModelCard, NetworkPart, check_size, load_card, parse_size
 from monodepth_ros.zoo.catalogue import resolve
 
 # Name: module and class, imported when the engine is asked for. An engine that needs more than the
-# package itself is called as the extra that installs it. `auto` takes the first that is installed.
+# package itself is called as its library and as the extra that installs it.
 ENGINES: dict[str, str] = {
     "torch": "monodepth_ros.inference.engines.torch:TorchEngine",
     "openvino": "monodepth_ros.inference.engines.openvino:OpenVinoEngine",
@@ -28,41 +34,62 @@ def load_engine(
     precision: str = "fp32",
     size: tuple[int, int] | None = None,
     threads: int = 0,
+    checked: Sequence[NetworkPart] = (),
 ) -> Engine:
     """Load a model; one that is loaded already is given back as it is.
 
     Args:
         model: a name in the zoo, or the path of a model folder.
-        engine: ``auto``, or a name in ``ENGINES``.
+        engine: a name in ``ENGINES``, or ``auto``: what `choice.choose` finds fastest here.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: of the networks alone: ``fp32``, ``fp16`` or ``bf16``.
+        precision: of the networks alone: ``fp32``, ``bf16``, ``fp16``, ``int8``, or ``auto``.
         size: (height, width) at which the networks run; the card's by default.
         threads: of the CPU; 0 is one for each core.
+        checked: the networks that have to pass the `short_check`, else :class:`UserError`.
     """
     if not isinstance(model, (str, os.PathLike)):
         return model
     folder = resolve(model)
     card = load_card(folder)
-    kind = _engine_class(engine)
-    return kind.load(folder, card, device, precision, network_size(card, size), threads)
+    _check_names(engine, precision)
+    engine, precision = told(engine, precision, list(ENGINES))
+    job = Job(str(folder), device, network_size(card, size), threads)
+    chosen, reason = choose(job, card, engine, precision, _installed())
+    kind = _engine_class(chosen.engine)
+    loaded = kind.load(folder, card, device, chosen.precision, job.size, threads)
+    loaded.chosen = reason
+    if checked and (difference := short_check(loaded, folder, checked)):
+        raise UserError(f"model {card.name} on {chosen}: {difference}")
+    return loaded
+
+
+def _installed() -> list[str]:
+    """The engines that `auto` may take: called as a library that is there; none is loaded.
+
+    Compiling takes a minute at every start, so that is left to those who name it.
+    """
+    left_out = {"torch-compiled"} | (set() if has_gpu() else {"torch-graphs"})
+    names = [name for name in ENGINES if name not in left_out]
+    return [name for name in names if find_spec(name.partition("-")[0]) is not None]
+
+
+def _check_names(engine: str, precision: str) -> None:
+    for what, name, known in (("engine", engine, ENGINES), ("precision", precision, TOLERANCE)):
+        if name != "auto" and name not in known:
+            raise UserError(f"{what} {name!r}: use {', '.join(['auto', *known])}")
 
 
 def _engine_class(name: str) -> type[Engine]:
-    """UserError for a name that nobody knows, or for an engine that is not installed."""
-    if name != "auto" and name not in ENGINES:
-        raise UserError(f"engine {name!r}: use {', '.join(['auto', *ENGINES])}")
-    problems = []
-    for candidate in ENGINES if name == "auto" else (name,):
-        module, _, attribute = ENGINES[candidate].partition(":")
-        try:
-            found: type[Engine] = getattr(import_module(module), attribute)
-            return found
-        except ModuleNotFoundError as error:
-            problems.append(
-                f"engine {candidate} needs {error.name}, which is not installed:"
-                f" pip install 'monodepth_ros[{candidate}]'"
-            )
-    raise UserError("; ".join(problems))
+    """UserError for an engine that is not installed."""
+    module, _, attribute = ENGINES[name].partition(":")
+    try:
+        found: type[Engine] = getattr(import_module(module), attribute)
+        return found
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"engine {name} needs {error.name}, which is not installed:"
+            f" pip install 'monodepth_ros[{name}]'"
+        ) from None
 
 
 def network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, int]:

@@ -47,13 +47,17 @@ def ensure_exports(folder: Path, card: ModelCard, kinds: Sequence[ExportKind]) -
 
 
 def ensure_proof(
-    folder: Path, card: ModelCard, network: NetworkPart, size: tuple[int, int]
+    folder: Path, card: ModelCard, network: NetworkPart, size: tuple[int, int], int8: bool = False
 ) -> Path:
-    """The proof of such exports: the model folder's, else the cache's, made as an export is."""
-    for listed in card.exports:
-        if listed.proof and (listed.network, listed.size) == (network, size):
-            verify_file(folder / listed.proof, listed.files[listed.proof])
-            return folder / listed.proof
+    """The proof of such exports: the model folder's, else the cache's, made as an export is.
+
+    For ``int8`` that of an int8 export, which is of frames like those for which it was made.
+    """
+    proofs = [e for e in card.exports if e.proof and (e.network, e.size) == (network, size)]
+    for listed in sorted(proofs, key=lambda entry: (entry.precision == "int8") != int8):
+        assert listed.proof is not None
+        verify_file(folder / listed.proof, listed.files[listed.proof])
+        return folder / listed.proof
     kind = ExportKind("onnx", network, size)
     return _cached(folder, card, [kind]) / kind.proof(_NAME)
 

@@ -34,8 +34,11 @@ class ExportKind:
         return f"{self._name(model)}-{self.precision}{_SUFFIXES[self.format]}"
 
     def proof(self, model: str) -> str:
-        """Such as ``demo-depth-192x128-proof.npz``: one for all formats and precisions."""
-        return f"{self._name(model)}-proof.npz"
+        """Such as ``demo-depth-192x128-proof.npz``: one for all formats and float precisions.
+
+        That of int8 is of the frames for which it was made.
+        """
+        return f"{self._name(model)}{'-int8' if self.precision == 'int8' else ''}-proof.npz"
 
     def files(self, model: str) -> list[str]:
         """All that belong to it; an OpenVINO file has its weights beside it."""

@@ -24,6 +24,7 @@ from monodepth_ros.nodes.diagnostics import overall_status
 from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.stamps import TimedMessage
+from monodepth_ros.zoo.card import NetworkPart
 
 _STOP_TIMEOUT = 1.5  # seconds in which the current frames have to be finished
 
@@ -71,12 +72,15 @@ class CameraNode(ReportingNode):
     def open(self) -> None:
         """Create the outputs, and inputs other than the camera. UserError if impossible."""
 
-    def load_engine(self) -> Engine:
-        """The model and the engine that the parameters name; for `load`."""
+    def load_engine(self, *networks: NetworkPart) -> Engine:
+        """The model and the engine that the parameters name, for `load`.
+
+        It must compute what torch computes in fp32, by a check of the ``networks`` that are used.
+        """
         model, engine, device, precision, threads = map(
             self.value, ("model", "engine", "device", "precision", "threads")
         )
-        loaded = load_engine(model, engine, device, precision, threads=threads)
+        loaded = load_engine(model, engine, device, precision, threads=threads, checked=networks)
         if loaded.card.ambiguity == "scale_and_shift" and self.value("scale_source") != "none":
             raise UserError(
                 f"model {loaded.card.name} gives depth up to scale and shift: no factor makes"
@@ -169,8 +173,9 @@ class CameraNode(ReportingNode):
             _close(former.scales)
         engine = new.loaded.engine
         card = engine.card
+        library = engine.chosen or f"{engine.describe()['engine']} {engine.precision}"
         self.get_logger().info(
-            f"model {card.name} ({card.architecture}, {card.scale}) on {engine.device}"
+            f"model {card.name} ({card.architecture}, {card.scale}) on {engine.device}: {library}"
         )
 
     def _scales_of(self, loaded: LoadedModel, first: bool) -> dict[CameraStream, ScaleSource]:
@@ -282,6 +287,7 @@ class CameraNode(ReportingNode):
             "model": engine.card.name,
             "model hash": _short_hash(engine),
             **engine.describe(),
+            "engine chosen": engine.chosen or "by parameters",
             **self.facts(),
         }
 

@@ -84,14 +84,16 @@ class DepthNode(CameraNode):
 
     def load(self) -> _LoadedModel:
         """Load the depth network, and the pose network if the scale source needs it."""
-        estimator = DepthEstimator(self.load_engine(), output_size=self.value("output_size"))
+        measures = self.value("scale_source") == "speed"
+        engine = self.load_engine("depth", *(("pose",) if measures else ()))
+        estimator = DepthEstimator(engine, output_size=self.value("output_size"))
         largest = min(self.max_batch or len(self.streams), len(self.streams))
-        _run_each_batch(estimator.engine, largest)
+        _run_each_batch(engine, largest)
         trackers = {}
-        if self.value("scale_source") == "speed":
-            motion = MotionEstimator(estimator.engine)
+        if measures:
+            motion = MotionEstimator(engine)
             trackers = {stream: CameraTracker(motion) for stream in self.streams}
-        return _LoadedModel(estimator.engine, estimator, trackers)
+        return _LoadedModel(engine, estimator, trackers)
 
     def open(self) -> None:
         """Create the outputs."""

@@ -66,9 +66,11 @@ class OdometryNode(CameraNode):
     def load(self) -> _LoadedModel:
         """Load the pose network, and the depth network if the scale source needs it."""
         settings = TrackerSettings(**{s.name: self.value(s.name) for s in TRACKER_PARAMETERS})
-        motion = MotionEstimator(self.load_engine(), refine=self.value("refine"))
+        refine, by_height = self.value("refine"), self.value("scale_source") == "camera_height"
+        engine = self.load_engine("pose", *(("depth",) if refine or by_height else ()))
+        motion = MotionEstimator(engine, refine=refine)
         depth = None
-        if self.value("scale_source") == "camera_height":
+        if by_height:
             depth = DepthEstimator(motion.engine, output_size="network")
         return _LoadedModel(motion.engine, CameraTracker(motion, settings), depth)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.registry import ENGINES
 from monodepth_ros.nodes.camera.scale_source import SCALE_PARAMETERS
 from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
@@ -16,12 +17,15 @@ CAMERA_PARAMETERS = (
     ParameterSpec(
         "engine",
         "auto",
-        "library that runs the networks; auto: the first that is installed",
+        "library that runs the networks; auto: the fastest, measured at the first start",
         choices=("auto", *ENGINES),
     ),
     ParameterSpec("device", "auto", "device that runs the networks: auto, cpu, cuda or cuda:N"),
     ParameterSpec(
-        "precision", "fp32", "number format of the networks", choices=("fp32", "fp16", "bf16")
+        "precision",
+        "auto",
+        "number format of the networks; auto: the fastest whose results agree with fp32",
+        choices=("auto", *TOLERANCE),
     ),
     ParameterSpec(
         "image_transport", "raw", "transport of the image topic", choices=("raw", "compressed")

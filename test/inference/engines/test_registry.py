@@ -8,13 +8,6 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import ENGINES, load_engine
 
 
-def test_auto_is_the_first_that_is_installed(model, monkeypatch):
-    assert load_engine(model, device="cpu").describe()["engine"] == "torch"
-    absent = {"absent": "a_library_that_nobody_has.engine:Engine"}
-    monkeypatch.setattr("monodepth_ros.inference.engines.registry.ENGINES", absent | ENGINES)
-    assert load_engine(model, device="cpu").describe()["engine"] == "torch"
-
-
 def test_an_engine_that_nobody_knows_is_refused_with_those_that_there_are(model):
     known = ", ".join(ENGINES)
     with pytest.raises(UserError, match=f"^engine 'abacus': use auto, {known}$"):

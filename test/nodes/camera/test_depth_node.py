@@ -121,7 +121,10 @@ def test_a_model_that_is_missing_is_told_and_the_node_stays(
 
 @pytest.mark.parametrize(
     ("parameter", "reason"),
-    [("modle:=demo", "unknown parameter modle"), ("precision:=int3", "'int3' is not one of fp32")],
+    [
+        ("modle:=demo", "unknown parameter modle"),
+        ("precision:=int3", "'int3' is not one of auto, fp32"),
+    ],
 )
 def test_a_wrong_parameter_ends_it_with_one_line(
     depth_node: Any, parameter: str, reason: str

@@ -1,0 +1,105 @@
+"""How far an engine is from torch in single precision on the same images, and how far it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
+
+# Mean relative difference of depth above which an engine is refused.
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.01, "fp16": 0.01, "int8": 0.02}
+# Motions are small beside the numbers that a pose network adds up for them.
+_MOTION_FACTOR = 5.0
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Relative differences of depth (``abs_rel``, ``a1`` as in evaluations) and of motion.
+
+    ``motion`` is the larger one of the rotations' and the translations', each over all pairs of
+    frames; None without a pose network or with one frame alone.
+    """
+
+    precision: str
+    frames: int
+    abs_rel: float
+    a1: float
+    worst_frame: str
+    worst_abs_rel: float
+    motion: float | None
+
+    @property
+    def refusal(self) -> str:
+        """Why the engine must not be used; empty where it may be."""
+        return refusal(self.precision, self.abs_rel, self.motion)
+
+
+def refusal(precision: str, depth: float, motion: float | None = None) -> str:
+    """Why an engine with these relative differences from torch fp32 must not be used, or ''."""
+    limit = TOLERANCE[precision]
+    for what, found, allowed in (
+        ("depth", depth, limit),
+        ("motion", motion, _MOTION_FACTOR * limit),
+    ):
+        if found is not None and not found <= allowed:
+            return f"{what} differs from torch fp32 by {found:.2g}, {precision} may by {allowed:g}"
+    return ""
+
+
+def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]]) -> Agreement:
+    """Run both engines on named images, uint8 HxWx3, in their order; neighbours give a motion."""
+    engines = (engine, expected)
+    names: list[str] = []
+    ratios: list[tuple[float, float]] = []
+    motions: list[list[NDArray[np.float32]]] = []
+    former: list[Frames] | None = None
+    for name, rgb in frames:
+        seen = [one.prepare(rgb[None]) for one in engines]
+        inverse = [one.inverse_depth(images)[0] for one, images in zip(engines, seen, strict=True)]
+        names.append(name)
+        ratios.append(_depth_difference(*inverse))
+        if former is not None and engine.has_motion:
+            pairs = zip(engines, former, seen, strict=True)
+            motions.append([one.motion(first, second)[0] for one, first, second in pairs])
+        former = seen
+    if not names:
+        raise UserError("no frames to compare engines on")
+    abs_rel, a1 = np.array(ratios).T
+    worst = int(abs_rel.argmax())
+    return Agreement(
+        engine.precision,
+        len(names),
+        float(abs_rel.mean()),
+        float(a1.mean()),
+        names[worst],
+        float(abs_rel[worst]),
+        _motion_difference(np.array(motions)) if motions else None,
+    )
+
+
+def _depth_difference(
+    found: NDArray[np.float32], expected: NDArray[np.float32]
+) -> tuple[float, float]:
+    """``abs_rel`` and ``a1`` where depth is expected; infinite and 0 at a pixel without any."""
+    known = (expected > 0) & np.isfinite(expected)
+    if not known.any():
+        return np.nan, np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = expected[known].astype(np.float64) / found[known]
+    ratio[~(ratio > 0)] = np.inf
+    return float(np.abs(ratio - 1).mean()), float((np.maximum(ratio, 1 / ratio) < 1.25).mean())
+
+
+def _motion_difference(motions: NDArray[np.float32]) -> float:
+    """Of ``(N, 2, 6)``, found and expected: mean length of the difference over that expected."""
+    parts = motions.astype(np.float64).reshape(-1, 2, 2, 3)  # rotation and translation
+    found, expected = parts[:, 0], parts[:, 1]
+    difference, length = (
+        np.linalg.norm(part, axis=-1).mean(0) for part in (found - expected, expected)
+    )
+    return float((difference / np.maximum(length, np.finfo(float).tiny)).max())

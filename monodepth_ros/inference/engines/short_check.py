@@ -1,0 +1,40 @@
+"""Whether an engine computes what torch computes in single precision: by two images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from monodepth_ros.inference.engines.agreement import refusal
+from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.export.cached import ensure_proof
+from monodepth_ros.inference.export.proof import Proof
+from monodepth_ros.zoo.card import NetworkPart
+
+
+def short_check(engine: Engine, folder: Path, networks: Sequence[NetworkPart]) -> str:
+    """Why ``engine``, loaded from the model in ``folder``, must not be used; empty where it may.
+
+    ``networks`` are those of use; one that the model lacks is left out.
+    """
+    library = engine.describe()["engine"]
+    if (library, engine.precision) == ("torch", "fp32"):
+        return ""  # all others are compared with it
+    differences: dict[str, float] = {}
+    for network in networks:
+        if network == "depth" or engine.has_motion:
+            proof = _own_proof if library.startswith("torch") else _kept_proof
+            differences[network] = proof(engine, folder, network).deviation(engine)
+    return refusal(engine.precision, differences.get("depth", 0.0), differences.get("pose"))
+
+
+def _kept_proof(engine: Engine, folder: Path, network: NetworkPart) -> Proof:
+    int8 = engine.precision == "int8"
+    return Proof.load(ensure_proof(folder, engine.card, network, engine.size, int8))
+
+
+def _own_proof(engine: Engine, folder: Path, network: NetworkPart) -> Proof:
+    """Torch is loaded anyway, and what makes exports may not be installed."""
+    from monodepth_ros.inference.export.write import load_graph, make_proof
+
+    return make_proof(load_graph(folder, network, engine.size), engine.size)
