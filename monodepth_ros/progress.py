@@ -11,9 +11,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from monodepth_ros.heartbeat import Heartbeat
 
 
-def plain_console(quiet: bool = False) -> Console:
-    """The error stream, for texts as they are: names and reasons may hold brackets, as `[nan`."""
-    return Console(stderr=True, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
+def plain_console(quiet: bool = False, bars: bool = True) -> Console:
+    """The error stream, for texts as they are: names and reasons may hold brackets, as `[nan`.
+
+    Without ``bars`` it is no terminal: those of several processes would overwrite each other.
+    """
+    terminal = None if bars else False
+    return Console(
+        stderr=True,
+        quiet=quiet,
+        force_terminal=terminal,
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def frame_progress(

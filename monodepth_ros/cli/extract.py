@@ -9,14 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from monodepth_ros.cli.options import recordings as given
-from monodepth_ros.data.bags.file import BagFile, is_bag
+from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.bags.topics import ImageTopic, image_topics
-from monodepth_ros.data.extraction.bag_cameras import extract_cameras, failures
-from monodepth_ros.data.extraction.extracted_sequence import ExtractedSequence
+from monodepth_ros.data.extraction.jobs import Extraction
 from monodepth_ros.data.extraction.request import ExtractionRequest
-from monodepth_ros.data.extraction.sequence import copy_recordings
 from monodepth_ros.errors import UserError, WrongUse
-from monodepth_ros.progress import plain_console
 
 
 def extract(
@@ -53,6 +50,7 @@ def extract(
     licence: Annotated[str, typer.Option(help="Licence of the recording.")] = "",
     field_of_view: given.FieldOfView = None,
     fps: given.Fps = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many bags are extracted at a time.")] = 1,
     topics: Annotated[
         bool, typer.Option("--topics", help="Only list the topics of the bags.")
     ] = False,
@@ -89,22 +87,12 @@ def extract(
         image_format=format,
         licence=licence,
     )
-    console = plain_console(quiet=as_json)
-    outcomes: list[ExtractedSequence] = []
-    failed: list[str] = []
-    refused: list[UserError] = []
-    for path in bags:
-        try:
-            if is_bag(path):
-                own = extract_cameras(path, out, f"{path.stem}_", request, console)
-                failed += [f"{path}: {line}" for line in failures(own, request)]
-            else:
-                own = copy_recordings(path, out, request, capture, console)
-            outcomes += own
-        except UserError as error:
-            if len(bags) == 1:
-                raise
-            refused.append(error)  # the others may be good
+    found = Extraction(out, request, capture, quiet=as_json).all(bags, jobs)
+    outcomes = [sequence for extracted in found for sequence in extracted.sequences]
+    failed = [line for extracted in found for line in extracted.failed]
+    refused = [extracted.refused for extracted in found if extracted.refused is not None]
+    if refused and len(bags) == 1:
+        raise refused[0]
     if as_json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
     only_wrong_use = not failed and all(isinstance(error, WrongUse) for error in refused)

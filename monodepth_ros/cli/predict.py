@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,18 +22,19 @@ from monodepth_ros.cli.options.model import (
 from monodepth_ros.cli.options.recordings import Every
 from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.input_camera import InputCamera
-from monodepth_ros.data.images.file import CorruptFrame
-from monodepth_ros.data.images.frame_source import (
-    bit_depths,
-    find_inputs,
-    frame_count,
-    read_frames,
-)
-from monodepth_ros.errors import UserError, printable
+from monodepth_ros.data.images.frame_source import bit_depths, find_inputs
+from monodepth_ros.data.images.input_parts import InputPart, decoded, parts_of
+from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.progress import count_frames, plain_console
-from monodepth_ros.replay.prediction_files import PredictionWriter, WrittenPrediction
+from monodepth_ros.replay.prediction_files import (
+    PredictionWriter,
+    SkippedInput,
+    WrittenPrediction,
+    all_there,
+)
+from monodepth_ros.shared_work import SharedWork, key_of
 
 
 def predict(
@@ -65,29 +67,41 @@ def predict(
 
     For each frame, NAME_depth.npy holds depth (float32, height x width, NaN invalid) and
     NAME_preview.png shows the input beside its disparity; with --camera, both are rectified, and
-    depth is NaN outside the distorted image. Files
-    that cannot be read are skipped, named and counted, and the exit status is then 1.
+    depth is NaN outside the distorted image. Files that cannot be read are skipped, named and
+    counted, and the exit status is then 1. The same command goes on where an interrupted one
+    ended, and several processes share the work under torchrun.
     """
     if camera is not None and focal is not None:
         raise UserError("--camera states the focal length: leave --focal out")
-    seen_by = InputCamera(None if camera is None else read_calibration(camera), focal)
+    calibration = None if camera is None else read_calibration(camera)
     files = find_inputs(inputs, every)
+    work = SharedWork(out / ".predict", "frames")
     loaded = load_engine(model, engine, device, precision, network_size(size), threads)
     estimator = DepthEstimator(loaded)
-    writer = PredictionWriter(estimator, out, seen_by)
-    total = sum(frame_count(file, every) for file in files)
-    written: list[WrittenPrediction] = []
-    skipped: list[dict[str, str]] = []
     bits = bit_depths(files)
-    with count_frames(plain_console(quiet=total < 2), "predict", total) as advance:
-        for file in files:
-            try:
-                for name, rgb in read_frames(file, every, bits.get(file)):
-                    written.append(writer.write(file, name, rgb))
+    asked = (engine, device, precision, estimator.size, str(out), every, calibration, focal)
+    settings = key_of(estimator.card.content(), asked)
+    parts = {key_of(settings, part.state(bits)): part for part in parts_of(files, every)}
+
+    def predicted(todo: list[InputPart]) -> Iterator[list[dict[str, Any]]]:
+        frames = decoded(todo, every, bits, InputCamera(calibration, focal))
+        total = sum(part.expected for part in todo)
+        with count_frames(plain_console(work.silent or total < 2), "predict", total) as advance:
+
+            def told(outcome: WrittenPrediction | SkippedInput) -> None:
+                if isinstance(outcome, SkippedInput):
+                    typer.echo(f"skipped {outcome.input}: {outcome.reason}", err=True)
+                else:
                     advance()
-            except CorruptFrame as error:
-                skipped.append({"input": printable(file), "reason": error.reason})
-                typer.echo(printable(f"skipped {file}: {error.reason}"), err=True)
+
+            yield from PredictionWriter(estimator, out, told).write(frames)
+
+    results = work.results(parts, predicted, lambda part: part.expected, all_there)
+    if results is None:
+        return
+    outcomes = [outcome for part in results for outcome in part]
+    written = [WrittenPrediction(**outcome) for outcome in outcomes if "reason" not in outcome]
+    skipped = list({repr(o): o for o in outcomes if "reason" in o}.values())  # a video's once
     if as_json:
         print(json.dumps(_summary(estimator, written, skipped), indent=2))
     else:
@@ -97,7 +111,7 @@ def predict(
 
 
 def _summary(
-    estimator: DepthEstimator, written: list[WrittenPrediction], skipped: list[dict[str, str]]
+    estimator: DepthEstimator, written: list[WrittenPrediction], skipped: list[dict[str, Any]]
 ) -> dict[str, object]:
     seconds = [prediction.seconds for prediction in written]
     return {
@@ -114,7 +128,7 @@ def _summary(
 def _print_summary(
     estimator: DepthEstimator,
     written: list[WrittenPrediction],
-    skipped: list[dict[str, str]],
+    skipped: list[dict[str, Any]],
     out: Path,
 ) -> None:
     if written:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -11,17 +12,15 @@ import typer
 
 from monodepth_ros.cli.options import recordings as given
 from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, Threads
-from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
-from monodepth_ros.errors import Failure, UserError
+from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.tracker_settings import settings_for_step
-from monodepth_ros.progress import frame_progress, plain_console
-from monodepth_ros.replay.record import ReplayRecord
+from monodepth_ros.replay.recordings import ReplayedWithoutTruth, Replays
 from monodepth_ros.replay.report import write_comparison
-from monodepth_ros.replay.run import ReplayRun
-from monodepth_ros.replay.source import open_source
+from monodepth_ros.shared_work import Rank
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.catalogue import resolve
 
 
 def replay(
@@ -29,10 +28,12 @@ def replay(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="A bag, recording, video or folder of images; with --compare, folders of replays.",
+            help="Bags, recordings, videos or folders of images; with --compare, those of replays.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the report, new or empty.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the report, new or empty; of many, one in it each.")
+    ],
     model: Model = "demo",
     engine: EngineName = "auto",
     device: Device = "auto",
@@ -63,15 +64,13 @@ def replay(
     It computes what the nodes compute, for every image, at full speed. Two runs give identical
     files, except replay.rrd and the files that begin with timing. If the bag has true depth or
     poses, name their topics: depth is evaluated median-scaled, odometry after alignment. The report
-    is report.html in --out.
+    is report.html in --out. Each of many recordings gets a folder in --out: processes share them
+    under torchrun, and the same command goes on where an interrupted one ended.
     """
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise UserError(f"--out {out}: not empty; name a new folder")
     if compare:
+        _refuse_used(out)
         _compare(sources, out, as_json)
         return
-    if len(sources) > 1:
-        raise UserError("one bag at a time; --compare shows finished replays side by side")
     capture = given.capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=None if images is None else (images,),
@@ -86,30 +85,53 @@ def replay(
         tolerance=tolerance,
         every=every,
     )
-    record = ReplayRecord()
-    with open_source(sources[0], request, capture, record) as source:
-        for other in source.others:
-            typer.echo(f"{sources[0]}: not replayed: {other}", err=True)
-        tracking, note = settings_for_step(source.step)
-        if note is not None:
-            typer.echo(note, err=True)
-            record.problems.append(note)
-        loaded = load_engine(model, engine, device, precision, threads=threads)
-        run = ReplayRun(loaded, tracking, out, record, refine)
-        with frame_progress(plain_console(), disable=as_json) as progress:
-            for image in progress.track(source.frames, source.total, description="replay"):
-                if image is not None:
-                    run.take(image)
-        record.problems += dict.fromkeys(source.problems)
-    if not record.frames:
-        why = dict(record.left_out)
-        raise Failure(f"{sources[0]}: no frame could be replayed: {why}")
-    _show(run.finish(source), as_json)
+    asked = (load_card(resolve(model)).content(), engine, device, precision, refine)
+    replays = Replays(
+        cache(lambda: load_engine(model, engine, device, precision, threads=threads)),
+        asked,
+        request,
+        capture,
+        refine,
+        bars=not as_json and Rank.of_environment().number == 0,
+    )
+    if len(sources) > 1:
+        _replay_many(replays, sources, out, as_json)
+        return
+    _refuse_used(out)
+    try:
+        metrics, account = replays.one(sources[0], out)
+    except ReplayedWithoutTruth as error:
+        _tell(error.metrics, error.account, as_json)
+        raise
+    _tell(metrics, account, as_json)
+
+
+def _refuse_used(out: Path) -> None:
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise UserError(f"--out {out}: not empty; name a new folder")
+
+
+def _replay_many(replays: Replays, sources: list[str], out: Path, as_json: bool) -> None:
+    results = replays.many(sources, out)
+    if results is None:
+        return
+    if as_json:
+        print(to_json({name: result["metrics"] for name, result in results.items()}))
+    for name, result in results.items():
+        if not as_json:
+            typer.echo(name)
+            _tell(result["metrics"], result["account"], as_json)
+        if result["error"] is not None:
+            typer.echo(f"monodepth: {result['error']}", err=True)
+    if any(result["error"] is not None for result in results.values()):
+        raise typer.Exit(1)
+
+
+def _tell(metrics: Mapping[str, object], account: list[str], as_json: bool) -> None:
+    _show(metrics, as_json)
     if not as_json:
-        for line in record.account():
+        for line in account:
             typer.echo(line, err=True)
-    if lines := never_found(record.coverage.values()):
-        raise Failure(f"{sources[0]}: {'; '.join(lines)}")
 
 
 def _compare(folders: list[str], out: Path, as_json: bool) -> None:

@@ -1,7 +1,12 @@
 """The depth metrics of a whole data set: results gathered image by image, then summed up."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +15,8 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol, ImageResult, evaluate_image
 from monodepth_ros.evaluation.scale_consistency import ratio_spread
+from monodepth_ros.overlap import in_threads
+from monodepth_ros.shared_work import PART, SharedWork, key_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,37 @@ class DepthPair:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class PairSource:
+    """Predictions beside their truth: ``pairs`` gives those of some ``items``, one of each.
+
+    ``state`` is another one when the pairs are others.
+    """
+
+    items: list[Any]
+    pairs: Callable[[Iterable[Any]], Iterator[DepthPair]]
+    state: Callable[[], object]
+
+    def __iter__(self) -> Iterator[DepthPair]:
+        return self.pairs(self.items)
+
+
+@dataclass(frozen=True)
+class ComparedImage:
+    """What came of a pair: a result, or the reason why there is none."""
+
+    sequence: str
+    name: str
+    result: ImageResult | None
+    problem: str = ""
+
+    @classmethod
+    def of_json(cls, stored: dict[str, Any]) -> ComparedImage:
+        """By its ``asdict``; numbers are exactly what they were."""
+        result = stored["result"]
+        return cls(**{**stored, "result": None if result is None else ImageResult(**result)})
+
+
 @dataclass
 class DepthEvaluation:
     """Results so far: compared images by sequence, and those skipped with the reason."""
@@ -39,16 +77,12 @@ class DepthEvaluation:
         """All compared images, in order."""
         return [image for images in self.sequences.values() for image in images]
 
-    def add(self, pair: DepthPair) -> None:
-        """Compare one image, or note why it cannot be."""
-        if pair.disparity is None or pair.truth is None:
-            self.skipped.append((pair.name, pair.problem))
-            return
-        result = evaluate_image(pair.disparity, pair.truth, self.protocol, pair.name)
-        if result is None:
-            self.skipped.append((pair.name, "no valid pixel"))
+    def add(self, image: ComparedImage) -> None:
+        """Take one image, or note why it could not be compared."""
+        if image.result is None:
+            self.skipped.append((image.name, image.problem))
         else:
-            self.sequences.setdefault(pair.sequence, []).append(result)
+            self.sequences.setdefault(image.sequence, []).append(image.result)
 
     def summary(self) -> dict[str, float]:
         """The seven metrics, their means over images; the number of images; the median of
@@ -75,8 +109,50 @@ class DepthEvaluation:
 
 
 def evaluate_depth(pairs: Iterable[DepthPair], protocol: DepthProtocol) -> DepthEvaluation:
-    """Compare all `pairs` by `protocol`."""
+    """Compare all `pairs` by `protocol`, while the next ones are read and predicted."""
     evaluation = DepthEvaluation(protocol)
-    for pair in pairs:
-        evaluation.add(pair)
+    for image in _compared(pairs, protocol):
+        evaluation.add(image)
     return evaluation
+
+
+def evaluate_depth_shared(
+    source: PairSource, protocol: DepthProtocol, work: SharedWork, done: Callable[[], None]
+) -> DepthEvaluation | None:
+    """The same, shared by processes that meet in ``work``; None in one that does not join them.
+
+    ``done`` is called for every image that this process has compared.
+    """
+    state = "" if work.in_memory else key_of(source.state(), str(protocol))
+    starts = range(0, len(source.items), PART)
+    parts = {key_of(state, start): source.items[start : start + PART] for start in starts}
+
+    def compared(todo: list[list[Any]]) -> Iterator[list[dict[str, Any]]]:
+        images = _compared(source.pairs(chain.from_iterable(todo)), protocol)
+        for part in todo:
+            results = []
+            for image in islice(images, len(part)):
+                results.append(asdict(image))
+                done()
+            yield results
+
+    found = work.results(parts, compared, len)
+    if found is None:
+        return None
+    evaluation = DepthEvaluation(protocol)
+    for stored in chain.from_iterable(found):
+        evaluation.add(ComparedImage.of_json(stored))
+    return evaluation
+
+
+def _compared(pairs: Iterable[DepthPair], protocol: DepthProtocol) -> Iterator[ComparedImage]:
+    return in_threads(partial(compare, protocol=protocol), pairs)
+
+
+def compare(pair: DepthPair, protocol: DepthProtocol) -> ComparedImage:
+    """The metrics of one image, or why there are none."""
+    if pair.disparity is None or pair.truth is None:
+        return ComparedImage(pair.sequence, pair.name, None, pair.problem)
+    result = evaluate_image(pair.disparity, pair.truth, protocol, pair.name)
+    problem = "no valid pixel" if result is None else ""
+    return ComparedImage(pair.sequence, pair.name, result, problem)

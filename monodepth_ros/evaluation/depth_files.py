@@ -1,6 +1,6 @@
 """Depth predictions and truth as files: .npy arrays and 16-bit PNG, paired by name."""
 
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.images.file import CorruptFrame, read_depth_png
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.depth_evaluation import DepthPair
+from monodepth_ros.evaluation.depth_evaluation import DepthPair, PairSource
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol, depth_from_disparity
+from monodepth_ros.overlap import in_threads
+from monodepth_ros.shared_work import file_state
 
 SUFFIXES = (".npy", ".png")  # an array goes before a picture of the same name
 
@@ -19,7 +21,7 @@ def read_depth_pairs(
     truth: str | Path,
     protocol: DepthProtocol,
     predictions_are_disparity: bool = False,
-) -> Iterator[DepthPair]:
+) -> PairSource:
     """Pair the files of two folders by name without suffix, in the order of the names.
 
     `.npy` holds metres (HxW, or one leading or trailing axis of length 1), NaN or 0 invalid; `.png`
@@ -33,17 +35,24 @@ def read_depth_pairs(
             f"no file of {predictions} has the name of one in {truth} "
             f"(for example '{next(iter(predicted))}' and '{next(iter(true))}')"
         )
-    for name, path in true.items():
+
+    def pair(name: str) -> DepthPair:
         if name not in predicted:
-            yield DepthPair("files", name, problem="no prediction of that name")
-            continue
-        target = read_depth(path, protocol.png_scale)
+            return DepthPair("files", name, problem="no prediction of that name")
+        target = read_depth(true[name], protocol.png_scale)
         prediction = read_depth(predicted[name], protocol.png_scale)
         disparity = prediction if predictions_are_disparity else depth_from_disparity(prediction)
         # A prediction of the full view is cut like the truth; another size is of the kept rows.
         if disparity.shape == target.shape:
             disparity = disparity[: protocol.rows(len(disparity))]
-        yield DepthPair("files", name, disparity, target[: protocol.rows(len(target))])
+        return DepthPair("files", name, disparity, target[: protocol.rows(len(target))])
+
+    def state() -> object:
+        return predictions_are_disparity, [
+            [*map(file_state, f.values())] for f in (predicted, true)
+        ]
+
+    return PairSource(list(true), partial(in_threads, pair), state)
 
 
 def depth_files(folder: str | Path) -> dict[str, Path]:

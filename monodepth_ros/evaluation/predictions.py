@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Sequence as ListOf
+from contextlib import closing
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.depth_evaluation import DepthPair
+from monodepth_ros.evaluation.depth_evaluation import DepthPair, PairSource
 from monodepth_ros.evaluation.depth_protocol import (
     PROTOCOLS,
     DepthProtocol,
@@ -19,87 +23,150 @@ from monodepth_ros.evaluation.depth_protocol import (
     depth_from_disparity,
     evaluate_image,
 )
-from monodepth_ros.evaluation.recordings import frames_of, true_half
+from monodepth_ros.evaluation.recordings import frames_of, state_of, true_half
 from monodepth_ros.evaluation.trajectory import Trajectory
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
+from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.overlap import in_background
+
+_Item = tuple[Sequence, int]  # a recording, and the number of a frame in it
+_Seen = tuple[Rgb, PinholeCamera]
 
 
 def constant_pairs(
-    depth: NDArray[np.floating], sequences: Iterable[Sequence], every: int, protocol: DepthProtocol
-) -> Iterator[DepthPair]:
+    depth: NDArray[np.floating], sequences: ListOf[Sequence], every: int, protocol: DepthProtocol
+) -> PairSource:
     """One depth map as the prediction of every frame."""
     disparity = depth_from_disparity(depth[: protocol.rows(len(depth))])
-    for sequence in sequences:
-        for index in frames_of(sequence, every):
-            yield dataclasses.replace(true_half(sequence, index, protocol), disparity=disparity)
+
+    def pair(item: _Item) -> DepthPair:
+        return dataclasses.replace(true_half(*item, protocol), disparity=disparity)
+
+    digest = hashlib.sha256(disparity.tobytes()).hexdigest()
+    return PairSource(
+        _items(sequences, every),
+        lambda items: in_background(map(pair, items)),
+        lambda: (digest, every, [*map(state_of, sequences)]),
+    )
 
 
 def model_pairs(
     estimator: DepthEstimator,
-    sequences: Iterable[Sequence],
+    sequences: ListOf[Sequence],
     every: int,
     protocol: DepthProtocol,
     flip: bool,
-) -> Iterator[DepthPair]:
+) -> PairSource:
     """The model's depth of every frame that has a truth."""
-    for sequence in sequences:
-        for index in frames_of(sequence, every):
-            pair = true_half(sequence, index, protocol)
-            try:
-                if pair.truth is not None:
-                    disparity = predicted_disparity(estimator, sequence, index, protocol, flip)
-                    pair = dataclasses.replace(pair, disparity=disparity)
-            except CorruptFrame as error:
-                pair = dataclasses.replace(pair, truth=None, problem=str(error))
-            yield pair
+
+    def pairs(items: Iterable[_Item]) -> Iterator[DepthPair]:
+        read = (_read(*item, protocol) for item in items)
+        with closing(in_background(read, ahead=2 * estimator.batch_size)) as halves:
+            while batch := list(islice(halves, estimator.batch_size)):
+                found = iter(_disparities(estimator, [s for _, s in batch if s], flip))
+                for half, seen in batch:
+                    yield dataclasses.replace(half, disparity=next(found)) if seen else half
+
+    engine = estimator.engine.describe()["engine"]
+    asked = (engine, estimator.engine.precision, estimator.size, every, flip)
+    return PairSource(
+        _items(sequences, every),
+        pairs,
+        lambda: (estimator.card.content(), asked, [*map(state_of, sequences)]),
+    )
+
+
+def _items(sequences: Iterable[Sequence], every: int) -> list[_Item]:
+    return [(sequence, index) for sequence in sequences for index in frames_of(sequence, every)]
+
+
+def _read(
+    sequence: Sequence, index: int, protocol: DepthProtocol
+) -> tuple[DepthPair, _Seen | None]:
+    """The true half of a pair, and the image and its camera where there is a truth."""
+    pair = true_half(sequence, index, protocol)
+    if pair.truth is None:
+        return pair, None
+    try:
+        return pair, _seen(sequence, index, protocol)
+    except CorruptFrame as error:
+        return dataclasses.replace(pair, truth=None, problem=str(error)), None
+
+
+def _seen(sequence: Sequence, index: int, protocol: DepthProtocol) -> _Seen:
+    rgb, camera = sequence.image(index), sequence.camera
+    rows = protocol.rows(len(rgb))
+    if rows < len(rgb):
+        rgb, camera = rgb[:rows], camera.cropped(0, 0, rows, camera.width)
+    return rgb, camera
 
 
 def predicted_disparity(
     estimator: DepthEstimator, sequence: Sequence, index: int, protocol: DepthProtocol, flip: bool
 ) -> NDArray[np.floating]:
     """1/depth of one frame at the estimator's size; with ``flip`` blended with the mirrored one."""
-    rgb, camera = sequence.image(index), sequence.camera
-    rows = protocol.rows(len(rgb))
-    if rows < len(rgb):
-        rgb, camera = rgb[:rows], camera.cropped(0, 0, rows, camera.width)
-    disparity = estimator.estimate(rgb, camera).disparity
+    return _disparities(estimator, [_seen(sequence, index, protocol)], flip)[0]
+
+
+def _disparities(
+    estimator: DepthEstimator, seen: ListOf[_Seen], flip: bool
+) -> list[NDArray[np.floating]]:
+    """1/depth at the estimator's size; with ``flip`` blended with that of the mirrored image."""
+    requests = [DepthRequest(rgb, camera) for rgb, camera in seen]
+    if flip:
+        requests += [
+            DepthRequest(np.ascontiguousarray(rgb[:, ::-1]), camera.flipped())
+            for rgb, camera in seen
+        ]
+    found: list[NDArray[np.floating]] = []
+    for start in range(0, len(requests), estimator.batch_size):
+        batch = requests[start : start + estimator.batch_size]
+        found += [prediction.disparity for prediction in estimator.estimate_batch(batch)]
     if not flip:
-        return disparity
-    mirrored = estimator.estimate(np.ascontiguousarray(rgb[:, ::-1]), camera.flipped())
-    return blend_flipped(disparity, mirrored.disparity[:, ::-1])
+        return found
+    return [
+        blend_flipped(disparity, mirrored[:, ::-1])
+        for disparity, mirrored in zip(found, found[len(seen) :], strict=False)
+    ]
 
 
-def model_trajectories(
-    odometry: VisualOdometry,
-    sequence: Sequence,
-    frames: Iterable[int],
-    skipped: list[tuple[str, str]],
-) -> tuple[Trajectory, Trajectory]:
-    """The model's trajectory and the true one.
+def estimated_poses(
+    odometry: VisualOdometry, sequence: Sequence, frames: Iterable[int]
+) -> Generator[tuple[int, NDArray[np.float64]] | CorruptFrame, None, None]:
+    """The model's pose of each frame, read ahead; the error of one without image or true pose."""
 
-    Frames without image or true pose are left out; ``skipped`` gets their names and the reasons.
-    UserError where fewer than two are left.
-    """
-    keys: list[int] = []
-    estimate, truth = [], []
-    for index in frames:
-        pose = sequence.pose(index)
+    def read(index: int) -> tuple[int, Rgb] | CorruptFrame:
+        name = sequence.frame_name(index)
+        if sequence.pose(index) is None:
+            return CorruptFrame(name, "no true pose")
         try:
-            if pose is None:
-                raise CorruptFrame(sequence.frame_name(index), "no true pose")
-            image = sequence.image(index)
+            return index, sequence.image(index)
         except CorruptFrame as error:
-            skipped.append((sequence.frame_name(index), error.reason))
-            continue
-        estimate.append(odometry.add(image, sequence.camera))
-        truth.append(pose)
-        keys.append(index)
-    if len(keys) < 2:
-        raise UserError(f"{sequence.name}: {len(keys)} frames with image and true pose, 2 needed")
-    numbers = np.array(keys, np.float64)
+            return CorruptFrame(name, error.reason)
+
+    with closing(in_background(map(read, frames))) as images:
+        for image in images:
+            if isinstance(image, CorruptFrame):
+                yield image
+            else:
+                yield image[0], odometry.add(image[1], sequence.camera)
+
+
+def trajectory_pair(
+    sequence: Sequence, frames: ListOf[int], poses: ListOf[object]
+) -> tuple[Trajectory, Trajectory]:
+    """The model's trajectory, by its ``poses`` (4x4) of ``frames``, and the true one.
+
+    UserError for fewer than two frames.
+    """
+    if len(frames) < 2:
+        raise UserError(f"{sequence.name}: {len(frames)} frames with image and true pose, 2 needed")
+    numbers = np.array(frames, np.float64)
+    truth = [pose for frame in frames if (pose := sequence.pose(frame)) is not None]
     return (
-        Trajectory(numbers, np.stack(estimate), f"the estimate for {sequence.name}"),
+        Trajectory(numbers, np.array(poses, np.float64), f"the estimate for {sequence.name}"),
         Trajectory(numbers, np.stack(truth), f"the truth of {sequence.name}"),
     )
 

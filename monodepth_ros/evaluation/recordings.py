@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
+from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_files
 from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import rectified
@@ -43,6 +44,13 @@ def guessed_cameras(sequences: Iterable[Sequence]) -> dict[str, int]:
 def frames_of(sequence: Sequence, every: int) -> list[int]:
     """Which frames are evaluated."""
     return list(sequence.targets)[::every]
+
+
+def state_of(sequence: Sequence) -> list[object]:
+    """Another one when the recording's files, camera, or the way they are read are others."""
+    files = fingerprint_of_files(list(sequence.files()), times=True, blocks=10)
+    frames = [sequence.name, len(sequence), sequence.frame_name(0) if len(sequence) else ""]
+    return [frames, files, camera_values(sequence), decoded_sample(sequence)]
 
 
 def true_half(sequence: Sequence, index: int, protocol: DepthProtocol) -> DepthPair:

@@ -20,6 +20,7 @@ from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.scale.unit import scale_of
 
 _MAX_CAMERAS = 16  # whose resized ones are kept: more than a robot has
+_BATCH = 16  # frames at a time that fill a GPU
 OutputSize = Literal["network", "image"]
 
 
@@ -75,6 +76,8 @@ class DepthEstimator:
         self.engine = load_engine(model, device=device)
         self.card, self.size = self.engine.card, self.engine.size
         self.output_size = output_size
+        # On a CPU a batch takes as long as its frames do one by one.
+        self.batch_size = 1 if self.engine.device.lower() == "cpu" else _BATCH
         # Resizing a camera's mask takes as long as decoding an image.
         self._resized = lru_cache(maxsize=_MAX_CAMERAS)(PinholeCamera.resized)
 

@@ -1,28 +1,36 @@
-"""Depth of images and videos, written into files."""
+"""Depth of images and videos, written into files while others are decoded and estimated."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from itertools import chain, count
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monodepth_ros.atomic_file import atomic_path
-from monodepth_ros.data.cameras.input_camera import InputCamera
+from monodepth_ros.data.images.file import CorruptFrame
+from monodepth_ros.data.images.input_parts import Frames, InputFrame
 from monodepth_ros.errors import printable
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.depth_estimator import (
+    DepthEstimator,
+    DepthPrediction,
+    DepthRequest,
+)
+from monodepth_ros.overlap import in_threads
 from monodepth_ros.visualisation.picture_file import write_png
 from monodepth_ros.visualisation.preview import side_by_side
-
-Rgb = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class WrittenPrediction:
-    """What was written for one frame. Depths are in metres when ``scale`` is ``metric``."""
+    """What was written for one frame. Depths are in metres when ``scale`` is ``metric``.
+
+    ``seconds`` are those of the estimate, shared evenly among the frames of a batch.
+    """
 
     input: str
     depth: str
@@ -37,37 +45,85 @@ class WrittenPrediction:
     seconds: float
 
 
+@dataclass(frozen=True)
+class SkippedInput:
+    """A file that could not be read, and why."""
+
+    input: str
+    reason: str
+
+
+def all_there(outcomes: list[dict[str, Any]]) -> bool:
+    """Whether every input of a part gave files, which are still there."""
+    written = [outcome for outcome in outcomes if "reason" not in outcome]
+    files = [Path(outcome[kind]) for outcome in written for kind in ("depth", "preview")]
+    return len(written) == len(outcomes) and all(file.exists() for file in files)
+
+
+Estimated = tuple[InputFrame, DepthPrediction, float]
+
+
 @dataclass
 class PredictionWriter:
-    """Predicts frame by frame; writes ``NAME_depth.npy`` and ``NAME_preview.png`` of each.
+    """Writes ``NAME_depth.npy`` and ``NAME_preview.png`` of each frame into ``folder``.
 
-    Each frame has a name of its own in ``folder``.
+    ``told`` is called for each frame that is written and each input that is not.
     """
 
     estimator: DepthEstimator
     folder: Path
-    camera: InputCamera
-    _names: set[str] = field(default_factory=set)
+    told: Callable[[WrittenPrediction | SkippedInput], None] = lambda outcome: None
 
-    def write(self, source: Path, name: str, rgb: Rgb) -> WrittenPrediction:
-        """Predict and write the frame ``name`` of ``source``.
+    def write(self, frames: Frames) -> Iterator[list[dict[str, Any]]]:
+        """What came of the frames of each part, as JSON holds it; None ends a part."""
+        part: list[dict[str, Any]] = []
+        with closing(in_threads(self._written, self._estimated(frames))) as outcomes:
+            for outcome in outcomes:
+                if outcome is None:
+                    yield part
+                    part = []
+                else:
+                    self.told(outcome)
+                    part.append(asdict(outcome))
 
-        CorruptFrame where it is not of the camera.
-        """
-        height, width = rgb.shape[:2]
-        rgb, camera = self.camera.seen(rgb, source)
+    def _estimated(self, frames: Frames) -> Iterator[Estimated | CorruptFrame | None]:
+        """In batches that do not reach over a part, so that they are the same in every process."""
+        batch: list[InputFrame] = []
+        with closing(frames):
+            for frame in frames:
+                if isinstance(frame, InputFrame):
+                    batch.append(frame)
+                if not isinstance(frame, InputFrame) or len(batch) == self.estimator.batch_size:
+                    yield from self._estimates(batch)
+                    batch = []
+                if not isinstance(frame, InputFrame):
+                    yield frame
+
+    def _estimates(self, batch: list[InputFrame]) -> Iterator[Estimated]:
         start = time.perf_counter()
-        prediction = self.estimator.estimate(rgb, camera)
-        seconds = time.perf_counter() - start
-        stem = self._own_name(name)
-        depth_path = self.folder / f"{stem}_depth.npy"
-        preview_path = self.folder / f"{stem}_preview.png"
+        requests = [DepthRequest(frame.rgb, frame.camera) for frame in batch]
+        predictions = self.estimator.estimate_batch(requests)
+        seconds = (time.perf_counter() - start) / max(1, len(batch))
+        for frame, prediction in zip(batch, predictions, strict=True):
+            yield frame, prediction, seconds
+
+    def _written(
+        self, estimated: Estimated | CorruptFrame | None
+    ) -> WrittenPrediction | SkippedInput | None:
+        if estimated is None:
+            return None
+        if isinstance(estimated, CorruptFrame):
+            return SkippedInput(printable(estimated.path), estimated.reason)
+        frame, prediction, seconds = estimated
+        depth_path = self.folder / f"{frame.name}_depth.npy"
+        preview_path = self.folder / f"{frame.name}_preview.png"
         with atomic_path(depth_path) as path:
             np.save(path, prediction.depth)
-        write_png(preview_path, side_by_side(rgb, prediction.disparity))
+        write_png(preview_path, side_by_side(frame.rgb, prediction.disparity))
         valid = prediction.depth[np.isfinite(prediction.depth)]
+        height, width = frame.rgb.shape[:2]
         return WrittenPrediction(
-            input=printable(source),
+            input=printable(frame.file),
             depth=printable(depth_path),
             preview=printable(preview_path),
             width=width,
@@ -79,10 +135,3 @@ class PredictionWriter:
             invalid_pixels=prediction.depth.size - valid.size,
             seconds=round(seconds, 6),
         )
-
-    def _own_name(self, name: str) -> str:
-        """``a/left.png`` and ``b/left.png`` must not overwrite each other's outputs."""
-        variants = chain([name], (f"{name}-{number}" for number in count(2)))
-        own = next(candidate for candidate in variants if candidate not in self._names)
-        self._names.add(own)
-        return own

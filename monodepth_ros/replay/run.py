@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.frames import RecordedFrame
-from monodepth_ros.inference.camera_tracker import CameraTracker
-from monodepth_ros.inference.depth_estimator import DepthEstimator
+from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.motion_estimator import MotionEstimator, no_motion
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.overlap import in_background, in_threads
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_replay_report
 from monodepth_ros.replay.source import ReplaySource
@@ -24,6 +26,7 @@ from monodepth_ros.visualisation.preview import beside_the_truth
 from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
 
 _PICTURES = 6
+_Estimated = tuple[RecordedFrame, DepthPrediction, TrackedPose | None]
 
 
 class ReplayRun:
@@ -55,8 +58,21 @@ class ReplayRun:
         out.mkdir(parents=True, exist_ok=True)
         self._rerun = RerunRecording(out / "replay.rrd") if rerun_is_installed() else None
 
+    def take_all(self, frames: Iterable[RecordedFrame | None]) -> Generator[None, None, None]:
+        """Frames as both nodes take them; gives something for each, and for each left out.
+
+        They are read ahead in one thread, and measured and drawn in another.
+        """
+        estimated = map(self._estimated, in_background(frames))
+        yield from in_threads(self._note, estimated, threads=1)
+
     def take(self, frame: RecordedFrame) -> None:
-        """One frame, as both nodes take it."""
+        """One frame, at once."""
+        self._note(self._estimated(frame))
+
+    def _estimated(self, frame: RecordedFrame | None) -> _Estimated | None:
+        if frame is None:
+            return None
         began = time.perf_counter()
         image = network_input(self.depth.engine, frame.rgb, frame.camera)
         seen = self.depth.estimate(image, frame.camera)
@@ -64,6 +80,12 @@ class ReplayRun:
         if self.tracker is not None:
             tracked = self.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
+        return frame, seen, tracked
+
+    def _note(self, estimated: _Estimated | None) -> None:
+        if estimated is None:
+            return
+        frame, seen, tracked = estimated
         pose = None if tracked is None else tracked.T_world_camera
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"

@@ -15,6 +15,7 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.replay.record import ReplayRecord
+from monodepth_ros.shared_work import file_state
 
 
 @dataclass
@@ -49,6 +50,13 @@ def open_source(
             yield _of_bag(path, bag, request, record)
     else:
         yield _of_recording(path, request, capture, record)
+
+
+def state_of_source(path: str) -> list[tuple[str, int, int]]:
+    """Another one when a file of the recording is another."""
+    place = Path(path) if Path(path).exists() else Path(path.partition("@")[0])
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return [file_state(file) for file in files if file.is_file()]
 
 
 def _of_bag(

@@ -28,11 +28,16 @@ def colourise(
     near pixels do not darken the rest. What is not finite has the grey level ``invalid``.
     """
     valid = np.isfinite(values)
-    picture = np.full((*values.shape, 3), invalid, np.uint8)
-    if valid.any():
-        low = values[valid].min() if low is None else low
-        high = np.percentile(values[valid], 95) if high is None else high
-        level = (np.where(valid, values, low) - low) / max(high - low, np.finfo(np.float32).tiny)
-        bytes_ = (255 * level.clip(0, 1)).round().astype(np.uint8)
-        picture[valid] = cv2.applyColorMap(bytes_, _MAPS[colours])[valid][:, ::-1]  # BGR to RGB
-    return picture
+    whole = bool(valid.all())
+    known = values if whole else values[valid]
+    if not known.size:
+        return np.full((*values.shape, 3), invalid, np.uint8)
+    low = known.min() if low is None else low
+    high = np.percentile(known, 95) if high is None else high
+    shown = values if whole else np.where(valid, values, low)
+    level = (shown - low) / max(high - low, np.finfo(np.float32).tiny)
+    bytes_ = (255 * level.clip(0, 1)).round().astype(np.uint8)
+    picture = cv2.cvtColor(cv2.applyColorMap(bytes_, _MAPS[colours]), cv2.COLOR_BGR2RGB)
+    if not whole:
+        picture[~valid] = invalid
+    return np.asarray(picture, np.uint8)

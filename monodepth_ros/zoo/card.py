@@ -150,6 +150,10 @@ class ModelCard(BaseModel):
     files: dict[WeightsFile, Sha256] = {}
     exports: list[Export] = []
 
+    def content(self) -> dict[str, object]:
+        """What decides the depth, as JSON holds it: all but where it comes from."""
+        return self.model_dump(mode="json", exclude={"name", "licence", "provenance", "exports"})
+
     @field_validator("architecture")
     @classmethod
     def _known_architecture(cls, name: str) -> str:

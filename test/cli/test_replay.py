@@ -157,7 +157,6 @@ def test_replays_beside_each_other(replayed: Path, tmp_path: Path) -> None:
         (["no_such_bag.mcap"], "no_such_bag"),
         (["--compare", "one"], "at least two"),
         (["--compare", "one", "two"], "not the folder of a replay"),
-        (["one", "two"], "one bag at a time"),
     ],
 )
 def test_wrong_use(tmp_path: Path, arguments: list[str], message: str) -> None:

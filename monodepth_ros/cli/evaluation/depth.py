@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from monodepth_ros.cli.evaluation import inputs
-from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show, with_progress
+from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show
 from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.depth_evaluation import evaluate_depth
+from monodepth_ros.evaluation.depth_evaluation import evaluate_depth_shared
 from monodepth_ros.evaluation.depth_files import read_depth_pairs
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, SCALINGS, find_protocol
 from monodepth_ros.evaluation.mean_maps import mean_depth_map
@@ -21,6 +21,8 @@ from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.progress import count_frames, plain_console
+from monodepth_ros.shared_work import SharedWork
 
 Limit = Annotated[float | None, typer.Option(help="Metres; default: the protocol's.")]
 
@@ -61,19 +63,21 @@ def depth(
 ) -> None:
     """Seven depth metrics of a model, of prediction files, or of the best constant prediction.
 
-    Give --model with --data, or --constant-from with --data, or --pred with --gt.
+    Give --model with --data, or --constant-from with --data, or --pred with --gt. With --out,
+    several processes share the work under torchrun, and an interrupted evaluation is gone on with.
     """
     if png_scale is not None and not png_scale > 0:
         raise UserError(f"--png-scale {png_scale:g}: it must be positive")
     rule = find_protocol(protocol).adapted(scaling, min_depth, max_depth, png_scale)
     sources = [model is not None, bool(constant_from), pred is not None or gt is not None]
     guessed: dict[str, int] = {}
+    work = SharedWork(None if out is None else out / ".evaluate", "images")
     if sum(sources) != 1:
         raise UserError("give one of --model (with --data), --constant-from, or --pred with --gt")
     if pred is not None or gt is not None:
         if pred is None or gt is None or data:
             raise UserError("--pred and --gt go together, without --data")
-        pairs = read_depth_pairs(pred, gt, rule, disparity)
+        source = read_depth_pairs(pred, gt, rule, disparity)
     else:
         capture = capture_settings(camera, field_of_view)
         sequences = inputs.open_recordings(data, "--data", capture, rule.kitti_truth)
@@ -83,15 +87,20 @@ def depth(
             estimator = DepthEstimator(loaded, output_size="network")
             if scaling is None:
                 rule = rule.suited_to(estimator.card.ambiguity)
-            pairs = model_pairs(estimator, sequences, every, rule, flip)
+            source = model_pairs(estimator, sequences, every, rule, flip)
         else:
             constant = mean_depth_map(
                 inputs.open_recordings(constant_from, "--constant-from", capture, rule.kitti_truth)
             )
-            pairs = constant_pairs(constant, sequences, every, rule)
-    evaluation = evaluate_depth(with_progress(pairs, "depth"), rule)
+            source = constant_pairs(constant, sequences, every, rule)
+    console = plain_console(work.silent)
+    with count_frames(console, "depth", len(source.items)) as advance:
+        evaluation = evaluate_depth_shared(source, rule, work, advance)
+    if evaluation is None:
+        return
     metrics = {**evaluation.summary(), **guessed}
     print_left_out(evaluation)
     if out is not None:
         write_depth_report(out, evaluation, metrics)
+    work.forget()
     show(metrics, json)

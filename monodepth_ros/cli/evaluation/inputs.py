@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence as ListOf
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from monodepth_ros.cli.evaluation.output import print_skipped, with_progress
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.sequence import Sequence
-from monodepth_ros.errors import UserError
+from monodepth_ros.errors import UserError, printable
 from monodepth_ros.evaluation import predictions, recordings
+from monodepth_ros.evaluation.predictions import trajectory_pair
+from monodepth_ros.evaluation.recordings import frames_of, state_of
 from monodepth_ros.evaluation.scale_consistency import pose_scales
 from monodepth_ros.evaluation.scale_report import SequenceScales
 from monodepth_ros.evaluation.trajectory import Trajectory
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.shared_work import SharedWork, key_of
 
 Model = Annotated[str | None, typer.Option(help="A model's name or folder, to run on --data.")]
 Data = Annotated[
@@ -43,21 +50,65 @@ def open_recordings(
 
 
 def model_trajectories(
-    engine: Engine, sequences: Iterable[Sequence], every: int, refine: bool = False
-) -> Trajectories:
-    """The model's trajectory of each sequence and the true one; says what was left out."""
-    found = {}
-    for sequence in sequences:
-        odometry = VisualOdometry(engine, refine=refine)
-        frames = with_progress(recordings.frames_of(sequence, every), "odometry")
-        skipped: list[tuple[str, str]] = []
-        try:
-            found[sequence.name] = predictions.model_trajectories(
-                odometry, sequence, frames, skipped
-            )
-        finally:
-            print_skipped(skipped, "frames")
-    return found
+    engine: Engine,
+    sequences: ListOf[Sequence],
+    every: int,
+    kinds: Mapping[str, bool],
+    work: SharedWork,
+) -> dict[str, Trajectories] | None:
+    """By kind of motion the model's trajectory of each sequence and the true one.
+
+    ``kinds`` say whether motions are refined. Says what was left out. None in a process that does
+    not join the results.
+    """
+    asked = (engine.card.content(), engine.describe()["engine"], engine.precision, engine.size)
+    parts = {
+        key_of(asked, every, refine, [] if work.in_memory else state_of(sequence), number): (
+            refine,
+            sequence,
+        )
+        for refine in kinds.values()
+        for number, sequence in enumerate(sequences)
+    }
+
+    def estimated(todo: list[tuple[bool, Sequence]]) -> Iterator[dict[str, list[Any]]]:
+        for refine, sequence in todo:
+            frames, found = frames_of(sequence, every), _Estimate([], [], [])
+            odometry = VisualOdometry(engine, refine=refine)
+            poses = predictions.estimated_poses(odometry, sequence, frames)
+            for outcome in with_progress(poses, "odometry", len(frames), work.silent):
+                found.add(outcome)
+            yield asdict(found)
+
+    results = work.results(parts, estimated, lambda part: len(frames_of(part[1], every)))
+    if results is None:
+        return None
+    trajectories: dict[str, Trajectories] = {}
+    estimates = iter(results)
+    for kind in kinds:
+        of_kind: dict[str, tuple[Trajectory, Trajectory]] = {}
+        trajectories[kind] = of_kind
+        for sequence in sequences:
+            found = _Estimate(**next(estimates))
+            print_skipped([(name, reason) for name, reason in found.skipped], "frames")
+            of_kind[sequence.name] = trajectory_pair(sequence, found.frames, found.poses)
+    return trajectories
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """The poses of a sequence's frames, as JSON holds them, and the frames skipped and why."""
+
+    frames: list[int]
+    poses: list[list[list[float]]]
+    skipped: list[tuple[str, str]]
+
+    def add(self, outcome: tuple[int, NDArray[np.float64]] | CorruptFrame) -> None:
+        if isinstance(outcome, CorruptFrame):
+            self.skipped.append((printable(outcome.path), outcome.reason))
+        else:
+            self.frames.append(outcome[0])
+            self.poses.append(outcome[1].tolist())
 
 
 def model_scales(

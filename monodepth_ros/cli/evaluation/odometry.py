@@ -27,6 +27,7 @@ from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary
 from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.shared_work import SharedWork
 
 
 def odometry(
@@ -67,6 +68,7 @@ def odometry(
     """
     if align not in ALIGNMENTS:
         raise UserError(f"unknown alignment '{align}': use one of {', '.join(ALIGNMENTS)}")
+    work = SharedWork(None if out is None else out / ".evaluate", "frames")
     metrics: dict[str, float] = {}
     guessed: dict[str, int] = {}
     if est is not None and gt is not None and model is None and not data and not scale:
@@ -78,19 +80,23 @@ def odometry(
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
         loaded = load_engine(model, engine, device, precision, threads=threads)
-        pairs = inputs.model_trajectories(loaded, sequences, every, refine)
+        kinds = {"network": refine}
+        found = inputs.model_trajectories(loaded, sequences, every, kinds, work)
+        if found is None:
+            return
+        pairs = found["network"]
         evaluations = {
             name: evaluate_odometry(estimate, truth, "kitti", align)
             for name, (estimate, truth) in pairs.items()
         }
         if scale:
-            kinds = {"network": pairs}
-            metrics = scale_summary(inputs.model_scales(loaded, sequences, kinds, min_motion))
+            metrics = scale_summary(inputs.model_scales(loaded, sequences, found, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
     metrics = {**mean_errors(evaluations.values()), **metrics, **guessed}
     if out is not None:
         write_odometry_report(out, evaluations, metrics)
+    work.forget()
     show(metrics, json)
 
 

@@ -21,9 +21,12 @@ Out = Annotated[Path | None, typer.Option(help="Output folder for metrics, CSV t
 Json = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")]
 
 
-def with_progress(items: Iterable[T], description: str, total: float | None = None) -> Iterable[T]:
+def with_progress(
+    items: Iterable[T], description: str, total: float | None = None, silent: bool = False
+) -> Iterable[T]:
     """The items, with a bar on a terminal's error stream while they are worked on."""
-    return track(items, description, total, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True, quiet=silent)
+    return track(items, description, total, console=console, transient=True)
 
 
 def print_left_out(evaluation: DepthEvaluation) -> None:

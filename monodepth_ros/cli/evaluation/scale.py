@@ -15,6 +15,7 @@ from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary, write_scale_report
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.shared_work import SharedWork
 
 MinMotion = Annotated[
     float,
@@ -49,13 +50,14 @@ def scale(
         raise UserError("--model is missing: whose scale is to be measured")
     sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
     kinds = {"network": False, "refined": True} if refined else {"network": False}
+    work = SharedWork(None if out is None else out / ".evaluate", "frames")
     loaded = load_engine(model, engine, device, precision, threads=threads)
-    trajectories = {
-        kind: inputs.model_trajectories(loaded, sequences, every, refine)
-        for kind, refine in kinds.items()
-    }
+    trajectories = inputs.model_trajectories(loaded, sequences, every, kinds, work)
+    if trajectories is None:
+        return
     scales = inputs.model_scales(loaded, sequences, trajectories, min_motion)
     metrics = {**scale_summary(scales), **guessed_cameras(sequences)}
     if out is not None:
         write_scale_report(out, scales, metrics)
+    work.forget()
     show(metrics, json)

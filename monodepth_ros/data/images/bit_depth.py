@@ -28,6 +28,11 @@ class BitDepth:
         self._used: int | None = None  # bits that scaled the last image
         self._saturated = False  # whether an image had values above them
 
+    @property
+    def bits(self) -> int:
+        """Bits of the brightest image so far."""
+        return self._max_bits
+
     def observe(self, pixels: NDArray[np.uint16]) -> None:
         """Take an image into account without scaling it."""
         if int(pixels.max(initial=0)) >> self._max_bits:

@@ -93,10 +93,10 @@ def _upright(rgb: RgbImage, orientation: int) -> RgbImage:
     return rgb
 
 
-def bits_of_files(name: str, files: Sequence[Path]) -> BitDepth:
-    """The bits in use by the images of one recording, of which up to 64 are looked at first."""
+def bits_of_files(name: str, files: Sequence[Path], looked_at: int = _LOOKED_AT) -> BitDepth:
+    """The bits in use by the images of one recording, some of which are looked at first."""
     bits = BitDepth(printable(name))
-    chosen = files[:: -(-len(files) // _LOOKED_AT)] if len(files) > 1 else []
+    chosen = files[:: -(-len(files) // looked_at)] if len(files) > 1 else []
     for file in chosen:
         try:
             pixels = read_array(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -30,13 +30,15 @@ def frame_count(path: Path) -> int:
     return max(0, int(_header(path, cv2.CAP_PROP_FRAME_COUNT)))
 
 
-def read_video(path: Path, every: int = 1) -> Iterator[tuple[int, RgbImage]]:
-    """(number, uint8 RGB) of every ``every``-th frame. Raises :class:`CorruptFrame`."""
+def read_video(
+    path: Path, wanted: Callable[[int], bool] = lambda number: True
+) -> Iterator[tuple[int, RgbImage]]:
+    """(number, uint8 RGB) of each frame that is wanted. Raises :class:`CorruptFrame`."""
     capture = open_capture(path)
     try:
         index = 0
         while capture.grab():
-            if index % every == 0:
+            if wanted(index):
                 decoded, bgr = capture.retrieve()
                 if not decoded:
                     raise CorruptFrame(path, f"frame {index} cannot be decoded")

@@ -13,6 +13,7 @@ from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.engines.choice import Job, choose, told
 from monodepth_ros.inference.engines.machine import has_gpu
 from monodepth_ros.inference.engines.short_check import short_check
+from monodepth_ros.process_share import cores, processes_here
 from monodepth_ros.zoo.card import ModelCard, NetworkPart, check_size, load_card, parse_size
 from monodepth_ros.zoo.catalogue import resolve
 
@@ -44,11 +45,12 @@ def load_engine(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: of the networks alone: ``fp32``, ``bf16``, ``fp16``, ``int8``, or ``auto``.
         size: (height, width) at which the networks run; the card's by default.
-        threads: of the CPU; 0 is one for each core.
+        threads: of the CPU; 0 is one for each core that torchrun's other processes leave.
         checked: the networks that have to pass the `short_check`, else :class:`UserError`.
     """
     if not isinstance(model, (str, os.PathLike)):
         return model
+    threads = threads or (cores() if processes_here() > 1 else 0)
     folder = resolve(model)
     card = load_card(folder)
     _check_names(engine, precision)

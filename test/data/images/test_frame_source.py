@@ -1,12 +1,11 @@
 """What a user may name, and how pictures and videos are read."""
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from monodepth_ros.data.images.file import CorruptFrame
-from monodepth_ros.data.images.frame_source import find_inputs, frame_count, read_frames
+from monodepth_ros.data.images.file import CorruptFrame, read_rgb
+from monodepth_ros.data.images.frame_source import find_inputs
 from monodepth_ros.errors import UserError
 
 
@@ -47,32 +46,12 @@ def test_pictures_are_upright(tmp_path, orientation):
     exif[0x0112] = orientation
     path = tmp_path / "p.png"
     image.save(path, exif=exif)
-    (name, rgb), *rest = read_frames(path)
     with Image.open(path) as stored:
         expected = np.asarray(ImageOps.exif_transpose(stored))
-    assert (name, rest) == ("p", [])
-    assert np.array_equal(rgb, expected)
+    assert np.array_equal(read_rgb(path), expected)
 
 
-def test_a_video_gives_every_nth_frame_as_rgb(tmp_path):
-    path = tmp_path / "v.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
-    for level in range(7):
-        frame = np.zeros((48, 64, 3), np.uint8)
-        frame[:, :, 2] = 30 * level  # red, in OpenCV's order
-        writer.write(frame)
-    writer.release()
-    frames = list(read_frames(path, every=3))
-    assert [name for name, _ in frames] == ["v_000000", "v_000003", "v_000006"]
-    assert frame_count(path, 3) == 3
-    for (_, rgb), level in zip(frames, (0, 3, 6), strict=True):
-        assert rgb.shape == (48, 64, 3)
-        assert abs(rgb[..., 0].mean() - 30 * level) < 4
-        assert rgb[..., 2].mean() < 4
-
-
-@pytest.mark.parametrize("name", ["broken.png", "broken.mp4"])
-def test_damaged_files_are_corrupt_frames(tmp_path, name):
-    (tmp_path / name).write_bytes(b"\x89PNG not really")
-    with pytest.raises(CorruptFrame, match=name):
-        list(read_frames(tmp_path / name))
+def test_a_damaged_image_is_a_corrupt_frame(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG not really")
+    with pytest.raises(CorruptFrame, match="broken.png"):
+        read_rgb(tmp_path / "broken.png")
