@@ -20,6 +20,10 @@ FOUNDATION = {
     "yaml_file",
     "heartbeat",
     "progress",
+    "overlap",
+    "process_share",
+    "shared_work",
+    "child_processes",
     "stamps",
 }
 
