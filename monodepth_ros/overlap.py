@@ -25,12 +25,12 @@ def in_threads(
 ) -> Generator[R, None, None]:
     """``function`` of each item, in the order of the items.
 
-    ``threads`` work, by default one for each core, from 2 to 8. Up to ``ahead`` items, by default
-    as many as threads, are begun before the first of them is asked for. The items themselves are
+    ``threads`` work, by default two more than cores, for some wait for the disk, and 8 at most. Up
+    to ``ahead`` items, by default as many, are begun before the first is asked for. The items are
     taken in the caller's thread. An error of the function or of the items is raised in its turn
     and ends the work; so does closing the generator.
     """
-    threads = threads or min(8, max(2, cores()))
+    threads = threads or min(8, 2 + cores())
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:

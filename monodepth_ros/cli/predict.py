@@ -61,6 +61,9 @@ def predict(
         typer.Option(help="ROS calibration file of the inputs; distorted inputs are rectified."),
     ] = None,
     every: Every = 1,
+    preview: Annotated[
+        bool, typer.Option(help="Write NAME_preview.png: it takes as long as the depth.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.
@@ -79,8 +82,8 @@ def predict(
     loaded = load_engine(model, engine, device, precision, network_size(size), threads)
     estimator = DepthEstimator(loaded)
     bits = bit_depths(files)
-    asked = (engine, device, precision, estimator.size, str(out), every, calibration, focal)
-    settings = key_of(estimator.card.content(), asked)
+    network = (estimator.card.content(), engine, device, precision, estimator.size)
+    settings = key_of(network, str(out), every, calibration, focal, preview)
     parts = {key_of(settings, part.state(bits)): part for part in parts_of(files, every)}
 
     def predicted(todo: list[InputPart]) -> Iterator[list[dict[str, Any]]]:
@@ -94,7 +97,7 @@ def predict(
                 else:
                     advance()
 
-            yield from PredictionWriter(estimator, out, told).write(frames)
+            yield from PredictionWriter(estimator, out, preview, told).write(frames)
 
     results = work.results(parts, predicted, lambda part: part.expected, all_there)
     if results is None:

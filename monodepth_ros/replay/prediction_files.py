@@ -34,7 +34,7 @@ class WrittenPrediction:
 
     input: str
     depth: str
-    preview: str
+    preview: str | None
     width: int
     height: int
     scale: str
@@ -56,8 +56,8 @@ class SkippedInput:
 def all_there(outcomes: list[dict[str, Any]]) -> bool:
     """Whether every input of a part gave files, which are still there."""
     written = [outcome for outcome in outcomes if "reason" not in outcome]
-    files = [Path(outcome[kind]) for outcome in written for kind in ("depth", "preview")]
-    return len(written) == len(outcomes) and all(file.exists() for file in files)
+    files = [o[kind] for o in written for kind in ("depth", "preview") if o[kind] is not None]
+    return len(written) == len(outcomes) and all(Path(file).exists() for file in files)
 
 
 Estimated = tuple[InputFrame, DepthPrediction, float]
@@ -65,13 +65,14 @@ Estimated = tuple[InputFrame, DepthPrediction, float]
 
 @dataclass
 class PredictionWriter:
-    """Writes ``NAME_depth.npy`` and ``NAME_preview.png`` of each frame into ``folder``.
+    """Writes ``NAME_depth.npy`` and, if asked for, ``NAME_preview.png`` of each frame.
 
     ``told`` is called for each frame that is written and each input that is not.
     """
 
     estimator: DepthEstimator
     folder: Path
+    preview: bool = True
     told: Callable[[WrittenPrediction | SkippedInput], None] = lambda outcome: None
 
     def write(self, frames: Frames) -> Iterator[list[dict[str, Any]]]:
@@ -119,13 +120,14 @@ class PredictionWriter:
         preview_path = self.folder / f"{frame.name}_preview.png"
         with atomic_path(depth_path) as path:
             np.save(path, prediction.depth)
-        write_png(preview_path, side_by_side(frame.rgb, prediction.disparity))
+        if self.preview:
+            write_png(preview_path, side_by_side(frame.rgb, prediction.disparity))
         valid = prediction.depth[np.isfinite(prediction.depth)]
         height, width = frame.rgb.shape[:2]
         return WrittenPrediction(
             input=printable(frame.file),
             depth=printable(depth_path),
-            preview=printable(preview_path),
+            preview=printable(preview_path) if self.preview else None,
             width=width,
             height=height,
             scale=prediction.scale,

@@ -114,3 +114,15 @@ def test_what_is_complete_is_kept_until_input_settings_or_files_are_others(alone
     )
     assert "kept" not in changed.stderr
     assert json.loads(changed.stdout)["frames"] == IMAGES + 20
+
+
+def test_without_previews_depth_is_the_same(alone, inputs, tmp_path):
+    out = tmp_path / "depth_alone"
+    words = ["predict", str(inputs), "--out", str(out), "--no-preview", "--json"]
+    result = CliRunner().invoke(app, words)
+    depths = {name: data for name, data in alone[0].items() if name.endswith("_depth.npy")}
+    assert contents(out) == depths
+    assert {prediction["preview"] for prediction in json.loads(result.stdout)["predictions"]} == {
+        None
+    }
+    assert "37 frames kept" in CliRunner().invoke(app, words).stderr
