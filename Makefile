@@ -37,7 +37,7 @@ ROS := $(if $(ROS_DISTRO),,$(comma)ros)
 # Installed anew when what it depends on has changed; the package itself is installed editable.
 $(READY): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,openvino,onnxruntime,synthetic,viewer$(ROS)]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,openvino,onnxruntime,quantise,synthetic,viewer$(ROS)]'
 	touch $@
 
 $(JAZZY)/.ready: setup.py constraints.txt

@@ -57,6 +57,7 @@ setup(
         # Engines; onnx makes the files that both read.
         "onnxruntime": ["onnxruntime>=1.19", "onnx>=1.16", "torch>=2.5"],
         "openvino": ["openvino>=2025.0", "onnx>=1.16", "torch>=2.5"],
+        "quantise": ["nncf>=2.16", "openvino>=2025.0", "onnx>=1.16", "torch>=2.5"],
         # Where no ROS 2 is installed: its wheels, of Kilted or of Jazzy.
         "ros": on_a_pc(
             "ros-rclpy[fastrtps]==9.1.2",

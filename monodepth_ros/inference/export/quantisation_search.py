@@ -1,0 +1,123 @@
+"""Which layers of a network eight bits are enough for: found by trying. Needs openvino and nncf."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import Failure
+from monodepth_ros.inference.engines.agreement import TOLERANCE
+from monodepth_ros.inference.engines.base import Rgb
+
+_GOAL = 0.85 * TOLERANCE["int8"]  # frames that were not tried will differ more
+_GROUPS = 8  # of layers that follow each other, tried in float together
+_COMPARED = 24  # frames, evenly spaced
+_LAYERS = ("Convolution", "MatMul")
+# Eight bits cost these more than they gain; depthwise convolutions are the grouped ones.
+_IN_FLOAT = (
+    *("GroupConvolution", "Add", "Subtract", "Multiply", "Divide", "Power", "Maximum"),
+    *("Sigmoid", "Concat", "Interpolate", "AvgPool", "ReduceMean"),
+)
+
+
+def search(
+    source: Path,
+    images: Sequence[Rgb],
+    expected: Sequence[NDArray[np.float32]],
+    say: Callable[[str], None],
+) -> tuple[bytes, bytes]:
+    """The network of the ONNX file ``source`` in int8, as OpenVINO's .xml and .bin.
+
+    ``images`` (1, h, w, 3) calibrate it and ``expected`` is their inverse depth in fp32. Where it
+    differs too much, the groups of layers whose float helps most stay in float, as few as will do,
+    half of all at most; :class:`Failure` where that does not help.
+    """
+    trials = _Trials(source, images, expected)
+    network, error = trials.quantised([])
+    say(f"all layers in int8: abs_rel {error:.4f}")
+    if error <= _GOAL:
+        return _files(network)
+    groups = [list(group) for group in np.array_split(trials.layers, _GROUPS)]
+    errors = []
+    for number, group in enumerate(groups, 1):
+        errors.append(trials.quantised(group)[1])
+        say(f"part {number} of {_GROUPS} in float: abs_rel {errors[-1]:.4f}")
+    in_float: list[str] = []
+    for best in np.argsort(errors)[: _GROUPS // 2]:
+        in_float += groups[best]
+        network, error = trials.quantised(in_float)
+        say(f"{len(in_float)} of {len(trials.layers)} layers in float: abs_rel {error:.4f}")
+        if error <= _GOAL:
+            return _files(network)
+    raise Failure(
+        f"int8 differs from fp32 by abs_rel {error:.2g} with half of the layers in float,"
+        f" {_GOAL:.2g} was needed: more, or more typical, frames may help"
+    )
+
+
+class _Trials:
+    """One network, quantised with other layers in float each time."""
+
+    def __init__(
+        self, source: Path, images: Sequence[Rgb], expected: Sequence[NDArray[np.float32]]
+    ) -> None:
+        self._core = openvino.Core()
+        self._model = openvino.convert_model(source)
+        self._images = images
+        step = -(-len(images) // _COMPARED)
+        self._compared = list(zip(images[::step], expected[::step], strict=True))
+        operations = self._model.get_ordered_ops()
+        self.layers = [o.get_friendly_name() for o in operations if o.get_type_name() in _LAYERS]
+
+    def quantised(self, in_float: list[str]) -> tuple[Any, float]:
+        """The network with these layers in float, and its abs_rel."""
+        os.environ.setdefault("NNCF_CI", "1")  # it would report its use to its makers
+        import nncf
+
+        logging.getLogger("nncf").setLevel(logging.ERROR)
+        with contextlib.redirect_stdout(io.StringIO()):
+            network = nncf.quantize(
+                self._model,
+                nncf.Dataset(self._images),
+                subset_size=len(self._images),
+                preset=nncf.QuantizationPreset.MIXED,
+                ignored_scope=nncf.IgnoredScope(
+                    names=in_float, types=list(_IN_FLOAT), validate=False
+                ),
+            )
+        scale = float(np.exp(np.mean([np.log(ratio) for ratio in self._ratios(network)])))
+        network = _scaled(network, scale)
+        errors = [np.abs(ratio - 1).mean() for ratio in self._ratios(network)]
+        return network, float(np.mean(errors))
+
+    def _ratios(self, network: Any) -> list[NDArray[np.float32]]:
+        """Of each frame that is compared, the expected inverse depth over the network's."""
+        options = {"INFERENCE_PRECISION_HINT": "f32"}
+        request = self._core.compile_model(network, "CPU", options).create_infer_request()
+        with np.errstate(all="ignore"):
+            return [truth / request.infer([image])[0] for image, truth in self._compared]
+
+
+def _scaled(network: Any, scale: float) -> Any:
+    """Rounding errors of many layers have a mean: the output times ``scale`` is without it."""
+    inverse = network.outputs[0].get_node().input_value(0)
+    scaled = openvino.opset13.multiply(inverse, np.float32(scale))
+    scaled.output(0).set_names({"inverse_depth"})
+    return openvino.Model([scaled], network.get_parameters(), "depth")
+
+
+def _files(network: Any) -> tuple[bytes, bytes]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "network.xml"
+        openvino.save_model(network, path, compress_to_fp16=False)
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()
