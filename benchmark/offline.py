@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,8 @@ class Command:
     def run(self, options: argparse.Namespace) -> dict[str, Any]:
         """Seconds by the clock and on the CPUs, and what it printed."""
         environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+        if self.name == "predict ours":  # a run would go on where the last one ended
+            shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         before, start = os.times(), time.perf_counter()
         done = subprocess.run(
             self.arguments, cwd=self.folder, env=environment, capture_output=True, text=True
@@ -130,14 +133,27 @@ def commands(work: Path, options: argparse.Namespace) -> dict[str, dict[str, Com
     monodepth = [str(Path(sys.executable).with_name("monodepth"))]
     more = shlex.split(options.ours)
     first = f"{work / 'kitti'}@0:{options.evaluate}:1"
+    evaluate = [
+        *monodepth,
+        "evaluate",
+        "depth",
+        "--model",
+        str(work / NAME),
+        "--data",
+        first,
+        "--protocol",
+        "eigen-improved",
+        "--json",
+        *more,
+    ]
     found = {
         "predict": {
             "ours": [*monodepth, "predict", "images", "--model", str(work / NAME),
                      "--out", "predictions", *more],
         },
         "evaluate": {
-            "ours": [*monodepth, "evaluate", "depth", "--model", str(work / NAME), "--data",
-                     first, "--protocol", "eigen-improved", "--json", *more],
+            "ours": evaluate,
+            "ours, any precision": [*evaluate, "--precision", "auto"],
         },
     }  # fmt: skip
     if options.reference:
@@ -169,6 +185,15 @@ def figures(runs: list[dict[str, Any]], images: int) -> dict[str, Any]:
         "cpu_seconds": median(run["cpu_seconds"] for run in runs),
         "images_per_second": images / seconds,
         "rounds_seconds": [run["seconds"] for run in runs],
+    }
+
+
+def ratios(result: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """How many times as fast as the reference each other contender is, by both clocks."""
+    theirs = result["reference"]
+    return {
+        f"ratio_{key}": {name: theirs[key] / ours[key] for name, ours in result.items()}
+        for key in ("seconds", "cpu_seconds")
     }
 
 
@@ -212,9 +237,8 @@ def main(arguments: list[str] | None = None) -> None:
             count = getattr(options, task)
             result = {name: figures(found, count) for name, found in runs.items()}
             if options.reference:
-                theirs, ours = (result[name]["seconds"] for name in ("reference", "ours"))
-                result["ratio"] = theirs / ours
-                console.print(f"{task}: {result['ratio']:.2f}x the reference")
+                result |= ratios(result)
+                console.print(f"{task}: {result['ratio_seconds']} x the reference")
             if task == "evaluate":
                 for name, found in runs.items():
                     result[name]["metrics"] = metrics_of(found[-1]["output"])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +30,7 @@ from rich.console import Console
 
 from monodepth_ros.atomic_file import atomic_path
 
-SIZES = ("128x96", "192x128", "256x192", "320x256", "448x320", "640x192", "640x448")
+SIZES = ("192x128", "256x192", "320x256", "640x192", "640x448")
 CAMERAS, PROCESSES = (1, 2, 4, 6), (1, 2, 4)
 console = Console(width=110, soft_wrap=True)
 
@@ -69,7 +70,8 @@ def measurements(
     for cameras in CAMERAS[:2] if options.tiny else CAMERAS:
         together = replace(case, batch=cameras)
         yield "cameras", cameras, run_case(together, names, (), options.rounds, options.seconds)
-    for count in PROCESSES[:2] if options.tiny else PROCESSES:
+    cores = len(os.sched_getaffinity(0))
+    for count in [n for n in PROCESSES if n * options.threads <= cores]:
         rows = [_processes(case, name, count, options) for name in names]
         yield "processes", count, {"rows": rows}
 

@@ -36,9 +36,10 @@ def test_medians_are_those_of_all_turns(inference_run: ModuleType) -> None:
 
 
 def test_share_of_peak_is_of_the_precision_that_an_engine_says(inference_run: ModuleType) -> None:
-    row = {"images_per_second": 10.0, "engine": {"precision": "bf16"}}
-    assert inference_run._share_of_peak(row, 5, {"fp32": 50.0, "bf16": 200.0}) == 0.25
-    assert inference_run._share_of_peak({"images_per_second": 10.0}, 5, {"fp32": 100.0}) == 0.5
+    measured = {"images_per_second": 10.0, "median_ms": 100.0, "turn_medians_ms": [200.0, 50.0]}
+    row = {**measured, "engine": {"precision": "bf16"}}
+    assert inference_run._share_of_peak(row, 5, {"fp32": 50.0, "bf16": 200.0}) == 0.5
+    assert inference_run._share_of_peak(measured, 5, {"fp32": 100.0}) == 1.0
     assert inference_run._share_of_peak({"refused": "no"}, 5, {"fp32": 100.0}) is None
 
 
