@@ -12,12 +12,13 @@ class Trials:
     """Each layer in int8 adds its own error."""
 
     errors = np.full(16, 0.001)
+    shares = np.full(16, 1 / 16)
 
     def __init__(self, *arguments):
-        self.layers = [f"layer {number}" for number in range(16)]
+        self.work = {f"layer {number}": share for number, share in enumerate(self.shares)}
 
     def quantised(self, in_float):
-        errors = zip(self.errors, self.layers, strict=True)
+        errors = zip(self.errors, self.work, strict=True)
         return frozenset(in_float), sum(one for one, name in errors if name not in in_float)
 
 
@@ -44,7 +45,7 @@ def test_the_parts_whose_float_helps_most_stay_in_float(found):
     errors[[5, 10]] = 0.01, 0.006
     network, lines = found(errors)
     assert network == {"layer 4", "layer 5"}
-    assert lines[-1] == "2 of 16 layers in float: abs_rel 0.0125"
+    assert lines[-1] == "12% of the work in float: abs_rel 0.0125"
     errors[[5, 10]] = 0.02, 0.03
     assert found(errors)[0] == {"layer 4", "layer 5", "layer 10", "layer 11"}
 
@@ -52,3 +53,10 @@ def test_the_parts_whose_float_helps_most_stay_in_float(found):
 def test_more_than_half_in_float_is_a_failure(found):
     with pytest.raises(Failure, match=r"differs .* by abs_rel 0.08 with half of the layers"):
         found(np.full(16, 0.01))
+
+
+def test_a_part_that_is_most_of_the_work_stays_in_int8_where_others_will_do(found, monkeypatch):
+    errors = np.full(16, 0.0005)
+    errors[[5, 10]] = 0.01, 0.008
+    monkeypatch.setattr(Trials, "shares", np.where(np.arange(16) == 5, 0.7, 0.02))
+    assert found(errors)[0] == {"layer 10", "layer 11"}
