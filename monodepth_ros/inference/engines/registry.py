@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -36,6 +37,7 @@ def load_engine(
     size: tuple[int, int] | None = None,
     threads: int = 0,
     checked: Sequence[NetworkPart] = (),
+    former: Engine | None = None,
 ) -> Engine:
     """Load a model; one that is loaded already is given back as it is.
 
@@ -47,6 +49,8 @@ def load_engine(
         size: (height, width) at which the networks run; the card's by default.
         threads: of the CPU; 0 is one for each core that torchrun's other processes leave.
         checked: the networks that have to pass the `short_check`, else :class:`UserError`.
+        former: in use until now. What ``auto`` chose for it serves a model that differs in weights
+            alone, if that passes the check; measuring would disturb a robot at work.
     """
     if not isinstance(model, (str, os.PathLike)):
         return model
@@ -56,6 +60,12 @@ def load_engine(
     _check_names(engine, precision)
     engine, precision = told(engine, precision, list(ENGINES))
     job = Job(str(folder), device, network_size(card, size), threads)
+    if former is not None and former.chosen and _differ_in_weights(former, card, job):
+        with suppress(UserError):
+            name = former.describe()["engine"]
+            loaded = load_engine(folder, name, device, former.precision, job.size, threads, checked)
+            loaded.chosen = former.chosen
+            return loaded
     chosen, reason = choose(job, card, engine, precision, _installed())
     kind = _engine_class(chosen.engine)
     loaded = kind.load(folder, card, device, chosen.precision, job.size, threads)
@@ -63,6 +73,10 @@ def load_engine(
     if checked and (difference := short_check(loaded, folder, checked)):
         raise UserError(f"model {card.name} on {chosen}: {difference}")
     return loaded
+
+
+def _differ_in_weights(former: Engine, card: ModelCard, job: Job) -> bool:
+    return (former.card.architecture, former.size) == (card.architecture, job.size)
 
 
 def _installed() -> list[str]:

@@ -80,7 +80,16 @@ class CameraNode(ReportingNode):
         model, engine, device, precision, threads = map(
             self.value, ("model", "engine", "device", "precision", "threads")
         )
-        loaded = load_engine(model, engine, device, precision, threads=threads, checked=networks)
+        active = self.active_model
+        loaded = load_engine(
+            model,
+            engine,
+            device,
+            precision,
+            threads=threads,
+            checked=networks,
+            former=None if active is None else active.loaded.engine,
+        )
         if loaded.card.ambiguity == "scale_and_shift" and self.value("scale_source") != "none":
             raise UserError(
                 f"model {loaded.card.name} gives depth up to scale and shift: no factor makes"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines import choice
+from monodepth_ros.inference.engines import choice, registry
 from monodepth_ros.inference.engines.choice import (
     Candidate,
     Job,
@@ -200,3 +200,25 @@ def test_a_damaged_model_is_told_as_by_one_engine(model, untold):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"torch fp32: .*weights.safetensors: damaged"):
         load_engine(model, precision="auto", device="cpu")
+
+
+def test_other_weights_take_what_was_chosen_before_without_a_measurement(model, runs, monkeypatch):
+    monkeypatch.setattr(registry, "_installed", lambda: ["torch"])
+    former = load_engine(model, "torch", precision="bf16", device="cpu", threads=1)
+    former.chosen = "torch bf16, 2.5x torch fp32, measured on 2026-05-17"
+    tuned = load_engine(model, precision="auto", device="cpu", checked=["depth"], former=former)
+    assert (tuned.precision, tuned.chosen) == ("bf16", former.chosen)
+    assert runs[0] == []
+
+    monkeypatch.setattr(registry, "short_check", lambda *_: "depth differs")
+    with pytest.raises(UserError, match="differs"):
+        load_engine(model, precision="auto", device="cpu", checked=["depth"], former=former)
+    assert len(runs[0]) == 1  # what no longer agrees is measured anew
+
+
+def test_another_network_size_is_measured(model, runs, monkeypatch):
+    monkeypatch.setattr(registry, "_installed", lambda: ["torch"])
+    former = load_engine(model, "torch", precision="bf16", device="cpu", size=(64, 128))
+    former.chosen = "torch bf16, 2.5x torch fp32, measured on 2026-05-17"
+    load_engine(model, "torch", precision="auto", device="cpu", former=former)
+    assert len(runs[0]) == 1
