@@ -18,11 +18,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 PACKAGES = ("monodepth_ros.inference", "monodepth_ros.zoo", "monodepth_ros.data.bags")
-# Libraries that may be absent, and that may start threads.
-OPTIONAL = (".engines.openvino", ".engines.onnxruntime")
+# Libraries that may be absent, and that start threads, which no fork has.
+OPTIONAL = ("openvino", "onnxruntime", "nncf")
 MESSAGE = 1 << 17  # bytes; an environment is shorter
 
 
@@ -111,10 +112,13 @@ class Child:
 def import_all_but_ros() -> None:
     """What nodes work with. ROS imports fast, and its libraries have threads, which no fork has."""
     importlib.import_module("torch")
+    sys.modules.update(dict.fromkeys(OPTIONAL))  # importing them fails
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith(OPTIONAL):
+            with suppress(ImportError):
                 importlib.import_module(module.name)
+    for library in OPTIONAL:
+        del sys.modules[library]
     gc.freeze()
 
 
