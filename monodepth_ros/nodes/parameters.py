@@ -26,8 +26,8 @@ _OF_ROS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 class ParameterSpec:
     """One parameter, with the ``choices`` of a string or the ``bounds`` of a number.
 
-    A tuple of strings as the default makes a list of strings; ROS knows no empty one, so that an
-    empty string stands for none. Each name in such a list has the parameters ``members`` for
+    A tuple of strings as the default makes a list of strings; ROS knows no empty one, so that
+    one empty string stands for none. Each name in such a list has the parameters ``members`` for
     itself, as ``NAME.parameter``; 0 is that without a name. ``advanced`` parameters are rarely
     changed; parameter files and documentation list them last.
     """

@@ -71,9 +71,9 @@ class ReportingNode(LifecycleNode, ABC):
         return {}
 
     def value(self, name: str) -> Any:
-        """The value of a parameter; empty strings in a list do not count (see `ParameterSpec`)."""
+        """The value of a parameter; a list of one empty string is empty (see `ParameterSpec`)."""
         value = self.get_parameter(name).value
-        return [item for item in value if item != ""] if isinstance(value, list) else value
+        return [] if value == [""] else value
 
     def report_failure(self, error: Exception) -> None:
         """Report an exception of a callback in the log and in diagnostics; the node goes on."""

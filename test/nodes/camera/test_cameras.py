@@ -107,6 +107,7 @@ def test_each_camera_gets_the_depth_of_its_own_images(
     viewer.until(
         lambda: (
             all(len(viewer.heard[f"{n}/depth/image_rect"]) > 1 for n in SIZES)
+            and all(viewer.heard[f"{n}/depth/camera_info"] for n in SIZES)
             and viewer.heard["left/depth/confidence"]
         ),
         play=lambda: play(*SIZES),

@@ -150,6 +150,15 @@ def test_two_types_at_once_are_named_and_one_is_recorded(
     assert texts(bag) == [str(number) for number in sent]
 
 
+def test_one_empty_name_stands_for_none_and_no_topic_at_all_is_refused(
+    viewer: Viewer, start_node: Any, tmp_path: Path
+) -> None:
+    start_node("recorder_node", f"folder:={tmp_path}", "topics:=['']", "optional_topics:=['']")
+    viewer.until(lambda: viewer.status)
+    assert viewer.status is not None
+    assert viewer.status.message == "cannot configure: parameter topics: nothing to record"
+
+
 @pytest.mark.parametrize(
     ("topics", "reason"),
     [
@@ -157,7 +166,10 @@ def test_two_types_at_once_are_named_and_one_is_recorded(
             "topics:=['bad name!']",
             "parameter topics: 'bad name!' is not the name of a topic: topic",
         ),
-        ("topics:=['']", "parameter topics: '' is not the name of a topic: topic name must not be"),
+        (
+            "topics:=['a', '']",
+            "parameter topics: '' is not the name of a topic: topic name must not be",
+        ),
         (
             "topics:=['a//b']",
             "parameter topics: 'a//b' is not the name of a topic: topic name must",
