@@ -61,15 +61,13 @@ def predict(
         typer.Option(help="ROS calibration file of the inputs; distorted inputs are rectified."),
     ] = None,
     every: Every = 1,
-    preview: Annotated[
-        bool, typer.Option(help="Write NAME_preview.png: it takes as long as the depth.")
-    ] = True,
+    preview: Annotated[bool, typer.Option(help="Write NAME_preview.jpg.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.
 
     For each frame, NAME_depth.npy holds depth (float32, height x width, NaN invalid) and
-    NAME_preview.png shows the input beside its disparity; with --camera, both are rectified, and
+    NAME_preview.jpg shows the input beside its disparity; with --camera, both are rectified, and
     depth is NaN outside the distorted image. Files that cannot be read are skipped, named and
     counted, and the exit status is then 1. The same command goes on where an interrupted one
     ended, and several processes share the work under torchrun.

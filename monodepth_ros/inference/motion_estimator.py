@@ -44,6 +44,11 @@ class MotionEstimator:
         if (why := no_motion(self.engine)) is not None:
             raise UserError(f"{why}: choose one with odometry")
         self.refine = refine
+        if refine:
+            # It imports torch, which takes a second: the first frames would be lost meanwhile.
+            from monodepth_ros.geometry.patch_alignment import refine_by_patches
+
+            self._refine_by_patches = refine_by_patches
         self._resized = lru_cache(maxsize=1)(PinholeCamera.resized)
 
     def scale(self, camera: PinholeCamera | None) -> Scale:
@@ -76,11 +81,9 @@ class MotionEstimator:
         camera: PinholeCamera | None,
     ) -> NDArray[np.float64]:
         """The motion aligned to the later frame's depth; unchanged if nothing can be matched."""
-        from monodepth_ros.geometry.patch_alignment import refine_by_patches
-
         if camera is None:
             raise UserError("refining a motion needs the camera of the frames")
-        refined = refine_by_patches(
+        refined = self._refine_by_patches(
             T_earlier_later,
             self.engine.inverse_depth(later)[0],
             np.concatenate([later.pixels(), earlier.pixels()]),

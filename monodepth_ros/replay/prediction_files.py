@@ -21,7 +21,7 @@ from monodepth_ros.inference.depth_estimator import (
     DepthRequest,
 )
 from monodepth_ros.overlap import in_threads
-from monodepth_ros.visualisation.picture_file import write_png
+from monodepth_ros.visualisation.picture_file import write_jpeg
 from monodepth_ros.visualisation.preview import side_by_side
 
 
@@ -65,7 +65,7 @@ Estimated = tuple[InputFrame, DepthPrediction, float]
 
 @dataclass
 class PredictionWriter:
-    """Writes ``NAME_depth.npy`` and, if asked for, ``NAME_preview.png`` of each frame.
+    """Writes ``NAME_depth.npy`` and, if asked for, ``NAME_preview.jpg`` of each frame.
 
     ``told`` is called for each frame that is written and each input that is not.
     """
@@ -117,11 +117,11 @@ class PredictionWriter:
             return SkippedInput(printable(estimated.path), estimated.reason)
         frame, prediction, seconds = estimated
         depth_path = self.folder / f"{frame.name}_depth.npy"
-        preview_path = self.folder / f"{frame.name}_preview.png"
+        preview_path = self.folder / f"{frame.name}_preview.jpg"
         with atomic_path(depth_path) as path:
             np.save(path, prediction.depth)
         if self.preview:
-            write_png(preview_path, side_by_side(frame.rgb, prediction.disparity))
+            write_jpeg(preview_path, side_by_side(frame.rgb, prediction.disparity))
         valid = prediction.depth[np.isfinite(prediction.depth)]
         height, width = frame.rgb.shape[:2]
         return WrittenPrediction(

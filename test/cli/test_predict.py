@@ -39,9 +39,9 @@ def test_each_image_gets_depth_and_preview(model, tmp_path):
     depth = np.load(tmp_path / "out" / "a_depth.npy")
     assert (depth.dtype, depth.shape) == (np.float32, (30, 50))
     np.testing.assert_array_equal(depth, DepthEstimator(model, "cpu").estimate(rgb).depth)
-    preview = np.asarray(Image.open(tmp_path / "out" / "a_preview.png"))
+    preview = np.asarray(Image.open(tmp_path / "out" / "a_preview.jpg"))
     assert preview.shape == (30, 100, 3)
-    assert np.array_equal(preview[:, :50], rgb)
+    assert np.abs(preview[:, :50] - rgb.astype(float)).mean() < 8  # JPEG of noise
     assert np.load(tmp_path / "out" / "b_depth.npy").shape == (40, 20)
 
 
@@ -133,7 +133,7 @@ def test_names_that_are_not_utf8_are_like_all_others(model, tmp_path):
     ]
     assert "skipped" in done.stderr and "bad\\udce9.png" in done.stderr
     written = sorted(os.listdir(os.fsencode(tmp_path / "out")))
-    assert b"caf\xe9_depth.npy" in written and b"vid\xe9o_000000_preview.png" in written
+    assert b"caf\xe9_depth.npy" in written and b"vid\xe9o_000000_preview.jpg" in written
 
 
 def test_a_series_of_sixteen_bits_has_one_scale_and_other_pictures_their_own(model, tmp_path):

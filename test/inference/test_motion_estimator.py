@@ -1,5 +1,6 @@
 """Motions as the network says them, and aligned to depth."""
 
+import sys
 from dataclasses import replace
 
 import cv2
@@ -83,3 +84,13 @@ def test_refining_does_not_look_at_what_a_distorted_camera_did_not_see(scene):
         refined.append(motion((model, *pair), True, replace(CAMERA, valid=valid)))
     np.testing.assert_array_equal(refined[0], refined[1])
     assert angle(refined[0][:3, :3].T @ true_motion()[:3, :3]) < 0.01
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_the_solver_is_imported_before_the_first_frame_and_only_for_refining(
+    scene, refine, monkeypatch
+):
+    solver = "monodepth_ros.geometry.patch_alignment"
+    monkeypatch.delitem(sys.modules, solver, raising=False)
+    MotionEstimator(load_engine(scene[0], device="cpu", size=(128, 192)), refine=refine)
+    assert (solver in sys.modules) == refine
