@@ -39,7 +39,7 @@ def folders(ros_environment: dict[str, str], tmp_path: Path) -> dict[str, Path]:
     """Folders of this test's bags, tunings and models, and its recipe: a minute at most."""
     ros_environment["MONODEPTH_MODELS"] = str(tmp_path / "models")
     ros_environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
-    write_recipe(tmp_path / "recipe.yaml", max_steps=60)
+    write_recipe(tmp_path / "recipe.yaml", max_steps=90)
     return {name: tmp_path / name for name in ("bags", "tunings", "models", "recipe.yaml")}
 
 
