@@ -24,6 +24,7 @@ FOUNDATION = {
     "process_share",
     "shared_work",
     "child_processes",
+    "module_process",
     "stamps",
 }
 

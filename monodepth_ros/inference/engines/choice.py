@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,13 +16,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import monodepth_ros
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.notes import print_once
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.machine import library_versions, machine_facts
+from monodepth_ros.module_process import module_process
 from monodepth_ros.zoo.card import ModelCard
 
 VARIABLE = "MONODEPTH_ENGINE"
@@ -198,15 +197,12 @@ def _measure(job: Job, card: ModelCard, engines: list[str]) -> Measurement:
 def _run(job: Job, candidates: list[Candidate]) -> tuple[list[dict[str, Any]], str]:
     """What the process said, as JSON, and how it ended."""
     request = {"job": asdict(job), "candidates": [asdict(one) for one in candidates]}
-    package = Path(monodepth_ros.__file__).parent
-    paths = [str(package.parent), os.environ.get("PYTHONPATH", "")]
     with subprocess.Popen(
-        [sys.executable, "-m", "monodepth_ros.inference.engines.trial", json.dumps(request)],
+        **module_process("monodepth_ros.inference.engines.trial", request),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # libraries talk
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
     ) as process:
         try:
             output, _ = process.communicate(timeout=_TIMEOUT)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +18,7 @@ from monodepth_ros.cache_directory import cache_directory, locked
 from monodepth_ros.data.notes import print_once
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.export.kind import ExportKind
+from monodepth_ros.module_process import module_process
 from monodepth_ros.zoo.card import ExportFormat, ModelCard, NetworkPart
 from monodepth_ros.zoo.weight_files import file_sha256, verify_file
 
@@ -156,10 +155,8 @@ def check_makers(card: ModelCard, kinds: Sequence[ExportKind]) -> None:
 def _make(folder: Path, card: ModelCard, kinds: Sequence[ExportKind], into: Path) -> None:
     request: dict[str, Any] = {"folder": str(folder), "into": str(into), "name": _NAME}
     request["kinds"] = [asdict(kind) for kind in kinds]
-    paths = filter(None, (str(_PACKAGE.parent), os.environ.get("PYTHONPATH")))
     done = subprocess.run(
-        [sys.executable, "-m", "monodepth_ros.inference.export.make", json.dumps(request)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        **module_process("monodepth_ros.inference.export.make", request),
         capture_output=True,
         text=True,
         errors="replace",
