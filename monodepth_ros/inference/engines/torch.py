@@ -113,7 +113,7 @@ class TorchEngine:
         threads: int,
     ) -> TorchEngine:
         """Load the model in ``folder``; see `base.Engine`. Threads are those of all of torch."""
-        target = choose_device(device)
+        target = cls._target(device)
         if precision not in ("fp32", *_AUTOCAST):
             raise UserError(f"precision {precision!r}: use fp32, fp16 or bf16")
         if precision == "fp16" and target.type == "cpu":
@@ -160,6 +160,11 @@ class TorchEngine:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
         with self._computing():
             return _to_numpy(torch.cat(self._pose(_images(first), _images(second)), 1))
+
+    @classmethod
+    def _target(cls, device: str) -> torch.device:
+        """Where a device by its name is; UserError where the engine cannot run there."""
+        return choose_device(device)
 
     def _faster(self, network: Callable[..., Any]) -> Callable[..., Any]:
         """What runs in place of ``network``: here itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,23 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.torch import TorchEngine, choose_device
-from monodepth_ros.zoo.card import ModelCard
+from monodepth_ros.inference.engines.torch import TorchEngine
 
 _WARM_UPS = 3  # runs in which libraries choose their kernels, before those are recorded
 
 
-class GraphedTorchEngine(TorchEngine):
+class PreparedTorchEngine(TorchEngine):
+    """One whose networks have run once, so that no frame waits for what is done at first use."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        frames = self.prepare(np.zeros((1, *self.size, 3), np.uint8))
+        self.inverse_depth(frames)
+        if self.has_motion:
+            self.motion(frames, frames)
+
+
+class GraphedTorchEngine(PreparedTorchEngine):
     """Records the kernels of a network once for each size of batch, then replays them as one.
 
     A small network waits for the launches of its kernels more than for their work.
@@ -26,58 +35,25 @@ class GraphedTorchEngine(TorchEngine):
     name = "torch-graphs"
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        card: ModelCard,
-        device: str,
-        precision: str,
-        size: tuple[int, int],
-        threads: int,
-    ) -> TorchEngine:
-        """As `TorchEngine`, ready for single images; UserError without CUDA."""
-        if choose_device(device).type != "cuda":
+    def _target(cls, device: str) -> torch.device:
+        target = super()._target(device)
+        if target.type != "cuda":
             raise UserError("engine torch-graphs records CUDA graphs: it needs a CUDA device")
-        engine = super().load(folder, card, device, precision, size, threads)
-        run_once(engine)
-        return engine
+        return target
 
     def _faster(self, network: Callable[..., Any]) -> Callable[..., Any]:
         return _Recorded(network)
 
 
-class CompiledTorchEngine(TorchEngine):
+class CompiledTorchEngine(PreparedTorchEngine):
     """Compiles the networks by torch.compile, which takes a minute, on CUDA into graphs as well."""
 
     name = "torch-compiled"
-
-    @classmethod
-    def load(
-        cls,
-        folder: Path,
-        card: ModelCard,
-        device: str,
-        precision: str,
-        size: tuple[int, int],
-        threads: int,
-    ) -> TorchEngine:
-        """As `TorchEngine`, ready for single images."""
-        engine = super().load(folder, card, device, precision, size, threads)
-        run_once(engine)
-        return engine
 
     def _faster(self, network: Callable[..., Any]) -> Callable[..., Any]:
         mode = "reduce-overhead" if self._device.type == "cuda" else "default"
         compiled: Callable[..., Any] = torch.compile(network, mode=mode, dynamic=False)
         return compiled
-
-
-def run_once(engine: TorchEngine) -> None:
-    """Run both networks on one image, so that no frame waits for what is done at first use."""
-    frames = engine.prepare(np.zeros((1, *engine.size, 3), np.uint8))
-    engine.inverse_depth(frames)
-    if engine.has_motion:
-        engine.motion(frames, frames)
 
 
 class _Recorded:
