@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monodepth_ros.data.bags.transform_tree import Unknown
+from monodepth_ros.stamps import SECOND
 
-_SECOND = 1_000_000_000
 _SIMILAR = 1.1  # ratio of gaps that are reported as one
 
 
@@ -84,9 +84,9 @@ def _range(gaps: list[int | None]) -> str:
 
 
 def _duration(nanoseconds: int) -> str:
-    if nanoseconds < _SECOND:
+    if nanoseconds < SECOND:
         return f"{nanoseconds / 1e6:.3g} ms"
-    if nanoseconds < 100 * _SECOND:
-        return f"{nanoseconds / _SECOND:.3g} s"
-    days = nanoseconds / _SECOND / 86400
-    return f"{nanoseconds // _SECOND} s" + (f" ({days:.1f} days)" if days >= 2 else "")
+    if nanoseconds < 100 * SECOND:
+        return f"{nanoseconds / SECOND:.3g} s"
+    days = nanoseconds / SECOND / 86400
+    return f"{nanoseconds // SECOND} s" + (f" ({days:.1f} days)" if days >= 2 else "")

@@ -20,8 +20,8 @@ from monodepth_ros.data.natural_order import natural_order
 from monodepth_ros.data.notes import print_once
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError, printable
+from monodepth_ros.stamps import SECOND
 
-_SECOND = 1_000_000_000
 _KEPT_BYTES = 100_000_000  # of decoded frames: threads ask for them not quite in order
 
 
@@ -74,14 +74,14 @@ class VideoSequence(Sequence):
         ascending = len(times) > 1 and bool((np.diff(times) > 0).all())
         if fps is not None:
             told = f"{fps:g} frames a second by --fps"
-            stamps = [round(index * _SECOND / fps) for index in range(len(times))]
+            stamps = [round(index * SECOND / fps) for index in range(len(times))]
         elif ascending:
             rate = 1000 / float(np.median(np.diff(times)))
             told = f"{rate:.5g} frames a second by its time stamps"
             stamps = [round((time - times[0]) * 1e6) for time in times]
         elif own is not None:
             told = f"{own:.5g} frames a second by its header"
-            stamps = [round(index * _SECOND / own) for index in range(len(times))]
+            stamps = [round(index * SECOND / own) for index in range(len(times))]
         else:
             return None
         print_once(f"{self._path.name}: {len(times)} frames, {told}")

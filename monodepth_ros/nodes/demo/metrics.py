@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, depth_from_disparity, evaluate_image
 from monodepth_ros.evaluation.odometry_metrics import aligned_metrics, try_to_align
-
-_SECOND = 1_000_000_000
+from monodepth_ros.stamps import SECOND
 
 
 @dataclass
@@ -26,11 +25,11 @@ class ResultStream:
     def add(self, now: int, stamp: int) -> None:
         """Add a result that arrived at ``now`` for the image of ``stamp``, both in nanoseconds."""
         self.arrivals.append(now)
-        self.latencies.append((now - stamp) / _SECOND)
+        self.latencies.append((now - stamp) / SECOND)
 
     def metrics(self) -> dict[str, float]:
         """Count, rate (Hz) and latency from the image's stamp to the arrival (ms)."""
-        span = (self.arrivals[-1] - self.arrivals[0]) / _SECOND if len(self.arrivals) > 1 else 0.0
+        span = (self.arrivals[-1] - self.arrivals[0]) / SECOND if len(self.arrivals) > 1 else 0.0
         metrics: dict[str, float] = {"count": len(self.arrivals)}
         if span > 0:
             median, p95 = np.percentile(np.array(self.latencies) * 1000, (50, 95))

@@ -39,6 +39,7 @@ from monodepth_ros.nodes.conversions.odometry import pose_message
 from monodepth_ros.nodes.demo.frame_streams import FrameStream, open_stream, read_ahead
 from monodepth_ros.nodes.demo.metrics import DemoMetrics
 from monodepth_ros.nodes.demo.pictures import DemoPictures, SentFrame
+from monodepth_ros.stamps import SECOND
 from monodepth_ros.visualisation.rerun_recording import RerunRecording, rerun_is_installed
 
 NAMESPACE = "/camera"
@@ -51,10 +52,9 @@ RESULTS = {
 }
 # Only in the bag, if the input has them: `monodepth replay BAG --depth ... --poses ...`.
 TRUE_DEPTH, TRUE_POSE = "ground_truth/depth", "ground_truth/pose"
-_SECOND = 1_000_000_000
 _START_TIMEOUT = 120.0  # seconds in which the nodes have to start
 _RESULT_TIMEOUT = 1.5  # seconds without a result after which the session ends
-_MAX_DELAY = _SECOND // 20  # nanoseconds; a later image delays all that follow
+_MAX_DELAY = SECOND // 20  # nanoseconds; a later image delays all that follow
 _MAX_CALLBACKS = 8  # messages received between two images without a pause
 _MAX_SENT_FRAMES = 100  # frames whose results may still arrive
 
@@ -91,11 +91,11 @@ class DemoSession:
         shown_at = 0.0
         for frame in read_ahead(stream):
             self._begin = self._begin or self._now()
-            if seconds is not None and frame.stamp > seconds * _SECOND:
+            if seconds is not None and frame.stamp > seconds * SECOND:
                 break
             due = self._begin + frame.stamp
             while not stream.live and (left := due - self._now()) > 0:
-                self._executor.spin_once(timeout_sec=left / _SECOND)
+                self._executor.spin_once(timeout_sec=left / SECOND)
             late = self._now() - due
             if not stream.live and late > _MAX_DELAY:  # the disk is slow
                 self._begin, due = self._begin + late, due + late
@@ -138,7 +138,7 @@ class DemoSession:
 
     def _send(self, frame: RecordedFrame, stamp: int) -> None:
         header = Header(frame_id="camera_optical")
-        header.stamp.sec, header.stamp.nanosec = divmod(stamp, _SECOND)
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp, SECOND)
         info = info_of_camera(frame.camera, header)
         image = encode_image(frame.rgb, "rgb8", header)
         self._infos.publish(info)
@@ -178,7 +178,7 @@ class DemoSession:
         sent = self._sent_frames.get(stamp)
         if sent is None:
             return
-        seconds = (stamp - self._begin) / _SECOND
+        seconds = (stamp - self._begin) / SECOND
         if topic == "depth/image_rect":
             sent.depth = decode_depth(message)
             self.metrics.add_depth(now, stamp, sent.depth, sent.frame.depth)
