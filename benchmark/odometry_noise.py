@@ -22,7 +22,7 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import rectified
 from monodepth_ros.evaluation.alignment import align
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 
 
 def step_errors(

@@ -28,7 +28,7 @@ from monodepth_ros.evaluation.trajectory import Trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
 from monodepth_ros.inference.engines.base import Rgb
-from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.inference.odometry.visual_odometry import VisualOdometry
 from monodepth_ros.overlap import in_background
 
 _Item = tuple[Sequence, int]  # a recording, and the number of a frame in it

@@ -18,7 +18,7 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import finite, write_json
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.inference.tracker_settings import settings_for_step
+from monodepth_ros.inference.odometry.tracker_settings import settings_for_step
 from monodepth_ros.progress import frame_progress, plain_console
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.run import ReplayRun

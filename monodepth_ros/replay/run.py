@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.frames import RecordedFrame
-from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.inference.motion_estimator import MotionEstimator, no_motion
 from monodepth_ros.inference.network_input import network_input
-from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator, no_motion
+from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.overlap import in_background, in_threads
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_replay_report

@@ -15,7 +15,7 @@ from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, blend_flipped, ev
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.inference.odometry.visual_odometry import VisualOdometry
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, Provenance
 from monodepth_ros.zoo.weights import save_model

@@ -29,9 +29,9 @@ from viewer import CAMERA, Viewer, of_status
 from launch import LaunchContext
 from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.bags.messages.image import decode_depth
-from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 from monodepth_ros.zoo.versions import ModelVersions
 
 ROOT = Path(__file__).resolve().parents[2]

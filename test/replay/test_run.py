@@ -15,7 +15,7 @@ from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.run import ReplayRun
 from monodepth_ros.replay.source import open_source

@@ -24,7 +24,7 @@ from monodepth_ros.evaluation.scale_report import SequenceScales
 from monodepth_ros.evaluation.trajectory import Trajectory
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.inference.odometry.visual_odometry import VisualOdometry
 from monodepth_ros.shared_work import SharedWork, key_of
 
 Model = Annotated[str | None, typer.Option(help="A model's name or folder, to run on --data.")]

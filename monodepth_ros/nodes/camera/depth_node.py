@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import (
     DepthEstimator,
     DepthPrediction,
     DepthRequest,
 )
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
 from monodepth_ros.nodes.camera.cameras import CAMERAS_PARAMETERS, checked_names

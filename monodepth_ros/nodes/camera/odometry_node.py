@@ -14,11 +14,11 @@ from nav_msgs.msg import Odometry, Path
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
 from monodepth_ros.nodes.camera.mounting import Mounting

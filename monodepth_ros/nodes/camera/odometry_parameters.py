@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.mounting import MOUNTING_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
 

@@ -9,7 +9,7 @@ from nav_msgs.msg import Odometry
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.rigid_motion import Matrix, carried_covariance, twist_of
-from monodepth_ros.inference.camera_tracker import TrackedPose
+from monodepth_ros.inference.odometry.camera_tracker import TrackedPose
 
 
 class BaseOdometry:

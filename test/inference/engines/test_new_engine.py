@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from monodepth_ros.cli.app import app
 from monodepth_ros.evaluation.trajectory import read_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import ENGINES, load_engine
 from monodepth_ros.inference.model_check import check_model
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.zoo.catalogue import resolve
 
@@ -39,10 +39,10 @@ import toy_engine
 toy_engine.register()
 import numpy as np
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.camera_tracker import CameraTracker
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 engine = load_engine("demo", "toy")
 camera = PinholeCamera.from_focal_length(320, 240, 260.0, 262.0, 161.0, 119.0)
 tracker, estimator = CameraTracker(MotionEstimator(engine)), DepthEstimator(engine)

@@ -24,8 +24,8 @@ from std_srvs.srv import Trigger
 from viewer import CAMERA, RGB, Viewer, of_status
 
 from monodepth_ros.geometry.rigid_motion import base_from_camera
-from monodepth_ros.inference.camera_tracker import CameraTracker
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.camera.camera_stream import CameraStream
 from monodepth_ros.nodes.camera.depth_node import DepthNode
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera

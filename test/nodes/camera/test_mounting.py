@@ -19,8 +19,8 @@ from scipy.spatial.transform import Rotation
 from viewer import CAMERA, Viewer, of_status
 
 from monodepth_ros.geometry.rigid_motion import base_from_camera
-from monodepth_ros.inference.camera_tracker import CameraTracker, TrackedPose
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 from monodepth_ros.nodes.conversions.odometry import BaseOdometry
 
 HERE = Path(__file__).parents[2] / "support"

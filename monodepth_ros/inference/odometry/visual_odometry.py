@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
-from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 from monodepth_ros.inference.scale.unit import RELATIVE
 
 
@@ -21,7 +21,7 @@ class VisualOdometry:
 
     The world is the first frame's camera. Translations have the scale of the model's depth, which
     :attr:`scale` names; they drift, as nothing here closes loops. Arguments are those of
-    :class:`~monodepth_ros.inference.motion_estimator.MotionEstimator`.
+    :class:`~monodepth_ros.inference.odometry.motion_estimator.MotionEstimator`.
     """
 
     def __init__(

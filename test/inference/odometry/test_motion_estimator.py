@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.engines.torch import TorchEngine
-from monodepth_ros.inference.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
 
 
 def true_motion() -> np.ndarray:

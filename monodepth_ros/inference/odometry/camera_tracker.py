@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.rigid_motion import Matrix, carried_covariance, motion_of, twist_of
 from monodepth_ros.inference.engines.base import Frames, Rgb
-from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.thumbnail import Thumbnail, shift, thumbnail
-from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.thumbnail import Thumbnail, shift, thumbnail
+from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.stamps import CONFIRMED, JUMP, SECOND
 
 Event = Literal["start", "motion", "standstill", "bridge", "gap", "restart"]

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.visual_odometry import VisualOdometry
+from monodepth_ros.inference.odometry.visual_odometry import VisualOdometry
 from monodepth_ros.zoo.weights import save_model
 
 

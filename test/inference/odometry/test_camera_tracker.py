@@ -11,10 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.rigid_motion import carried_covariance
-from monodepth_ros.inference.camera_tracker import CameraTracker
-from monodepth_ros.inference.motion_estimator import MotionEstimator
 from monodepth_ros.inference.network_input import network_input
-from monodepth_ros.inference.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
+from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 
 CAMERA = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
 MS = 1_000_000

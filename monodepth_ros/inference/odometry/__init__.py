@@ -1,0 +1,1 @@
+"""The motion of a camera from its images: methods, tracking, covariance."""
