@@ -2,7 +2,7 @@
 
     python benchmark/odometry_noise.py --data NAME=PATH... --out results/odometry_noise.json
 
-Both as the pose network gives them and aligned to depth (`refine`). Steps are scaled by the median
+Both as the pose network gives them and aligned to depth (`refined`). Steps are scaled by the median
 ratio of true to estimated lengths of their sequence. The error of a step is regressed, with no
 coefficient below zero, on what was moved, what was turned, and one. The ATE is that of the chained
 steps after a 7-DoF alignment.
@@ -22,23 +22,25 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import rectified
 from monodepth_ros.evaluation.alignment import align
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.odometry.motion import MotionMethod
+from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.view import Views
 
 
-def step_errors(
-    estimator: MotionEstimator, path: str, stride: int
-) -> dict[str, NDArray[np.float64]]:
+def step_errors(method: MotionMethod, path: str, stride: int) -> dict[str, NDArray[np.float64]]:
     """Per step: metres moved, radians turned, the errors of both by axis; squares of the ATE."""
     moved, turned, translation_errors, rotation_errors = [], [], [], []
     squares: list[float] = []
+    views = Views(method.engine, method.sees_grey)
     for sequence in map(rectified, open_sequence(path)):
         estimates, truths = [], []
         before = None
         for index in range(0, len(sequence), stride):
-            now = estimator.engine.prepare(sequence.image(index)[None])
+            now = views.view(sequence.image(index), sequence.camera)
             pose = sequence.pose(index)
             if before is not None and pose is not None and before[1] is not None:
-                estimates.append(estimator.motion(before[0], now, sequence.camera))
+                estimates.append(method.motion(before[0], now).T_earlier_later)
                 truths.append(np.linalg.inv(before[1]) @ pose)
             before = now, pose
         squares += _squared_errors(estimates, truths)
@@ -112,11 +114,11 @@ def main() -> None:
     arguments = parser.parse_args()
     table: dict[str, dict[str, dict[str, float]]] = {}
     for kind in ("network", "refined"):
-        estimator = MotionEstimator(arguments.model, "cpu", refine=kind == "refined")
+        method = load_method(kind, load_engine(arguments.model, device="cpu"))
         for entry in arguments.data:
             name, _, path = entry.partition("=")
             path, _, stride = path.partition("%")
-            row = noise_model(step_errors(estimator, path, int(stride or 1)))
+            row = noise_model(step_errors(method, path, int(stride or 1)))
             table.setdefault(name, {})[kind] = row
             print(name, kind, json.dumps({k: round(v, 4) for k, v in row.items()}), flush=True)
     if arguments.out is not None:

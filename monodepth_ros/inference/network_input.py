@@ -12,10 +12,19 @@ from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """One camera frame of ``image_size`` (height, width), ready for both networks of an engine."""
+    """One camera frame, ready for both networks of an engine.
+
+    ``image`` is the frame itself, uint8 HxWx3. Its memory is the caller's, and may be used again
+    when the frame is processed.
+    """
 
     frames: Frames
-    image_size: tuple[int, int]
+    image: Rgb
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the image."""
+        return self.image.shape[0], self.image.shape[1]
 
 
 def network_input(
@@ -30,7 +39,7 @@ def network_input(
         camera.check_size(height, width, "the camera")
     if isinstance(image, NetworkInput):
         return image
-    return NetworkInput(engine.prepare(image[None]), (height, width))
+    return NetworkInput(engine.prepare(image[None]), image)
 
 
 def _checked(rgb: Rgb) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPredict
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator, no_motion
+from monodepth_ros.inference.odometry.registry import load_method, method_class
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.overlap import in_background, in_threads
 from monodepth_ros.replay.record import ReplayRecord
@@ -45,8 +45,9 @@ class ReplayRun:
     ) -> None:
         self.depth = DepthEstimator(engine, output_size="network")
         self.tracker: CameraTracker | None = None
-        if (why := no_motion(engine)) is None:
-            self.tracker = CameraTracker(MotionEstimator(engine, refine=refine), tracking)
+        method = "refined" if refine else "network"
+        if (why := method_class(method).unsuited(engine)) is None:
+            self.tracker = CameraTracker(load_method(method, engine), tracking)
         else:
             record.problems.append(f"{why}: depth alone was replayed")
         record.protocol = record.protocol.suited_to(engine.card.ambiguity)

@@ -31,7 +31,7 @@ from monodepth_ros.data.bags.file import BagFile
 from monodepth_ros.data.bags.messages.image import decode_depth
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.zoo.versions import ModelVersions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +123,7 @@ def test_depth_and_odometry_in_one_scale(viewer: Viewer, launch: Any) -> None:
     seen = estimator.estimate(drive.images[0], CAMERA)
     np.testing.assert_allclose(depth, 2 * seen.depth, rtol=1e-3)
 
-    tracker = CameraTracker(MotionEstimator("demo", "cpu"))
+    tracker = CameraTracker(load_method("network", "demo", "cpu"))
     for k in range(4):
         if k > 0:
             drive.play()

@@ -53,28 +53,27 @@ def model_trajectories(
     engine: Engine,
     sequences: ListOf[Sequence],
     every: int,
-    kinds: Mapping[str, bool],
+    methods: Mapping[str, str],
     work: SharedWork,
 ) -> dict[str, Trajectories] | None:
-    """By kind of motion the model's trajectory of each sequence and the true one.
+    """By the keys of ``methods`` the model's trajectory of each sequence and the true one.
 
-    ``kinds`` say whether motions are refined. Says what was left out. None in a process that does
-    not join the results.
+    Says what was left out. None in a process that does not join the results.
     """
     asked = (engine.card.content(), engine.describe()["engine"], engine.precision, engine.size)
     parts = {
-        key_of(asked, every, refine, [] if work.in_memory else state_of(sequence), number): (
-            refine,
+        key_of(asked, every, method, [] if work.in_memory else state_of(sequence), number): (
+            method,
             sequence,
         )
-        for refine in kinds.values()
+        for method in methods.values()
         for number, sequence in enumerate(sequences)
     }
 
-    def estimated(todo: list[tuple[bool, Sequence]]) -> Iterator[dict[str, list[Any]]]:
-        for refine, sequence in todo:
+    def estimated(todo: list[tuple[str, Sequence]]) -> Iterator[dict[str, list[Any]]]:
+        for method, sequence in todo:
             frames, found = frames_of(sequence, every), _Estimate([], [], [])
-            odometry = VisualOdometry(engine, refine=refine)
+            odometry = VisualOdometry(engine, method=method)
             poses = predictions.estimated_poses(odometry, sequence, frames)
             for outcome in with_progress(poses, "odometry", len(frames), work.silent):
                 found.add(outcome)
@@ -85,7 +84,7 @@ def model_trajectories(
         return None
     trajectories: dict[str, Trajectories] = {}
     estimates = iter(results)
-    for kind in kinds:
+    for kind in methods:
         of_kind: dict[str, tuple[Trajectory, Trajectory]] = {}
         trajectories[kind] = of_kind
         for sequence in sequences:

@@ -80,8 +80,8 @@ def odometry(
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
         loaded = load_engine(model, engine, device, precision, threads=threads)
-        kinds = {"network": refine}
-        found = inputs.model_trajectories(loaded, sequences, every, kinds, work)
+        methods = {"network": "refined" if refine else "network"}
+        found = inputs.model_trajectories(loaded, sequences, every, methods, work)
         if found is None:
             return
         pairs = found["network"]

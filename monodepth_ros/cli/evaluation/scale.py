@@ -49,10 +49,10 @@ def scale(
     if model is None:
         raise UserError("--model is missing: whose scale is to be measured")
     sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
-    kinds = {"network": False, "refined": True} if refined else {"network": False}
+    methods = {name: name for name in (("network", "refined") if refined else ("network",))}
     work = SharedWork(None if out is None else out / ".evaluate", "frames")
     loaded = load_engine(model, engine, device, precision, threads=threads)
-    trajectories = inputs.model_trajectories(loaded, sequences, every, kinds, work)
+    trajectories = inputs.model_trajectories(loaded, sequences, every, methods, work)
     if trajectories is None:
         return
     scales = inputs.model_scales(loaded, sequences, trajectories, min_motion)

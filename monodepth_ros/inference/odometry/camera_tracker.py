@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.rigid_motion import Matrix, carried_covariance, motion_of, twist_of
-from monodepth_ros.inference.engines.base import Frames, Rgb
-from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.engines.base import Rgb
+from monodepth_ros.inference.network_input import NetworkInput
+from monodepth_ros.inference.odometry.motion import Motion, MotionMethod
 from monodepth_ros.inference.odometry.thumbnail import Thumbnail, shift, thumbnail
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
+from monodepth_ros.inference.odometry.view import View, Views
 from monodepth_ros.stamps import CONFIRMED, JUMP, SECOND
 
 Event = Literal["start", "motion", "standstill", "bridge", "gap", "restart"]
@@ -33,7 +34,8 @@ class TrackedPose:
     ``covariance`` 6x6 is that of position and rotation in the world's axes; ``velocity`` (linear,
     angular) and its covariance are in the camera's frame, per second. ``distance`` is the length of
     the step in the model's unit, before ``factor``; ``since`` is the stamp at its start, which for
-    a slow camera is that of an earlier image.
+    a slow camera is that of an earlier image. ``motion`` is what a method has measured, if one was
+    asked: its translation is in the model's unit.
     """
 
     stamp: int
@@ -44,15 +46,19 @@ class TrackedPose:
     event: Event
     since: int
     distance: float
+    motion: Motion | None = None
 
 
 @dataclass(frozen=True)
 class _Reference:
     """The frame that the next motion starts from: the last one with a motion."""
 
-    frames: Frames
+    view: View
     thumbnail: Thumbnail
-    stamp: int
+
+    @property
+    def stamp(self) -> int:
+        return self.view.stamp
 
 
 @dataclass(frozen=True)
@@ -63,26 +69,30 @@ class _Step:
     since: int
     velocity_covariance: Matrix
     distance: float = 0.0
+    motion: Motion | None = None
 
 
 class CameraTracker:
     """``T_world_camera`` of each frame; the world is the first frame's camera.
 
-    Frames may be late, repeated or missing. After a longer interval than the network has learnt,
-    the last velocity is extrapolated (``bridge``) or the motion is unknown (``gap``); the
-    covariance grows accordingly. When the clock was set or the camera has changed, the pose
-    continues from its last value (``restart``), and the motion meanwhile is unknown.
+    ``method`` measures motions (`load_method`); it must be this tracker's alone. Frames may be
+    late, repeated or missing. After a longer interval than motions are measured over, the last
+    velocity is extrapolated (``bridge``) or the motion is unknown (``gap``); the covariance grows
+    accordingly. When the clock was set or the camera has changed, the pose continues from its last
+    value (``restart``), and the motion meanwhile is unknown.
     """
 
-    def __init__(self, estimator: MotionEstimator, settings: TrackerSettings | None = None) -> None:
-        self.estimator = estimator
+    def __init__(self, method: MotionMethod, settings: TrackerSettings | None = None) -> None:
+        self.method = method
         self.settings = settings or TrackerSettings()
+        self._views = Views(method.engine, method.sees_grey)
         self.restarts = 0
         self.skip_reason = ""  # why the last frame without a pose was skipped
         self.reset()
 
     def reset(self) -> None:
         """Restart: the next frame's camera is the world."""
+        self.method.reset()
         self._reference: _Reference | None = None
         self._camera: PinholeCamera | None = None
         self._latest = self._segment = 0
@@ -106,8 +116,8 @@ class CameraTracker:
         """Continue from the pose and covariance of another model's tracker, without a jump.
 
         If both models have the same input size, the next motion starts from the former tracker's
-        last frame, whichever engines run them. Otherwise the motion up to the first frame is
-        unknown, as in a gap.
+        last frame, whichever engines run them. Otherwise, and if the method needs more of that
+        frame than the former one, the motion up to the first frame is unknown, as in a gap.
         """
         if former._reference is None and not former._continued:
             return
@@ -116,10 +126,10 @@ class CameraTracker:
         self._scaled, self._unscaled_since = former._scaled, former._unscaled_since
         self._T, self._covariance = former._T.copy(), former._covariance.copy()
         self.restarts = former.restarts
-        last = former._reference
-        if last is not None and self.estimator.size == former.estimator.size:
-            frames = self.estimator.engine.prepare(last.frames.pixels())
-            self._reference = replace(last, frames=frames)
+        last, engine = former._reference, self.method.engine
+        seen = last is not None and (last.view.picture is not None or not self.method.sees_grey)
+        if last is not None and seen and engine.size == former.method.engine.size:
+            self._reference = replace(last, view=last.view.for_engine(engine))
         self._continued = True
 
     def switch_camera(self, T_former_camera: Matrix) -> None:
@@ -149,7 +159,7 @@ class CameraTracker:
         is skipped: one that is late or repeated, has a doubtful stamp, or has no contrast (a
         covered lens).
         """
-        prepared = network_input(self.estimator.engine, image, camera)
+        view = self._views.view(image, camera, stamp)
         if segment is None:
             segment = self._segment_of(stamp)
         elif segment == self._segment and self._started and stamp <= self._latest:
@@ -157,11 +167,11 @@ class CameraTracker:
         if segment is None:
             self.skip_reason = "its stamp is not newer than that of the one before"
             return None
-        small, contrast = thumbnail(prepared.frames.pixels()[0])
+        small, contrast = thumbnail(view.frames.pixels()[0])
         if contrast < self.settings.min_contrast:
             self.skip_reason = "it has no contrast, as behind a covered lens"
             return None
-        current = _Reference(prepared.frames, small, stamp)
+        current = _Reference(view, small)
         jumped = self._started and segment == self._segment and stamp - self._latest > JUMP
         self._before_jump = None
         if jumped:
@@ -236,21 +246,29 @@ class CameraTracker:
             self._reference = current
             self._standing.clear()
             return self._cross_gap(elapsed, (current.stamp - self._measured) / SECOND)
-        motion = self.estimator.motion(reference.frames, current.frames, self._camera)
-        distance = float(np.linalg.norm(motion[:3, 3]))
-        motion[:3, 3] *= 0.0 if factor is None else factor
+        motion = self.method.motion(reference.view, current.view)
+        distance = float(np.linalg.norm(motion.T_earlier_later[:3, 3]))
+        step, noise = self._in_metres(motion, 0.0 if factor is None else factor)
         fraction, since = self._latest_fraction(image_motion, reference)
         rate = fraction / max((current.stamp - since) / SECOND, _MIN_INTERVAL)
         self._reference = current
         self._standing.clear()
-        noise = self._noise(motion)
         velocity_noise = noise * rate**2
         if factor is None:
             noise = noise + self._unscaled_noise(current.stamp)
             velocity_noise[:3, :3] = np.eye(3) * settings.max_speed**2
-        self._compose(motion, noise)
-        self._velocity, self._measured = twist_of(motion) * rate, current.stamp
-        return _Step("motion", reference.stamp, velocity_noise, distance)
+        self._compose(step, noise)
+        self._velocity, self._measured = twist_of(step) * rate, current.stamp
+        return _Step("motion", reference.stamp, velocity_noise, distance, motion)
+
+    def _in_metres(self, motion: Motion, factor: float) -> tuple[Matrix, Matrix]:
+        """The step and its covariance with ``factor`` metres per unit of the model."""
+        step = motion.T_earlier_later.copy()
+        step[:3, 3] *= factor
+        if motion.covariance is None:
+            return step, self._noise(step)
+        units = np.array([factor] * 3 + [1.0] * 3)
+        return step, motion.covariance * np.outer(units, units)
 
     def _latest_fraction(self, image_motion: float, reference: _Reference) -> tuple[float, int]:
         """The fraction of a motion in its latest part, and the stamp at the start of that part.
@@ -298,7 +316,7 @@ class CameraTracker:
         return np.diag([reach**2] * 3 + [min(reach, np.pi) ** 2] * 3)
 
     def _noise(self, step: Matrix) -> Matrix:
-        """6x6 covariance of a step, in its start frame."""
+        """6x6 covariance of a step in its start frame, where the method states none."""
         settings = self.settings
         moved, rotated = np.linalg.norm(step[:3, 3]), np.linalg.norm(twist_of(step)[3:])
         translation = (

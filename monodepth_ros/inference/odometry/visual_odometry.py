@@ -1,4 +1,4 @@
-"""Camera motion from consecutive frames: the pose network's steps, chained."""
+"""Camera motion from consecutive frames: the steps of a method, chained."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
+from monodepth_ros.inference.engines.base import Engine, Rgb
+from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.view import View, Views
 from monodepth_ros.inference.scale.unit import RELATIVE
 
 
@@ -20,25 +22,31 @@ class VisualOdometry:
     """Chains relative poses, ``T_world_camera`` of frame k+1 = that of frame k times ``T_k_k+1``.
 
     The world is the first frame's camera. Translations have the scale of the model's depth, which
-    :attr:`scale` names; they drift, as nothing here closes loops. Arguments are those of
-    :class:`~monodepth_ros.inference.odometry.motion_estimator.MotionEstimator`.
+    :attr:`scale` names; they drift, as nothing here closes loops.
+
+    Args:
+        model: a name in the zoo, the path of a model folder, or a loaded engine.
+        device: of a model that is not loaded: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        method: that measures the motions, a name in `registry.METHODS`.
     """
 
     def __init__(
         self,
         model: str | os.PathLike[str] | Engine,
         device: str = "auto",
-        refine: bool = False,
+        method: str = "network",
     ) -> None:
-        self._estimator = MotionEstimator(model, device, refine)
-        self.engine = self._estimator.engine
+        self.engine = load_engine(model, device=device)
+        self.method = load_method(method, self.engine)
+        self._views = Views(self.engine, self.method.sees_grey)
         self.reset()
 
     def reset(self) -> None:
         """Start anew: the next frame is the new world."""
+        self.method.reset()
         self.scale: Literal["metric", "relative"] = RELATIVE.label
         self._T_world_camera = np.eye(4)
-        self._previous: Frames | None = None
+        self._previous: View | None = None
         self._image_size: tuple[int, int] | None = None
         self._stamp: int | None = None
 
@@ -56,11 +64,12 @@ class VisualOdometry:
         """
         seen = network_input(self.engine, image, camera)
         self._check_continues(seen.image_size, stamp)
+        view = self._views.view(seen, camera, stamp or 0)
         if self._previous is not None:
-            step = self._estimator.motion(self._previous, seen.frames, camera)
-            self._T_world_camera = self._T_world_camera @ step
-            self.scale = self._estimator.scale(camera).label
-        self._previous, self._image_size, self._stamp = seen.frames, seen.image_size, stamp
+            motion = self.method.motion(self._previous, view)
+            self._T_world_camera = self._T_world_camera @ motion.T_earlier_later
+            self.scale = view.unit.label
+        self._previous, self._image_size, self._stamp = view, seen.image_size, stamp
         return self._T_world_camera.copy()
 
     def _check_continues(self, image_size: tuple[int, int], stamp: int | None) -> None:

@@ -17,7 +17,7 @@ from monodepth_ros.inference.depth_estimator import (
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
 from monodepth_ros.nodes.camera.cameras import CAMERAS_PARAMETERS, checked_names
@@ -91,8 +91,9 @@ class DepthNode(CameraNode):
         _run_each_batch(engine, largest)
         trackers = {}
         if measures:
-            motion = MotionEstimator(engine)
-            trackers = {stream: CameraTracker(motion) for stream in self.streams}
+            trackers = {
+                stream: CameraTracker(load_method("network", engine)) for stream in self.streams
+            }
         return _LoadedModel(engine, estimator, trackers)
 
     def open(self) -> None:

@@ -17,7 +17,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method, method_class
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
@@ -66,13 +66,14 @@ class OdometryNode(CameraNode):
     def load(self) -> _LoadedModel:
         """Load the pose network, and the depth network if the scale source needs it."""
         settings = TrackerSettings(**{s.name: self.value(s.name) for s in TRACKER_PARAMETERS})
-        refine, by_height = self.value("refine"), self.value("scale_source") == "camera_height"
-        engine = self.load_engine("pose", *(("depth",) if refine or by_height else ()))
-        motion = MotionEstimator(engine, refine=refine)
-        depth = None
-        if by_height:
-            depth = DepthEstimator(motion.engine, output_size="network")
-        return _LoadedModel(motion.engine, CameraTracker(motion, settings), depth)
+        method = "refined" if self.value("refine") else "network"
+        networks, depth = set(method_class(method).networks), None
+        if self.value("scale_source") == "camera_height":
+            networks.add("depth")
+        engine = self.load_engine(*sorted(networks))
+        if self.value("scale_source") == "camera_height":
+            depth = DepthEstimator(engine, output_size="network")
+        return _LoadedModel(engine, CameraTracker(load_method(method, engine), settings), depth)
 
     def open(self) -> None:
         """Create the outputs and the source of the camera's mounting."""

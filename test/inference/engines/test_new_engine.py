@@ -22,7 +22,8 @@ from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import ENGINES, load_engine
 from monodepth_ros.inference.model_check import check_model
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.view import Views
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.zoo.catalogue import resolve
 
@@ -42,10 +43,10 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
 engine = load_engine("demo", "toy")
 camera = PinholeCamera.from_focal_length(320, 240, 260.0, 262.0, 161.0, 119.0)
-tracker, estimator = CameraTracker(MotionEstimator(engine)), DepthEstimator(engine)
+tracker, estimator = CameraTracker(load_method("network", engine)), DepthEstimator(engine)
 for number in range(3):
     image = np.random.default_rng(number).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     seen = estimator.estimate(image, camera, with_confidence=True)
@@ -85,16 +86,17 @@ def test_estimators_take_it(toy: None) -> None:
     seen = DepthEstimator(engine, output_size="network").estimate(RGB, CAMERA, True)
     np.testing.assert_allclose(seen.depth, 1 / (0.1 + small), rtol=1e-6)
     assert seen.confidence is not None and seen.confidence.max() <= 1
-    tracker = CameraTracker(MotionEstimator(engine, refine=False))
+    tracker = CameraTracker(load_method("network", engine))
     images = [RGB, RGB[::-1], RGB[:, ::-1]]
     poses = [tracker.add(np.ascontiguousarray(i), CAMERA, k * 10**8) for k, i in enumerate(images)]
     np.testing.assert_allclose(poses[-1].T_world_camera[:3, 3], [0, 0, 2 * STEP], rtol=1e-6)
 
 
 def test_its_motions_can_be_refined(toy: None) -> None:
-    estimator = MotionEstimator(load_engine("demo", "toy"), refine=True)
-    first, second = (estimator.engine.prepare(image[None]) for image in (RGB, RGB[::-1]))
-    assert np.isfinite(estimator.motion(first, second, CAMERA)).all()
+    method = load_method("refined", load_engine("demo", "toy"))
+    views = Views(method.engine, method.sees_grey)
+    first, second = (views.view(image, CAMERA) for image in (RGB, RGB[::-1]))
+    assert np.isfinite(method.motion(first, second).T_earlier_later).all()
 
 
 def test_predict(toy: None, tmp_path: Path) -> None:

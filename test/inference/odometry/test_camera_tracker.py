@@ -13,7 +13,8 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.rigid_motion import carried_covariance
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.motion import Motion
+from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 
 CAMERA = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
@@ -30,10 +31,10 @@ def texture():
 @pytest.fixture
 def tracker(model, monkeypatch):
     """The network always says: a tenth of a unit forward, with a small turn to the right."""
-    estimator = MotionEstimator(model, "cpu")
+    method = load_method("network", model, "cpu")
     motion = np.array([[0.0, -0.05, 0.0, 0.0, 0.0, -0.1]], np.float32)
-    monkeypatch.setattr(estimator.engine, "motion", lambda first, second: motion)
-    return CameraTracker(estimator)
+    monkeypatch.setattr(method.engine, "motion", lambda first, second: motion)
+    return CameraTracker(method)
 
 
 def events(tracker, stamps, images=None):
@@ -282,7 +283,7 @@ def test_metres_that_are_lost_leave_the_camera_turning_in_place(tracker):
 def test_another_models_tracker_goes_on_from_the_same_pose_and_frame(tracker):
     for k in range(4):
         last = tracker.add(texture(), CAMERA, k * STEP, 2.0)
-    other = CameraTracker(tracker.estimator)
+    other = CameraTracker(tracker.method)
     other.continue_from(tracker)
     moved = other.add(texture(), CAMERA, 4 * STEP, 2.0)
     assert (moved.event, moved.since) == ("motion", 3 * STEP)
@@ -296,9 +297,10 @@ def test_another_models_tracker_goes_on_from_the_same_pose_and_frame(tracker):
 def test_a_tracker_of_another_input_size_goes_on_with_a_gap(tracker):
     for k in range(4):
         last = tracker.add(texture(), CAMERA, k * STEP, 2.0)
-    estimator = copy(tracker.estimator)
-    estimator.size = (32, 64)
-    other = CameraTracker(estimator)
+    method = copy(tracker.method)
+    method.engine = copy(method.engine)
+    method.engine.size = (32, 64)
+    other = CameraTracker(method)
     other.continue_from(tracker)
     assert other.add(texture(), CAMERA, 3 * STEP) is None  # a frame that comes twice
     gap = other.add(texture(), CAMERA, 13 * STEP, 2.0)
@@ -310,7 +312,7 @@ def test_a_tracker_of_another_input_size_goes_on_with_a_gap(tracker):
 
 
 def test_a_tracker_that_has_seen_nothing_hands_nothing_over(tracker):
-    other = CameraTracker(tracker.estimator)
+    other = CameraTracker(tracker.method)
     other.continue_from(tracker)
     assert other.add(texture(), CAMERA, STEP).event == "start"
 
@@ -328,16 +330,16 @@ def seen_from(tracker):
     def play(place, stamp, noise=0.0):
         rgb = cv2.warpAffine(wide, np.array([[1.0, 0, -place], [0, 1, 0]]), (96, 64))
         rgb = np.clip(rgb + GENERATOR.normal(0, noise, rgb.shape), 0, 255).astype(np.uint8)
-        seen = network_input(tracker.estimator.engine, rgb, CAMERA)
+        seen = network_input(tracker.method.engine, rgb, CAMERA)
         places[id(seen.frames)] = place, seen
         return tracker.add(seen, CAMERA, stamp)
 
-    def motion(earlier, later, camera=None):
+    def motion(earlier, later):
         step = np.eye(4)
-        step[0, 3] = PIXEL * (places[id(later)][0] - places[id(earlier)][0])
-        return step
+        step[0, 3] = PIXEL * (places[id(later.frames)][0] - places[id(earlier.frames)][0])
+        return Motion(step, "scripted")
 
-    tracker.estimator.motion = motion
+    tracker.method.motion = motion
     return play
 
 

@@ -25,7 +25,7 @@ from viewer import CAMERA, RGB, Viewer, of_status
 
 from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.nodes.camera.camera_stream import CameraStream
 from monodepth_ros.nodes.camera.depth_node import DepthNode
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
@@ -68,7 +68,7 @@ def test_odometry_goes_on_from_its_pose(viewer: Viewer, start_node: Any, renamed
     assert reload(viewer, "odometry_node", renamed).success
     viewer.until(lambda: of_status(viewer, "model") == "tuned")
     heard += [play_and_hear(viewer, drive) for _ in range(3)]
-    tracker = CameraTracker(MotionEstimator("demo", "cpu"))
+    tracker = CameraTracker(load_method("network", "demo", "cpu"))
     T_base_camera = base_from_camera(np.zeros(3), np.zeros(3))
     for k, message in enumerate(heard):
         tracked = tracker.add(drive.images[k], CAMERA, k * SECOND // 10)

@@ -20,7 +20,7 @@ from viewer import CAMERA, Viewer, of_status
 
 from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.nodes.conversions.odometry import BaseOdometry
 
 HERE = Path(__file__).parents[2] / "support"
@@ -131,7 +131,7 @@ def test_a_camera_that_turns_on_the_robot(viewer: Viewer, odometry: Any) -> None
         except AssertionError:
             continue  # a subscription that is not there yet
     assert of_status(viewer, "images received before their TF") is None
-    tracker = CameraTracker(MotionEstimator("demo", "cpu"))
+    tracker = CameraTracker(load_method("network", "demo", "cpu"))
     first = stamp_of(viewer.heard["odom"][0])
     stamps = [drive.now - k * SECOND // 10 for k in reversed(range(len(drive.images)))]
     poses = {
@@ -151,7 +151,10 @@ def test_a_camera_that_turns_on_the_robot(viewer: Viewer, odometry: Any) -> None
 
 def test_a_base_goes_on_where_another_camera_sees() -> None:
     """Of a robot that looks ahead with one and backwards with the other; it does not jump."""
-    tracker, base = CameraTracker(MotionEstimator("demo", "cpu")), BaseOdometry("odom", "base_link")
+    tracker, base = (
+        CameraTracker(load_method("network", "demo", "cpu")),
+        BaseOdometry("odom", "base_link"),
+    )
     rear = base_from_camera(np.array([-0.4, 0.0, 0.8]), np.array([0.0, 0.2, np.pi]))
 
     def message(index: int, T_base_camera: Any) -> Odometry:

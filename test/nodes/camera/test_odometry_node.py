@@ -24,7 +24,8 @@ from viewer import CAMERA, Viewer, of_status
 
 from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.view import Views
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
 
@@ -64,7 +65,7 @@ def drive(viewer: Viewer, start_node: Any) -> Any:
 def test_poses_are_those_of_the_network_in_the_robots_frames(viewer: Viewer, drive: Any) -> None:
     begun = drive("camera_x:=0.3", "camera_z:=1.2", "camera_pitch:=0.2", "base_frame:=base")
     heard = [viewer.heard["odom"][0]] + [play_and_hear(viewer, begun) for _ in range(4)]
-    tracker = CameraTracker(MotionEstimator("demo", "cpu"))
+    tracker = CameraTracker(load_method("network", "demo", "cpu"))
     T_base_camera = base_from_camera(np.array([0.3, 0, 1.2]), np.array([0, 0.2, 0]))
     for k, message in enumerate(heard):
         tracked = tracker.add(begun.images[k], CAMERA, k * SECOND // 10)
@@ -202,9 +203,10 @@ def test_metres_from_wheels_and_one_factor_for_others(viewer: Viewer, start_node
     viewer.until(lambda: viewer.heard["odom"] and viewer.heard["scale"], play=play)
     assert of_status(viewer, "scale source") == "speed"
     factor = viewer.heard["scale"][-1].data
-    estimator = MotionEstimator("demo", "cpu")
-    frames = [estimator.engine.prepare(texture(k)[None]) for k in range(13)]
-    motions = [estimator.motion(*pair) for pair in zip(frames, frames[1:], strict=False)]
+    method = load_method("network", "demo", "cpu")
+    views = Views(method.engine, with_grey=False)
+    seen = [views.view(texture(k), CAMERA) for k in range(13)]
+    motions = [method.motion(*pair).T_earlier_later for pair in zip(seen, seen[1:], strict=False)]
     steps = np.linalg.norm(np.array(motions)[:, :3, 3], axis=1)
     assert factor == pytest.approx(0.2 / np.median(steps), rel=0.5)
 

@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.engines.torch import TorchEngine
-from monodepth_ros.inference.odometry.motion_estimator import MotionEstimator
+from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.view import Views
 
 
 def true_motion() -> np.ndarray:
@@ -40,16 +41,18 @@ def scene(model, monkeypatch):
     return model, earlier, later
 
 
-def motion(scene, refine, camera=CAMERA):
+def motion(scene, name, camera=CAMERA):
     model, earlier, later = scene
-    estimator = MotionEstimator(load_engine(model, device="cpu", size=(128, 192)), refine=refine)
-    earlier, later = (estimator.engine.prepare(image[None]) for image in (earlier, later))
-    return estimator.motion(earlier, later, camera)
+    method = load_method(name, load_engine(model, device="cpu", size=(128, 192)))
+    views = Views(method.engine, method.sees_grey)
+    measured = method.motion(*(views.view(image, camera) for image in (earlier, later)))
+    assert measured.method == name and measured.covariance is None
+    return measured.T_earlier_later
 
 
 def test_alignment_finds_the_motion_and_its_length(scene):
     truth = true_motion()
-    unrefined, refined = motion(scene, False), motion(scene, True)
+    unrefined, refined = motion(scene, "network"), motion(scene, "refined")
     assert angle(unrefined[:3, :3].T @ truth[:3, :3]) > 0.02
     assert angle(refined[:3, :3].T @ truth[:3, :3]) < 0.004
     assert np.linalg.norm(refined[:3, 3] - truth[:3, 3]) < 0.15 * np.linalg.norm(truth[:3, 3])
@@ -57,20 +60,22 @@ def test_alignment_finds_the_motion_and_its_length(scene):
 
 
 def test_the_same_frames_give_the_same_motion(scene):
-    np.testing.assert_array_equal(motion(scene, True), motion(scene, True))
+    np.testing.assert_array_equal(motion(scene, "refined"), motion(scene, "refined"))
 
 
 def test_a_plain_wall_leaves_the_motion_as_it_is(scene):
     model, earlier, _ = scene
     plain = np.full_like(earlier, 90)
     np.testing.assert_allclose(
-        motion((model, plain, plain), True), motion((model, plain, plain), False), atol=1e-3
+        motion((model, plain, plain), "refined"),
+        motion((model, plain, plain), "network"),
+        atol=1e-3,
     )
 
 
 def test_without_a_camera_nothing_can_be_aligned(scene):
     with pytest.raises(UserError, match="camera"):
-        motion(scene, True, camera=None)
+        motion(scene, "refined", camera=None)
 
 
 def test_refining_does_not_look_at_what_a_distorted_camera_did_not_see(scene):
@@ -81,16 +86,16 @@ def test_refining_does_not_look_at_what_a_distorted_camera_did_not_see(scene):
     for seed in (1, 2):
         noise = np.random.default_rng(seed).integers(0, 256, frames[0].shape, dtype=np.uint8)
         pair = [np.where(valid[..., None], image, noise) for image in frames]
-        refined.append(motion((model, *pair), True, replace(CAMERA, valid=valid)))
+        refined.append(motion((model, *pair), "refined", replace(CAMERA, valid=valid)))
     np.testing.assert_array_equal(refined[0], refined[1])
     assert angle(refined[0][:3, :3].T @ true_motion()[:3, :3]) < 0.01
 
 
-@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize("name", ["network", "refined"])
 def test_the_solver_is_imported_before_the_first_frame_and_only_for_refining(
-    scene, refine, monkeypatch
+    scene, name, monkeypatch
 ):
     solver = "monodepth_ros.geometry.patch_alignment"
     monkeypatch.delitem(sys.modules, solver, raising=False)
-    MotionEstimator(load_engine(scene[0], device="cpu", size=(128, 192)), refine=refine)
-    assert (solver in sys.modules) == refine
+    load_method(name, load_engine(scene[0], device="cpu", size=(128, 192)))
+    assert (solver in sys.modules) == (name == "refined")

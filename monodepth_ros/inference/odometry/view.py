@@ -1,0 +1,105 @@
+"""A camera frame as the methods of motion see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
+from monodepth_ros.inference.network_input import NetworkInput, network_input
+from monodepth_ros.inference.scale.unit import Scale, scale_of
+
+MAX_WIDTH = 640  # pixels of a grey image: more cost time, and corners are found as well
+
+
+@dataclass(frozen=True, eq=False)
+class GreyImage:
+    """uint8 (h, w), rectified, and the camera of an image of this size."""
+
+    pixels: NDArray[np.uint8]
+    camera: PinholeCamera
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One frame, taken at ``stamp`` nanoseconds. Two views are equal only if they are one object.
+
+    ``frames`` is the frame as the networks of ``engine`` take it. ``seen_by`` is the camera of the
+    whole image, None where nobody knows it. ``picture`` is made for methods that ask for it.
+    """
+
+    engine: Engine = field(repr=False)
+    frames: Frames = field(repr=False)
+    stamp: int
+    seen_by: PinholeCamera | None = None
+    picture: GreyImage | None = field(default=None, repr=False)
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """uint8 (h, w), rectified, at most `MAX_WIDTH` wide. UserError without a camera."""
+        return self._picture.pixels
+
+    @property
+    def camera(self) -> PinholeCamera:
+        """That of `grey`. UserError where it is unknown."""
+        return self._picture.camera
+
+    @property
+    def unit(self) -> Scale:
+        """The unit of depth and translations: that of the model for this camera."""
+        return scale_of(self.engine.card, self.seen_by, self.engine.size)
+
+    def inverse_depth(self) -> NDArray[np.float32]:
+        """float32 (h, w) at the network's size, in 1/`unit`; computed when it is first asked for.
+
+        Not finite or not positive where the network cannot tell.
+        """
+        return self._inverse_depth
+
+    def for_engine(self, engine: Engine) -> View:
+        """The same frame for another model of the same input size."""
+        return replace(self, engine=engine, frames=engine.prepare(self.frames.pixels()))
+
+    @property
+    def _picture(self) -> GreyImage:
+        if self.seen_by is None:
+            raise UserError("the motion of images without a camera: their intrinsics are needed")
+        assert self.picture is not None, "the method does not ask for grey images"
+        return self.picture
+
+    @cached_property
+    def _inverse_depth(self) -> NDArray[np.float32]:
+        inverse = self.engine.inverse_depth(self.frames)[0]
+        factor = np.float32(self.unit.factor)
+        return inverse if factor == 1 else inverse / factor
+
+
+class Views:
+    """Makes the views of one camera after another; ``with_grey`` where the method needs that."""
+
+    def __init__(self, engine: Engine, with_grey: bool) -> None:
+        self.engine, self.with_grey = engine, with_grey
+        # Resizing a camera's mask takes longer than resizing the image.
+        self._resized = lru_cache(maxsize=1)(PinholeCamera.resized)
+
+    def view(self, image: Rgb | NetworkInput, camera: PinholeCamera | None, stamp: int = 0) -> View:
+        """The view of ``image``, uint8 HxWx3, whose memory may be used again afterwards."""
+        seen = network_input(self.engine, image, camera)
+        picture = None
+        if self.with_grey and camera is not None:
+            picture = self._grey(seen.image, camera)
+        return View(self.engine, seen.frames, stamp, camera, picture)
+
+    def _grey(self, image: Rgb, camera: PinholeCamera) -> GreyImage:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        if camera.width > MAX_WIDTH:
+            height = max(round(camera.height * MAX_WIDTH / camera.width), 1)
+            grey = cv2.resize(grey, (MAX_WIDTH, height), interpolation=cv2.INTER_AREA)
+            camera = self._resized(camera, height, MAX_WIDTH)
+        return GreyImage(np.asarray(grey, np.uint8), camera)
