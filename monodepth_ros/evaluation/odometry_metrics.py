@@ -39,6 +39,7 @@ class OdometryEvaluation:
     estimate: Trajectory  # aligned, at the common frames
     truth: Trajectory  # from its pose at the first common frame, at the common frames
     truth_frames: int
+    rows: NDArray[np.intp]  # of the estimate as it was given, at the common frames
 
     @property
     def position_errors(self) -> NDArray[np.float64]:
@@ -96,7 +97,7 @@ def evaluate_odometry(
         snippet_ate_m=float(snippet_errors(paired.poses, paired_truth.poses).mean()),
         scale=similarity.scale,
     )
-    return OdometryEvaluation(errors, aligned, paired_truth, len(truth))
+    return OdometryEvaluation(errors, aligned, paired_truth, len(truth), rows[common])
 
 
 def mean_errors(evaluations: Iterable[OdometryEvaluation]) -> dict[str, float]:

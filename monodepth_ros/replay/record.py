@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,12 @@ from monodepth_ros.evaluation.depth_protocol import (
     evaluate_image,
 )
 from monodepth_ros.evaluation.mean_maps import MeanMap
+from monodepth_ros.evaluation.odometry_consistency import (
+    SPANS,
+    NormalisedErrors,
+    consistency_metrics,
+    normalised_errors,
+)
 from monodepth_ros.evaluation.odometry_metrics import aligned_metrics, try_to_align
 from monodepth_ros.evaluation.scale_consistency import (
     pose_depth_log_ratio,
@@ -37,8 +43,9 @@ class ReplayedFrame:
     """One frame: its metrics against true depth where there is some, and where the camera is.
 
     ``ratio`` is the median of truth over that of the prediction. ``pose`` and ``true_pose`` are
-    ``T_world_camera``, None where unknown. ``event`` is the tracker's, ``none`` for a frame that it
-    did not take. ``segment`` counts how often the clock was set before: stamps grow within one.
+    ``T_world_camera``, None where unknown; ``covariance`` 6x6 is that of ``pose``. ``event`` is the
+    tracker's, ``none`` for a frame that it did not take. ``segment`` counts how often the clock was
+    set before: stamps grow within one.
     """
 
     stamp: int
@@ -48,6 +55,7 @@ class ReplayedFrame:
     pose: NDArray[np.float64] | None
     true_pose: NDArray[np.float64] | None
     segment: int = 0
+    covariance: NDArray[np.float64] | None = None
 
 
 @dataclass
@@ -75,6 +83,7 @@ class ReplayRecord:
         depth: NDArray[np.float32],
         event: str = "none",
         pose: NDArray[np.float64] | None = None,
+        covariance: NDArray[np.float64] | None = None,
     ) -> None:
         """A frame, with the tracker's event and pose; ``depth`` HxW of the network's size."""
         truth = frame.depth
@@ -90,7 +99,9 @@ class ReplayRecord:
                 self._nearest = min(self._nearest, float(counted.min()))
                 self._farthest = max(self._farthest, float(counted.max()))
         self.frames.append(
-            ReplayedFrame(frame.stamp, metrics, ratio, event, pose, frame.pose, frame.segment)
+            ReplayedFrame(
+                frame.stamp, metrics, ratio, event, pose, frame.pose, frame.segment, covariance
+            )
         )
 
     def metrics(self) -> dict[str, float]:
@@ -107,6 +118,7 @@ class ReplayRecord:
             )
         estimate, truth = self._joined()
         metrics |= aligned_metrics(estimate, truth)
+        metrics |= consistency_metrics(self._normalised_errors())
         if measured and len(estimate) > 1:
             for name, value in pose_depth_log_ratio(*self.scales())._asdict().items():
                 if np.isfinite(value):
@@ -186,6 +198,21 @@ class ReplayRecord:
 
     def _known(self) -> list[ReplayedFrame]:
         return [f for f in self.frames if f.pose is not None and f.true_pose is not None]
+
+    def _normalised_errors(self) -> Iterator[NormalisedErrors]:
+        """Of the motions within each segment; none where the scale is not known."""
+        _, _, alignment = self.aligned()
+        if alignment is None:
+            return
+        known = [frame for frame in self._known() if frame.covariance is not None]
+        for segment in sorted({frame.segment for frame in known}):
+            frames = [frame for frame in known if frame.segment == segment]
+            poses, truth, covariances = (
+                np.array([getattr(frame, name) for frame in frames])
+                for name in ("pose", "true_pose", "covariance")
+            )
+            for span in SPANS:
+                yield normalised_errors(poses, truth, covariances, alignment.scale, span)
 
     def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         known = self._known()

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation import report_files as files
+from monodepth_ros.evaluation.covariance_file import write_covariances
+from monodepth_ros.evaluation.odometry_consistency import SPANS
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import SECOND
@@ -49,6 +51,15 @@ _MEANINGS = {
     "length_m": "length of the ground-truth trajectory, m",
     "rpe_m": "translation error of a step after that alignment, m",
     "rpe_deg": "rotation error of a step, degrees",
+    **{
+        f"nees_{span}": f"NEES of motions over {span} frames; 6 where the covariance is true"
+        for span in SPANS
+    },
+    **{
+        f"nees_{span}_{end}": f"{end} 95 % bound of nees_{span} for a true covariance"
+        for span in SPANS
+        for end in ("lower", "upper")
+    },
     "scale": "factor by which the alignment scaled odometry, m per unit of the model",
     "pose_depth_log_ratio_median": "|log| of odometry's scale over depth's, median",
     "pose_depth_log_ratio_std": "spread of log of odometry's scale over depth's",
@@ -171,14 +182,18 @@ def _write_frames(path: Path, record: ReplayRecord) -> None:
 
 
 def _write_trajectories(folder: Path, record: ReplayRecord) -> None:
-    """odometry.tum; of a recording whose clock was set, odometry_2.tum and so on as well."""
+    """odometry.tum and its covariance; odometry_2.tum and so on too where the clock was set."""
     tracked = [frame for frame in record.frames if frame.pose is not None]
     for number, segment in enumerate(sorted({frame.segment for frame in tracked}), start=1):
         of_segment = [frame for frame in tracked if frame.segment == segment]
-        name = "odometry.tum" if number == 1 else f"odometry_{number}.tum"
+        name = "odometry" if number == 1 else f"odometry_{number}"
         keys = _growing(np.array([frame.stamp for frame in of_segment]) / SECOND)
         poses = np.stack([frame.pose for frame in of_segment if frame.pose is not None])
-        write_trajectory(Trajectory(keys, poses), folder / name)
+        trajectory = Trajectory(keys, poses)
+        write_trajectory(trajectory, folder / f"{name}.tum")
+        stated = [frame.covariance for frame in of_segment if frame.covariance is not None]
+        if len(stated) == len(of_segment):
+            write_covariances(folder / f"{name}_covariance.csv", trajectory, np.stack(stated))
 
 
 def _growing(seconds: NDArray[np.float64]) -> NDArray[np.float64]:

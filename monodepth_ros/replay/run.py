@@ -88,10 +88,11 @@ class ReplayRun:
             return
         frame, seen, tracked = estimated
         pose = None if tracked is None else tracked.T_world_camera
+        covariance = None if tracked is None else tracked.covariance
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
         number = len(self.record.frames)
-        self.record.add(frame, seen.depth, event, pose)
+        self.record.add(frame, seen.depth, event, pose, covariance)
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from monodepth_ros.cli.app import app
 from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceWriter
 from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.covariance_file import write_covariances
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, blend_flipped, evaluate_image
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
@@ -260,6 +261,25 @@ def test_poses_that_do_not_count_are_told(tmp_path):
     assert "13 pairs of 20 estimated and 18 true poses" in result.stderr
 
 
+def test_covariances_of_a_trajectory(tmp_path):
+    """Steps are off by 0.01 m along each axis, which is what is stated: 3 of 6."""
+    truth = Trajectory(0.1 * np.arange(13), np.tile(np.eye(4), (13, 1, 1)))
+    truth.poses[:, 2, 3] = np.arange(13)
+    estimate = Trajectory(truth.keys, truth.poses.copy())
+    estimate.poses[:, :3, 3] += 0.01 * np.arange(13)[:, None]
+    write_trajectory(truth, tmp_path / "gt.txt")
+    write_trajectory(estimate, tmp_path / "est.txt")
+    stated = np.arange(13)[:, None, None] * np.diag([1e-4] * 3 + [1e-12] * 3)
+    write_covariances(tmp_path / "stated.csv", estimate, stated)
+    files = ("odometry", "--est", tmp_path / "est.txt", "--gt", tmp_path / "gt.txt")
+    files = (*files, "--format", "tum", "--align", "none")
+    printed = figures(*files, "--covariance", tmp_path / "stated.csv")
+    assert printed["nees_1"] == pytest.approx(3, rel=1e-3)
+    assert (printed["nees_1_motions"], printed["nees_10_motions"]) == (12, 1)
+    assert printed["nees_10"] == pytest.approx(30, rel=1e-3)  # ten times the same error
+    assert "nees_50" not in printed and "nees_1" not in figures(*files)
+
+
 def test_odometry_report(trajectories, tmp_path):
     figures(*trajectories, "--out", tmp_path / "report")
     assert (tmp_path / "report" / "trajectory.png").is_file()
@@ -282,6 +302,7 @@ def test_still_estimate_is_refused(trajectories, tmp_path):
         ([], "--est"),
         (["--est", "x"], "--gt"),
         (["--model", "x"], "--data"),
+        (["--model", "x", "--data", "x", "--covariance", "x"], "--est"),
         (["--est", "x", "--gt", "x", "--scale"], "--model"),
         (["--est", "x", "--gt", "x", "--align", "sim3"], "7dof"),
         (["--est", "x", "--gt", "x", "--format", "euroc"], "kitti"),

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from monodepth_ros.cli.app import app
 from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.data.layouts.sequence_folder import SequenceWriter
+from monodepth_ros.evaluation.covariance_file import read_covariances
 from monodepth_ros.evaluation.trajectory import read_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.replay.record import ReplayRecord
@@ -46,7 +47,11 @@ def test_the_report_and_its_figures(replayed: Path) -> None:
     page = (replayed / "report.html").read_text()
     for file in ("error_map.png", "error_over_time.png", "trajectory.png", "frame_000000.png"):
         assert file in page and (replayed / file).stat().st_size > 1000
-    assert len(read_trajectory(replayed / "odometry.tum", "tum")) == FRAMES
+    trajectory = read_trajectory(replayed / "odometry.tum", "tum")
+    assert len(trajectory) == FRAMES
+    covariances = read_covariances(replayed / "odometry_covariance.csv", trajectory)
+    assert not covariances[0].any() and (np.linalg.eigvalsh(covariances[1:]) > 0).all()
+    assert figures["nees_1"] > 0 and figures["nees_1_motions"] == FRAMES - 1
     assert len((replayed / "frames.csv").read_text().splitlines()) == FRAMES + 1
 
 

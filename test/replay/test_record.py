@@ -56,3 +56,23 @@ def test_a_stretch_that_goes_on_keeps_its_own_motion() -> None:
     np.testing.assert_allclose(joined[LAP], poses[-1], atol=1e-12)
     np.testing.assert_allclose(np.linalg.inv(joined[LAP]) @ joined[-1], poses[-1], atol=1e-12)
     assert joined_segments(np.array([]), []).shape == (0, 4, 4)
+
+
+def test_covariances_are_judged_within_each_segment() -> None:
+    """Steps of 0.1 m, one in each segment 0.02 m short; 0.01 m of deviation along each axis."""
+    record = ReplayRecord()
+    step_covariance = np.diag([1e-4] * 3 + [1e-6] * 3)
+    for segment in range(2):
+        for number in range(LAP):
+            true_pose, pose = np.eye(4), np.eye(4)
+            true_pose[2, 3] = 0.1 * number
+            pose[2, 3] = 0.1 * number - 0.02 * (number >= 10)
+            frame = RecordedFrame(IMAGE, CAMERA, number, None, true_pose, segment=segment)
+            depth = np.ones((2, 2), np.float32)
+            record.add(frame, depth, "motion", pose, number * step_covariance)
+    figures = record.metrics()
+    assert figures["nees_1_motions"] == 2 * (LAP - 1)
+    scale = figures["scale"]
+    # Off the line there is no error: a heading that is uncertain moves nothing along it.
+    expected = 18 * (0.1 - 0.1 * scale) ** 2 + (0.1 - 0.08 * scale) ** 2
+    assert figures["nees_1"] == pytest.approx(expected / 19 / (1e-4 * scale**2))

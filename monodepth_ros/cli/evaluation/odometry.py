@@ -16,6 +16,8 @@ from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, cap
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.alignment import ALIGNMENTS
+from monodepth_ros.evaluation.covariance_file import read_covariances
+from monodepth_ros.evaluation.odometry_consistency import consistency, consistency_metrics
 from monodepth_ros.evaluation.odometry_metrics import (
     OdometryEvaluation,
     evaluate_odometry,
@@ -34,6 +36,10 @@ def odometry(
     est: Annotated[Path | None, typer.Option(help="Estimated trajectory.")] = None,
     gt: Annotated[Path | None, typer.Option(help="True trajectory.")] = None,
     format: Annotated[str, typer.Option(help=f"Of --est and --gt: {', '.join(FORMATS)}")] = "kitti",
+    covariance: Annotated[
+        Path | None,
+        typer.Option(help="Covariances of --est, as replay writes them: adds their NEES."),
+    ] = None,
     model: inputs.Model = None,
     data: inputs.Data = None,
     align: Annotated[str, typer.Option(help=", ".join(ALIGNMENTS))] = "7dof",
@@ -71,11 +77,16 @@ def odometry(
     work = SharedWork(None if out is None else out / ".evaluate", "frames")
     metrics: dict[str, float] = {}
     guessed: dict[str, int] = {}
+    if covariance is not None and est is None:
+        raise UserError("--covariance belongs to a file: give --est and --gt with it")
     if est is not None and gt is not None and model is None and not data and not scale:
         estimate, truth = read_trajectory(est, format), read_trajectory(gt, format)
         evaluation = evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
         evaluations = {est.stem: evaluation}
         metrics = _counts(estimate, truth, evaluation)
+        if covariance is not None:
+            stated = read_covariances(covariance, estimate)
+            metrics |= consistency_metrics(consistency(evaluation, estimate, stated))
     elif model is not None and est is None and gt is None:
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
