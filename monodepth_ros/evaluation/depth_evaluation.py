@@ -15,6 +15,8 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol, ImageResult, evaluate_image
 from monodepth_ros.evaluation.scale_consistency import ratio_spread
+from monodepth_ros.evaluation.uncertainty.image import ImageUncertainty, UncertaintyMaps
+from monodepth_ros.evaluation.uncertainty.summary import figures
 from monodepth_ros.overlap import in_threads
 from monodepth_ros.shared_work import PART, SharedWork, key_of
 
@@ -24,6 +26,7 @@ class DepthPair:
     """A prediction and its truth, both HxW (of any two sizes): disparity up to scale, and metres.
 
     `problem` tells why there is none of the two, for an image that could not be read or predicted.
+    `maps` are what the prediction says of its error, if that is evaluated.
     """
 
     sequence: str
@@ -31,6 +34,7 @@ class DepthPair:
     disparity: NDArray[np.floating] | None = None
     truth: NDArray[np.floating] | None = None
     problem: str = ""
+    maps: UncertaintyMaps | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class ComparedImage:
     def of_json(cls, stored: dict[str, Any]) -> ComparedImage:
         """By its ``asdict``; numbers are exactly what they were."""
         result = stored["result"]
-        return cls(**{**stored, "result": None if result is None else ImageResult(**result)})
+        return cls(**{**stored, "result": None if result is None else ImageResult.of_json(result)})
 
 
 @dataclass
@@ -86,7 +90,8 @@ class DepthEvaluation:
 
     def summary(self) -> dict[str, float]:
         """The seven metrics, their means over images; the number of images; the median of
-        median(truth)/median(prediction) and the std of that ratio over its median.
+        median(truth)/median(prediction) and the std of that ratio over its median; and figures of
+        uncertainty where images have one.
 
         UserError when no image could be compared.
         """
@@ -99,7 +104,13 @@ class DepthEvaluation:
             "images": len(self.images),
             "median_ratio": median,
             "std_ratio": std,
+            **(figures(self.uncertainties) if self.uncertainties else {}),
         }
+
+    @property
+    def uncertainties(self) -> list[ImageUncertainty]:
+        """Of all images that have one."""
+        return [image.uncertainty for image in self.images if image.uncertainty is not None]
 
     @property
     def missing_fraction(self) -> float:
@@ -153,6 +164,6 @@ def compare(pair: DepthPair, protocol: DepthProtocol) -> ComparedImage:
     """The metrics of one image, or why there are none."""
     if pair.disparity is None or pair.truth is None:
         return ComparedImage(pair.sequence, pair.name, None, pair.problem)
-    result = evaluate_image(pair.disparity, pair.truth, protocol, pair.name)
+    result = evaluate_image(pair.disparity, pair.truth, protocol, pair.name, pair.maps)
     problem = "no valid pixel" if result is None else ""
     return ComparedImage(pair.sequence, pair.name, result, problem)

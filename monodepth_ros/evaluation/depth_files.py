@@ -10,6 +10,8 @@ from monodepth_ros.data.images.file import CorruptFrame, read_depth_png
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthPair, PairSource
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol, depth_from_disparity
+from monodepth_ros.evaluation.uncertainty.image import UncertaintyMaps
+from monodepth_ros.geometry.image_size import resize_linear
 from monodepth_ros.overlap import in_threads
 from monodepth_ros.shared_work import file_state
 
@@ -21,15 +23,23 @@ def read_depth_pairs(
     truth: str | Path,
     protocol: DepthProtocol,
     predictions_are_disparity: bool = False,
+    uncertainty: bool = False,
 ) -> PairSource:
     """Pair the files of two folders by name without suffix, in the order of the names.
 
     `.npy` holds metres (HxW, or one leading or trailing axis of length 1), NaN or 0 invalid; `.png`
     holds 16 bits, `protocol.png_scale` units to the metre, 0 invalid. A truth without prediction is
-    a pair with a problem. UserError for a folder that is absent or empty, folders without a common
-    name, and a file that is no depth image.
+    a pair with a problem. With ``uncertainty``, NAME_confidence.npy and NAME_stddev.npy (of depth,
+    in its unit) are read where they stand beside NAME.npy or NAME_depth.npy. UserError for a folder
+    that is absent or empty, folders without a common name, and a file that is no depth image.
     """
     predicted, true = depth_files(predictions), depth_files(truth)
+    beside = {name: _maps_beside(path) if uncertainty else {} for name, path in predicted.items()}
+    if uncertainty and not any(beside.values()):
+        raise UserError(
+            f"{predictions}: no NAME_confidence.npy or NAME_stddev.npy beside NAME.npy or"
+            " NAME_depth.npy, so there is no uncertainty to evaluate"
+        )
     if not predicted.keys() & true.keys():
         raise UserError(
             f"no file of {predictions} has the name of one in {truth} "
@@ -42,17 +52,33 @@ def read_depth_pairs(
         target = read_depth(true[name], protocol.png_scale)
         prediction = read_depth(predicted[name], protocol.png_scale)
         disparity = prediction if predictions_are_disparity else depth_from_disparity(prediction)
+        maps = {kind: read_depth(path, 1.0) for kind, path in beside[name].items()}
+        if "stddev" in maps:
+            maps["stddev"] = maps["stddev"] * resize_linear(disparity, maps["stddev"].shape)
         # A prediction of the full view is cut like the truth; another size is of the kept rows.
-        if disparity.shape == target.shape:
-            disparity = disparity[: protocol.rows(len(disparity))]
-        return DepthPair("files", name, disparity, target[: protocol.rows(len(target))])
+        disparity, *cut = (
+            each[: protocol.rows(len(each))] if each.shape == target.shape else each
+            for each in (disparity, *maps.values())
+        )
+        known = dict(zip(maps, cut, strict=True))
+        of_error = UncertaintyMaps(known.get("confidence"), known.get("stddev")) if known else None
+        rows = protocol.rows(len(target))
+        return DepthPair("files", name, disparity, target[:rows], maps=of_error)
 
     def state() -> object:
+        maps = {f"{name} {kind}": path for name in beside for kind, path in beside[name].items()}
         return predictions_are_disparity, [
-            [*map(file_state, f.values())] for f in (predicted, true)
+            [*map(file_state, f.values())] for f in (predicted, true, maps)
         ]
 
     return PairSource(list(true), partial(in_threads, pair), state)
+
+
+def _maps_beside(path: Path) -> dict[str, Path]:
+    """The files of confidence and standard deviation beside a prediction, by these words."""
+    name = path.stem.removesuffix("_depth")
+    files = {kind: path.with_name(f"{name}_{kind}.npy") for kind in ("confidence", "stddev")}
+    return {kind: file for kind, file in files.items() if file.exists()}
 
 
 def depth_files(folder: str | Path) -> dict[str, Path]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import depth_metrics, median_ratio
+from monodepth_ros.evaluation.uncertainty.image import (
+    ImageUncertainty,
+    UncertaintyMaps,
+    evaluate_uncertainty,
+)
 from monodepth_ros.geometry.image_size import resize_linear
 
 SCALINGS = ("median", "none", "stereo", "affine")
@@ -171,6 +176,15 @@ class ImageResult:
     ratio: float  # median(truth) / median(prediction), before scaling and clamping
     pixels: int  # compared
     missing: int  # truth pixels that count but have no finite, positive prediction
+    uncertainty: ImageUncertainty | None = None  # where the prediction has one and it was asked for
+
+    @classmethod
+    def of_json(cls, stored: dict[str, Any]) -> ImageResult:
+        """By its ``asdict``; numbers are exactly what they were."""
+        found = stored["uncertainty"]
+        return cls(
+            **{**stored, "uncertainty": None if found is None else ImageUncertainty.of_json(found)}
+        )
 
 
 def find_protocol(name: str) -> DepthProtocol:
@@ -181,13 +195,19 @@ def find_protocol(name: str) -> DepthProtocol:
 
 
 def evaluate_image(
-    disparity: Depth, truth: Depth, protocol: DepthProtocol, name: str = "image"
+    disparity: Depth,
+    truth: Depth,
+    protocol: DepthProtocol,
+    name: str = "image",
+    maps: UncertaintyMaps | None = None,
 ) -> ImageResult | None:
     """Compare one prediction with its truth.
 
     `disparity` is 1/depth up to scale, of any size, NaN where there is none; it is resized to the
     truth's (OpenCV bilinear, half-pixel centres) and inverted there. `truth` is HxW metres. Rows
     that the protocol does not use are already cut off both. None when no pixel can be compared.
+    With ``maps``, of any size, the result says whether they tell where depth errs. A scale and a
+    shift change the standard deviation in a way that is not known here: then it is not calibrated.
     """
     if disparity.shape != truth.shape:
         disparity = resize_linear(disparity, truth.shape)
@@ -203,8 +223,14 @@ def evaluate_image(
         aligned = aligned_by_scale_and_shift(p, t)
     else:
         aligned = p * {"median": ratio, "none": 1.0, "stereo": STEREO_FACTOR}[protocol.scaling]
-    metrics = depth_metrics(np.clip(aligned, *protocol.clamp), t)
-    return ImageResult(name, metrics, ratio, len(t), int((counted & ~predicted).sum()))
+    aligned = np.clip(aligned, *protocol.clamp)
+    uncertainty = None
+    if maps is not None:
+        uncertainty = evaluate_uncertainty(
+            aligned, t, maps, compared, rated=protocol.scaling != "affine"
+        )
+    missing = int((counted & ~predicted).sum())
+    return ImageResult(name, depth_metrics(aligned, t), ratio, len(t), missing, uncertainty)
 
 
 def aligned_by_scale_and_shift(depth: Depth, truth: Depth) -> Depth:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from collections.abc import Sequence as ListOf
 from contextlib import closing
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,13 @@ from monodepth_ros.evaluation.depth_protocol import (
 )
 from monodepth_ros.evaluation.recordings import frames_of, state_of, true_half
 from monodepth_ros.evaluation.trajectory import Trajectory
+from monodepth_ros.evaluation.uncertainty.image import UncertaintyMaps
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
+from monodepth_ros.inference.depth_estimator import (
+    DepthEstimator,
+    DepthPrediction,
+    DepthRequest,
+)
 from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.odometry.visual_odometry import VisualOdometry
 from monodepth_ros.overlap import in_background
@@ -58,19 +64,20 @@ def model_pairs(
     every: int,
     protocol: DepthProtocol,
     flip: bool,
+    uncertainty: bool = False,
 ) -> PairSource:
-    """The model's depth of every frame that has a truth."""
+    """The model's depth of every frame that has a truth, with ``uncertainty`` also its maps."""
 
     def pairs(items: Iterable[_Item]) -> Iterator[DepthPair]:
         read = (_read(*item, protocol) for item in items)
         with closing(in_background(read, ahead=2 * estimator.batch_size)) as halves:
             while batch := list(islice(halves, estimator.batch_size)):
-                found = iter(_disparities(estimator, [s for _, s in batch if s], flip))
+                found = iter(_predictions(estimator, [s for _, s in batch if s], flip, uncertainty))
                 for half, seen in batch:
-                    yield dataclasses.replace(half, disparity=next(found)) if seen else half
+                    yield dataclasses.replace(half, **next(found)) if seen else half
 
     engine = estimator.engine.describe()["engine"]
-    asked = (engine, estimator.engine.precision, estimator.size, every, flip)
+    asked = (engine, estimator.engine.precision, estimator.size, every, flip, uncertainty)
     return PairSource(
         _items(sequences, every),
         pairs,
@@ -107,28 +114,43 @@ def predicted_disparity(
     estimator: DepthEstimator, sequence: Sequence, index: int, protocol: DepthProtocol, flip: bool
 ) -> NDArray[np.floating]:
     """1/depth of one frame at the estimator's size; with ``flip`` blended with the mirrored one."""
-    return _disparities(estimator, [_seen(sequence, index, protocol)], flip)[0]
+    found = _predictions(estimator, [_seen(sequence, index, protocol)], flip)
+    return np.asarray(found[0]["disparity"])
 
 
-def _disparities(
-    estimator: DepthEstimator, seen: ListOf[_Seen], flip: bool
-) -> list[NDArray[np.floating]]:
-    """1/depth at the estimator's size; with ``flip`` blended with that of the mirrored image."""
-    requests = [DepthRequest(rgb, camera) for rgb, camera in seen]
+def maps_of(prediction: DepthPrediction) -> UncertaintyMaps:
+    """What a prediction says of its error."""
+    stddev = prediction.stddev
+    relative = None if stddev is None else stddev * prediction.disparity
+    return UncertaintyMaps(prediction.confidence, relative)
+
+
+def _predictions(
+    estimator: DepthEstimator, seen: ListOf[_Seen], flip: bool, uncertainty: bool = False
+) -> list[dict[str, Any]]:
+    """1/depth at the estimator's size; with ``flip`` blended with that of the mirrored image.
+
+    By the names of `DepthPair`. Its ``maps`` are those of the image that is not mirrored.
+    """
+    requests = [DepthRequest(rgb, camera, uncertainty) for rgb, camera in seen]
     if flip:
         requests += [
             DepthRequest(np.ascontiguousarray(rgb[:, ::-1]), camera.flipped())
             for rgb, camera in seen
         ]
-    found: list[NDArray[np.floating]] = []
+    found: list[DepthPrediction] = []
     for start in range(0, len(requests), estimator.batch_size):
-        batch = requests[start : start + estimator.batch_size]
-        found += [prediction.disparity for prediction in estimator.estimate_batch(batch)]
-    if not flip:
-        return found
+        found += estimator.estimate_batch(requests[start : start + estimator.batch_size])
+    disparities: list[NDArray[np.floating]] = [each.disparity for each in found[: len(seen)]]
+    if flip:
+        disparities = [
+            blend_flipped(disparity, mirrored.disparity[:, ::-1])
+            for disparity, mirrored in zip(disparities, found[len(seen) :], strict=True)
+        ]
+    maps = [maps_of(each) if uncertainty else None for each in found[: len(seen)]]
     return [
-        blend_flipped(disparity, mirrored[:, ::-1])
-        for disparity, mirrored in zip(found, found[len(seen) :], strict=False)
+        {"disparity": disparity, "maps": of_image}
+        for disparity, of_image in zip(disparities, maps, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from monodepth_ros.evaluation import report_files as files
 from monodepth_ros.evaluation.depth_evaluation import DepthEvaluation
 from monodepth_ros.evaluation.depth_metrics import METRIC_NAMES
 from monodepth_ros.evaluation.odometry_metrics import OdometryEvaluation
+from monodepth_ros.evaluation.uncertainty.report import write_uncertainty
 
 
 def write_depth_report(
@@ -16,9 +17,12 @@ def write_depth_report(
 ) -> None:
     """metrics.json, images.csv, skipped.csv (when any was) and plots of the error per image.
 
-    ``metrics`` go into metrics.json; by default the evaluation's summary.
+    ``metrics`` go into metrics.json; by default the evaluation's summary. Where the evaluation has
+    uncertainties, uncertainty.json and its plots are written as well.
     """
     files.write_json(folder / "metrics.json", metrics or evaluation.summary())
+    if evaluation.uncertainties:
+        write_uncertainty(folder, evaluation.uncertainties)
     files.write_csv(
         folder / "images.csv",
         ("sequence", "image", *METRIC_NAMES, "ratio", "pixels", "missing"),

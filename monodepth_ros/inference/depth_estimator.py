@@ -31,13 +31,15 @@ class DepthPrediction:
     ``disparity`` is 1 / depth, float32 HxW, NaN where invalid or outside the camera's ``valid``.
     Depth is in metres if ``scale`` is ``metric``, and up to an unknown factor if it is
     ``relative``. ``camera`` is the frame's camera at this size, if one was given. ``confidence``,
-    if requested, is float32 HxW from 0 to 1.
+    if requested, is float32 HxW from 0 to 1. ``stddev``, where the model has one, is the standard
+    deviation of depth, float32 HxW in its unit, NaN where unknown.
     """
 
     disparity: NDArray[np.float32]
     scale: Literal["metric", "relative"]
     camera: PinholeCamera | None
     confidence: NDArray[np.float32] | None = None
+    stddev: NDArray[np.float32] | None = None
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
@@ -46,7 +48,9 @@ class DepthPrediction:
 
     def in_metres(self, factor: float) -> DepthPrediction:
         """The same in metres, with ``factor`` metres per present unit."""
-        return replace(self, disparity=self.disparity / np.float32(factor), scale="metric")
+        metres = np.float32(factor)
+        stddev = None if self.stddev is None else self.stddev * metres
+        return replace(self, disparity=self.disparity / metres, stddev=stddev, scale="metric")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from monodepth_ros.evaluation.mean_maps import mean_depth_map
 from monodepth_ros.evaluation.predictions import constant_pairs, model_pairs
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report
+from monodepth_ros.evaluation.uncertainty.summary import ranges
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.progress import count_frames, plain_console
@@ -51,6 +52,10 @@ def depth(
     flip: Annotated[
         bool, typer.Option("--flip", help="Blend with the prediction from the mirrored image.")
     ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="Also evaluate confidence and standard deviation."),
+    ] = False,
     every: Every = 1,
     engine: EngineName = "auto",
     device: Device = "auto",
@@ -65,6 +70,8 @@ def depth(
 
     Give --model with --data, or --constant-from with --data, or --pred with --gt. With --out,
     several processes share the work under torchrun, and an interrupted evaluation is gone on with.
+    --uncertainty says whether confidence tells where depth errs (docs/confidence.md); files of
+    --pred need NAME_confidence.npy or NAME_stddev.npy beside NAME.npy.
     """
     if png_scale is not None and not png_scale > 0:
         raise UserError(f"--png-scale {png_scale:g}: it must be positive")
@@ -77,7 +84,7 @@ def depth(
     if pred is not None or gt is not None:
         if pred is None or gt is None or data:
             raise UserError("--pred and --gt go together, without --data")
-        source = read_depth_pairs(pred, gt, rule, disparity)
+        source = read_depth_pairs(pred, gt, rule, disparity, uncertainty)
     else:
         capture = capture_settings(camera, field_of_view)
         sequences = inputs.open_recordings(data, "--data", capture, rule.kitti_truth)
@@ -87,7 +94,9 @@ def depth(
             estimator = DepthEstimator(loaded, output_size="network")
             if scaling is None:
                 rule = rule.suited_to(estimator.card.ambiguity)
-            source = model_pairs(estimator, sequences, every, rule, flip)
+            source = model_pairs(estimator, sequences, every, rule, flip, uncertainty)
+        elif uncertainty:
+            raise UserError("--uncertainty needs --model or --pred: a constant says nothing of it")
         else:
             constant = mean_depth_map(
                 inputs.open_recordings(constant_from, "--constant-from", capture, rule.kitti_truth)
@@ -103,4 +112,5 @@ def depth(
     if out is not None:
         write_depth_report(out, evaluation, metrics)
     work.forget()
-    show(metrics, json)
+    by_range = ranges(evaluation.uncertainties)
+    show({**metrics, **({"ranges": by_range} if by_range else {})}, json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -48,10 +48,20 @@ def print_skipped(skipped: list[tuple[str, str]], what: str) -> None:
         print(f"  and {len(skipped) - NAMED_SKIPS} more", file=sys.stderr)
 
 
-def show(metrics: Mapping[str, float], json: bool) -> None:
-    """Print the metrics, as JSON or for people."""
+def show(metrics: Mapping[str, Any], json: bool) -> None:
+    """Print the metrics, as JSON or for people; those of parts are a table below the others."""
     if json:
         print(to_json(metrics))
         return
     for key, value in metrics.items():
-        print(f"{key:>28}  {value if isinstance(value, int) else f'{value:.4f}'}")
+        if isinstance(value, Mapping):
+            _show_parts(value)
+        else:
+            print(f"{key:>28}  {value if isinstance(value, int) else f'{value:.4f}'}")
+
+
+def _show_parts(parts: Mapping[str, Mapping[str, float]]) -> None:
+    columns = next(iter(parts.values()))
+    print(f"\n{'':>12}" + "".join(f"{name:>14}" for name in columns))
+    for name, values in parts.items():
+        print(f"{name:>12}" + "".join(f"{value:14.4f}" for value in values.values()))

@@ -1,0 +1,1 @@
+"""Does confidence tell where depth errs: sparsification and calibration."""
