@@ -13,6 +13,7 @@ from monodepth_ros.data.layouts.sequence_folder import FolderSequence, SequenceW
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.covariance_file import write_covariances
 from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, blend_flipped, evaluate_image
+from monodepth_ros.evaluation.predictions import maps_of
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
@@ -103,6 +104,33 @@ def depth_by_hand(model, recording, flip=False, every=1):
             disparity = blend_flipped(disparity, mirrored[:, ::-1])
         results.append(evaluate_image(disparity, sequence.depth(index), PROTOCOLS["plain"]))
     return results
+
+
+def test_uncertainty_of_a_model(recording, model, tmp_path):
+    """The figures beside the others, the ranges below them, and the same in files."""
+    options = ["depth", "--model", model, "--data", recording, "--device", "cpu"]
+    plain = figures(*options)
+    printed = figures(*options, "--uncertainty", "--out", tmp_path)
+    assert {key: printed[key] for key in plain} == plain
+    sequence, estimator = FolderSequence(recording), DepthEstimator(model, "cpu", "network")
+    curves = []
+    for index in range(len(sequence)):
+        seen = estimator.estimate(sequence.image(index), sequence.camera, with_confidence=True)
+        maps, truth = maps_of(seen), sequence.depth(index)
+        found = evaluate_image(seen.disparity, truth, PROTOCOLS["plain"], maps=maps).uncertainty
+        curves.append(np.array(found.curves["abs_rel"]))
+    relative = np.mean([curve / curve[0] for curve in curves], axis=0)
+    area = np.trapezoid(relative, dx=0.02) + 0.02 * relative[-1]
+    assert printed["aurg_abs_rel"] == pytest.approx(1 - area, abs=1e-6)
+    assert printed["ause_abs_rel"] > 0
+    assert set(printed["ranges"]) == {"1-2 m", "2-4 m"}
+    assert sum(part["share"] for part in printed["ranges"].values()) == pytest.approx(1)
+    stored = json.loads((tmp_path / "uncertainty.json").read_text())
+    assert stored["ranges"] == printed["ranges"]
+    table = run(*options, "--uncertainty").stdout
+    assert "aurg_abs_rel" in table and "2-4 m" in table
+    constant = ["depth", "--constant-from", recording, "--data", recording, "--uncertainty"]
+    assert "--uncertainty" in refusal(*constant)
 
 
 @pytest.mark.parametrize("options", [[], ["--flip"], ["--every", "2"]])

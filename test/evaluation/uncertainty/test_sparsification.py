@@ -70,9 +70,8 @@ def test_random_uncertainty_gains_nothing() -> None:
 def test_pixels_of_equal_uncertainty_count_as_their_mean() -> None:
     errors = np.array([1.0, 9.0, 2.0, 4.0] * 25)
     curve = mean_of_the_rest(errors, np.array([0.0, 0.0, 1.0, 1.0] * 25))
-    np.testing.assert_allclose(
-        curve[:26], (250 + 3 * np.arange(50, -1, -2)) / np.arange(100, 49, -2)
-    )
+    more = np.arange(50, -1, -2)  # of the less certain ones
+    np.testing.assert_allclose(curve[:26], (50 * 5 + more * 3) / (50 + more))
     np.testing.assert_allclose(curve[25:], 5.0)
 
 
@@ -85,30 +84,24 @@ def test_unknown_is_removed_first() -> None:
 
 def test_by_a_plain_loop() -> None:
     """Removed one after another, in lists; no two uncertainties are equal."""
-    random = np.random.default_rng(7)
-    truth, count = random.uniform(1, 10, 350), 350
+    random, count = np.random.default_rng(7), 350
+    truth = random.uniform(1, 10, count)
     depth, uncertainty = truth * random.lognormal(0, 0.3, count), random.random(count)
+    pairs = list(zip(depth.tolist(), truth.tolist(), strict=True))
+    errors = {
+        "abs_rel": [abs(d - t) / t for d, t in pairs],
+        "rmse": [(d - t) ** 2 for d, t in pairs],
+        "not_a1": [float(max(d / t, t / d) >= 1.25) for d, t in pairs],
+    }
     found = sparsification(depth, truth, uncertainty)
-    for k in range(50):
-        left = max(1, round((1 - k / 50) * count))
-        by_confidence = sorted(range(count), key=lambda i: uncertainty[i])[:left]
-        relative = [abs(depth[i] - truth[i]) / truth[i] for i in range(count)]
-        squares = [(depth[i] - truth[i]) ** 2 for i in range(count)]
-        beyond = [max(depth[i] / truth[i], truth[i] / depth[i]) >= 1.25 for i in range(count)]
-
-        def mean(values: list[float], chosen: list[int]) -> float:
-            return math.fsum(values[i] for i in chosen) / len(chosen)
-
-        for curves, chosen in ((found.curves, lambda _: by_confidence), (found.oracle, None)):
-            for name, values in (("abs_rel", relative), ("rmse", squares), ("not_a1", beyond)):
-                rest = (
-                    sorted(range(count), key=lambda i: values[i])[:left]
-                    if chosen is None
-                    else chosen(name)
-                )
-                expected = mean(values, rest)
-                expected = math.sqrt(expected) if name == "rmse" else expected
-                assert curves[name][k] == pytest.approx(expected, rel=1e-9), (name, k)
+    for name, values in errors.items():
+        for curve, ranks in ((found.curves[name], uncertainty), (found.oracle[name], values)):
+            kept = [error for _, error in sorted(zip(ranks, values, strict=True))]
+            for k in range(50):
+                left = kept[: max(1, round((1 - k / 50) * count))]
+                mean = math.fsum(left) / len(left)
+                expected = math.sqrt(mean) if name == "rmse" else mean
+                assert curve[k] == pytest.approx(expected, rel=1e-9, abs=1e-12), (name, k)
 
 
 def test_few_pixels_and_no_error() -> None:

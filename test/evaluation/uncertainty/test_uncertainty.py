@@ -151,12 +151,16 @@ def test_files_beside_predictions(tmp_path: Path) -> None:
         read_depth_pairs(pred, gt, PLAIN, uncertainty=True)
     confidence = np.random.default_rng(0).random(truth.shape).astype(np.float32)
     np.save(pred / "a_confidence.npy", confidence)
-    np.save(pred / "b_stddev.npy", (0.2 / disparity).astype(np.float32))
+    relative = np.random.default_rng(1).uniform(0.19, 0.21, truth.shape).astype(np.float32)
+    np.save(pred / "b_stddev.npy", (relative / disparity).astype(np.float32))
     evaluation = evaluate_depth(read_depth_pairs(pred, gt, PLAIN, uncertainty=True), PLAIN)
     assert [image.name for image in evaluation.images] == ["a_depth", "b"]
     of_a, of_b = evaluation.uncertainties
     depth32 = 1 / (1 / disparity).astype(np.float32)
-    for found, maps in ((of_a, UncertaintyMaps(confidence)), (of_b, UncertaintyMaps(None, STDDEV))):
+    for found, maps in (
+        (of_a, UncertaintyMaps(confidence)),
+        (of_b, UncertaintyMaps(None, relative)),
+    ):
         expected = evaluate_image(depth32, truth, PLAIN, maps=maps)
         assert expected is not None and expected.uncertainty is not None
         assert found.curves["abs_rel"] == pytest.approx(expected.uncertainty.curves["abs_rel"])
@@ -171,10 +175,8 @@ def test_report_has_figures_and_plots(tmp_path: Path) -> None:
     for name in ("sparsification.png", "calibration.png"):
         assert (tmp_path / name).stat().st_size > 1000
     stored = json.loads((tmp_path / "uncertainty.json").read_text())
-    assert (
-        stored["aurg_abs_rel"]
-        == json.loads((tmp_path / "metrics.json").read_text())["aurg_abs_rel"]
-    )
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert stored["aurg_abs_rel"] == metrics["aurg_abs_rel"]
     assert len(stored["removed"]) == len(stored["curves"]["rmse"]["oracle"]) == 50
     assert stored["share_within"][LEVELS.index(0.68)] == stored["within_68"]
     assert list(stored["ranges"]) == ["1-2 m", "2-4 m"]
