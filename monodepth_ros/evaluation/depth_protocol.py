@@ -223,7 +223,7 @@ def evaluate_image(
         aligned = aligned_by_scale_and_shift(p, t)
     else:
         aligned = p * {"median": ratio, "none": 1.0, "stereo": STEREO_FACTOR}[protocol.scaling]
-    aligned = np.clip(aligned, *protocol.clamp)
+    aligned = np.asarray(np.clip(aligned, *protocol.clamp), np.float64)
     uncertainty = None
     if maps is not None:
         uncertainty = evaluate_uncertainty(

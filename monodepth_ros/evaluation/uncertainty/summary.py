@@ -56,8 +56,9 @@ def mean_curves(images: Sequence[ImageUncertainty], name: str) -> Curves:
 def shares_within(parts: Sequence[RangeResult]) -> NDArray[np.float64]:
     """Share of the rated pixels within the interval of each of `LEVELS`; NaN without any."""
     rated = sum(part.rated for part in parts)
-    inside = np.sum([part.within for part in parts], axis=0, dtype=np.float64)
-    return inside / rated if rated else np.full(len(LEVELS), np.nan)
+    if not rated:
+        return np.full(len(LEVELS), np.nan)
+    return np.asarray(np.sum([part.within for part in parts], axis=0) / rated, np.float64)
 
 
 def _of_range(parts: Sequence[RangeResult], pixels: int) -> dict[str, float]:
