@@ -223,14 +223,13 @@ def evaluate_image(
         aligned = aligned_by_scale_and_shift(p, t)
     else:
         aligned = p * {"median": ratio, "none": 1.0, "stereo": STEREO_FACTOR}[protocol.scaling]
-    aligned = np.asarray(np.clip(aligned, *protocol.clamp), np.float64)
+    clamped: NDArray[np.float64] = np.clip(aligned, *protocol.clamp)
     uncertainty = None
     if maps is not None:
-        uncertainty = evaluate_uncertainty(
-            aligned, t, maps, compared, rated=protocol.scaling != "affine"
-        )
+        rated = protocol.scaling != "affine"
+        uncertainty = evaluate_uncertainty(clamped, t, maps, compared, rated)
     missing = int((counted & ~predicted).sum())
-    return ImageResult(name, depth_metrics(aligned, t), ratio, len(t), missing, uncertainty)
+    return ImageResult(name, depth_metrics(clamped, t), ratio, len(t), missing, uncertainty)
 
 
 def aligned_by_scale_and_shift(depth: Depth, truth: Depth) -> Depth:
