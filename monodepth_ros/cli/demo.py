@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monodepth_ros.cli.options.model import Device, Model
+from monodepth_ros.cli.options.motion import Method, chosen_method
 from monodepth_ros.cli.options.recordings import Camera, FieldOfView, Fps, capture_settings
 from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.errors import UserError
@@ -47,6 +48,7 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(help="Maximum duration in seconds.", min=0)
     ] = None,
+    method: Method = None,
     camera: Camera = None,
     field_of_view: FieldOfView = None,
     fps: Fps = None,
@@ -55,6 +57,7 @@ def demo(
     if importlib.util.find_spec("rclpy") is None:
         raise UserError("no ROS 2 found: source one, or pip install 'monodepth_ros[ros]'")
     folder = catalogue.resolve(model)
+    method = chosen_method(method, refine=False, default="refined")
     _claim(out)
     environment = private_environment()
     environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))
@@ -66,7 +69,7 @@ def demo(
     nodes = {
         "depth_node": parameters,
         # The camera is its own robot; TF, where there is any, does not know it.
-        "odometry_node": {**parameters, "refine": "true", "mounting": "parameters"},
+        "odometry_node": {**parameters, "method": method, "mounting": "parameters"},
     }
     walk = share_directory() / "models/demo/sample_walk"
     request = {

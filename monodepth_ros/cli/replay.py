@@ -12,10 +12,12 @@ import typer
 
 from monodepth_ros.cli.options import recordings as given
 from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, Threads
+from monodepth_ros.cli.options.motion import Method, Refine, chosen_method
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.odometry.registry import DEFAULT
 from monodepth_ros.replay.recordings import ReplayedWithoutTruth, Replays
 from monodepth_ros.replay.report import write_comparison
 from monodepth_ros.shared_work import Rank
@@ -39,9 +41,8 @@ def replay(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = 0,
-    refine: Annotated[
-        bool, typer.Option("--refine", help="Refine each motion by aligning it to depth.")
-    ] = False,
+    method: Method = None,
+    refine: Refine = False,
     images: Annotated[str | None, typer.Option(help="Image topic; default: the first one.")] = None,
     camera_info: given.CameraInfo = None,
     camera: given.Camera = None,
@@ -71,6 +72,7 @@ def replay(
         _refuse_used(out)
         _compare(sources, out, as_json)
         return
+    method = chosen_method(method, refine, DEFAULT)
     capture = given.capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=None if images is None else (images,),
@@ -85,13 +87,13 @@ def replay(
         tolerance=tolerance,
         every=every,
     )
-    asked = (load_card(resolve(model)).content(), engine, device, precision, refine)
+    asked = (load_card(resolve(model)).content(), engine, device, precision, method)
     replays = Replays(
         cache(lambda: load_engine(model, engine, device, precision, threads=threads)),
         asked,
         request,
         capture,
-        refine,
+        method,
         bars=not as_json and Rank.of_environment().number == 0,
     )
     if len(sources) > 1:

@@ -33,6 +33,8 @@ from monodepth_ros.evaluation.scale_consistency import (
     sequence_scale_std,
 )
 from monodepth_ros.geometry.image_size import resize_nearest
+from monodepth_ros.inference.odometry.motion import Motion
+from monodepth_ros.inference.odometry.motion_account import MotionAccount
 from monodepth_ros.stamps import SECOND, ElapsedTime
 
 _NO_METRICS: dict[str, float] = {}
@@ -45,7 +47,7 @@ class ReplayedFrame:
     ``ratio`` is the median of truth over that of the prediction. ``pose`` and ``true_pose`` are
     ``T_world_camera``, None where unknown; ``covariance`` 6x6 is that of ``pose``. ``event`` is the
     tracker's, ``none`` for a frame that it did not take. ``segment`` counts how often the clock was
-    set before: stamps grow within one.
+    set before: stamps grow within one. ``method`` has measured its motion, if it is one.
     """
 
     stamp: int
@@ -56,6 +58,7 @@ class ReplayedFrame:
     true_pose: NDArray[np.float64] | None
     segment: int = 0
     covariance: NDArray[np.float64] | None = None
+    method: str = ""
 
 
 @dataclass
@@ -72,6 +75,7 @@ class ReplayRecord:
     problems: list[str] = field(default_factory=list)
     protocol: DepthProtocol = PROTOCOLS["plain"]
     metric: bool = False
+    motions: MotionAccount = field(default_factory=MotionAccount)
     true_depths: int = 0  # frames that came with true depth, whether it could be compared or not
     _nearest: float = np.inf
     _farthest: float = 0.0
@@ -84,8 +88,11 @@ class ReplayRecord:
         event: str = "none",
         pose: NDArray[np.float64] | None = None,
         covariance: NDArray[np.float64] | None = None,
+        motion: Motion | None = None,
     ) -> None:
-        """A frame, with the tracker's event and pose; ``depth`` HxW of the network's size."""
+        """A frame, with what the tracker says of it; ``depth`` HxW of the network's size."""
+        if motion is not None:
+            self.motions.add(motion)
         truth = frame.depth
         metrics, ratio = _NO_METRICS, np.nan
         if truth is not None:
@@ -98,17 +105,16 @@ class ReplayRecord:
                 counted = truth[self.protocol.mask(truth)]
                 self._nearest = min(self._nearest, float(counted.min()))
                 self._farthest = max(self._farthest, float(counted.max()))
-        self.frames.append(
-            ReplayedFrame(
-                frame.stamp, metrics, ratio, event, pose, frame.pose, frame.segment, covariance
-            )
-        )
+        method = "" if motion is None else motion.method
+        seen = (frame.pose, frame.segment, covariance, method)
+        self.frames.append(ReplayedFrame(frame.stamp, metrics, ratio, event, pose, *seen))
 
     def metrics(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
         metrics: dict[str, float] = {"frames": len(self.frames)}
         metrics |= {f"frames_{event}": n for event, n in sorted(self.events().items())}
         metrics["frames_left_out"] = self.left_out.total()
+        metrics |= self.motions.counts()
         measured = [frame.metrics for frame in self.frames if frame.metrics]
         if measured:
             metrics |= mean_metrics(measured)
@@ -128,7 +134,8 @@ class ReplayRecord:
     def account(self) -> list[str]:
         """What was left out and what was found, a line for each."""
         left_out = [f"{count} left out: {why}" for why, count in sorted(self.left_out.items())]
-        return [*map(str, self.coverage.values()), *left_out, *self.problems]
+        fallbacks = [f"{n} motions {why}" for why, n in sorted(self.motions.fallbacks.items())]
+        return [*map(str, self.coverage.values()), *left_out, *fallbacks, *self.problems]
 
     def events(self) -> Counter[str]:
         """How many frames the tracker took for what; ``none`` are those that it did not take."""
@@ -155,6 +162,7 @@ class ReplayRecord:
             "truth": self.truth(),
             "protocol": self.protocol.as_dict(),
             "left_out": dict(self.left_out),
+            "fallbacks": dict(self.motions.fallbacks),
             "coverage": [coverage.as_json() for coverage in self.coverage.values()],
             "problems": list(self.problems),
         }

@@ -37,7 +37,7 @@ class Replays:
     asked: tuple[object, ...]
     request: ExtractionRequest
     capture: CaptureSettings
-    refine: bool
+    method: str  # that measures the motions
     bars: bool
 
     def one(self, path: str, out: Path) -> tuple[dict[str, object], list[str]]:
@@ -53,7 +53,7 @@ class Replays:
             if note is not None:
                 print(note, file=sys.stderr)
                 record.problems.append(note)
-            run = ReplayRun(self.engine(), tracking, out, record, self.refine)
+            run = ReplayRun(self.engine(), tracking, out, record, self.method)
             with (
                 frame_progress(plain_console(), disable=not self.bars) as progress,
                 closing(run.take_all(source.frames)) as frames,

@@ -20,6 +20,7 @@ from monodepth_ros.evaluation import report_files as files
 from monodepth_ros.evaluation.covariance_file import write_covariances
 from monodepth_ros.evaluation.odometry_consistency import SPANS
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
+from monodepth_ros.inference.odometry.registry import METHODS
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import SECOND
 
@@ -43,6 +44,7 @@ _MEANINGS = {
     "frames_bridge": "images after a short pause: the last velocity was assumed to go on",
     "frames_gap": "images after a long pause: the pose is kept, its uncertainty grows",
     "frames_none": "images not tracked: late, repeated or without contrast",
+    **{f"motions_{name}": f"motions measured by method {name}" for name in METHODS},
     "abs_rel": "mean relative error of depth, median-scaled",
     "rmse": "root mean square error of depth, median-scaled, m",
     "a1": "share of pixels within 25 %",
@@ -167,12 +169,13 @@ def _write_frames(path: Path, record: ReplayRecord) -> None:
     names = ("abs_rel", "rmse", "a1")
     files.write_csv(
         path,
-        ("stamp_ns", "seconds", "event", *names, "scale_of_depth"),
+        ("stamp_ns", "seconds", "event", "method", *names, "scale_of_depth"),
         (
             (
                 frame.stamp,
                 f"{second:.6f}",
                 frame.event,
+                frame.method,
                 *(f"{frame.metrics[name]:.6g}" if frame.metrics else "" for name in names),
                 f"{frame.ratio:.6g}" if np.isfinite(frame.ratio) else "",
             )

@@ -14,7 +14,7 @@ from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPredict
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
-from monodepth_ros.inference.odometry.registry import load_method, method_class
+from monodepth_ros.inference.odometry.registry import DEFAULT, load_method, method_class
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.overlap import in_background, in_threads
 from monodepth_ros.replay.record import ReplayRecord
@@ -32,7 +32,7 @@ _Estimated = tuple[RecordedFrame, DepthPrediction, TrackedPose | None]
 class ReplayRun:
     """Depth and odometry of one recording; what is kept of each frame goes into ``record``.
 
-    A model without motions is replayed for its depth alone.
+    A model that does not suit the ``method`` of motion is replayed for its depth alone.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class ReplayRun:
         tracking: TrackerSettings,
         out: Path,
         record: ReplayRecord,
-        refine: bool = False,
+        method: str = DEFAULT,
     ) -> None:
         self.depth = DepthEstimator(engine, output_size="network")
+        self.method = method
         self.tracker: CameraTracker | None = None
-        method = "refined" if refine else "network"
         if (why := method_class(method).unsuited(engine)) is None:
             self.tracker = CameraTracker(load_method(method, engine), tracking)
         else:
-            record.problems.append(f"{why}: depth alone was replayed")
+            record.problems.append(f"method {method}: {why}: depth alone was replayed")
         record.protocol = record.protocol.suited_to(engine.card.ambiguity)
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
@@ -89,10 +89,11 @@ class ReplayRun:
         frame, seen, tracked = estimated
         pose = None if tracked is None else tracked.T_world_camera
         covariance = None if tracked is None else tracked.covariance
+        motion = None if tracked is None else tracked.motion
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
         number = len(self.record.frames)
-        self.record.add(frame, seen.depth, event, pose, covariance)
+        self.record.add(frame, seen.depth, event, pose, covariance, motion)
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)
@@ -124,6 +125,7 @@ class ReplayRun:
             "engine": engine.describe()["engine"],
             "device": engine.device,
             "precision": engine.precision,
+            "method": "none" if self.tracker is None else self.method,
         }
         title = f"{recording} by {engine.card.name}"
         times = np.array(self.milliseconds)

@@ -64,7 +64,7 @@ def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros
 
     truth = ["--depth", "/camera/ground_truth/depth", "--poses", "/camera/ground_truth/pose"]
     replay = ["replay", str(out / "bag"), "--out", str(tmp_path / "replayed"), *truth, "--json"]
-    replayed = CliRunner().invoke(app, [*replay, "--device", "cpu", "--refine"])
+    replayed = CliRunner().invoke(app, [*replay, "--device", "cpu", "--method", "refined"])
     assert replayed.exit_code == 0, replayed.output
     measured = json.loads(replayed.stdout)
     assert measured["abs_rel"] == pytest.approx(figures["depth"]["abs_rel"], rel=0.5)

@@ -369,7 +369,7 @@ def test_scale_before_and_after_alignment_to_depth(recording, model, tmp_path):
     plain = figures("odometry", *options, "--scale")
     for key in SCALE_KEYS:
         assert printed[key] == pytest.approx(plain[key])
-    aligned = figures("odometry", *options, "--scale", "--refine")
+    aligned = figures("odometry", *options, "--scale", "--method", "refined")
     for key in refined:
         assert printed[key] == pytest.approx(aligned[key.removeprefix("refined_")])
     rows = (tmp_path / "report" / "images.csv").read_text().splitlines()

@@ -107,15 +107,15 @@ def test_parameters_are_arguments_with_their_types_and_the_rest_stays_with_the_f
     file.write_text("/**/odometry_node: {ros__parameters: {camera_z: 1.5, refine: false}}")
     node = one(
         started(
-            "odometry.launch.py", f"params_file:={file}", "refine:=true", "publish_tf:=true",
+            "odometry.launch.py", f"params_file:={file}", "method:=refined", "publish_tf:=true",
             "base_frame:=base", "odom_frame:=7", "mounting:=parameters", "scale_factor:=2",
             "scale_source:=fixed", "log_level:=debug", "use_sim_time:=true",
         )
     )  # fmt: skip
     assert node["parameters"] == {
-        "camera_z": 1.5, "refine": True, "publish_tf": True, "base_frame": "base",
-        "odom_frame": "7", "mounting": "parameters", "scale_factor": 2.0, "scale_source": "fixed",
-        "use_sim_time": True,
+        "camera_z": 1.5, "refine": False, "method": "refined", "publish_tf": True,
+        "base_frame": "base", "odom_frame": "7", "mounting": "parameters", "scale_factor": 2.0,
+        "scale_source": "fixed", "use_sim_time": True,
     }  # fmt: skip
     assert "--log-level debug" in " ".join(node["arguments"])
 
@@ -146,7 +146,7 @@ def test_every_file_names_its_arguments_and_their_choices() -> None:
         assert wanted <= set(arguments), file.name
         assert list(arguments["log_level"].choices) == ["debug", "info", "warn", "error", "fatal"]
         if "odometry" in file.name or "replay" in file.name:
-            more = {"publish_tf", "refine", "mounting", "base_frame", "odom_frame", "image_raw"}
+            more = {"publish_tf", "method", "mounting", "base_frame", "odom_frame", "image_raw"}
             assert more <= set(arguments), file.name
             assert list(arguments["mounting"].choices) == ["", "auto", "tf", "parameters"]
         assert all(isinstance(a, DeclareLaunchArgument) for a in arguments.values())

@@ -13,7 +13,8 @@ from monodepth_ros.nodes.conversions.images import encode_image
 
 SECOND = 1_000_000_000
 # No TF is published here, and diagnostics should not keep a test waiting.
-ALONE = ("device:=cpu", "mounting:=parameters", "diagnostics_period:=0.2")
+ANY_METHOD = ("device:=cpu", "mounting:=parameters", "diagnostics_period:=0.2")
+ALONE = (*ANY_METHOD, "method:=network")
 
 
 def texture(seed: int) -> Any:

@@ -12,6 +12,7 @@ from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import NAMED_SKIPS, Json, Out, show
 from monodepth_ros.cli.evaluation.scale import MinMotion
 from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads
+from monodepth_ros.cli.options.motion import Method, Refine, chosen_method
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.data.known_pose import UNKNOWN
 from monodepth_ros.errors import UserError
@@ -29,6 +30,7 @@ from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary
 from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.odometry.registry import DEFAULT
 from monodepth_ros.shared_work import SharedWork
 
 
@@ -54,10 +56,8 @@ def odometry(
         ),
     ] = False,
     min_motion: MinMotion = MIN_MOTION_M,
-    refine: Annotated[
-        bool,
-        typer.Option("--refine", help="With --model: refine each motion by aligning it to depth."),
-    ] = False,
+    method: Method = None,
+    refine: Refine = False,
     every: Every = 1,
     engine: EngineName = "auto",
     device: Device = "auto",
@@ -91,7 +91,7 @@ def odometry(
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
         loaded = load_engine(model, engine, device, precision, threads=threads)
-        methods = {"network": "refined" if refine else "network"}
+        methods = {"network": chosen_method(method, refine, DEFAULT)}
         found = inputs.model_trajectories(loaded, sequences, every, methods, work)
         if found is None:
             return

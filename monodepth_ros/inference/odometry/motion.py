@@ -23,7 +23,7 @@ class Motion:
     The rest is for diagnostics, None where the method has no such thing: points that agree with the
     motion, ``landmarks`` among them whose place was known before, and the root mean square of their
     errors in pixels of the grey image. ``fallback`` says why this method was taken instead of the
-    preferred one; empty where it is the preferred one.
+    preferred one, in the same words each time so that it can be counted; empty where it was not.
     """
 
     T_earlier_later: Matrix

@@ -15,6 +15,7 @@ METHODS: dict[str, str] = {
     "network": "monodepth_ros.inference.odometry.network:NetworkMotion",
     "refined": "monodepth_ros.inference.odometry.refined:RefinedMotion",
 }
+DEFAULT = "network"  # of nodes, commands and `VisualOdometry`
 
 
 def method_class(name: str) -> type[MotionMethod]:

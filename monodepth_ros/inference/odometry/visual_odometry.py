@@ -13,7 +13,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.engines.base import Engine, Rgb
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.registry import DEFAULT, load_method
 from monodepth_ros.inference.odometry.view import View, Views
 from monodepth_ros.inference.scale.unit import RELATIVE
 
@@ -34,7 +34,7 @@ class VisualOdometry:
         self,
         model: str | os.PathLike[str] | Engine,
         device: str = "auto",
-        method: str = "network",
+        method: str = DEFAULT,
     ) -> None:
         self.engine = load_engine(model, device=device)
         self.method = load_method(method, self.engine)

@@ -17,7 +17,8 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
-from monodepth_ros.inference.odometry.registry import load_method, method_class
+from monodepth_ros.inference.odometry.motion_account import MotionAccount
+from monodepth_ros.inference.odometry.registry import DEFAULT, load_method, method_class
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
@@ -41,6 +42,7 @@ _RESTARTED = (
 
 @dataclass(frozen=True)
 class _LoadedModel(LoadedModel):
+    method: str
     tracker: CameraTracker
     depth: DepthEstimator | None  # for `scale_source: camera_height`
 
@@ -54,6 +56,7 @@ class OdometryNode(CameraNode):
         self._broadcaster: Any = None
         self._restart_requested = False  # by the executor, for the worker
         self._events: dict[str, int] = {}
+        self._motions = MotionAccount()
         self._frames_since_depth = 0
         self._optical_frame = ""
         self._tracker: CameraTracker | None = None  # of the last image
@@ -64,16 +67,27 @@ class OdometryNode(CameraNode):
         self.offer_service("reset", self._reset)
 
     def load(self) -> _LoadedModel:
-        """Load the pose network, and the depth network if the scale source needs it."""
+        """Load the networks that the method of motion and the scale source need."""
         settings = TrackerSettings(**{s.name: self.value(s.name) for s in TRACKER_PARAMETERS})
-        method = "refined" if self.value("refine") else "network"
-        networks, depth = set(method_class(method).networks), None
+        method, depth = self._method(), None
+        networks = set(method_class(method).networks)
         if self.value("scale_source") == "camera_height":
             networks.add("depth")
         engine = self.load_engine(*sorted(networks))
         if self.value("scale_source") == "camera_height":
             depth = DepthEstimator(engine, output_size="network")
-        return _LoadedModel(engine, CameraTracker(load_method(method, engine), settings), depth)
+        tracker = CameraTracker(load_method(method, engine), settings)
+        return _LoadedModel(engine, method, tracker, depth)
+
+    def _method(self) -> str:
+        """The method of motion that is asked for, also by its former parameter."""
+        method = str(self.value("method"))
+        if not self.value("refine"):
+            return method
+        if method not in (DEFAULT, "refined"):
+            raise UserError(f"refine is method: refined, which is not method: {method}")
+        self.get_logger().warning("parameter refine: write method: refined instead")
+        return "refined"
 
     def open(self) -> None:
         """Create the outputs and the source of the camera's mounting."""
@@ -130,13 +144,16 @@ class OdometryNode(CameraNode):
         return ""
 
     def facts(self) -> dict[str, str]:
-        """Values in diagnostics: the source of the mounting, and counts of the events."""
+        """Values in diagnostics: the source of the mounting, counts of events and methods."""
         events = {f"frames: {name}": str(count) for name, count in sorted(self._events.items())}
         mounting, tracker = self._mounting, self._tracker
         facts = {"mounting": "unknown" if mounting is None else mounting.source}
         if mounting is not None and mounting.late:
             facts["images received before their TF"] = str(mounting.late)
-        return {**facts, "restarts": str(0 if tracker is None else tracker.restarts), **events}
+        facts["restarts"] = str(0 if tracker is None else tracker.restarts)
+        if self.active_model is not None:
+            facts["method"] = self.active_model.loaded.method
+        return {**facts, **events, **self._motions.facts()}
 
     def warnings(self) -> list[str]:
         """Warnings in diagnostics: a fallback of the mounting, and motions that odom misses."""
@@ -180,8 +197,10 @@ class OdometryNode(CameraNode):
         self._frames_since_depth += 1
 
     def _note(self, tracked: TrackedPose) -> None:
-        """Count the event of an image, and log gaps and starts."""
+        """Count the event of an image and its method, and log gaps and starts."""
         self._count(tracked.event)
+        if tracked.motion is not None:
+            self._motions.add(tracked.motion)
         seconds = (tracked.stamp - tracked.since) * 1e-9
         if tracked.event == "gap":
             self.get_logger().warning(

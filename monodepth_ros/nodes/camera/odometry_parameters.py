@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monodepth_ros.inference.odometry.registry import DEFAULT, METHODS
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
 from monodepth_ros.nodes.camera.mounting import MOUNTING_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec
@@ -45,10 +46,11 @@ TRACKER_PARAMETERS = tuple(
 )  # fmt: skip
 ODOMETRY_PARAMETERS = (
     ParameterSpec(
-        "refine",
-        False,
-        "refine each motion by aligning image features to the estimated depth: far more accurate,"
-        " but also runs the depth network",
+        "method",
+        DEFAULT,
+        "what measures the motions: network (the pose network), refined (its motions, aligned to"
+        " the estimated depth: far more accurate, but also runs the depth network)",
+        choices=tuple(METHODS),
     ),
     ParameterSpec(
         "odom_frame", "odom", "frame_id of the poses; its origin is the base at the first image"
@@ -65,4 +67,5 @@ ODOMETRY_PARAMETERS = (
         advanced=True,
     ),
     *TRACKER_PARAMETERS,
+    ParameterSpec("refine", False, "the former name of `method: refined`", advanced=True),
 )

@@ -55,7 +55,10 @@ _CAMERA = _chosen(
 PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {
     "depth_node": _CAMERA,
     "odometry_node": _CAMERA
-    + _chosen(ODOMETRY_PARAMETERS, "refine", "mounting", "base_frame", "odom_frame", "publish_tf"),
+    + _chosen(
+        ODOMETRY_PARAMETERS,
+        *("method", "refine", "mounting", "base_frame", "odom_frame", "publish_tf"),
+    ),
     "recorder_node": _chosen(
         RECORDER_PARAMETERS,
         "prefix",
