@@ -1,0 +1,193 @@
+"""Points of a video, followed from image to image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.inference.odometry.corners import new_corners
+from monodepth_ros.inference.odometry.patches import NO_PATCHES, RADIUS, cut_patches
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How many points are followed, and when one is lost."""
+
+    count: int = 200
+    replenish_below: float = 0.9  # of the count; finding new ones takes as long as following
+    window: int = 15  # pixels along the side of a Lucas-Kanade window
+    smallest_level: int = 24  # pixels along the shorter side of the smallest pyramid level
+    max_return_error: float = 1.0  # pixels between a point and what is found by tracking it back
+    max_correction: float = 2.0  # pixels by which alignment to the first look may move a point
+    min_likeness: float = 0.8  # correlation with the first look
+    min_distance: float = 3.0  # pixels between two points; of closer ones the younger is lost
+    max_scale: float = 2.0  # of a patch since its first look, and its inverse
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The points of one image.
+
+    ``ids`` (N,) int64 stay with a point and are never used again, ``pixels`` (N, 2) float64 are x
+    and y in this image, ``ages`` (N,) int64 say in how many images before this one it was seen.
+    """
+
+    ids: NDArray[np.int64]
+    pixels: NDArray[np.float64]
+    ages: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, kept: NDArray[np.bool_]) -> Tracks:
+        return Tracks(self.ids[kept], self.pixels[kept], self.ages[kept])
+
+
+NO_TRACKS = Tracks(np.empty(0, np.int64), np.empty((0, 2)), np.empty(0, np.int64))
+
+
+class PointTracker:
+    """Follows about ``settings.count`` points, spread over the image, and replaces lost ones.
+
+    Each point goes from the former image to the next by pyramidal Lucas-Kanade, forth and back.
+    Then it is aligned to its patch in the image where it was found: errors do not add up over
+    images, and what no longer looks like its patch is lost.
+    """
+
+    def __init__(self, settings: TrackSettings | None = None) -> None:
+        self.settings = settings or TrackSettings()
+        self._next_id = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all points: the next image begins anew. Their ids are not used again."""
+        self.tracks = NO_TRACKS  # of the last image
+        self._patches = NO_PATCHES
+        self._former: NDArray[np.uint8] | None = None
+
+    def add(
+        self,
+        grey: NDArray[np.uint8],
+        valid: NDArray[np.bool_] | None = None,
+        predicted: NDArray[np.float64] | None = None,
+    ) -> Tracks:
+        """The points of the next image ``grey`` (h, w), known ones first.
+
+        ``valid`` (h, w) tells which pixels show something. ``predicted`` (N, 2) is where the points
+        of :attr:`tracks` should be now; their former places without. UserError for an image of
+        another size.
+        """
+        allowed = _allowed(grey, valid)
+        smooth = np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.7), np.float32)
+        if self._former is not None and self._former.shape != grey.shape:
+            was, now = self._former.shape, grey.shape
+            raise UserError(
+                f"a {now[1]}x{now[0]} image follows {was[1]}x{was[0]} ones: reset the tracker first"
+            )
+        if self._former is not None and len(self.tracks):
+            self._follow(self._former, grey, smooth, allowed, predicted)
+        self._replenish(grey, smooth, allowed)
+        self._former = grey
+        return self.tracks
+
+    def _follow(
+        self,
+        former: NDArray[np.uint8],
+        grey: NDArray[np.uint8],
+        smooth: NDArray[np.float32],
+        allowed: NDArray[np.bool_],
+        predicted: NDArray[np.float64] | None,
+    ) -> None:
+        settings, before = self.settings, self.tracks.pixels
+        pixels, found = self._flow(former, grey, before, before if predicted is None else predicted)
+        back, returned = self._flow(grey, former, pixels, before)
+        found &= returned & (np.abs(back - before).max(1) < settings.max_return_error)
+        found &= _inside(pixels, allowed)
+        tracks, patches, pixels = self.tracks[found], self._patches[found], pixels[found]
+        aligned, patches, likeness = patches.align(smooth, pixels)
+        scale = np.sqrt(np.abs(np.linalg.det(patches.shapes)))
+        good = likeness > settings.min_likeness
+        good &= np.abs(aligned - pixels).max(1, initial=0.0) < settings.max_correction
+        good &= (scale < settings.max_scale) & (scale > 1 / settings.max_scale)
+        good &= _inside(aligned, allowed)
+        good &= _first_of_neighbours(aligned, settings.min_distance)
+        tracks = tracks[good]
+        self.tracks = Tracks(tracks.ids, aligned[good], tracks.ages + 1)
+        self._patches = patches[good]
+
+    def _flow(
+        self,
+        one: NDArray[np.uint8],
+        other: NDArray[np.uint8],
+        pixels: NDArray[np.float64],
+        guess: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Where the points of ``one`` are in ``other``, and which of them were found."""
+        settings = self.settings
+        levels = int(np.log2(max(1.0, min(one.shape) / settings.smallest_level)))
+        found, status, _ = cv2.calcOpticalFlowPyrLK(
+            one,
+            other,
+            pixels.astype(np.float32).reshape(-1, 1, 2),
+            guess.astype(np.float32).reshape(-1, 1, 2),
+            winSize=(settings.window, settings.window),
+            maxLevel=levels,
+            criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 20, 0.03),
+            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+        )
+        return found[:, 0].astype(np.float64), status.ravel() > 0
+
+    def _replenish(
+        self, grey: NDArray[np.uint8], smooth: NDArray[np.float32], allowed: NDArray[np.bool_]
+    ) -> None:
+        """New points where there are few, if too many were lost."""
+        settings, tracks = self.settings, self.tracks
+        if len(tracks) >= settings.replenish_below * settings.count:
+            return
+        corners = new_corners(grey, settings.count, tracks.pixels, allowed)
+        ids = np.arange(self._next_id, self._next_id + len(corners), dtype=np.int64)
+        self._next_id += len(corners)
+        self.tracks = Tracks(
+            np.concatenate([tracks.ids, ids]),
+            np.concatenate([tracks.pixels, corners]),
+            np.concatenate([tracks.ages, np.zeros(len(corners), np.int64)]),
+        )
+        patches = cut_patches(smooth, corners)
+        self._patches = self._patches + patches
+
+
+def rotated_pixels(
+    pixels: NDArray[np.float64], K: NDArray[np.float64], R_earlier_later: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where pixels ``(N, 2)`` of the earlier image are in the later one after a turn alone."""
+    rays = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(K).T
+    turned = rays @ R_earlier_later @ K.T
+    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
+
+
+def _allowed(grey: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Where the middle of a whole patch may lie."""
+    whole = np.zeros(grey.shape, np.uint8)
+    whole[RADIUS:-RADIUS, RADIUS:-RADIUS] = 1
+    if valid is not None:
+        patch = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
+        whole *= np.asarray(cv2.erode(valid.astype(np.uint8), patch), np.uint8)
+    return whole.astype(bool)
+
+
+def _inside(pixels: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which points (N, 2) lie on allowed pixels."""
+    height, width = allowed.shape
+    x, y = np.nan_to_num(pixels, nan=-1.0).round().clip(-1, max(height, width)).T.astype(np.int64)
+    within = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    return within & allowed[np.minimum(y, height - 1), np.minimum(x, width - 1)]
+
+
+def _first_of_neighbours(pixels: NDArray[np.float64], distance: float) -> NDArray[np.bool_]:
+    """Which points (N, 2) have no earlier one within ``distance`` pixels: two became one."""
+    near = np.abs(pixels[:, None] - pixels).max(-1) < distance
+    return ~np.tril(near, -1).any(1)
