@@ -1,0 +1,169 @@
+"""How far odometry drifts, method by method, beside the classical peer; what it costs a frame.
+
+    python benchmark/odometry.py --recordings RECORDINGS --worlds WORLDS --part report
+    python benchmark/odometry.py --recordings RECORDINGS --only office --methods geometry
+
+Every method of the registry runs in the node's tracker at default settings, on one core, over the
+recordings below; so does the peer (common/five_point.py: Lucas-Kanade, five-point, RANSAC), whose
+steps have no length. For all, the ATE with the true length of each step tells directions from
+lengths. Settings of the package were chosen on the frames of ``--part choose``; what is reported
+are others (``report``, at least 30 frames away) and ``whole``.
+
+WORLDS is a folder where synthetic places are rendered by `monodepth synth`, unless they are there.
+Figures do not depend on the machine, but for latencies, and for what its engine rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+from common import paths  # noqa: F401 - the programs of common import each other
+from machine import describe_machine
+from odometry_figures import figures
+from odometry_run import PEER, Run, track, track_peer
+from odometry_table import table
+
+from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.sequence import Sequence
+from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.report_files import finite
+from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.odometry.registry import METHODS, load_method
+from monodepth_ros.share_directory import share_directory
+from monodepth_ros.worlds.generate import SequenceRequest, generate
+
+PARTS = ("choose", "report", "whole")
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Frames by part, as slices; ``rate`` in Hz where the recording has no stamps."""
+
+    name: str
+    folder: str
+    choose: str | None = None
+    report: str | None = None
+    whole: str | None = None
+    rate: float | None = None
+
+
+RECORDINGS = (
+    Recording("kitchen", "7scenes_redkitchen", "0:300", "350:700", "0:700"),
+    Recording("kitchen_every_5th", "7scenes_redkitchen", "0:300:5", "350:700:5", "0:700:5"),
+    Recording("office", "hololens_office", "0:100", "130:240", "0:240", rate=10.0),
+    Recording("kitti_06", "kitti_odometry_06_gray", "0:25", "30:51", "0:51"),
+    Recording("euroc_standstill", "euroc_v101_standstill", "0:8"),
+)
+WALK = Recording("demo_walk", "sample_walk", whole="0:150")  # the demo's, in the package
+
+
+@dataclass(frozen=True)
+class Place:
+    """A synthetic place, rendered at the size of a small camera."""
+
+    world: str
+    seed: int
+    part: str
+    frames: int = 60
+
+    @property
+    def name(self) -> str:
+        return f"{self.world}_{self.seed}"
+
+    def rendered(self, worlds: Path) -> Path:
+        """Its folder; what is there already is not rendered again."""
+        request = SequenceRequest(self.world, self.seed, self.frames, width=480, height=320)
+        for done in generate(request.validate(), worlds / self.name):
+            print(f"{self.name}: {done} of {self.frames} frames", end="\r", flush=True)
+        return worlds / self.name
+
+
+# The bundled model has seen none of them.
+PLACES = tuple(
+    Place(world, seed, part)
+    for part, seeds in (("choose", (100, 101)), ("report", (200, 201)))
+    for world in ("rooms", "street")
+    for seed in seeds
+)
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add = parser.add_argument
+    add("--recordings", type=Path, help="folder of the real recordings")
+    add("--worlds", type=Path, help="folder of rendered places")
+    add("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    add("--methods", nargs="+", default=[*METHODS, PEER], help="default: all, and the peer")
+    add("--only", nargs="+", help="names of recordings")
+    add("--model", default="demo")
+    add("--engine", default="openvino")
+    add("--precision", default="fp32")
+    add("--plots", type=Path, help="folder for a plot of each recording")
+    add("--out", type=Path, help="JSON; the table is written beside it as .md")
+    return parser.parse_args(arguments)
+
+
+def sequences(options: argparse.Namespace, part: str) -> Iterator[tuple[str, Sequence]]:
+    """The recordings of a part by name; those whose folder is not given are left out."""
+
+    def wanted(name: str) -> bool:
+        return options.only is None or name in options.only
+
+    places = [place for place in PLACES if place.part == part and wanted(place.name)]
+    walk = share_directory() / "models" / "demo"
+    for folder, recordings in ((options.recordings, RECORDINGS), (walk, (WALK,))):
+        for recording in recordings if folder is not None else ():
+            frames = getattr(recording, part)
+            if frames is not None and wanted(recording.name):
+                capture = CaptureSettings(fps=recording.rate)
+                path = f"{folder / recording.folder}@{frames}"
+                yield recording.name, open_sequence(path, capture=capture)[0]
+    for place in places if options.worlds is not None else ():
+        yield place.name, open_sequence(place.rendered(options.worlds))[0]
+
+
+def measured(name: str, engine: Any, sequence: Sequence) -> Run:
+    """A method of the registry, or the peer."""
+    return track_peer(sequence) if name == PEER else track(name, engine, sequence)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options, machine = parse_arguments(arguments), describe_machine()
+    cv2.setNumThreads(1)
+    engine = load_engine(options.model, options.engine, "cpu", options.precision, threads=1)
+    for name in options.methods:
+        if name != PEER:
+            try:
+                load_method(name, engine)
+            except UserError as error:
+                raise SystemExit(str(error)) from None
+    parts: dict[str, dict[str, dict[str, Any]]] = {}
+    for part in options.part:
+        parts[part] = {}
+        for recording, sequence in sequences(options, part):
+            runs = [measured(name, engine, sequence) for name in options.methods]
+            parts[part][recording] = {run.name: figures(run) for run in runs}
+            if options.plots is not None:
+                from odometry_plot import plot  # matplotlib
+
+                plot(options.plots / f"{part}_{recording}.png", runs)
+            print(table({part: {recording: parts[part][recording]}}), flush=True)
+    report = {"machine": machine, "model": options.model, "engine": engine.describe()}
+    if options.out is not None:
+        options.out.write_text(json.dumps(finite({**report, "parts": parts}), indent=1) + "\n")
+        options.out.with_suffix(".md").write_text(table(parts))
+
+
+if __name__ == "__main__":
+    main()
