@@ -44,6 +44,7 @@ def test_the_walk_that_comes_with_the_package_and_then_its_own_bag(tmp_path, ros
     assert figures["depth"]["count"] > 5 and figures["depth"]["abs_rel"] < 0.2
     assert figures["odometry"]["count"] > 5 and figures["odometry"]["ate_m"] < 1
     assert set(figures["dropped"]) == {"depth_node", "odometry_node"}
+    assert sum(figures["odometry"]["motions"].values()) > 5
     with AnyReader([out / "bag"]) as bag:
         counts = {c.topic: c.msgcount for c in bag.connections}
         results = ("/camera/depth/image_rect", "/camera/depth/confidence", "/camera/odom")

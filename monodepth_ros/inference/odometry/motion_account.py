@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from monodepth_ros.inference.odometry.motion import Motion
 
+MOTIONS = "motions: "  # how diagnostics name the counts of the methods
+
 
 @dataclass
 class MotionAccount:
@@ -31,7 +33,7 @@ class MotionAccount:
         """For diagnostics: the counts, and what supports the last motion."""
         # Copied: diagnostics ask while motions are counted.
         counts, fallbacks = (sorted(dict(c).items()) for c in (self.by_method, self.fallbacks))
-        facts = {f"motions: {name}": str(count) for name, count in counts}
+        facts = {f"{MOTIONS}{name}": str(count) for name, count in counts}
         if self.last is not None:
             facts |= _support(self.last)
         return facts | {f"fallbacks: {reason}": str(count) for reason, count in fallbacks}

@@ -51,6 +51,7 @@ class DemoMetrics:
         self._poses: dict[int, NDArray[np.float64]] = {}
         self._true_poses: dict[int, NDArray[np.float64]] = {}
         self.dropped: dict[str, int] = {}
+        self.motions: dict[str, int] = {}  # by the method that has measured them
 
     def add_image(self, stamp: int, pose: NDArray[np.float64] | None) -> None:
         """Add a published image with its true ``T_world_camera``."""
@@ -99,7 +100,11 @@ class DemoMetrics:
         return {
             "images": {"count": len(self.sent)},
             "depth": {**self.depth.metrics(), **self.depth_error()},
-            "odometry": {**self.odometry.metrics(), **self.trajectory_error()},
+            "odometry": {
+                **self.odometry.metrics(),
+                **self.trajectory_error(),
+                **({"motions": dict(self.motions)} if self.motions else {}),
+            },
             "dropped": dict(self.dropped),
         }
 

@@ -33,6 +33,7 @@ from monodepth_ros.data.cameras.calibration_file import read_calibration
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.rigid_motion import base_from_camera
+from monodepth_ros.inference.odometry.motion_account import MOTIONS
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
 from monodepth_ros.nodes.conversions.odometry import pose_message
@@ -203,6 +204,9 @@ class DemoSession:
             if "images dropped" in values:
                 name = status.name.rpartition("/")[2]
                 self.metrics.dropped[name] = int(values["images dropped"])
+            for key, value in values.items():
+                if key.startswith(MOTIONS):
+                    self.metrics.motions[key.removeprefix(MOTIONS)] = int(value)
 
 
 def ground_truth(frame: RecordedFrame, header: Header) -> dict[str, Any]:

@@ -9,47 +9,121 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
-from drive import ANY_METHOD, SECOND, Drive, play_and_hear
+from drive import ANY_METHOD, SECOND, Drive, play_and_hear, stamp_of
 from nav_msgs.msg import Odometry
-from viewer import CAMERA, Viewer, of_status
+from std_msgs.msg import Header
+from viewer import Viewer, of_status
 
+from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.geometry.rigid_motion import base_from_camera
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.registry import METHODS, load_method
+from monodepth_ros.inference.odometry.registry import METHODS, load_method, method_class
+from monodepth_ros.nodes.conversions.camera_info import info_of_camera
+from monodepth_ros.nodes.conversions.images import encode_image
+from monodepth_ros.share_directory import share_directory
+from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weights import load_weights, save_model
+
+(WALK,) = open_sequence(str(share_directory() / "models/demo/sample_walk"))
+STAND = 6  # images after which the camera stands for one
 
 
-def start(viewer: Viewer, start_node: Any, *parameters: str) -> tuple[Drive, Any]:
+class Walk(Drive):
+    """Plays the walk that comes with the package, every other image, stamped at 10 Hz."""
+
+    def play(self, image: Any = None, step: float = 0.1) -> None:
+        number = len(self.images) - (len(self.images) > STAND)
+        super().play(WALK.image(2 * number) if image is None else image, step)
+
+    def resend(self) -> None:
+        header = Header(frame_id=self.frame_id)
+        header.stamp.sec, header.stamp.nanosec = divmod(self.now, SECOND)
+        image = encode_image(self.images[-1], "rgb8", header)
+        self.viewer.send(image, info_of_camera(WALK.camera, header))
+
+
+def start(viewer: Viewer, start_node: Any, *parameters: str) -> tuple[Walk, Any]:
     viewer.listen(Odometry, "odom")
     child = start_node("odometry_node", *ANY_METHOD, *parameters)
-    drive = Drive(viewer)
-    viewer.until(lambda: viewer.heard["odom"], play=drive.begin)
-    return drive, child
+    walk = Walk(viewer)
+    viewer.until(lambda: viewer.heard["odom"], play=walk.begin)
+    return walk, child
+
+
+@pytest.fixture(scope="module")
+def depth_only(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The bundled model without its pose network."""
+    demo, folder = share_directory() / "models/demo", tmp_path_factory.mktemp("models") / "deep"
+    card = load_card(demo)
+    save_model(folder, card, {"depth": load_weights(demo, card)["depth"]})
+    return str(folder)
+
+
+def track_as_the_node(method: str, model: str, images: list[Any]) -> list[Any]:
+    """What a tracker says of the images; positions of a robot whose camera is at its base."""
+    tracker = CameraTracker(load_method(method, model, "cpu"))
+    tracked = []
+    for k, image in enumerate(images):
+        tracked.append(tracker.add(image, WALK.camera, k * SECOND // 10))
+    assert None not in tracked
+    return tracked
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_node_says_what_its_tracker_says(viewer: Viewer, start_node: Any, method: str) -> None:
-    drive, _ = start(viewer, start_node, f"method:={method}")
-    heard = [viewer.heard["odom"][0]] + [play_and_hear(viewer, drive) for _ in range(3)]
-    tracker = CameraTracker(load_method(method, "demo", "cpu"))
+    walk, _ = start(viewer, start_node, f"method:={method}")
+    heard = [viewer.heard["odom"][0]] + [play_and_hear(viewer, walk) for _ in range(STAND - 1)]
+    heard.append(play_and_hear(viewer, walk, image=walk.images[-1]))
+    heard += [play_and_hear(viewer, walk) for _ in range(2)]
+    tracked = track_as_the_node(method, "demo", walk.images)
     T_base_camera = base_from_camera(np.zeros(3), np.zeros(3))
-    for k, message in enumerate(heard):
-        tracked = tracker.add(drive.images[k], CAMERA, k * SECOND // 10)
-        assert tracked is not None
-        expected = T_base_camera @ tracked.T_world_camera @ np.linalg.inv(T_base_camera)
+    for pose, message in zip(tracked, heard, strict=True):
         position = message.pose.pose.position
-        found = [position.x, position.y, position.z]
-        np.testing.assert_allclose(found, expected[:3, 3], atol=1e-4)
-    viewer.until(lambda: of_status(viewer, "frames: motion") == "3")
+        expected = T_base_camera @ pose.T_world_camera[:, 3]
+        np.testing.assert_allclose([position.x, position.y, position.z], expected[:3], atol=1e-3)
+        variance = np.trace(pose.covariance[:3, :3])
+        found = sum(message.pose.covariance[k] for k in (0, 7, 14))
+        np.testing.assert_allclose(found, variance, rtol=2e-2, atol=1e-9)
+        assert np.isfinite(message.twist.covariance).all()
+    assert [pose.event for pose in tracked[STAND - 1 : STAND + 2]] == [
+        "motion", "standstill", "motion",
+    ]  # fmt: skip
+    viewer.until(lambda: of_status(viewer, "frames: motion") == str(len(heard) - 2))
     assert of_status(viewer, "method") == method
-    assert tracked.motion is not None
-    made_by = of_status(viewer, "method of the last motion")
-    assert made_by == tracked.motion.method
-    assert int(of_status(viewer, f"motions: {made_by}") or 0) > 0
+    assert of_status(viewer, "method of the last motion") == tracked[-1].motion.method
+    counted = [of_status(viewer, f"motions: {name}") for name in METHODS]
+    assert sum(int(count) for count in counted if count) == len(heard) - 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_without_a_pose_network(
+    viewer: Viewer, start_node: Any, depth_only: str, method: str
+) -> None:
+    """Methods that need none go on; the others say what is missing and what to do."""
+    if "pose" in method_class(method).networks and method != "auto":
+        child = start_node(
+            "odometry_node", *ANY_METHOD, f"method:={method}", f"model:={depth_only}"
+        )
+        viewer.until(lambda: "no pose network" in viewer.said())
+        others = [m for m in METHODS if m == "auto" or "pose" not in method_class(m).networks]
+        if others:
+            assert f"use method {' or '.join(others)}" in viewer.said()
+        assert child.poll() is None
+        return
+    walk, _ = start(viewer, start_node, f"method:={method}", f"model:={depth_only}")
+    for _ in range(4):
+        last = play_and_hear(viewer, walk)
+    assert stamp_of(last) == walk.now
+    assert last.pose.pose.position.x > 0 and last.pose.covariance[0] > 0
+    tracked = track_as_the_node(method, depth_only, walk.images)
+    np.testing.assert_allclose(
+        last.pose.pose.position.x, tracked[-1].T_world_camera[2, 3], atol=1e-3
+    )
 
 
 def test_the_former_parameter_is_understood_and_told(viewer: Viewer, start_node: Any) -> None:
-    drive, child = start(viewer, start_node, "refine:=true")
-    play_and_hear(viewer, drive)
+    walk, child = start(viewer, start_node, "refine:=true")
+    play_and_hear(viewer, walk)
     viewer.until(lambda: of_status(viewer, "motions: refined") == "1")
     assert of_status(viewer, "method") == "refined"
     child.terminate()
