@@ -49,20 +49,18 @@ class DepthDecoder(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Maps in (0, 1), ``(B, outputs, H / 2^s, W / 2^s)`` for s = 0..3, finest first."""
-        return [self._head(i, x) for i, x in enumerate(self._decode(features)[:SCALES])]
+        return [self.head(i, x) for i, x in enumerate(self.decode(features)[:SCALES])]
 
-    def finest(self, features: Sequence[Tensor]) -> Tensor:
-        """Scale 0 alone, ``(B, outputs, H, W)``: what inference needs."""
-        return self._head(0, self._decode(features)[0])
-
-    def _head(self, scale: int, x: Tensor) -> Tensor:
+    def head(self, scale: int, x: Tensor) -> Tensor:
+        """The map of one scale, ``(B, outputs, h, w)``, from what is decoded there."""
         # In full precision even where the network runs in half: a bfloat16 logit has steps of
         # 1.6 percent of depth.
         with torch.autocast(x.device.type, enabled=False):
             head = self.disparity[scale]
             return torch.sigmoid(head(x.to(head.get_parameter("weight").dtype)))
 
-    def _decode(self, features: Sequence[Tensor]) -> list[Tensor]:
+    def decode(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """What the maps are made from: decoded features at strides 1, 2, 4, 8 and 16."""
         x = features[-1]
         decoded = []
         for i in range(4, -1, -1):

@@ -7,38 +7,67 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from monodepth_ros.errors import UserError
+
+
+class Members(NamedTuple):
+    """What M heads say of the error of the finest depth, ``(B, M, h, w)`` float32 at any size.
+
+    Each head's ``mean`` of log true depth less log depth (natural), and the logarithm of the
+    variance around it.
+    """
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def together(self, size: tuple[int, int]) -> Tensor:
+        """Their one log variance ``(B, 1, H, W)`` at ``size`` (height, width).
+
+        The mean of their variances and the variance of their means (Lakshminarayanan et al., 2017).
+        """
+        variance = self.log_variance.exp().mean(1, keepdim=True)
+        variance = variance + self.mean.var(1, correction=0, keepdim=True)
+        return F.interpolate(variance.log(), size, mode="bilinear", align_corners=False)
 
 
 class DepthOutput(NamedTuple):
     """What a depth network says of a batch of images.
 
     ``inverse_depth``: 1 / depth in the network's unit, ``(B, 1, h, w)`` float32 at each of its
-    scales, finest first. ``log_variance``, where the network has one: of the finest, same shape.
+    scales, finest first. ``log_variance``, where the network has one: logarithm of the variance of
+    log depth (natural), of the finest, same shape; ``members``, where it is made of several: them.
     """
 
     inverse_depth: list[Tensor]
     log_variance: Tensor | None = None
+    members: Members | None = None
 
 
 class DepthNetwork(nn.Module):
     """From images to inverse depth; what maps its head to inverse depth is part of it.
 
     ``min_depth`` and ``max_depth`` bound the depth that it can say, in its unit.
+    ``tells_variance``: whether its outputs have a log variance.
     """
 
     min_depth: float = 0.0
     max_depth: float = math.inf
+    tells_variance: bool = False
 
     def forward(self, image: Tensor) -> DepthOutput:
         """Inverse depth of ``image`` ``(B, 3, H, W)`` in [0, 1]."""
         raise NotImplementedError
 
     def finest(self, image: Tensor) -> Tensor:
-        """The finest inverse depth alone, which is what inference needs."""
+        """The finest inverse depth alone."""
+        return self.finest_with_variance(image)[0]
+
+    def finest_with_variance(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The finest inverse depth and its log variance, which is all that inference needs."""
         output: DepthOutput = self(image)
-        return output.inverse_depth[0]
+        return output.inverse_depth[0], output.log_variance
 
 
 class FeatureEncoder(nn.Module):

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from monodepth_ros.networks.depth_decoder import STANDARD_CHANNELS, DepthDecoder, Padding
+from monodepth_ros.networks.depth_decoder import (
+    SCALES,
+    STANDARD_CHANNELS,
+    DepthDecoder,
+    Padding,
+)
 from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
+from monodepth_ros.networks.uncertainty_head import LEVEL, UncertaintyHead
 
 
 class Monodepth2Network(EncoderDecoderNetwork):
@@ -26,22 +32,38 @@ class Monodepth2Network(EncoderDecoderNetwork):
         stages: tuple[int, ...] = PUBLISHED_STAGES,
         decoder_channels: tuple[int, ...] = STANDARD_CHANNELS,
         padding: Padding = "reflect",
+        uncertainty: int = 0,
     ) -> None:
-        """On a ResNet of ``layers`` with ``stages``; without on EfficientNet-Lite0."""
+        """On a ResNet of ``layers`` with ``stages``; without on EfficientNet-Lite0.
+
+        ``uncertainty``: members of the head that tells the variance; 0: there is none.
+        """
         super().__init__()
         self.min_depth, self.max_depth = min_depth, max_depth
         self.encoder = (
             EfficientNetLiteEncoder() if layers is None else ResNetEncoder(layers, stages=stages)
         )
         self.decoder = DepthDecoder(self.encoder.channels, decoder_channels, padding)
+        self.tells_variance = uncertainty > 0
+        if self.tells_variance:
+            self.uncertainty = UncertaintyHead(decoder_channels[LEVEL], uncertainty)
 
     def decode(self, features: Sequence[Tensor]) -> DepthOutput:
         """Four maps ``(B, 1, H / 2^s, W / 2^s)``, s = 0..3."""
-        return DepthOutput([self._in_range(sigmoid) for sigmoid in self.decoder(features)])
+        return self._output(features, SCALES)
 
-    def finest(self, image: Tensor) -> Tensor:
+    def finest_with_variance(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """Without the heads of the other scales."""
-        return self._in_range(self.decoder.finest(self.encoder(image)))
+        inverse_depth, log_variance, _ = self._output(self.encoder(image), 1)
+        return inverse_depth[0], log_variance
+
+    def _output(self, features: Sequence[Tensor], scales: int) -> DepthOutput:
+        decoded = self.decoder.decode(features)
+        inverse = [self._in_range(self.decoder.head(s, decoded[s])) for s in range(scales)]
+        if not self.tells_variance:
+            return DepthOutput(inverse)
+        members = self.uncertainty(decoded[LEVEL], inverse[0])
+        return DepthOutput(inverse, members.together(inverse[0].shape[-2:]), members)
 
     def further_decoder(self, outputs: int) -> DepthDecoder:
         """As of every network with an encoder."""

@@ -53,6 +53,7 @@ class Architecture:
     smallest_size: int = 32
     output: Output = "disparity"
     ambiguity: Ambiguity = "scale"
+    tells_variance: bool = False  # whether its builder takes ``uncertainty``, a number of heads
 
 
 def _monodepth2(**settings: Any) -> Builder:
@@ -62,7 +63,9 @@ def _monodepth2(**settings: Any) -> Builder:
 def _published(layers: int, pose_layers: int) -> Architecture:
     pose = Builder("monodepth_ros.networks.pose_net:PoseNet", {"layers": pose_layers})
     # At 32 pixels the coarsest feature is one pixel, which has nothing to reflect.
-    return Architecture(_monodepth2(layers=layers), pose, smallest_size=64)
+    return Architecture(
+        _monodepth2(layers=layers), pose, smallest_size=64, tells_variance=True
+    )
 
 
 _SMALL_DECODER = {"decoder_channels": (16, 24, 40, 64, 96), "padding": "zeros"}
@@ -72,11 +75,15 @@ ARCHITECTURES: dict[str, Architecture] = {
     # For small boards: about 4 M parameters in all. Its plain 3x3 convolutions on half the channels
     # trained faster on CPU cores than a depthwise network of half as many parameters.
     "monodepth2-slim": Architecture(
-        _monodepth2(layers=18, stages=(32, 64, 128, 192), **_SMALL_DECODER), _CORRELATION
+        _monodepth2(layers=18, stages=(32, 64, 128, 192), **_SMALL_DECODER),
+        _CORRELATION,
+        tells_variance=True,
     ),
     # Starts from ImageNet weights that anybody may use, which is worth more than its price: half
     # the training speed of `slim` on CPU cores (depthwise convolutions), at the same speed live.
-    "monodepth2-lite": Architecture(_monodepth2(layers=None, **_SMALL_DECODER), _CORRELATION),
+    "monodepth2-lite": Architecture(
+        _monodepth2(layers=None, **_SMALL_DECODER), _CORRELATION, tells_variance=True
+    ),
     "monodepth2-resnet18": _published(18, pose_layers=18),
     "monodepth2-resnet34": _published(34, pose_layers=34),
     "monodepth2-resnet50": _published(50, pose_layers=50),
@@ -90,13 +97,23 @@ def find_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def build_depth_network(name: str, min_depth: float, max_depth: float) -> DepthNetwork:
-    """A depth network with random weights, of this range if it has any."""
+def build_depth_network(
+    name: str, min_depth: float, max_depth: float, uncertainty: int = 0
+) -> DepthNetwork:
+    """A depth network with random weights, of this range if it has any.
+
+    ``uncertainty``: members of its head for the variance, 0 for none; a `UserError` where the
+    architecture has no such head.
+    """
     architecture = find_architecture(name)
-    bounds = {"min_depth": min_depth, "max_depth": max_depth}
-    network: DepthNetwork = architecture.depth(
-        **(bounds if architecture.output == "disparity" else {})
-    )
+    settings: dict[str, Any] = {}
+    if architecture.output == "disparity":
+        settings = {"min_depth": min_depth, "max_depth": max_depth}
+    if uncertainty:
+        if not architecture.tells_variance:
+            raise UserError(f"architecture {name} has no head for uncertainty")
+        settings["uncertainty"] = uncertainty
+    network: DepthNetwork = architecture.depth(**settings)
     return network
 
 

@@ -121,6 +121,20 @@ class Provenance(BaseModel):
     calibration: Literal["measured", "guessed"] | None = None
 
 
+class Uncertainty(BaseModel):
+    """That the depth network tells its variance, and how.
+
+    ``members`` make it, in a file of their own. ``temperature`` calibrates it: the standard
+    deviation of log depth is that much times the network's.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    members: PositiveInt
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    provenance: Provenance | None = None
+
+
 class ModelCard(BaseModel):
     """A model's card, ``card.yaml`` in its folder.
 
@@ -129,7 +143,8 @@ class ModelCard(BaseModel):
     and are 0 and infinite for ``inverse_depth``. ``ambiguity`` is what images alone do not tell of
     the output; with ``scale: metric`` training has told it, and metres are depth times ``factor``.
     Where this holds for one focal length only, ``focal_length`` is the training camera's,
-    ``sqrt(fx fy)`` in pixels at ``size``. What the card leaves out is as the architecture has it.
+    ``sqrt(fx fy)`` in pixels at ``size``. ``uncertainty`` is that of depth, where the network
+    tells it. What the card leaves out is as the architecture has it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -147,6 +162,7 @@ class ModelCard(BaseModel):
     scale: Literal["metric", "relative"] = "relative"
     factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     focal_length: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    uncertainty: Uncertainty | None = None
     files: dict[WeightsFile, Sha256] = {}
     exports: list[Export] = []
 
@@ -179,6 +195,8 @@ class ModelCard(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelCard:
+        if self.uncertainty and not find_architecture(self.architecture).tells_variance:
+            raise ValueError(f"uncertainty: {self.architecture} has no head for it")
         needed = find_architecture(self.architecture).size_multiple
         if self.size_multiple % needed:
             raise ValueError(f"size_multiple {self.size_multiple} is not a multiple of {needed}")

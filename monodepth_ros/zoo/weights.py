@@ -1,7 +1,8 @@
-"""Weights of a model folder: one safetensors file with the depth and the pose network.
+"""Weights of a model folder: a safetensors file with the depth and the pose network.
 
 Keys are the networks' own, behind ``depth.`` or ``pose.``. One file, so that two networks that
-were trained together cannot be torn apart by an interrupted write.
+were trained together cannot be torn apart by an interrupted write. The head for uncertainty has
+one of its own: it can be added to a model whose weights stay as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from monodepth_ros.zoo.weight_files import file_sha256, verify_file
 StateDict = dict[str, Tensor]
 
 WEIGHTS_FILE = "weights.safetensors"
+UNCERTAINTY_FILE = "uncertainty.safetensors"
+UNCERTAINTY = "uncertainty."  # what the keys of that head begin with in a depth network
 NETWORKS = ("depth", "pose")
 
 
@@ -55,13 +58,24 @@ def save_model(
     states: Mapping[str, Mapping[str, Tensor]],
     dtype: torch.dtype = torch.float32,
 ) -> ModelCard:
-    """Write a model folder: weights, then the card with their hash. Returns that card."""
-    save_weights(Path(folder) / WEIGHTS_FILE, states, dtype)
-    digest = file_sha256(Path(folder) / WEIGHTS_FILE)
+    """Write a model folder: weights, then the card with their hashes. Returns that card."""
+    head, depth = split_off_head(states["depth"])
+    parts = {WEIGHTS_FILE: {**states, "depth": depth}}
+    if head:
+        parts[UNCERTAINTY_FILE] = {"depth": head}
+    for name, part in parts.items():
+        save_weights(Path(folder) / name, part, dtype)
+    digests = {name: file_sha256(Path(folder) / name) for name in parts}
     # Exports are of the weights that were there before.
-    card = card.model_copy(update={"files": {WEIGHTS_FILE: digest}, "exports": []})
+    card = card.model_copy(update={"files": digests, "exports": []})
     save_card(folder, card)
     return card
+
+
+def split_off_head(depth: Mapping[str, Tensor]) -> tuple[StateDict, StateDict]:
+    """The head for uncertainty of a depth network's state, which may be empty, and the rest."""
+    head = {key: value for key, value in depth.items() if key.startswith(UNCERTAINTY)}
+    return head, {key: value for key, value in depth.items() if key not in head}
 
 
 def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
@@ -96,7 +110,8 @@ def build_network(part: str, card: ModelCard) -> nn.Module:
     """The card's ``depth`` or ``pose`` network with random weights."""
     if part == "pose":
         return build_pose_network(card.architecture)
-    return build_depth_network(card.architecture, card.min_depth, card.max_depth)
+    members = card.uncertainty.members if card.uncertainty else 0
+    return build_depth_network(card.architecture, card.min_depth, card.max_depth, members)
 
 
 def check_state(state: StateDict, expected: nn.Module, source: str, architecture: str) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
+from monodepth_ros.inference.engines.base import Engine, Frames, Rgb, depth_and_variance
 
 # Mean relative difference of depth above which an engine is refused.
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.01, "fp16": 0.01, "int8": 0.02}
-# Motions are small beside the numbers that a pose network adds up for them.
-_MOTION_FACTOR = 5.0
+# Motions are small beside the numbers that a pose network adds up for them, and what a head says
+# of errors is used to a few percent.
+_MOTION_FACTOR, _STDDEV_FACTOR = 5.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Agreement:
     """Relative differences of depth (``abs_rel``, ``a1`` as in evaluations) and of motion.
 
     ``motion`` is the larger one of the rotations' and the translations', each over all pairs of
-    frames; None without a pose network or with one frame alone.
+    frames; None without a pose network or with one frame alone. ``stddev`` is that of the standard
+    deviation of log depth; None where a model tells none.
     """
 
     precision: str
@@ -32,19 +34,23 @@ class Agreement:
     worst_frame: str
     worst_abs_rel: float
     motion: float | None
+    stddev: float | None = None
 
     @property
     def refusal(self) -> str:
         """Why the engine must not be used; empty where it may be."""
-        return refusal(self.precision, self.abs_rel, self.motion)
+        return refusal(self.precision, self.abs_rel, self.motion, self.stddev)
 
 
-def refusal(precision: str, depth: float, motion: float | None = None) -> str:
+def refusal(
+    precision: str, depth: float, motion: float | None = None, stddev: float | None = None
+) -> str:
     """Why an engine with these relative differences from torch fp32 must not be used, or ''."""
     limit = TOLERANCE[precision]
     for what, found, allowed in (
         ("depth", depth, limit),
         ("motion", motion, _MOTION_FACTOR * limit),
+        ("standard deviation", stddev, _STDDEV_FACTOR * limit),
     ):
         if found is not None and not found <= allowed:
             return f"{what} differs from torch fp32 by {found:.2g}, {precision} may by {allowed:g}"
@@ -57,12 +63,15 @@ def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]])
     names: list[str] = []
     ratios: list[tuple[float, float]] = []
     motions: list[list[NDArray[np.float32]]] = []
+    spreads: list[float] = []
     former: list[Frames] | None = None
     for name, rgb in frames:
         seen = [one.prepare(rgb[None]) for one in engines]
-        inverse = [one.inverse_depth(images)[0] for one, images in zip(engines, seen, strict=True)]
+        found, wanted = map(depth_and_variance, engines, seen)
         names.append(name)
-        ratios.append(_depth_difference(*inverse))
+        ratios.append(_depth_difference(found.inverse_depth[0], wanted.inverse_depth[0]))
+        if wanted.log_variance is not None:
+            spreads.append(stddev_difference(found.log_variance, wanted.log_variance))
         if former is not None and engine.has_motion:
             pairs = zip(engines, former, seen, strict=True)
             motions.append([one.motion(first, second)[0] for one, first, second in pairs])
@@ -79,7 +88,20 @@ def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]])
         names[worst],
         float(abs_rel[worst]),
         _motion_difference(np.array(motions)) if motions else None,
+        float(np.mean(spreads)) if spreads else None,
     )
+
+
+def stddev_difference(
+    found: NDArray[np.float32] | None, expected: NDArray[np.float32]
+) -> float:
+    """Mean relative difference of standard deviations, by log variances; infinite without one."""
+    if found is None:
+        return np.inf
+    with np.errstate(over="ignore"):
+        ratio = np.exp((found.astype(np.float64) - expected) / 2)
+    difference = float(np.abs(ratio - 1).mean())
+    return difference if np.isfinite(difference) else np.inf
 
 
 def _depth_difference(

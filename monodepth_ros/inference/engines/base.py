@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,18 @@ from numpy.typing import NDArray
 from monodepth_ros.zoo.card import ModelCard
 
 Rgb = NDArray[np.uint8]
+
+
+class DepthMaps(NamedTuple):
+    """What one run of the depth network gives, float32 ``(B, h, w)`` each.
+
+    ``inverse_depth`` as of `Engine.inverse_depth`. ``log_variance``: natural logarithm of the
+    variance of natural log depth, as the network says it, without the card's temperature; None
+    where it says nothing of that.
+    """
+
+    inverse_depth: NDArray[np.float32]
+    log_variance: NDArray[np.float32] | None = None
 
 
 class Frames(Protocol):
@@ -76,3 +88,18 @@ class Engine(Protocol):
 
         ``first`` is the earlier one. :class:`UserError` for a model without a pose network.
         """
+
+
+@runtime_checkable
+class TellsVariance(Protocol):
+    """An engine that also gives what a network says of its own error; others need not."""
+
+    def depth_and_variance(self, frames: Frames) -> DepthMaps:
+        """Both by one run; without variance for a model whose card has no ``uncertainty``."""
+
+
+def depth_and_variance(engine: Engine, frames: Frames) -> DepthMaps:
+    """Inverse depth by one run, with its log variance where model and engine have one."""
+    if engine.card.uncertainty is not None and isinstance(engine, TellsVariance):
+        return engine.depth_and_variance(frames)
+    return DepthMaps(engine.inverse_depth(frames))

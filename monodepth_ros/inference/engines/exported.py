@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_bytes
-from monodepth_ros.inference.engines.base import Frames, Rgb
+from monodepth_ros.inference.engines.base import DepthMaps, Frames, Rgb
 from monodepth_ros.inference.export.cached import ensure_exports
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.zoo.card import ExportFormat, ExportPrecision, ModelCard, NetworkPart
 from monodepth_ros.zoo.weight_files import networks_in
 
-# A loaded network: images (B, h, w, 3), one array for each of its inputs, to its output.
-Network = Callable[..., NDArray[np.float32]]
+# A loaded network: images (B, h, w, 3), one array for each of its inputs, to its outputs.
+Network = Callable[..., Sequence[NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,11 @@ class ExportedEngine:
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""
-        return self._depth(frames.pixels())
+        return self.depth_and_variance(frames).inverse_depth
+
+    def depth_and_variance(self, frames: Frames) -> DepthMaps:
+        """Inverse depth and its log variance, None where the network tells none."""
+        return DepthMaps(*self._depth(frames.pixels()))
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
@@ -94,7 +98,7 @@ class ExportedEngine:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
         if self._pose is None:
             self._pose = self._load_network(self._exports["pose"])
-        return self._pose(first.pixels(), second.pixels())
+        return self._pose(first.pixels(), second.pixels())[0]
 
 
 def find_exports(

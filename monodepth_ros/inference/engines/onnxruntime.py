@@ -130,7 +130,8 @@ def _load_network(path: Path, threads: int, providers: list[Provider]) -> Networ
         )
     names = [image.name for image in session.get_inputs()]
 
-    def run(*images: Rgb) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, dict(zip(names, images, strict=True)))[0])
+    def run(*images: Rgb) -> list[NDArray[np.float32]]:
+        outputs = session.run(None, dict(zip(names, images, strict=True)))
+        return [np.asarray(output) for output in outputs]
 
     return run

@@ -64,9 +64,9 @@ class _Compiled:
         self._requests: dict[int, Any] = {}
         self._request(1)
 
-    def __call__(self, *images: Rgb) -> NDArray[np.float32]:
+    def __call__(self, *images: Rgb) -> list[NDArray[np.float32]]:
         outputs = self._request(len(images[0])).infer(list(images), share_inputs=True)
-        return np.asarray(outputs[0])
+        return [np.asarray(outputs[number]) for number in range(len(outputs))]
 
     def _request(self, batch: int) -> Any:
         if batch not in self._requests:

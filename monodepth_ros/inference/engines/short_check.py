@@ -20,12 +20,20 @@ def short_check(engine: Engine, folder: Path, networks: Sequence[NetworkPart]) -
     library = engine.describe()["engine"]
     if (library, engine.precision) == ("torch", "fp32"):
         return ""  # all others are compared with it
-    differences: dict[str, float] = {}
+    differences: dict[str, float | None] = {}
     for network in networks:
         if network == "depth" or engine.has_motion:
-            proof = _own_proof if library.startswith("torch") else _kept_proof
-            differences[network] = proof(engine, folder, network).deviation(engine)
-    return refusal(engine.precision, differences.get("depth", 0.0), differences.get("pose"))
+            find = _own_proof if library.startswith("torch") else _kept_proof
+            proof = find(engine, folder, network)
+            differences[network] = proof.deviation(engine)
+            if network == "depth":
+                differences["stddev"] = proof.stddev_deviation(engine)
+    return refusal(
+        engine.precision,
+        differences.get("depth") or 0.0,
+        differences.get("pose"),
+        differences.get("stddev"),
+    )
 
 
 def _kept_proof(engine: Engine, folder: Path, network: NetworkPart) -> Proof:

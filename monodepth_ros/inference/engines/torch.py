@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_batch
-from monodepth_ros.inference.engines.base import Frames, Rgb
+from monodepth_ros.inference.engines.base import DepthMaps, Frames, Rgb
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.folding import fold_batch_norms
 from monodepth_ros.zoo.card import ModelCard
@@ -99,7 +99,7 @@ class TorchEngine:
         self.has_motion = pose_net is not None
         self._device = device
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self._depth = self._faster(self._placed(depth_net, images=1).finest)
+        self._depth = self._faster(self._placed(depth_net, images=1).finest_with_variance)
         self._pose = None if pose_net is None else self._faster(self._placed(pose_net, images=2))
 
     @classmethod
@@ -151,8 +151,13 @@ class TorchEngine:
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""
+        return self.depth_and_variance(frames).inverse_depth
+
+    def depth_and_variance(self, frames: Frames) -> DepthMaps:
+        """Inverse depth and its log variance, None where the network tells none."""
         with self._computing():
-            return _to_numpy(self._depth(_images(frames))[:, 0])
+            outputs = self._depth(_images(frames))
+            return DepthMaps(*(None if x is None else _to_numpy(x[:, 0]) for x in outputs))
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.base import Engine, Rgb
+from monodepth_ros.inference.engines.agreement import stddev_difference
+from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
 
 
 @dataclass(frozen=True)
@@ -22,23 +23,27 @@ class Proof:
         later: the same after a small motion: what the pose network sees as the second image.
         expected: of torch in fp32, inverse depth of ``images`` ``(2, h, w)`` in 1/unit, or the
             motions ``(2, 6)`` from ``images`` to ``later``.
+        log_variance: of that depth, of the same shape; None where the network tells none.
     """
 
     images: Rgb
     later: Rgb
     expected: NDArray[np.float32]
+    log_variance: NDArray[np.float32] | None = None
 
     def save(self, path: Path) -> None:
         """Write it as ``.npz``."""
         with atomic_path(path) as temporary:
-            np.savez_compressed(temporary, **vars(self))
+            known = {name: array for name, array in vars(self).items() if array is not None}
+            np.savez_compressed(temporary, **known)
 
     @classmethod
     def load(cls, path: Path) -> Proof:
         """Read it; a :class:`UserError` names a file that holds none."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(arrays["images"], arrays["later"], arrays["expected"])
+                log_variance = arrays.get("log_variance")
+                return cls(arrays["images"], arrays["later"], arrays["expected"], log_variance)
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise UserError(f"{path}: not a proof of an export: {error}") from error
 
@@ -56,6 +61,13 @@ class Proof:
                 found = engine.motion(frames, engine.prepare(self.later))
                 error = np.abs(found - self.expected).max() / np.abs(self.expected).max()
         return float(error) if np.isfinite(error) else float("inf")
+
+    def stddev_deviation(self, engine: Engine) -> float | None:
+        """The same of the standard deviation of log depth; None where there is none to compare."""
+        if self.log_variance is None:
+            return None
+        found = depth_and_variance(engine, engine.prepare(self.images)).log_variance
+        return stddev_difference(found, self.log_variance)
 
 
 def proof_images(size: tuple[int, int]) -> tuple[Rgb, Rgb]:

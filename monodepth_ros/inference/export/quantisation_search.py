@@ -126,7 +126,8 @@ def _scaled(network: Any, scale: float) -> Any:
     inverse = network.outputs[0].get_node().input_value(0)
     scaled = openvino.opset13.multiply(inverse, np.float32(scale))
     scaled.output(0).set_names({"inverse_depth"})
-    return openvino.Model([scaled], network.get_parameters(), "depth")
+    others = network.outputs[1:]  # the log variance, where there is one
+    return openvino.Model([scaled.output(0), *others], network.get_parameters(), "depth")
 
 
 def _files(network: Any) -> tuple[bytes, bytes]:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.inference.engines.agreement import Agreement, compare
-from monodepth_ros.inference.engines.base import Engine, Rgb
+from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.export.cached import ensure_exports
 from monodepth_ros.inference.export.kind import ExportKind
@@ -74,7 +74,7 @@ def _proof(exact: Engine, held_out: Sequence[Rgb]) -> Proof:
 
     frames = exact.prepare(np.stack([held_out[0], held_out[len(held_out) // 2]]))
     later = exact.prepare(np.stack([held_out[1], held_out[len(held_out) // 2 + 1]]))
-    return Proof(frames.pixels(), later.pixels(), exact.inverse_depth(frames))
+    return Proof(frames.pixels(), later.pixels(), *depth_and_variance(exact, frames))
 
 
 def _add(out: Path, kind: ExportKind, files: tuple[bytes, bytes], proof: Proof) -> None:

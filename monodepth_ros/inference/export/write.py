@@ -26,24 +26,30 @@ _OPSET = 17
 
 
 class DepthGraph(nn.Module):
-    """Images ``(B, h, w, 3)`` uint8 to inverse depth ``(B, h, w)`` float32, in 1/unit."""
+    """Images ``(B, h, w, 3)`` uint8 to inverse depth ``(B, h, w)`` float32, in 1/unit.
 
-    inputs, output = ("image",), "inverse_depth"
+    Where the network tells a log variance, that is a second output of the same shape.
+    """
+
+    inputs = ("image",)
 
     def __init__(self, network: DepthNetwork) -> None:
         super().__init__()
         self.network = network
+        told = ("log_variance",) if network.tells_variance else ()
+        self.outputs: tuple[str, ...] = ("inverse_depth", *told)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Normalisation and layout are part of the graph; the finest head alone is used."""
-        inverse: Tensor = self.network.finest(_to_float(image, self.network))
-        return inverse[:, 0].float()
+        outputs = self.network.finest_with_variance(_to_float(image, self.network))
+        told = tuple(output[:, 0].float() for output in outputs if output is not None)
+        return told if len(told) > 1 else told[0]
 
 
 class PoseGraph(nn.Module):
     """Two such images to ``(B, 6)`` float32: axis-angle, translation of ``T_second_first``."""
 
-    inputs, output = ("first", "second"), "motion"
+    inputs, outputs = ("first", "second"), ("motion",)
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -95,7 +101,9 @@ def make_proof(graph: Graph, size: tuple[int, int]) -> Proof:
     """What torch gives in fp32 for the fixed images."""
     images, later = proof_images(size)
     inputs = [torch.from_numpy(image) for image in (images, later)]
-    return Proof(images, later, graph(*inputs[: len(graph.inputs)]).numpy())
+    outputs = graph(*inputs[: len(graph.inputs)])
+    told = outputs if isinstance(outputs, tuple) else (outputs,)
+    return Proof(images, later, *(output.numpy() for output in told))
 
 
 def _example(graph: Graph, size: tuple[int, int]) -> tuple[Tensor, ...]:
@@ -107,7 +115,7 @@ def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
     # The tracing exporter takes a tenth of the time of the one by torch.export, needs one package
     # less and works with every torch since 2.5; both graphs run equally fast. What a trace can get
     # wrong is a batch that it takes for a constant. It warns of some: here that is an error.
-    batch = {name: {0: "batch"} for name in (*graph.inputs, graph.output)}
+    batch = {name: {0: "batch"} for name in (*graph.inputs, *graph.outputs)}
     with warnings.catch_warnings(), atomic_path(path) as temporary:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", torch.jit.TracerWarning)
@@ -116,7 +124,7 @@ def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
             _example(graph, size),
             str(temporary),
             input_names=list(graph.inputs),
-            output_names=[graph.output],
+            output_names=list(graph.outputs),
             dynamic_axes=batch,
             opset_version=_OPSET,
             dynamo=False,
@@ -134,11 +142,11 @@ def _check_batches(graph: Graph, size: tuple[int, int], path: Path) -> None:
         images = [np.zeros((batch, *size, 3), np.uint8) for _ in graph.inputs]
         try:
             outputs = _run_by_onnxruntime if runtime == "onnxruntime" else _run_by_openvino
-            right = len(outputs(path, images)) == batch
+            right = all(len(output) == batch for output in outputs(path, images))
         except Exception:  # libraries raise what they like
             right = False
         if not right:
-            raise UserError(f"traced, the network for {graph.output} takes no batch of {batch}")
+            raise UserError(f"traced, the network for {graph.outputs[0]} takes no batch of {batch}")
 
 
 def _run_by_onnxruntime(path: Path, images: list[Rgb]) -> Any:
@@ -148,13 +156,13 @@ def _run_by_onnxruntime(path: Path, images: list[Rgb]) -> Any:
     options.log_severity_level = 4  # what is wrong is said once
     session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
     names = [given.name for given in session.get_inputs()]
-    return session.run(None, dict(zip(names, images, strict=True)))[0]
+    return session.run(None, dict(zip(names, images, strict=True)))
 
 
 def _run_by_openvino(path: Path, images: list[Rgb]) -> Any:
     import openvino
 
-    return openvino.Core().compile_model(path, "CPU")(images)[0]
+    return openvino.Core().compile_model(path, "CPU")(images).values()
 
 
 def _write_openvino(graph: Graph, kind: ExportKind, path: Path) -> None:
