@@ -37,12 +37,11 @@ class DepthOutput(NamedTuple):
 
     ``inverse_depth``: 1 / depth in the network's unit, ``(B, 1, h, w)`` float32 at each of its
     scales, finest first. ``log_variance``, where the network has one: logarithm of the variance of
-    log depth (natural), of the finest, same shape; ``members``, where it is made of several: them.
+    log depth (natural), of the finest, same shape.
     """
 
     inverse_depth: list[Tensor]
     log_variance: Tensor | None = None
-    members: Members | None = None
 
 
 class DepthNetwork(nn.Module):
@@ -59,6 +58,10 @@ class DepthNetwork(nn.Module):
     def forward(self, image: Tensor) -> DepthOutput:
         """Inverse depth of ``image`` ``(B, 3, H, W)`` in [0, 1]."""
         raise NotImplementedError
+
+    def with_members(self, image: Tensor) -> tuple[DepthOutput, Members | None]:
+        """The same, and what its log variance is made of, to learn by; None where of nothing."""
+        return self(image), None
 
     def finest(self, image: Tensor) -> Tensor:
         """The finest inverse depth alone."""
@@ -89,9 +92,17 @@ class EncoderDecoderNetwork(DepthNetwork):
         """As of every depth network."""
         return self.decode(self.encoder(image))
 
+    def with_members(self, image: Tensor) -> tuple[DepthOutput, Members | None]:
+        """As of every depth network."""
+        return self.decode_with_members(self.encoder(image))
+
     def decode(self, features: Sequence[Tensor]) -> DepthOutput:
         """The output for the encoder's ``features``."""
         raise NotImplementedError
+
+    def decode_with_members(self, features: Sequence[Tensor]) -> tuple[DepthOutput, Members | None]:
+        """The same, and what its log variance is made of."""
+        return self.decode(features), None
 
     def further_decoder(self, outputs: int) -> nn.Module:
         """One of the same shape on the same features: ``outputs`` sigmoid maps at each scale."""

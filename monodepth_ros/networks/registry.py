@@ -63,9 +63,7 @@ def _monodepth2(**settings: Any) -> Builder:
 def _published(layers: int, pose_layers: int) -> Architecture:
     pose = Builder("monodepth_ros.networks.pose_net:PoseNet", {"layers": pose_layers})
     # At 32 pixels the coarsest feature is one pixel, which has nothing to reflect.
-    return Architecture(
-        _monodepth2(layers=layers), pose, smallest_size=64, tells_variance=True
-    )
+    return Architecture(_monodepth2(layers=layers), pose, smallest_size=64, tells_variance=True)
 
 
 _SMALL_DECODER = {"decoder_channels": (16, 24, 40, 64, 96), "padding": "zeros"}

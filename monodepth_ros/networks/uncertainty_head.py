@@ -32,9 +32,8 @@ class UncertaintyHead(nn.Module):
         self.shared = nn.Conv2d(channels + _CUES, members * _WIDTH, 3, padding=1)
         self.own = nn.Conv2d(members * _WIDTH, members * _WIDTH, 3, padding=1, groups=members)
         self.last = nn.Conv2d(members * _WIDTH, 2 * members, 1, groups=members)
-        with torch.no_grad():
+        with torch.no_grad():  # near the usual variance, each member a little elsewhere
             self.last.weight.mul_(0.1)
-            self.last.bias.zero_()
 
     def forward(self, features: Tensor, inverse_depth: Tensor) -> Members:
         """What each member says, at the size of the features.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
-from monodepth_ros.zoo.card import ModelCard, Provenance
+from monodepth_ros.zoo.card import ModelCard, Provenance, Uncertainty
 from monodepth_ros.zoo.weights import save_model
 
 ARCHITECTURE = "monodepth2-slim"
@@ -38,6 +38,19 @@ def states() -> dict[str, dict[str, torch.Tensor]]:
             elif key.endswith("running_var"):
                 value.uniform_(0.8, 1.2)
     return {name: net.state_dict() for name, net in nets.items()}
+
+
+@pytest.fixture
+def uncertain_model(tmp_path: Path, card, states) -> Path:
+    """The same with a head that tells its variance."""
+    torch.manual_seed(2)
+    net = build_depth_network(ARCHITECTURE, 0.1, 100.0, uncertainty=3)
+    net.load_state_dict(states["depth"], strict=False)
+    torch.nn.init.normal_(net.uncertainty.last.weight)
+    folder = tmp_path / "uncertain"
+    card = card.model_copy(update={"uncertainty": Uncertainty(members=3, temperature=1.5)})
+    save_model(folder, card, {**states, "depth": net.state_dict()})
+    return folder
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ import torch
 from safetensors.torch import save_file
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.zoo.card import load_card, save_card
+from monodepth_ros.zoo.card import Uncertainty, load_card, save_card
 from monodepth_ros.zoo.weight_files import file_sha256
 from monodepth_ros.zoo.weights import (
+    UNCERTAINTY_FILE,
     WEIGHTS_FILE,
     load_weights,
     save_model,
     save_weights,
+    split_off_head,
 )
 
 
@@ -128,3 +130,27 @@ def test_a_model_is_loaded_without_pytorchs_compiler(model, nursery):
     with closing(nursery.start(code, [], os.environ)) as child:
         output, _ = child.communicate(timeout=60)
     assert output == "False\n"
+
+
+def test_the_head_for_uncertainty_has_a_file_of_its_own(uncertain_model, model, card, tmp_path):
+    """The weights beside it are, byte for byte, those of the same model without it."""
+    assert list(load_card(uncertain_model).files) == [WEIGHTS_FILE, UNCERTAINTY_FILE]
+    assert file_sha256(uncertain_model / WEIGHTS_FILE) == file_sha256(model / WEIGHTS_FILE)
+    loaded = load_weights(uncertain_model, load_card(uncertain_model))
+    head, rest = split_off_head(loaded["depth"])
+    assert rest.keys() == load_weights(model, load_card(model))["depth"].keys() and head
+    save_model(tmp_path / "again", load_card(uncertain_model), loaded)
+    again = load_weights(tmp_path / "again", load_card(tmp_path / "again"))
+    assert all(torch.equal(again["depth"][key], value) for key, value in loaded["depth"].items())
+
+
+def test_a_card_and_weights_must_agree_on_the_head(uncertain_model, model):
+    card = load_card(model).model_copy(update={"uncertainty": Uncertainty(members=3)})
+    with pytest.raises(UserError, match=r"lacks uncertainty\.last\.bias"):
+        load_weights(model, card)
+    card = load_card(uncertain_model).model_copy(update={"uncertainty": None})
+    with pytest.raises(UserError, match=r"has unexpected uncertainty\.last\.bias"):
+        load_weights(uncertain_model, card)
+    card = load_card(uncertain_model).model_copy(update={"uncertainty": Uncertainty(members=4)})
+    with pytest.raises(UserError, match=r"uncertainty\.\S+ has shape"):
+        load_weights(uncertain_model, card)

@@ -92,9 +92,7 @@ def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]])
     )
 
 
-def stddev_difference(
-    found: NDArray[np.float32] | None, expected: NDArray[np.float32]
-) -> float:
+def stddev_difference(found: NDArray[np.float32] | None, expected: NDArray[np.float32]) -> float:
     """Mean relative difference of standard deviations, by log variances; infinite without one."""
     if found is None:
         return np.inf

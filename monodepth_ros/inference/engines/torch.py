@@ -156,8 +156,9 @@ class TorchEngine:
     def depth_and_variance(self, frames: Frames) -> DepthMaps:
         """Inverse depth and its log variance, None where the network tells none."""
         with self._computing():
-            outputs = self._depth(_images(frames))
-            return DepthMaps(*(None if x is None else _to_numpy(x[:, 0]) for x in outputs))
+            inverse, log_variance = self._depth(_images(frames))
+            told = None if log_variance is None else _to_numpy(log_variance[:, 0])
+            return DepthMaps(_to_numpy(inverse[:, 0]), told)
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
