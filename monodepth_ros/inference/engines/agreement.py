@@ -39,22 +39,32 @@ class Agreement:
     @property
     def refusal(self) -> str:
         """Why the engine must not be used; empty where it may be."""
-        return refusal(self.precision, self.abs_rel, self.motion, self.stddev)
+        said = refusal(self.precision, self.abs_rel, self.motion)
+        return said or stddev_refusal(self.precision, self.stddev)
 
 
-def refusal(
-    precision: str, depth: float, motion: float | None = None, stddev: float | None = None
-) -> str:
+def refusal(precision: str, depth: float, motion: float | None = None) -> str:
     """Why an engine with these relative differences from torch fp32 must not be used, or ''."""
     limit = TOLERANCE[precision]
     for what, found, allowed in (
         ("depth", depth, limit),
         ("motion", motion, _MOTION_FACTOR * limit),
-        ("standard deviation", stddev, _STDDEV_FACTOR * limit),
     ):
-        if found is not None and not found <= allowed:
-            return f"{what} differs from torch fp32 by {found:.2g}, {precision} may by {allowed:g}"
+        if said := _told(precision, what, found, allowed):
+            return said
     return ""
+
+
+def stddev_refusal(precision: str, stddev: float | None) -> str:
+    """The same of the standard deviation of log depth, None where a model tells none."""
+    allowed = _STDDEV_FACTOR * TOLERANCE[precision]
+    return _told(precision, "standard deviation", stddev, allowed)
+
+
+def _told(precision: str, what: str, found: float | None, allowed: float) -> str:
+    if found is None or found <= allowed:
+        return ""
+    return f"{what} differs from torch fp32 by {found:.2g}, {precision} may by {allowed:g}"
 
 
 def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]]) -> Agreement:

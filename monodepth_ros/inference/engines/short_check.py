@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from monodepth_ros.inference.engines.agreement import refusal
+from monodepth_ros.inference.engines.agreement import refusal, stddev_refusal
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.export.cached import ensure_proof
 from monodepth_ros.inference.export.proof import Proof
@@ -20,20 +20,17 @@ def short_check(engine: Engine, folder: Path, networks: Sequence[NetworkPart]) -
     library = engine.describe()["engine"]
     if (library, engine.precision) == ("torch", "fp32"):
         return ""  # all others are compared with it
-    differences: dict[str, float | None] = {}
+    differences: dict[str, float] = {}
+    stddev = None
     for network in networks:
         if network == "depth" or engine.has_motion:
             find = _own_proof if library.startswith("torch") else _kept_proof
             proof = find(engine, folder, network)
             differences[network] = proof.deviation(engine)
             if network == "depth":
-                differences["stddev"] = proof.stddev_deviation(engine)
-    return refusal(
-        engine.precision,
-        differences.get("depth") or 0.0,
-        differences.get("pose"),
-        differences.get("stddev"),
-    )
+                stddev = proof.stddev_deviation(engine)
+    said = refusal(engine.precision, differences.get("depth", 0.0), differences.get("pose"))
+    return said or stddev_refusal(engine.precision, stddev)
 
 
 def _kept_proof(engine: Engine, folder: Path, network: NetworkPart) -> Proof:

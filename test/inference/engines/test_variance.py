@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from toy_engine import ToyEngine
 
-from monodepth_ros.inference.engines.agreement import compare, refusal, stddev_difference
+from monodepth_ros.inference.engines.agreement import compare, stddev_difference, stddev_refusal
 from monodepth_ros.inference.engines.base import DepthMaps, depth_and_variance
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.engines.short_check import short_check
@@ -186,5 +186,5 @@ def test_what_is_not_finite_is_refused() -> None:
     expected = np.zeros((1, 2, 2), np.float32)
     assert stddev_difference(np.full_like(expected, np.nan), expected) == np.inf
     assert stddev_difference(expected + np.float32(2 * np.log(1.5)), expected) == pytest.approx(0.5)
-    assert refusal("fp32", 0.0, None, np.inf).startswith("standard deviation differs")
-    assert refusal("bf16", 0.0, None, 0.1) == ""
+    assert stddev_refusal("fp32", np.inf).startswith("standard deviation differs")
+    assert stddev_refusal("bf16", 0.1) == stddev_refusal("fp32", None) == ""
