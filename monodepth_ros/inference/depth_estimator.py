@@ -112,6 +112,8 @@ class DepthEstimator:
         compared = [k for k, request in enumerate(requests) if request.with_confidence]
         mirrored = [frames[k].mirrored() for k in compared]
         inverse = self.engine.inverse_depth(frames[0].joined([*frames[1:], *mirrored]))
+        for each, found in zip(seen, inverse, strict=False):
+            each.keep_inverse_depth(found)
         of_mirrored = dict(zip(compared, inverse[len(frames) :, :, ::-1], strict=True))
         return [
             self._prediction(seen[k], request.camera, inverse[k], of_mirrored.get(k))

@@ -1,23 +1,26 @@
-"""A camera frame as input of the networks, checked and resized once."""
+"""A camera frame as input of the networks, checked and resized once, and its depth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NetworkInput:
-    """One camera frame, ready for both networks of an engine.
+    """One camera frame, ready for both networks of an engine, and its depth if that was asked for.
 
     ``image`` is the frame itself, uint8 HxWx3. Its memory is the caller's, and may be used again
     when the frame is processed.
     """
 
+    engine: Engine
     frames: Frames
     image: Rgb
 
@@ -25,6 +28,15 @@ class NetworkInput:
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the image."""
         return self.image.shape[0], self.image.shape[1]
+
+    @cached_property
+    def inverse_depth(self) -> NDArray[np.float32]:
+        """What `Engine.inverse_depth` gives, (h, w). The network runs once for all who ask."""
+        return self.engine.inverse_depth(self.frames)[0]
+
+    def keep_inverse_depth(self, inverse: NDArray[np.float32]) -> None:
+        """Take over the depth that was computed in a batch."""
+        self.__dict__["inverse_depth"] = inverse
 
 
 def network_input(
@@ -39,7 +51,7 @@ def network_input(
         camera.check_size(height, width, "the camera")
     if isinstance(image, NetworkInput):
         return image
-    return NetworkInput(engine.prepare(image[None]), image)
+    return NetworkInput(engine, engine.prepare(image[None]), image)
 
 
 def _checked(rgb: Rgb) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -30,15 +30,24 @@ class GreyImage:
 class View:
     """One frame, taken at ``stamp`` nanoseconds. Two views are equal only if they are one object.
 
-    ``frames`` is the frame as the networks of ``engine`` take it. ``seen_by`` is the camera of the
-    whole image, None where nobody knows it. ``picture`` is made for methods that ask for it.
+    ``seen_by`` is the camera of the whole image, None where nobody knows it. ``picture`` is made
+    for methods that ask for it.
     """
 
-    engine: Engine = field(repr=False)
-    frames: Frames = field(repr=False)
+    seen: NetworkInput = field(repr=False)
     stamp: int
     seen_by: PinholeCamera | None = None
     picture: GreyImage | None = field(default=None, repr=False)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine whose networks see the frame."""
+        return self.seen.engine
+
+    @property
+    def frames(self) -> Frames:
+        """The frame as these networks take it."""
+        return self.seen.frames
 
     @property
     def grey(self) -> NDArray[np.uint8]:
@@ -60,11 +69,13 @@ class View:
 
         Not finite or not positive where the network cannot tell.
         """
-        return self._inverse_depth
+        inverse, factor = self.seen.inverse_depth, np.float32(self.unit.factor)
+        return inverse if factor == 1 else inverse / factor
 
     def for_engine(self, engine: Engine) -> View:
         """The same frame for another model of the same input size."""
-        return replace(self, engine=engine, frames=engine.prepare(self.frames.pixels()))
+        frames = engine.prepare(self.frames.pixels())
+        return replace(self, seen=NetworkInput(engine, frames, self.seen.image))
 
     @property
     def _picture(self) -> GreyImage:
@@ -72,12 +83,6 @@ class View:
             raise UserError("the motion of images without a camera: their intrinsics are needed")
         assert self.picture is not None, "the method does not ask for grey images"
         return self.picture
-
-    @cached_property
-    def _inverse_depth(self) -> NDArray[np.float32]:
-        inverse = self.engine.inverse_depth(self.frames)[0]
-        factor = np.float32(self.unit.factor)
-        return inverse if factor == 1 else inverse / factor
 
 
 class Views:
@@ -94,7 +99,7 @@ class Views:
         picture = None
         if self.with_grey and camera is not None:
             picture = self._grey(seen.image, camera)
-        return View(self.engine, seen.frames, stamp, camera, picture)
+        return View(seen, stamp, camera, picture)
 
     def _grey(self, image: Rgb, camera: PinholeCamera) -> GreyImage:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

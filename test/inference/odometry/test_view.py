@@ -11,7 +11,9 @@ import pytest
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.odometry.view import Views
 from monodepth_ros.zoo.weights import save_model
 
@@ -82,7 +84,23 @@ def test_depth_is_computed_once_and_in_the_unit_of_the_model(
     monkeypatch.setattr(engine, "inverse_depth", lambda f: (calls.append(1), inverse_depth(f))[1])
     np.testing.assert_allclose(view.inverse_depth(), expected, rtol=1e-6)
     assert view.inverse_depth().dtype == np.float32 and len(calls) == 1
+    seen = DepthEstimator(engine).estimate(view.seen, camera)
+    assert len(calls) == 2 and seen.scale == "metric"
     assert (view.unit.factor, view.unit.label) == (6.0, "metric")
+
+
+def test_depth_that_was_estimated_in_a_batch_is_not_computed_again(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = load_engine(model, device="cpu")
+    camera = PinholeCamera.from_focal_length(96, 64, 80.0, 80.0, 48.0, 32.0)
+    images = [network_input(engine, np.roll(stripes(64, 96), k, 1)) for k in range(2)]
+    requests = [DepthRequest(images[0], camera, True), DepthRequest(images[1], camera)]
+    predictions = DepthEstimator(engine).estimate_batch(requests)
+    monkeypatch.setattr(engine, "inverse_depth", None)
+    for image, prediction in zip(images, predictions, strict=True):
+        view = Views(engine, True).view(image, camera)
+        np.testing.assert_array_equal(view.inverse_depth(), prediction.disparity)
 
 
 def test_the_same_frame_for_another_model(model: Path) -> None:
