@@ -94,6 +94,10 @@ class PointTracker:
         self._former = grey
         return self.tracks
 
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Forget the other points of the last image: ``kept`` (N,) of :attr:`tracks`."""
+        self.tracks, self._patches = self.tracks[kept], self._patches[kept]
+
     def _follow(
         self,
         former: NDArray[np.uint8],
