@@ -104,6 +104,7 @@ class PointTracker:
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forget the other points of the last image: ``kept`` (N,) of :attr:`tracks`."""
         self.tracks, self._patches = self.tracks[kept], self._patches[kept]
+        self._flows = self._flows[kept]
 
     def _follow(
         self,
@@ -129,9 +130,10 @@ class PointTracker:
         good &= (scale < settings.max_scale) & (scale > 1 / settings.max_scale)
         good &= _inside(aligned, allowed)
         good &= _first_of_neighbours(aligned, settings.min_distance)
-        self._flows = (aligned - tracks.pixels)[good]
-        self.tracks = Tracks(tracks.ids[good], aligned[good], tracks.ages[good] + 1)
-        self._patches = patches[good]
+        self._flows = aligned - tracks.pixels
+        self.tracks = Tracks(tracks.ids, aligned, tracks.ages + 1)
+        self._patches = patches
+        self.keep(good)
 
     def _found_again(
         self,
