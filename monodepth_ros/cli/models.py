@@ -19,11 +19,12 @@ from monodepth_ros.cli.options.recordings import Camera, FieldOfView, capture_se
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.data.named_frames import named_frames
 from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_check import check_model
 from monodepth_ros.zoo import catalogue
-from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.card import load_card, save_card
 
 models = typer.Typer(
     add_completion=False,
@@ -178,6 +179,57 @@ def quantise(
     frames = list(named_frames(_recordings(data, camera, field_of_view), every))
     found = quantised(folder, out, frames, lambda line: print(line, file=sys.stderr, flush=True))
     print(f"{out}: abs_rel {found.abs_rel:.2g} on {found.frames} held-out frames")
+
+
+@models.command()
+def calibrate(
+    model: Model,
+    data: Annotated[
+        list[str], typer.Option(help="Recording with true depth to calibrate on. Repeatable.")
+    ],
+    familiar: Annotated[
+        list[str] | None,
+        typer.Option(help="Recording of further images like those of training. Repeatable."),
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Use every N-th frame.")] = 1,
+    camera: Camera = None,
+    field_of_view: FieldOfView = None,
+    engine: EngineName = "auto",
+    device: Device = "auto",
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Calibrate confidence: write into the model's card how far its depth errs.
+
+    True depth of --data teaches where and by how much; images of --data and --familiar are familiar
+    ones. The weights of the networks do not change. Use recordings like those of the robot, and
+    keep others to check the result with: monodepth evaluate depth --uncertainty.
+    """
+    from monodepth_ros.evaluation.uncertainty.calibrate import fit_error_model, rated_frames
+    from monodepth_ros.inference.engines.registry import load_engine
+
+    folder = catalogue.resolve(model)
+    loaded = load_engine(folder, engine, device, "fp32", threads=threads)
+    frames = {
+        purpose: [
+            *rated_frames(loaded, map(rectified, _recordings(paths, camera, field_of_view)), every)
+        ]
+        for purpose, paths in (("data", data), ("familiar", familiar or []))
+    }
+    found = fit_error_model(frames["data"], frames["familiar"], ", ".join(map(_last_part, data)))
+    save_card(folder, load_card(folder).model_copy(update={"error_model": found}))
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        counts = ", ".join(f"{len(rated)} of --{purpose}" for purpose, rated in frames.items())
+        print(f"{folder}: calibrated on frames, {counts}")
+        print(yaml.safe_dump(found.model_dump(exclude={"familiar"}), sort_keys=False).rstrip())
+
+
+def _last_part(recording: str) -> str:
+    """A recording's name without the folders that it lies in; a part of it stays named."""
+    path, at, part = recording.partition("@")
+    return Path(path).name + at + part
 
 
 def _recordings(

@@ -135,6 +135,40 @@ class Uncertainty(BaseModel):
     provenance: Provenance | None = None
 
 
+class Familiar(BaseModel):
+    """What images a model knows: mean and covariance of their statistics, and how far is too far.
+
+    Statistics are those of `inference/uncertainty/familiarity.py`. Beyond ``limit``, a Mahalanobis
+    distance, an image counts as another kind.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    mean: list[float]
+    covariance: list[list[float]]
+    limit: PositiveFloat
+
+
+class ErrorModel(BaseModel):
+    """How far depth errs: the logarithm of the standard deviation of log depth (natural).
+
+    It is the ``intercept`` and the sum of weights times terms, those of
+    `inference/uncertainty/terms.py`; ``head`` is the weight of what the network itself says.
+    ``data`` names what it was calibrated on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    intercept: float
+    slope: float = 0.0
+    edge: float = 0.0
+    offset: float = 0.0
+    off_axis: float = 0.0
+    head: float = 0.0
+    familiar: Familiar | None = None
+    data: str = ""
+
+
 class ModelCard(BaseModel):
     """A model's card, ``card.yaml`` in its folder.
 
@@ -144,7 +178,8 @@ class ModelCard(BaseModel):
     the output; with ``scale: metric`` training has told it, and metres are depth times ``factor``.
     Where this holds for one focal length only, ``focal_length`` is the training camera's,
     ``sqrt(fx fy)`` in pixels at ``size``. ``uncertainty`` is that of depth, where the network
-    tells it. What the card leaves out is as the architecture has it.
+    tells it; ``error_model``, where somebody has calibrated the model, is what all that is known
+    of an image tells of it. What the card leaves out is as the architecture has it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -163,6 +198,7 @@ class ModelCard(BaseModel):
     factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     focal_length: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     uncertainty: Uncertainty | None = None
+    error_model: ErrorModel | None = None
     files: dict[WeightsFile, Sha256] = {}
     exports: list[Export] = []
 

@@ -8,11 +8,18 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import network_input
+from monodepth_ros.inference.uncertainty.certainty import certainty, confidence_of, stddev_of
+from monodepth_ros.zoo.card import ErrorModel
 from monodepth_ros.zoo.weights import save_model
 
 
 def frame(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def textured(height: int, width: int) -> np.ndarray:
+    """Squares of four pixels: noise of single ones shows nothing."""
+    return np.kron(frame(height // 4, width // 4), np.ones((4, 4, 1), np.uint8))
 
 
 def camera(height: int, width: int, focal: float) -> PinholeCamera:
@@ -123,18 +130,60 @@ def test_what_is_no_frame_is_refused(model, wrong):
         DepthEstimator(model, "cpu").estimate(wrong)
 
 
-def test_confidence_compares_with_the_mirrored_image(model):
-    estimator = DepthEstimator(model, "cpu")
-    rgb = frame(64, 96)
-    prediction = estimator.estimate(rgb, with_confidence=True)
-    other = estimator.estimate(rgb[:, ::-1]).disparity[:, ::-1]
-    expected = np.minimum(prediction.disparity, other) / np.maximum(prediction.disparity, other)
-    np.testing.assert_allclose(prediction.confidence, expected, rtol=1e-4)
-    assert prediction.confidence.dtype == np.float32
-    assert 0 < prediction.confidence.min() and prediction.confidence.max() <= 1
-    plain = estimator.estimate(rgb)
-    assert plain.confidence is None
-    np.testing.assert_allclose(plain.depth, prediction.depth, rtol=1e-6)
+def test_confidence_and_stddev_come_with_one_run_of_the_network(tmp_path, card, states):
+    """And without a calibration there is no standard deviation."""
+    rgb, rated = textured(64, 96), ErrorModel(intercept=-2.0, slope=0.1)
+    for folder, error_model in (("plain", None), ("calibrated", rated)):
+        save_model(tmp_path / folder, card.model_copy(update={"error_model": error_model}), states)
+        estimator = DepthEstimator(tmp_path / folder, "cpu", output_size="network")
+        batches, run = [], estimator.engine.inverse_depth
+        estimator.engine.inverse_depth = lambda frames, run=run, batches=batches: (
+            batches.append(len(frames.pixels())) or run(frames)
+        )
+        prediction = estimator.estimate(rgb, with_confidence=True)
+        assert batches == [1]
+        known = certainty(rgb, prediction.disparity, estimator.card)
+        np.testing.assert_allclose(prediction.confidence, confidence_of(known), atol=1e-5)
+        assert prediction.confidence.dtype == np.float32
+        if error_model is None:
+            assert prediction.stddev is None
+        else:
+            expected = stddev_of(known) * prediction.depth
+            np.testing.assert_allclose(prediction.stddev, expected, rtol=1e-4)
+            np.testing.assert_allclose(prediction.in_metres(3.0).stddev, 3 * expected, rtol=1e-4)
+        plain = estimator.estimate(rgb)
+        assert plain.confidence is None and plain.stddev is None
+        np.testing.assert_array_equal(plain.depth, prediction.depth)
+
+
+def test_further_views_are_part_of_the_batch(model):
+    plain = DepthEstimator(model, "cpu", output_size="network")
+    views = DepthEstimator(model, "cpu", output_size="network", confidence_views=3)
+    batches, run = [], views.engine.inverse_depth
+    views.engine.inverse_depth = lambda frames: batches.append(len(frames.pixels())) or run(frames)
+    requests = [DepthRequest(textured(64, 96), None, rated) for rated in (True, False, True)]
+    found = views.estimate_batch(requests)
+    assert batches == [3 + 2 * 3]
+    for one, other in zip(found, plain.estimate_batch(requests), strict=True):
+        np.testing.assert_allclose(one.disparity, other.disparity, rtol=1e-5)
+        assert (one.confidence is None) == (other.confidence is None)
+        if one.confidence is not None:
+            assert (one.confidence <= other.confidence + 1e-5).all()
+            assert (one.confidence < other.confidence - 1e-3).any()
+    with pytest.raises(UserError, match="confidence_views 6: from 0 to 5"):
+        DepthEstimator(model, "cpu", confidence_views=6)
+
+
+def test_depth_of_low_confidence_can_be_left_out(model):
+    prediction = DepthEstimator(model, "cpu").estimate(textured(64, 96), with_confidence=True)
+    limit = float(np.median(prediction.confidence))
+    kept = prediction.at_least(limit)
+    low = prediction.confidence < limit
+    assert 0.4 < low.mean() < 0.6
+    np.testing.assert_array_equal(np.isnan(kept.depth), low)
+    np.testing.assert_array_equal(kept.depth[~low], prediction.depth[~low])
+    np.testing.assert_array_equal(kept.confidence, prediction.confidence)
+    assert prediction.at_least(0.0) is prediction
 
 
 @pytest.mark.parametrize("output_size", ["image", "network"])
@@ -154,7 +203,7 @@ def test_a_batch_of_several_cameras_is_one_run_and_each_depth_its_own(
         batches.append(len(frames.pixels())) or run(frames)
     )
     found = estimator.estimate_batch(requests)
-    assert batches == [5]
+    assert batches == [3]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.disparity, other.disparity, rtol=1e-5)
         assert one.scale == other.scale and one.camera is other.camera
@@ -163,13 +212,6 @@ def test_a_batch_of_several_cameras_is_one_run_and_each_depth_its_own(
             np.testing.assert_allclose(one.confidence, other.confidence, rtol=1e-5, atol=1e-6)
     assert [each.scale for each in found] == ["metric", "relative", "metric"]
     assert estimator.estimate_batch([]) == []
-
-
-def test_a_mirrored_image_has_the_mirrored_confidence(model):
-    estimator = DepthEstimator(model, "cpu", output_size="image")
-    rgb = frame(40, 60)
-    one, other = (estimator.estimate(i, with_confidence=True) for i in (rgb, rgb[:, ::-1]))
-    np.testing.assert_allclose(one.confidence, other.confidence[:, ::-1], rtol=1e-3)
 
 
 def test_a_robots_scale_is_in_depth_and_disparity_alike(model):

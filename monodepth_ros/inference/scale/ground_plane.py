@@ -15,14 +15,21 @@ _MIN_INLIERS = 0.35  # fraction of the sampled pixels
 _PLANES, _PIXELS = 100, 1500  # that are tried and sampled
 
 
-def ground_height(depth: NDArray[np.float32], camera: PinholeCamera) -> float | None:
+def ground_height(
+    depth: NDArray[np.float32],
+    camera: PinholeCamera,
+    confidence: NDArray[np.float32] | None = None,
+) -> float | None:
     """The camera's height above the ground in the unit of ``depth`` HxW; None without ground.
+
+    With ``confidence`` HxW pixels are sampled as often as it says, so planes, inliers and the fit
+    all go by it.
 
     RANSAC (Fischler and Bolles, 1981): planes through three pixels; the one with most inliers is
     fitted to them.
     """
     generator = np.random.default_rng(0)
-    points = _points(depth, camera, generator)
+    points = _points(depth, camera, generator, confidence)
     if len(points) < 30:
         return None
     level = np.cos(np.radians(_MAX_TILT))
@@ -56,11 +63,15 @@ def _points(
     depth: NDArray[np.float32],
     camera: PinholeCamera,
     generator: np.random.Generator,
+    confidence: NDArray[np.float32] | None,
 ) -> NDArray[np.float64]:
     """Some points (N, 3) of the lower part of the image, in the camera's frame."""
     height, width = depth.shape
     top = int(_TOP * height)
     chosen = generator.integers(0, (height - top) * width, _PIXELS)
+    if confidence is not None:
+        weights = confidence[top:].ravel()[chosen]
+        chosen = chosen[generator.random(_PIXELS) * weights.max() < weights]
     points = backproject(depth, camera, np.stack([chosen % width, top + chosen // width], 1))
     return points[np.isfinite(points[:, 2]) & (points[:, 2] > 0)]
 

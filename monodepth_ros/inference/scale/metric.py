@@ -133,9 +133,17 @@ class CameraHeightScale(MedianScale):
             return f"ground found in {len(self._ratios)} of {_MIN_GROUND_IMAGES} images needed"
         return f"no flat ground found in {self._images} images"
 
-    def add_depth(self, depth: NDArray[np.float32], camera: PinholeCamera) -> None:
-        """Fit the ground in a depth image HxW of ``camera``, in the model's unit."""
+    def add_depth(
+        self,
+        depth: NDArray[np.float32],
+        camera: PinholeCamera,
+        confidence: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Fit the ground in a depth image HxW of ``camera``, in the model's unit.
+
+        Pixels count by their ``confidence``, if it is known.
+        """
         self._images += 1
-        seen = ground_height(depth, camera)
+        seen = ground_height(depth, camera, confidence)
         if seen is not None:
             self.add(self._height / seen)

@@ -18,10 +18,14 @@ from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
 from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.uncertainty.error_model import is_calibrated
+from monodepth_ros.inference.uncertainty.views import MAX_VIEWS
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
 from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
 from monodepth_ros.nodes.camera.cameras import CAMERAS_PARAMETERS, checked_names
 from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
+from monodepth_ros.nodes.camera.left_out_pixels import LeftOutPixels
+from monodepth_ros.nodes.conversions.point_cloud import CloudSettings
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER
 from monodepth_ros.nodes.parameters import ParameterSpec
 
@@ -50,12 +54,35 @@ DEPTH_PARAMETERS = (
     ParameterSpec(
         "points_colour", True, "points carry the colours of the image (field rgb)", read_only=False
     ),
+    ParameterSpec(
+        "points_confidence",
+        False,
+        "points carry the confidence of their depth (field confidence), to weigh them by",
+        read_only=False,
+    ),
+    ParameterSpec(
+        "min_confidence",
+        0.0,
+        "depth and points of a lower confidence are left out: NaN, or 0 in 16UC1; 0: none",
+        read_only=False,
+        bounds=(0.0, 1.0),
+    ),
+    ParameterSpec(
+        "confidence_views",
+        0,
+        "further views of an image (mirrored, darker, brighter, blurred, cropped) that confidence"
+        " compares; each costs another run of the network",
+        bounds=(0, MAX_VIEWS),
+        advanced=True,
+    ),
 )
+CLOUD_PARAMETERS = ("points_stride", "points_colour", "points_confidence")
 TOPICS = {
     "depth/image_rect": Image,
     "depth/camera_info": CameraInfo,
     "depth/points": PointCloud2,
     "depth/confidence": Image,
+    "depth/stddev": Image,
     "depth/preview": Image,
 }
 
@@ -71,6 +98,7 @@ class DepthNode(CameraNode):
 
     def __init__(self, **options: Any) -> None:
         self._pipelines: dict[CameraStream, DepthPipeline] = {}
+        self._left_out = LeftOutPixels()
         super().__init__("depth_node", DEPTH_PARAMETERS, **options)
 
     def camera_names(self) -> list[str]:
@@ -86,7 +114,11 @@ class DepthNode(CameraNode):
         """Load the depth network, and the pose network if the scale source needs it."""
         measures = self.value("scale_source") == "speed"
         engine = self.load_engine("depth", *(("pose",) if measures else ()))
-        estimator = DepthEstimator(engine, output_size=self.value("output_size"))
+        estimator = DepthEstimator(
+            engine,
+            output_size=self.value("output_size"),
+            confidence_views=self.value("confidence_views"),
+        )
         largest = min(self.max_batch or len(self.streams), len(self.streams))
         _run_each_batch(engine, largest)
         trackers = {}
@@ -122,7 +154,8 @@ class DepthNode(CameraNode):
                 if loaded.trackers:
                     _measure_motion(loaded.trackers[work.stream], work, image)
                 if requested or work.scale.needs_depth:
-                    request = DepthRequest(image, camera, "depth/confidence" in requested)
+                    rated = self._needs_confidence(requested) or work.scale.needs_depth
+                    request = DepthRequest(image, camera, rated)
                     asked.append((work, requested, request))
                 else:
                     work.finish(NO_SUBSCRIBER)
@@ -142,12 +175,41 @@ class DepthNode(CameraNode):
             return scale.unavailable_reason
         if scale.in_use:
             prediction = prediction.in_metres(factor)
-        settings = map(self.value, ("depth_encoding", "points_stride", "points_colour"))
-        pipeline = self._pipelines[work.stream]
-        messages = pipeline.messages(work.frame, prediction, requested, *settings)
+        kept = prediction.at_least(self.value("min_confidence"))
+        self._left_out.add(prediction, kept)
+        messages = self._pipelines[work.stream].messages(
+            work.frame,
+            kept,
+            requested,
+            self.value("depth_encoding"),
+            CloudSettings(*map(self.value, CLOUD_PARAMETERS)),
+        )
         for topic, message in messages.items():
             work.stream.publish(topic, message)
         return ""
+
+    def _needs_confidence(self, requested: set[str]) -> bool:
+        """Whether an output has it, or depends on it."""
+        in_points = self.value("points_confidence") and "depth/points" in requested
+        asked = {"depth/confidence", "depth/stddev"} & requested
+        return bool(asked or in_points or self.value("min_confidence") > 0)
+
+    def facts(self) -> dict[str, str]:
+        """What `min_confidence` leaves out."""
+        return self._left_out.facts() if self.value("min_confidence") > 0 else {}
+
+    def warnings(self) -> list[str]:
+        """That there is no standard deviation although somebody wants it."""
+        if self.active_model is None:
+            return []
+        card = self.active_model.loaded.engine.card
+        wanted = any(stream.has_subscribers("depth/stddev") for stream in self.streams)
+        if is_calibrated(card) or not wanted:
+            return []
+        return [
+            f"depth/stddev is not published: nobody has calibrated model {card.name}"
+            " (monodepth models calibrate)"
+        ]
 
 
 def _run_each_batch(engine: Engine, largest: int) -> None:

@@ -8,14 +8,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthPrediction
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_depth, encode_image
-from monodepth_ros.nodes.conversions.point_cloud import CloudMaker
+from monodepth_ros.nodes.conversions.point_cloud import DEFAULT_CLOUD, CloudMaker, CloudSettings
 from monodepth_ros.nodes.conversions.rectified_frames import RectifiedFrame
 from monodepth_ros.visualisation.colour_maps import colourise
 
@@ -38,8 +37,7 @@ class DepthPipeline:
         prediction: DepthPrediction,
         requested: Collection[str],
         encoding: str = "32FC1",
-        points_stride: int = 1,
-        points_colour: bool = True,
+        cloud: CloudSettings = DEFAULT_CLOUD,
     ) -> dict[str, Any]:
         """The messages of a prediction for the topics ``requested``, and always its camera_info.
 
@@ -55,10 +53,13 @@ class DepthPipeline:
             message = self._images["depth/image_rect"]
             made["depth/image_rect"] = encode_depth(depth, encoding, header, message)
         if "depth/points" in requested:
-            made["depth/points"] = self._points(frame, depth, camera, points_stride, points_colour)
-        if "depth/confidence" in requested and prediction.confidence is not None:
-            confidence, message = prediction.confidence, self._images["depth/confidence"]
-            made["depth/confidence"] = encode_depth(confidence, "32FC1", header, message)
+            made["depth/points"] = self._points(frame, prediction, camera, cloud)
+        for topic, values in (
+            ("depth/confidence", prediction.confidence),
+            ("depth/stddev", prediction.stddev),
+        ):
+            if topic in requested and values is not None:
+                made[topic] = encode_depth(values, "32FC1", header, self._images[topic])
         if "depth/preview" in requested:
             picture, message = colourise(prediction.disparity), self._images["depth/preview"]
             made["depth/preview"] = encode_image(picture, "bgr8", header, message)
@@ -67,15 +68,15 @@ class DepthPipeline:
     def _points(
         self,
         frame: RectifiedFrame,
-        depth: NDArray[np.float32],
+        prediction: DepthPrediction,
         camera: PinholeCamera,
-        stride: int,
-        coloured: bool,
+        settings: CloudSettings,
     ) -> PointCloud2:
-        if self._clouds is None or stride != self._clouds.stride:
-            self._clouds = CloudMaker(camera, stride)
-        colours = frame.rgb if coloured else None
+        if self._clouds is None or settings.stride != self._clouds.stride:
+            self._clouds = CloudMaker(camera, settings.stride)
+        depth, colours = prediction.depth, frame.rgb if settings.colour else None
         if colours is not None and colours.shape[:2] != depth.shape:
             resized = cv2.resize(colours, depth.shape[::-1], interpolation=cv2.INTER_AREA)
             colours = np.asarray(resized, np.uint8)
-        return self._clouds.message(depth, frame.header, colours)
+        confidence = prediction.confidence if settings.confidence else None
+        return self._clouds.message(depth, frame.header, colours, confidence)

@@ -157,7 +157,7 @@ class ScaleSource:
         if self._height is not None:
             assert prediction.camera is not None
             with self._lock:
-                self._height.add_depth(prediction.depth, prediction.camera)
+                self._height.add_depth(prediction.depth, prediction.camera, prediction.confidence)
             self._publish()
 
     def facts(self, card_scale: str) -> dict[str, str]:

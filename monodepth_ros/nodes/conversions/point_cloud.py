@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +13,18 @@ from std_msgs.msg import Header
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import OrganisedPoints
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    """One point per ``stride`` x ``stride`` pixels, with colours, with confidence."""
+
+    stride: int = 1
+    colour: bool = True
+    confidence: bool = False
+
+
+DEFAULT_CLOUD = CloudSettings()
 
 
 class CloudMaker:
@@ -28,20 +41,31 @@ class CloudMaker:
         self._message = PointCloud2()
 
     def message(
-        self, depth: NDArray[np.float32], header: Header, rgb: NDArray[np.uint8] | None = None
+        self,
+        depth: NDArray[np.float32],
+        header: Header,
+        rgb: NDArray[np.uint8] | None = None,
+        confidence: NDArray[np.float32] | None = None,
     ) -> PointCloud2:
         """Points of ``depth`` HxW in metres (NaN stays NaN), with colours of ``rgb`` HxWx3.
 
+        And with ``confidence`` HxW, as the field of that name.
+
         The cloud is organised, in the optical frame of ``header``.
         """
-        names = ["x", "y", "z"] if rgb is None else ["x", "y", "z", "rgb"]
-        if len(self._message.fields) != len(names):
+        names = ["x", "y", "z"]
+        names += ["rgb"] if rgb is not None else []
+        names += ["confidence"] if confidence is not None else []
+        if [field.name for field in self._message.fields] != names:
             self._message = _empty(self._points.shape, names)
         self._message.header = header
         points = np.frombuffer(self._message.data, "<f4").reshape(*self._points.shape, len(names))
         for rows, planes in self._points.bands(depth):
             if rgb is not None:
                 planes.append(_packed(rgb[:: self.stride, :: self.stride][rows]))
+            if confidence is not None:
+                kept = confidence[:: self.stride, :: self.stride][rows]
+                planes.append(np.ascontiguousarray(kept))
             cv2.merge(planes, points[rows])
         return self._message
 

@@ -121,7 +121,8 @@ def test_each_camera_gets_the_depth_of_its_own_images(
         info = viewer.heard[f"{name}/depth/camera_info"][-1]
         np.testing.assert_allclose(np.reshape(info.k, (3, 3)), camera_of(name).K)
         if expected.confidence is not None:
-            confidence = decode_depth(viewer.heard["left/depth/confidence"][-1])
+            message = viewer.heard["left/depth/confidence"][-1]
+            confidence = np.nan_to_num(decode_depth(message))
             np.testing.assert_allclose(confidence, expected.confidence, rtol=1e-3, atol=1e-4)
     assert viewer.node.count_publishers("depth/image_rect") == 0
 
@@ -342,18 +343,21 @@ class Asked:
         return {s.name: s.statistics.metrics(0.0).failed for s in self.node.streams}
 
 
-def test_one_batch_with_the_mirrored_images_of_confidence(
-    node: DepthNode, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("views", [0, 2])
+def test_one_batch_with_the_views_of_confidence(
+    ros: None, monkeypatch: pytest.MonkeyPatch, views: int
 ) -> None:
+    node = make_node(confidence_views=views)
     play = Asked(node, monkeypatch)
     play.asked["rear"].add("depth/confidence")
     play.asked["left"].clear()
     play()
-    assert play.batches == [3]
+    assert play.batches == [2 + views]
     assert [name for name, topic in play.published if topic == "depth/image_rect"] == [
         "front", "rear",
     ]  # fmt: skip
     assert ("rear", "depth/confidence") in play.published
+    node.destroy_node()
 
 
 def test_a_frame_fails_alone_and_a_network_fails_all(

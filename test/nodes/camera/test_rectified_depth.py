@@ -25,6 +25,7 @@ from monodepth_ros.inference.depth_estimator import DepthEstimator, OutputSize
 from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
 from monodepth_ros.nodes.conversions.camera_info import info_of_camera
 from monodepth_ros.nodes.conversions.images import encode_image
+from monodepth_ros.nodes.conversions.point_cloud import CloudSettings
 from monodepth_ros.nodes.conversions.rectified_frames import FrameRectifier
 
 # Pincushion: rectified corners lie outside of what the sensor saw.
@@ -46,7 +47,7 @@ def test_live(output_size: OutputSize, encoding: str) -> None:
     expected = resize_valid(VALID, seen.depth.shape)
     wanted = {"depth/image_rect", "depth/points", "depth/confidence"}
     messages = DepthPipeline().messages(
-        frame, seen.in_metres(2.0), wanted, encoding, points_stride=1, points_colour=False
+        frame, seen.in_metres(2.0), wanted, encoding, CloudSettings(colour=False)
     )
     assert messages.keys() == {"depth/camera_info", *wanted}
     np.testing.assert_array_equal(np.isfinite(decode_depth(messages["depth/image_rect"])), expected)

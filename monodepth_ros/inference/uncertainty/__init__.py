@@ -1,0 +1,1 @@
+"""How far depth may be wrong: from what the image shows, from depth's shape, from the network."""
