@@ -18,6 +18,7 @@ from monodepth_ros.data.sequence import Sequence, SlicedSequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.losses.depth_comparison import Rehearsal
 from monodepth_ros.learning.losses.loss import Need
+from monodepth_ros.learning.matched_triplets import MatchedTriplets
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.step import REHEARSED
 from monodepth_ros.learning.step_stream import Plan, ReplaySampler, StepSampler
@@ -93,7 +94,11 @@ def build_datasets(
     for loss in recipe.active.values():
         for need in sorted(loss.needs & RECORDED.keys()):
             _require(sequences, need, f"losses.{loss.name}", may_lack=images_alone)
+    for need in sorted(recipe.poses_need & RECORDED.keys()):
+        _require(sequences, need, "view_synthesis.poses", may_lack=True)
     training = _dataset(recipe, sequences, recipe.needs)
+    if isinstance(training, MatchedTriplets):
+        training.check()
     if not held:
         return training, None
     # What the losses need, where it is there, and true depth, which judges every model.
@@ -144,21 +149,22 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], needs: Collection[Need])
     data = recipe.data
     cache = Path(data.cache) if data.cache else None
     depth, masks, stereo = (need in needs for need in ("depth", "masks", "stereo"))
-    if "neighbours" not in needs:
+    if not {"neighbours", "matches"} & set(needs):
         return FrameDataset(sequences, data.size, depth, cache, masks, stereo)
-    return TripletDataset(
-        sequences,
-        data.size,
-        data.stride,
-        depth,
-        cache,
-        min_motion=data.min_motion,
-        motion=data.motion,
-        max_stride=data.max_stride,
-        motions="poses" in needs,
-        masks=masks,
-        stereo=stereo,
-    )
+    options: dict[str, Any] = {
+        "stride": data.stride,
+        "depth": depth,
+        "cache": cache,
+        "min_motion": data.min_motion,
+        "motion": data.motion,
+        "max_stride": data.max_stride,
+        "motions": "poses" in needs,
+        "masks": masks,
+        "stereo": stereo,
+    }
+    if "matches" in needs:
+        return MatchedTriplets(recipe.matches.points, sequences, data.size, **options)
+    return TripletDataset(sequences, data.size, **options)
 
 
 def collate(samples: list[Sample]) -> Sample:

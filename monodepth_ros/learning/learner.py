@@ -190,12 +190,12 @@ class Learner(nn.Module):
 def _pose_net(recipe: NetworksRecipe, depth_net: DepthNetwork) -> nn.Module:
     """The pose network that ``networks.pose`` names; ``shared`` is on the depth encoder.
 
-    Where the architecture has none, `NoPoseNet`: such a recipe teaches depth alone.
+    Where there is none, `NoPoseNet`: such a recipe teaches depth alone.
     """
     if recipe.pose == "posecnn":
         return PoseCNN()
     if recipe.pose == "shared":
         return SharedEncoderPoseNet(with_encoder(depth_net, "networks.pose shared").encoder)
-    if find_architecture(recipe.architecture).pose is None:
+    if recipe.pose == "none" or find_architecture(recipe.architecture).pose is None:
         return NoPoseNet()
     return build_pose_network(recipe.architecture)

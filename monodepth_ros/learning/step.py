@@ -16,13 +16,14 @@ from torch import Tensor
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry.feature_alignment import RefinedPose
 from monodepth_ros.learning.losses.arithmetic.maps import known_depth
+from monodepth_ros.learning.matched_points import MatchedPoints, matched_points
 from monodepth_ros.learning.pose_refiner import with_fixed_scale
 
 if TYPE_CHECKING:
     from monodepth_ros.learning.learner import Learner
 
 Batch = dict[str, Tensor]
-By = Literal["network", "refined"]  # whose motions
+By = Literal["network", "matches", "true", "refined"]  # whose motions
 R = TypeVar("R")
 REHEARSED = "rehearsal_"  # what the entries of known frames begin with
 
@@ -144,6 +145,30 @@ class Step:
         return self.batch["T_neighbour_target"]
 
     @cached_property
+    def matched(self) -> MatchedPoints:
+        """What the matches between target and neighbours tell of depth and motions."""
+        return matched_points(self.batch, self.K, self.valid, self.learner.recipe.matches)
+
+    @cached_property
+    def matched_T(self) -> Tensor:
+        """The same by matches, as long as the depth of the moment says; NaN where they are few."""
+        return self.matched.motions(self.inverse_depths[0].detach())
+
+    @property
+    def poses(self) -> By:
+        """Whose motions views are synthesised by where none are refined."""
+        return self.learner.recipe.view_synthesis.poses
+
+    @property
+    def unrefined(self) -> Tensor:
+        """Those motions, NaN where one is not known."""
+        return self.motions(self.poses)[0]
+
+    def known(self, T: Tensor) -> Tensor | None:
+        """Bool ``(B, S)``: which of motions ``(B, S, 4, 4)`` are known; None where all must be."""
+        return None if self.poses == "network" else T.isfinite().all(-1).all(-1)
+
+    @cached_property
     def refined(self) -> RefinedPose:
         """The network's motions aligned to the depth of the moment, as ``refinement`` says."""
         weight = None
@@ -177,7 +202,12 @@ class Step:
 
     @cached_property
     def syntheses(self) -> list[Synthesis]:
-        """By the network's motions, by refined ones, or by both."""
+        """By the network's motions, by refined ones, or by both; or by ``view_synthesis.poses``."""
+        if self.poses != "network":
+            inverse_depths = self.inverse_depths
+            if self.poses == "matches":  # the length of these motions follows depth
+                inverse_depths = with_fixed_scale(inverse_depths, self.valid)
+            return [Synthesis(self.poses, 1.0, self._taught(inverse_depths))]
         settings, refined = self.learner.recipe.refinement, self.refined_share
         own = 1.0 - refined + refined * settings.network_pose_weight
         found = []
@@ -194,6 +224,8 @@ class Step:
         """``(B, 2, 4, 4)`` each: refined ones after each level, where each has a loss."""
         if by == "network":
             return [self.T]
+        if by != "refined":
+            return [self.matched_T if by == "matches" else self.true_T]
         levels = self.refined.after_levels
         detached = self.learner.recipe.refinement.detach_levels
         return list(levels if detached else levels[-1:])

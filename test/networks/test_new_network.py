@@ -147,11 +147,19 @@ def test_it_starts_the_next_run(toy: Path, corridor: Path, tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
 
 
-def test_view_synthesis_needs_a_pose_network_that_is_asked_for() -> None:
+def test_view_synthesis_needs_a_pose_network_that_is_asked_for(toy: Path) -> None:
     with pytest.raises(UserError, match=r"toy has no pose network: set\s+networks.pose to posecnn"):
         small_recipe(**SETTINGS, losses=SELF_SUPERVISED)
     networks = {"architecture": "toy", "pose": "posecnn"}
     small_recipe(**{**SETTINGS, "networks": networks}, losses=SELF_SUPERVISED)
+    # The motions of matches need none, so depth alone may learn from video.
+    matches = {"view_synthesis": {"poses": "matches"}}
+    alone = small_recipe(**SETTINGS, **matches, losses={**SELF_SUPERVISED, "triangulation": {}})
+    assert not alone.teaches_pose
+    with pytest.raises(UserError, match=r"toy has no pose network: .* without losses.consistency"):
+        small_recipe(**SETTINGS, **matches, losses={**SELF_SUPERVISED, "consistency": {}})
+    settings = settings_of_model(toy, load_recipe("matches"))
+    assert not load_recipe("matches", settings).teaches_pose
 
 
 def test_it_is_tuned_and_judged(toy: Path, corridor: Path, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
 
 # The entries of a batch by how they follow a crop and a flip.
 IMAGES, MAPS = ("images", "stereo"), ("depth", "reflective", "valid")
-INTRINSICS, MOTIONS = ("K", "K_stereo"), ("T_neighbour_target", "T_stereo_target")
+INTRINSICS, POINTS = ("K", "K_stereo"), ("matches",)
+MOTIONS = ("T_neighbour_target", "T_stereo_target", "T_matches")
 
 
 def as_float(batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -55,9 +56,9 @@ class Augmentation:
 
         ``images`` uint8 BxFx3xHxW (on any device) become float in [0, 1], flipped but with clean
         colours, for the losses, and ``stereo`` with them; ``jittered``, of the same shape, goes
-        into the networks. Intrinsics, ``depth`` and masks follow the crop and the flip, motions the
-        flip. Other entries are passed on. ``generator`` lives on the CPU, so that a run draws the
-        same on every device.
+        into the networks. Intrinsics, ``depth``, masks and pixels of ``matches`` follow the crop
+        and the flip, motions the flip. Other entries are passed on. ``generator`` lives on the CPU,
+        so that a run draws the same on every device.
         """
         count, device = len(batch["images"]), batch["images"].device
         flipped = torch.rand(count, generator=generator) < self.flip
@@ -71,6 +72,8 @@ class Augmentation:
                 result[name] = mirror(value, on_device)
             elif name in INTRINSICS:
                 result[name] = mirror_intrinsics(value, on_device, width)
+            elif name in POINTS:
+                result[name] = mirror_points(value, on_device, width)
             elif name in MOTIONS:
                 result[name] = mirror_motions(value, on_device)
         images = result["jittered"] = result["images"]
@@ -95,6 +98,8 @@ class Augmentation:
                 result[name] = crops.images(value)
             elif name in INTRINSICS:
                 result[name] = crops.intrinsics(value)
+            elif name in POINTS:
+                result[name] = crops.points(value)
             elif name == "depth":
                 result[name] = crops.images(value, "nearest")
             elif name == "reflective":
@@ -124,6 +129,13 @@ def mirror_intrinsics(K: Tensor, flipped: Tensor, width: int) -> Tensor:
     mirrored[:, 0, 1] = -K[:, 0, 1]
     mirrored[:, 0, 2] = (width - 1) - K[:, 0, 2]
     return torch.where(flipped[:, None, None], mirrored, K)
+
+
+def mirror_points(pixels: Tensor, flipped: Tensor, width: int) -> Tensor:
+    """``pixels`` Bx...x2, x first, in the mirrored images: x -> width - 1 - x."""
+    shape = (-1,) + (1,) * (pixels.dim() - 1)
+    mirrored = torch.stack([(width - 1) - pixels[..., 0], pixels[..., 1]], -1)
+    return torch.where(flipped.reshape(shape), mirrored, pixels)
 
 
 def mirror_motions(T: Tensor, flipped: Tensor) -> Tensor:

@@ -66,6 +66,11 @@ class Crops:
         cropped[:, :2] /= self.step[:, :, None]
         return cropped
 
+    def points(self, pixels: Tensor) -> Tensor:
+        """Where ``pixels`` ``(B, ..., 2)``, x first, are in the enlarged crops, or beside them."""
+        shape = (-1,) + (1,) * (pixels.dim() - 2) + (2,)
+        return (pixels - self.origin.view(shape)) / self.step.view(shape)
+
     def _grid(self, height: int, width: int) -> Tensor:
         axes = [
             (self.origin[:, i, None] + self.step[:, i, None] * torch.arange(n).to(self.step))

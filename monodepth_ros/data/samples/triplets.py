@@ -43,7 +43,8 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
     rectification could fill.
 
     ``skipped`` names the frames that could not be read, ``guessed_cameras`` the recordings whose
-    intrinsics nobody measured.
+    intrinsics nobody measured, ``pairs_left_out`` how many pairs of frames of which recording tell
+    nothing, by the reason, where pairs were looked at.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
             cache_sequence(sequence, size, depth, cache, masks, stereo) for sequence in recordings
         ]
         self.skipped = report_damage(self.sequences)
+        self.pairs_left_out: dict[str, dict[str, int]] = {}
         self._depth, self._masks, self._stereo = depth, masks, stereo
         self._poses = [_poses(sequence) for sequence in recordings] if motions else None
         self._with_valid = any(sequence.valid is not None for sequence in self.sequences)

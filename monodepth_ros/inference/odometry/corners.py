@@ -39,7 +39,8 @@ def new_corners(
         column = np.clip((x - left) // cell, 0, columns - 1) // 2
         return np.asarray(row * columns + column)
 
-    apart = np.abs(np.stack([x, y], 1)[:, None] - taken).max(-1).min(-1, initial=np.inf)
+    away = [np.abs(at[:, None] - known) for at, known in zip((x, y), taken.T, strict=True)]
+    apart = np.maximum(*away).min(1, initial=np.inf)
     good = best > max(_NOISE, _FAINTEST * float(np.quantile(best, 0.9)))
     chosen = np.flatnonzero(good & (apart > cell / 2))
     chosen = chosen[np.argsort(-best[chosen], kind="stable")]

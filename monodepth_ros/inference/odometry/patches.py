@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 RADIUS = 7  # pixels; a patch is 15x15
 _ITERATIONS = 5
 _LARGEST_STEP = 1.0  # pixels in one iteration
+_CONVERGED = 0.02  # pixels
 _SHAPE_DAMPING = 0.02  # of the mean curvature: a patch that shows one edge keeps its shape
 
 _SIDE = np.arange(-RADIUS, RADIUS + 1, dtype=np.float32)
@@ -60,16 +61,19 @@ class Patches:
         with how it first looked, 1 at best.
         """
         centres, shapes = pixels.astype(np.float32), self.shapes.copy()
+        moving = np.arange(len(pixels))
         for _ in range(_ITERATIONS):
-            seen, _ = _normalised(_sampled(grey, centres, shapes))
+            seen, _ = _normalised(_sampled(grey, centres[moving], shapes[moving]))
             # One step in the patch's own axes: a translation and a change of shape.
-            step = (self.steps @ (seen - self.looks)[:, :, None])[:, :, 0]
+            difference = (seen - self.looks[moving])[:, :, None]
+            step = (self.steps[moving] @ difference)[:, :, 0]
             length = np.linalg.norm(step[:, :2], axis=1, keepdims=True)
             step *= np.minimum(1.0, _LARGEST_STEP / np.maximum(length, 1e-6))
             change = np.eye(2, dtype=np.float32) + step[:, 2:].reshape(-1, 2, 2)
-            shapes = shapes @ _inverse(change)
-            centres -= (shapes @ step[:, :2, None])[:, :, 0]
-            if length.max(initial=0.0) < 0.01:
+            shapes[moving] = shapes[moving] @ _inverse(change)
+            centres[moving] -= (shapes[moving] @ step[:, :2, None])[:, :, 0]
+            moving = moving[length[:, 0] > _CONVERGED]
+            if not len(moving):
                 break
         seen, _ = _normalised(_sampled(grey, centres, shapes))
         likeness = (seen * self.looks) @ _NEAR

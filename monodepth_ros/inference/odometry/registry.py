@@ -12,6 +12,7 @@ from monodepth_ros.inference.odometry.motion import MotionMethod
 
 # Name: module and class, imported when the method is asked for.
 METHODS: dict[str, str] = {
+    "geometry": "monodepth_ros.inference.odometry.geometry:GeometricMotion",
     "network": "monodepth_ros.inference.odometry.network:NetworkMotion",
     "refined": "monodepth_ros.inference.odometry.refined:RefinedMotion",
 }

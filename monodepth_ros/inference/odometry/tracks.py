@@ -12,6 +12,9 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.odometry.corners import new_corners
 from monodepth_ros.inference.odometry.patches import NO_PATCHES, RADIUS, cut_patches
 
+_BACKGROUND = 31  # pixels along the side of the mean that is taken away
+_NEIGHBOURS = 5  # points that say how those between them move
+
 
 @dataclass(frozen=True)
 class TrackSettings:
@@ -19,6 +22,7 @@ class TrackSettings:
 
     count: int = 200
     replenish_below: float = 0.9  # of the count; finding new ones takes as long as following
+    retry_below: float = 0.9  # of the points; if fewer are found, the rest is sought beside them
     window: int = 15  # pixels along the side of a Lucas-Kanade window
     smallest_level: int = 24  # pixels along the shorter side of the smallest pyramid level
     max_return_error: float = 1.0  # pixels between a point and what is found by tracking it back
@@ -67,7 +71,8 @@ class PointTracker:
         """Forget all points: the next image begins anew. Their ids are not used again."""
         self.tracks = NO_TRACKS  # of the last image
         self._patches = NO_PATCHES
-        self._former: NDArray[np.uint8] | None = None
+        self._former: NDArray[np.uint8] | None = None  # the last image in even light
+        self._flows = np.empty((0, 2))  # pixels that the points have moved in the last image
 
     def add(
         self,
@@ -78,10 +83,11 @@ class PointTracker:
         """The points of the next image ``grey`` (h, w), known ones first.
 
         ``valid`` (h, w) tells which pixels show something. ``predicted`` (N, 2) is where the points
-        of :attr:`tracks` should be now; their former places without. UserError for an image of
-        another size.
+        of :attr:`tracks` should be now; without it they are sought where their last motion takes
+        them. UserError for an image of another size.
         """
         allowed = _allowed(grey, valid)
+        even = _even_light(grey)
         smooth = np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.7), np.float32)
         if self._former is not None and self._former.shape != grey.shape:
             was, now = self._former.shape, grey.shape
@@ -89,35 +95,58 @@ class PointTracker:
                 f"a {now[1]}x{now[0]} image follows {was[1]}x{was[0]} ones: reset the tracker first"
             )
         if self._former is not None and len(self.tracks):
-            self._follow(self._former, grey, smooth, allowed, predicted)
+            guess = self.tracks.pixels + self._flows if predicted is None else predicted
+            self._follow(self._former, even, smooth, allowed, guess)
         self._replenish(grey, smooth, allowed)
-        self._former = grey
+        self._former = even
         return self.tracks
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Forget the other points of the last image: ``kept`` (N,) of :attr:`tracks`."""
+        self.tracks, self._patches = self.tracks[kept], self._patches[kept]
+        self._flows = self._flows[kept]
 
     def _follow(
         self,
         former: NDArray[np.uint8],
-        grey: NDArray[np.uint8],
+        latter: NDArray[np.uint8],
         smooth: NDArray[np.float32],
         allowed: NDArray[np.bool_],
-        predicted: NDArray[np.float64] | None,
+        guess: NDArray[np.float64],
     ) -> None:
+        """Keep the points that are found again, where they are now."""
         settings, before = self.settings, self.tracks.pixels
-        pixels, found = self._flow(former, grey, before, before if predicted is None else predicted)
-        back, returned = self._flow(grey, former, pixels, before)
-        found &= returned & (np.abs(back - before).max(1) < settings.max_return_error)
+        pixels, found = self._found_again(former, latter, before, guess)
+        if found.mean() < settings.retry_below and found.any():
+            lost, flows = ~found, (pixels - before)[found]
+            guess = before[lost] + _flow_around(before[found], flows, before[lost])
+            pixels[lost], found[lost] = self._found_again(former, latter, before[lost], guess)
         found &= _inside(pixels, allowed)
-        tracks, patches, pixels = self.tracks[found], self._patches[found], pixels[found]
-        aligned, patches, likeness = patches.align(smooth, pixels)
+        tracks, pixels = self.tracks[found], pixels[found]
+        aligned, patches, likeness = self._patches[found].align(smooth, pixels)
         scale = np.sqrt(np.abs(np.linalg.det(patches.shapes)))
         good = likeness > settings.min_likeness
         good &= np.abs(aligned - pixels).max(1, initial=0.0) < settings.max_correction
         good &= (scale < settings.max_scale) & (scale > 1 / settings.max_scale)
         good &= _inside(aligned, allowed)
         good &= _first_of_neighbours(aligned, settings.min_distance)
-        tracks = tracks[good]
-        self.tracks = Tracks(tracks.ids, aligned[good], tracks.ages + 1)
-        self._patches = patches[good]
+        self._flows = aligned - tracks.pixels
+        self.tracks = Tracks(tracks.ids, aligned, tracks.ages + 1)
+        self._patches = patches
+        self.keep(good)
+
+    def _found_again(
+        self,
+        former: NDArray[np.uint8],
+        latter: NDArray[np.uint8],
+        before: NDArray[np.float64],
+        guess: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Where points are now, and which of them are found where they were from there."""
+        pixels, found = self._flow(former, latter, before, guess)
+        back, returned = self._flow(latter, former, pixels, before)
+        near = np.abs(back - before).max(1) < self.settings.max_return_error
+        return pixels, found & returned & near
 
     def _flow(
         self,
@@ -156,6 +185,8 @@ class PointTracker:
             np.concatenate([tracks.pixels, corners]),
             np.concatenate([tracks.ages, np.zeros(len(corners), np.int64)]),
         )
+        flows = _flow_around(tracks.pixels, self._flows, corners)
+        self._flows = np.concatenate([self._flows, flows])
         patches = cut_patches(smooth, corners)
         self._patches = self._patches + patches
 
@@ -167,6 +198,23 @@ def rotated_pixels(
     rays = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(K).T
     turned = rays @ R_earlier_later @ K.T
     return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
+
+
+def _flow_around(
+    known: NDArray[np.float64], flows: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How the known points nearest to each pixel ``at`` have moved, (N, 2); 0 without any."""
+    if not len(known):
+        return np.zeros_like(at)
+    x, y = (np.abs(at[:, axis, None] - known[:, axis]) for axis in (0, 1))
+    nearest = np.argsort(x + y, axis=1)[:, :_NEIGHBOURS]
+    return np.asarray(np.median(flows[nearest], axis=1))
+
+
+def _even_light(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image without what changes slowly over it: exposure, shading, a lamp's flicker."""
+    background = cv2.blur(grey, (_BACKGROUND, _BACKGROUND)).astype(np.int16)
+    return np.asarray((grey - background + 128).clip(0, 255), np.uint8)
 
 
 def _allowed(grey: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -189,5 +237,6 @@ def _inside(pixels: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[
 
 def _first_of_neighbours(pixels: NDArray[np.float64], distance: float) -> NDArray[np.bool_]:
     """Which points (N, 2) have no earlier one within ``distance`` pixels: two became one."""
-    near = np.abs(pixels[:, None] - pixels).max(-1) < distance
-    return ~np.tril(near, -1).any(1)
+    x, y = pixels.T
+    near = (np.abs(x[:, None] - x) < distance) & (np.abs(y[:, None] - y) < distance)
+    return np.asarray(near.argmax(1) == np.arange(len(x)))

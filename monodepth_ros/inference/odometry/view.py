@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -98,13 +99,19 @@ class Views:
         seen = network_input(self.engine, image, camera)
         picture = None
         if self.with_grey and camera is not None:
-            picture = self._grey(seen.image, camera)
+            picture = grey_image(seen.image, camera, self._resized)
         return View(seen, stamp, camera, picture)
 
-    def _grey(self, image: Rgb, camera: PinholeCamera) -> GreyImage:
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        if camera.width > MAX_WIDTH:
-            height = max(round(camera.height * MAX_WIDTH / camera.width), 1)
-            grey = cv2.resize(grey, (MAX_WIDTH, height), interpolation=cv2.INTER_AREA)
-            camera = self._resized(camera, height, MAX_WIDTH)
-        return GreyImage(np.asarray(grey, np.uint8), camera)
+
+def grey_image(
+    image: Rgb,
+    camera: PinholeCamera,
+    resized: Callable[[PinholeCamera, int, int], PinholeCamera] = PinholeCamera.resized,
+) -> GreyImage:
+    """Of a rectified image, uint8 HxWx3, at most `MAX_WIDTH` wide; ``resized`` as of a camera."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if camera.width > MAX_WIDTH:
+        height = max(round(camera.height * MAX_WIDTH / camera.width), 1)
+        grey = cv2.resize(grey, (MAX_WIDTH, height), interpolation=cv2.INTER_AREA)
+        camera = resized(camera, height, MAX_WIDTH)
+    return GreyImage(np.asarray(grey, np.uint8), camera)

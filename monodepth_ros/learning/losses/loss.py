@@ -21,6 +21,7 @@ Need = Literal[
     "depth",  # true depth of the target
     "poses",  # true motions to the neighbours
     "masks",  # which pixels of the target mirror something
+    "matches",  # points of the target followed into the neighbours, and the motions by them
     "stereo",  # what a second camera saw at the target's time, and where it stands
     "teacher",  # networks.teacher
     "rehearsal",  # frames with true depth of known scenes, beside each batch

@@ -38,8 +38,11 @@ class ErrorMaps:
     counted: Tensor | None = None
 
     def means(self) -> Tensor:
-        """Of each image, the mean of what counts: ``(B,)``."""
-        return masked_mean(self.error, self.counted, (1, 2, 3))
+        """Of each image, the mean of what counts: ``(B,)``, NaN where nothing does."""
+        mean = masked_mean(self.error, self.counted, (1, 2, 3))
+        if self.counted is None:
+            return mean
+        return torch.where(self.counted.flatten(1).any(1), mean, torch.nan)
 
 
 class Photometric(MultiScaleLoss):
@@ -87,17 +90,24 @@ class Photometric(MultiScaleLoss):
         return Terms(loss, figures)
 
     def validation_figures(self, step: Step) -> dict[str, Tensor]:
-        """The error by the network's motions, one for all images of the batch."""
-        error, _ = self.error(step, step.T, step.inverse_depths)
-        return {"photometric": error.expand(len(step.target))}
+        """The error by unrefined motions, one for all images of the batch that have any."""
+        T = step.unrefined
+        error, _ = self.error(step, T, step.inverse_depths)
+        errors, known = error.expand(len(step.target)), step.known(T)
+        return {
+            "photometric": errors if known is None else torch.where(known.any(1), errors, torch.nan)
+        }
 
     def error(
         self, step: Step, T_source_target: Tensor, inverse_depths: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Of views by motions ``(B, S, 4, 4)`` and depths of all scales, finest first.
 
-        The error averaged over pixels and scales, and the share of pixels that are auto-masked.
+        The error averaged over pixels and scales, and the share of pixels that are auto-masked. A
+        source whose motion is not known takes no part.
         """
+        known = step.known(T_source_target)
+        T_source_target = _without_unknown(T_source_target, known)
 
         @cache
         def views_at(size: tuple[int, int]) -> tuple[Views, tuple[Tensor, Tensor]]:
@@ -113,11 +123,11 @@ class Photometric(MultiScaleLoss):
             inputs = [inverse_depth, *projection]
             if self.predictive_mask:
                 inputs.append(step.predicted_masks[scale])
-            summed = partial(self._summed_error, views, competitor)
+            summed = partial(self._summed_error, views, competitor, known)
             error, numbers = slicewise_sum(summed, batch_slices(views.sources), inputs)
             automasked, counted = numbers.unbind()
             pixels: int | Tensor = len(step.target) * size[0] * size[1]
-            if step.valid is not None:
+            if step.valid is not None or known is not None:
                 pixels = counted.clamp(min=1.0)
             means.append(error / pixels)
             fractions.append(automasked / pixels)
@@ -126,10 +136,10 @@ class Photometric(MultiScaleLoss):
     @torch.no_grad()
     def error_maps(self, step: Step, T_source_target: Tensor) -> ErrorMaps:
         """Error and auto-mask of scale 0 by motions ``(B, S, 4, 4)``, without noise and masks."""
-        views = self._views(step, image_size(step.target))
-        projection = views.projection(T_source_target)
-        errors = views.errors(slice(None), step.inverse_depths[0], *projection)
-        error, counted = self._over_sources(*errors)
+        views, known = self._views(step, image_size(step.target)), step.known(T_source_target)
+        projection = views.projection(_without_unknown(T_source_target, known))
+        errors, seen = views.errors(slice(None), step.inverse_depths[0], *projection)
+        error, counted = self._over_sources(errors, _of_known(errors, seen, known))
         identity, _ = self._over_sources(views.identity_errors)
         minimum = torch.minimum(error, identity) if self.automask else error
         return ErrorMaps(minimum, identity <= error, counted)
@@ -142,6 +152,7 @@ class Photometric(MultiScaleLoss):
         self,
         views: Views,
         competitor: Tensor | None,
+        known: Tensor | None,
         s: slice,
         inverse_depth: Tensor,
         homography: Tensor,
@@ -153,6 +164,7 @@ class Photometric(MultiScaleLoss):
         errors, seen = views.errors(s, inverse_depth, homography, epipole)
         if mask is not None:
             errors = errors * upsample(mask, views.size)
+        seen = _of_known(errors, seen, None if known is None else known[s])
         error, counted = self._over_sources(errors, seen)
         automasked = torch.zeros_like(error, dtype=torch.bool)
         if competitor is not None:
@@ -197,3 +209,18 @@ class Photometric(MultiScaleLoss):
             counted = None if valid is None else shrunk(valid, image_size(mask)).expand_as(mask)
             pulls.append(-masked_mean(mask.clamp(min=1e-7).log(), counted))
         return torch.stack(pulls).mean()
+
+
+def _without_unknown(T: Tensor, known: Tensor | None) -> Tensor:
+    """Motions ``(B, S, 4, 4)``, those that are not ``known`` none at all: NaN would spread."""
+    if known is None:
+        return T
+    return torch.where(known[..., None, None], T, torch.eye(4, dtype=T.dtype, device=T.device))
+
+
+def _of_known(errors: Tensor, seen: Tensor | None, known: Tensor | None) -> Tensor | None:
+    """Where ``errors`` ``(B, S, H, W)`` count: where ``seen``, of sources ``known`` ``(B, S)``."""
+    if known is None:
+        return seen
+    of_known = known[..., None, None].expand_as(errors)
+    return of_known if seen is None else seen & of_known

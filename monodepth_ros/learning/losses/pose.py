@@ -41,18 +41,24 @@ class Pose(Loss):
 
 
 class Consistency(Loss):
-    """The network's motions drawn to those refined by depth (SA4Depth, methods of its kind)."""
+    """The network's motions drawn to better ones that views are synthesised by.
+
+    These are refined by depth (SA4Depth, methods of its kind), or ``view_synthesis.poses``.
+    """
 
     name = "consistency"
     needs = frozenset({"neighbours"})
+    teaches = frozenset({"pose"})
 
     def __call__(self, step: Step) -> Terms:
-        """Refined ones count as true, by ``refinement``'s share: 0 until they take over."""
-        if step.refined_share == 0:
+        """They count as true; refined ones by their share: 0 until they take over."""
+        refined = step.poses == "network"
+        share = step.refined_share if refined else 1.0
+        if share == 0:
             return Terms(step.target.new_zeros(()))
+        truth = (step.refined.T if refined else step.unrefined).detach()
         depth = known_depth(1 / step.inverse_depths[0].detach(), step.valid)
-        difference = motion_difference(step.T, step.refined.T.detach(), depth).mean()
-        return Terms(step.refined_share * difference)
+        return Terms(share * motion_difference(step.T, truth, depth).mean())
 
 
 def motion_difference(T: Tensor, truth: Tensor, depth: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from monodepth_ros.learning.losses.loss import Loss, Section
 from monodepth_ros.learning.losses.photometric import Photometric
 from monodepth_ros.learning.losses.pose import Consistency, Pose
 from monodepth_ros.learning.losses.smoothness import Planarity, Smoothness
+from monodepth_ros.learning.losses.triangulation import Triangulation
 
 LOSSES: dict[str, type[Loss]] = {
     loss.name: loss
@@ -21,6 +22,7 @@ LOSSES: dict[str, type[Loss]] = {
         Photometric,
         Smoothness,
         Planarity,
+        Triangulation,
         Consistency,
         Supervised,
         TeacherDepth,

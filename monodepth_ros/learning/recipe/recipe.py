@@ -22,8 +22,10 @@ from pydantic import (
 
 from monodepth_ros.learning.losses.loss import Loss, Need, Section
 from monodepth_ros.learning.losses.photometric import Photometric
+from monodepth_ros.learning.losses.pose import Consistency
 from monodepth_ros.learning.losses.registry import parse_losses
 from monodepth_ros.learning.losses.smoothness import Smoothness
+from monodepth_ros.learning.matched_points import MatchesSettings
 from monodepth_ros.learning.pose_refiner import RefinementSettings
 from monodepth_ros.networks.depth_decoder import SCALES
 from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
@@ -83,8 +85,9 @@ class NetworksRecipe(Section):
     # batches of one scene would replace them by its own, and forget all others.
     freeze_statistics: bool = False
     # The published ablations: a decoder on the depth encoder's features, or seven plain
-    # convolutions. Their pose networks teach the depth network and are not exported.
-    pose: Literal["separate", "shared", "posecnn"] = "separate"
+    # convolutions. Their pose networks teach the depth network and are not exported. `none`: depth
+    # alone, by view_synthesis.poses or without views.
+    pose: Literal["separate", "shared", "posecnn", "none"] = "separate"
     init: InitRecipe = InitRecipe()
     teacher: str | None = None  # a model's name or folder, of the losses that need one
 
@@ -108,6 +111,9 @@ class ViewSynthesisRecipe(Section):
     """What losses that compare views may teach, and when."""
 
     train_depth: bool = True  # False: they teach the pose network alone
+    # Whose motions views are synthesised by: the pose network's, those of matched points at the
+    # length that depth says, or true ones. Only the first can be refined, and learn from views.
+    poses: Literal["network", "matches", "true"] = "network"
     # Steps at the beginning in which the scene is taken to be far away, so that only rotations can
     # explain the images. Otherwise the turning of a handheld camera is first explained by moving
     # sideways along a flat scene, which the networks do not leave again.
@@ -197,6 +203,7 @@ class Recipe(Section):
     }
     view_synthesis: ViewSynthesisRecipe = ViewSynthesisRecipe()
     refinement: RefinementSettings = RefinementSettings()
+    matches: MatchesSettings = MatchesSettings()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     trainer: TrainerRecipe = TrainerRecipe()
@@ -214,13 +221,35 @@ class Recipe(Section):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """What these losses need, all together."""
-        return frozenset().union(*(loss.needs for loss in self.active.values()))
+        """What these losses need, all together, and the motions that views are synthesised by."""
+        return self.poses_need.union(*(loss.needs for loss in self.active.values()))
+
+    @property
+    def poses_need(self) -> frozenset[Need]:
+        """What the motions of ``view_synthesis.poses`` need, where a loss takes them."""
+        if not self.active.keys() & {Photometric.name, Consistency.name}:
+            return frozenset()
+        needs: dict[str, frozenset[Need]] = {
+            "network": frozenset(),
+            "matches": frozenset({"matches"}),
+            "true": frozenset({"poses"}),
+        }
+        return needs[self.view_synthesis.poses]
 
     @property
     def teaches_pose(self) -> bool:
         """Whether the pose network learns."""
-        return any("pose" in loss.teaches for loss in self.active.values())
+        return bool(self.pose_teachers)
+
+    @property
+    def pose_teachers(self) -> list[str]:
+        """The losses by which the pose network learns: views teach it by its own motions alone."""
+        by_network = self.view_synthesis.poses == "network"
+        return [
+            name
+            for name, loss in self.active.items()
+            if "pose" in loss.teaches and (by_network or name != Photometric.name)
+        ]
 
     @property
     def depth_teachers(self) -> list[Loss]:
@@ -268,11 +297,24 @@ class Recipe(Section):
             check_size(networks.architecture, self.data.size)
         except ValueError as error:
             raise ValueError(f"data.size {error}") from None
+        if not self.teaches_pose:
+            return self
         without_pose = find_architecture(networks.architecture).pose is None
-        if without_pose and networks.pose == "separate" and self.teaches_pose:
+        if without_pose and networks.pose == "separate":
             raise ValueError(
                 f"networks.architecture {networks.architecture} has no pose network: set"
-                " networks.pose to posecnn, or let true depth or a teacher teach alone"
+                " networks.pose to posecnn, or view_synthesis.poses to matches without"
+                " losses.consistency, or let true depth or a teacher teach alone"
+            )
+        if networks.pose == "none":
+            name = self.pose_teachers[0]
+            mend = (
+                "view_synthesis.poses to matches"
+                if name == Photometric.name
+                else f"losses.{name} to null"
+            )
+            raise ValueError(
+                f"networks.pose none leaves no pose network for losses.{name} to teach: set {mend}"
             )
         return self
 
@@ -311,7 +353,14 @@ class Recipe(Section):
                 "refinement refines the poses of view synthesis, which is off: give"
                 " losses.photometric a weight above 0"
             )
-        if "consistency" in self.active and not self.refinement.enabled:
+        poses = self.view_synthesis.poses
+        if self.refinement.enabled and poses != "network":
+            raise ValueError(
+                f"refinement refines the pose network's motions, but views are by {poses} ones: set"
+                " refinement.enabled to false, or view_synthesis.poses to network"
+            )
+        better = self.refinement.enabled or poses != "network"
+        if "consistency" in self.active and not better:
             raise ValueError(
                 "losses.consistency draws poses to refined ones, and there are none: set"
                 " refinement.enabled to true, or losses.consistency to null"

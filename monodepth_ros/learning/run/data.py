@@ -53,6 +53,7 @@ class RunData:
             "guessed_cameras": self.training.guessed_cameras,
             "doubtful_cameras": doubts,
             "left_out": account_of(self.opened),
+            "pairs_left_out": self.training.pairs_left_out,
         }
 
 

@@ -45,7 +45,7 @@ def draw(learner: Learner, batch: Batch) -> Picture:
         step = Step(learner, {name: v for name, v in batch.items() if name != "jittered"})
         columns = [_rgb(step.target), _disparity(step.inverse_depths[0])]
         if "photometric" in learner.losses:
-            maps = learner.photometric.error_maps(step, step.T)
+            maps = learner.photometric.error_maps(step, step.unrefined)
             columns += [_grey(maps.error / FULL_ERROR), _grey(~maps.automasked)]
         elif "depth" in batch:
             columns.append(_disparity(1.0 / batch["depth"]))

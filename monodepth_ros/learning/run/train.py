@@ -149,7 +149,7 @@ def _prepare_folder(folder: Path, resume: bool) -> Path | None:
 
 def _doubts(recipe: Recipe, recordings: list[Recording]) -> list[str]:
     """Say which cameras do not fit the motion of their images, where that is learnt from."""
-    if "photometric" not in recipe.active or process_rank() != 0:
+    if not recipe.active.keys() & {"photometric", "triangulation"} or process_rank() != 0:
         return []
     doubts = focal_warnings(recordings)
     for line in doubts:
@@ -163,4 +163,5 @@ def _monitor(recipe: Recipe, truth: bool) -> str | None:
         return "val/abs_rel"
     if truth and "pose" in recipe.active:
         return "val/pose"
-    return "val/photometric" if "photometric" in recipe.active else None
+    by_views = (name for name in ("photometric", "triangulation") if name in recipe.active)
+    return next((f"val/{name}" for name in by_views), None)

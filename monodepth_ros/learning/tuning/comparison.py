@@ -100,13 +100,13 @@ def model_figures(
     errors: dict[str, list[Tensor]] = {"photometric": [], "abs_rel": [], "known": []}
     for batch in _batches(learner, held_back, device):
         step = Step(learner, batch, generator=points)
-        T = step.refine().T if recipe.refinement.enabled else step.T
+        T = step.refine().T if recipe.refinement.enabled else step.unrefined
         errors["photometric"].append(learner.photometric.error_maps(step, T).means())
         if "depth" in batch:
             errors["abs_rel"].append(step.depth_metrics()["abs_rel"])
     for batch in _batches(learner, known, device) if known is not None else ():
         errors["known"].append(Step(learner, batch).depth_metrics()["abs_rel"])
-    photometric = torch.cat(errors["photometric"]).mean()
+    photometric = torch.cat(errors["photometric"]).nanmean()
     return ModelFigures(float(photometric), _mean(errors["abs_rel"]), _mean(errors["known"]))
 
 

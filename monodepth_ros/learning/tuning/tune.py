@@ -184,8 +184,11 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     if "teacher" in recipe.needs:
         settings.append(f"networks.teacher={model}")
     if find_architecture(card.architecture).pose is None:
-        # One that learns beside depth, and is of no further use.
-        settings.append("networks.pose=posecnn")
+        if recipe.view_synthesis.poses == "network":
+            # One that learns beside depth, and is of no further use.
+            settings.append("networks.pose=posecnn")
+        else:
+            settings += ["networks.pose=none", "losses.consistency=null"]
     return settings
 
 

@@ -14,6 +14,9 @@ from monodepth_ros.data.samples.augmentation import (
     jitter,
     mirror_intrinsics,
 )
+from monodepth_ros.geometry import se3
+from monodepth_ros.geometry.triangulation import rays_of_pixels, triangulate
+from monodepth_ros.geometry.warp import sample as sample_at
 
 
 def batch(count: int = 6, height: int = 10, width: int = 16) -> dict[str, torch.Tensor]:
@@ -181,3 +184,65 @@ def test_flip_keeps_images_depth_and_validity_together() -> None:
     torch.testing.assert_close(result["depth"] / 255, result["images"][:, 0, :1])
     assert torch.equal(result["valid"], result["depth"] > 100)
     assert not torch.equal(result["depth"], given["depth"])
+
+
+def matched_batch(count: int = 8, height: int = 96, width: int = 160) -> dict[str, torch.Tensor]:
+    """Matches of points at known places, seen without error; two neighbours."""
+    generator = torch.Generator().manual_seed(5)
+    sample = batch(count, height, width)
+    sample = {name: x.double() if name == "K" else x for name, x in sample.items()}
+    sample["K"][:, :2] = torch.tensor([[150.0, 0.4, 70.0], [0.0, 140.0, 50.0]])
+    points = torch.rand(count, 2, 25, 3, generator=generator, dtype=torch.float64) - 0.5
+    points[..., 2] = 3 + 2 * points[..., 2]
+    xi = 0.1 * torch.randn(count, 2, 6, generator=generator, dtype=torch.float64)
+    T = se3.exp(xi)
+    seen = [points, points @ T[..., :3, :3].mT + T[..., None, :3, 3]]
+    pixels = [x @ sample["K"][:, None].mT for x in seen]
+    sample["matches"] = torch.stack([p[..., :2] / p[..., 2:] for p in pixels], 2)
+    return sample | {"T_matches": T, "points": points}
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("crop", [{}, {"crop": 0.4, "aspect": 0.3}])
+def test_matches_are_where_the_augmented_camera_sees_the_points(flip: float, crop: dict) -> None:
+    """Intrinsics, motions and pixels follow one mirror and one crop."""
+    before = matched_batch()
+    augment = Augmentation(flip=flip, jitter=0.0, **crop)
+    after = augment(dict(before), torch.Generator().manual_seed(1))
+    # A mirrored camera has its principal point on the other side.
+    flipped = (after["T_matches"][:, 0, 0, 3] - before["T_matches"][:, 0, 0, 3]).abs() > 1e-9
+    assert flipped.float().mean() == flip or (flip == 0.5 and 0 < flipped.sum() < 8)
+    sign = torch.where(flipped, -1.0, 1.0).double()[:, None, None]
+    points = before["points"].clone()
+    points[..., 0] *= sign
+    T = after["T_matches"]
+    for side, seen in enumerate((points, points @ T[..., :3, :3].mT + T[..., None, :3, 3])):
+        pixels = seen @ after["K"][:, None].mT
+        expected = pixels[..., :2] / pixels[..., 2:]
+        found = after["matches"][:, :, side]
+        torch.testing.assert_close(found, expected, rtol=0, atol=2e-4 if crop else 1e-9)
+    rays = [rays_of_pixels(p, after["K"][:, None]) for p in after["matches"].unbind(2)]
+    depth = triangulate(*rays, T).first
+    clear = triangulate(*rays, T).parallax > 0.01
+    torch.testing.assert_close(depth[clear], points[..., 2][clear], rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_matches_stay_on_what_they_showed(flip: float) -> None:
+    """An image that says where each of its pixels was, cropped and mirrored."""
+    sample = matched_batch(4)
+    height, width = sample["images"].shape[-2:]
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    where = torch.stack([x, y, x * 0]).to(torch.uint8)
+    sample["images"] = where.expand(4, 3, 3, height, width)
+    size = torch.tensor([width - 1.0, height - 1.0])
+    sample["matches"] = size * torch.rand(4, 2, 2, 25, 2, generator=torch.Generator())
+    before = sample["matches"].clone()
+    augment = Augmentation(flip=flip, jitter=0.0, crop=0.5, aspect=0.2)
+    after = augment(sample, torch.Generator().manual_seed(2))
+    places = after["matches"][:, :, 0].float().flatten(1, 2)
+    inside = ((places >= 0) & (places <= size)).all(-1)
+    shown = sample_at(after["images"][:, 0], places.mT[..., None])[:, :2, :, 0].mT * 255
+    expected = before[:, :, 0].float().flatten(1, 2)
+    assert 0.2 < inside.float().mean() < 0.9
+    torch.testing.assert_close(shown[inside], expected[inside], rtol=0, atol=1e-2)

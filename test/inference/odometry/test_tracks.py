@@ -37,3 +37,15 @@ def test_another_size_needs_a_reset(still: np.ndarray) -> None:
     tracker.add(still)
     with pytest.raises(UserError, match="160x120 image follows 320x240"):
         tracker.add(still[:120, :160])
+
+
+def test_points_that_are_not_kept_are_replaced(still: np.ndarray) -> None:
+    tracker = PointTracker()
+    first = tracker.add(still)
+    kept = first.ids % 2 == 0
+    tracker.keep(kept)
+    for x in (1.0, 2.0):
+        later = tracker.add(shifted(still, x, 0.0))
+    assert not set(first.ids[~kept]) & set(later.ids)
+    assert len(set(first.ids[kept]) & set(later.ids)) > 0.8 * kept.sum()
+    assert len(later) > 0.9 * len(first)

@@ -1,0 +1,216 @@
+"""The camera's motion from tracked points and landmarks: visual odometry with a sliding window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from monodepth_ros.geometry.lens import rays
+from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, rigid, twist_of
+from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.odometry.landmark_map import LandmarkMap, MapSettings
+from monodepth_ros.inference.odometry.landmarks import Floats
+from monodepth_ros.inference.odometry.motion import Motion
+from monodepth_ros.inference.odometry.resection import Resection, locate
+from monodepth_ros.inference.odometry.tracks import PointTracker, Tracks, TrackSettings
+from monodepth_ros.inference.odometry.two_view import two_view
+from monodepth_ros.inference.odometry.view import View
+from monodepth_ros.zoo.card import NetworkPart
+
+
+@dataclass(frozen=True)
+class GeometrySettings:
+    """When an image becomes a keyframe, and what is expected of tracked points."""
+
+    noise: float = 0.5  # pixels; standard deviation of a tracked point
+    parallax: float = 0.03  # of the image's width; median since the last keyframe
+    shared: float = 0.6  # of the last keyframe's landmarks; with fewer left, a new one is made
+    min_landmarks: int = 12  # with fewer in sight, the motion is unknown
+    doubtful: float = 0.7  # share of landmarks that agree; with fewer, two views are asked as well
+    tracks: TrackSettings = TrackSettings()
+    map: MapSettings = MapSettings()
+
+
+class GeometricMotion:
+    """Tracks points, finds each pose from landmarks, and makes landmarks in keyframes.
+
+    Depth is predicted for keyframes alone. It gives new landmarks a first depth and holds the
+    scale; the rest is triangulated.
+    """
+
+    networks: ClassVar[Sequence[NetworkPart]] = ("depth",)
+    sees_grey: ClassVar[bool] = True
+
+    def __init__(self, engine: Engine, settings: GeometrySettings | None = None) -> None:
+        self.engine = engine
+        self.settings = settings or GeometrySettings()
+        self.reset()
+
+    @staticmethod
+    def unsuited(engine: Engine) -> str | None:
+        """See `MotionMethod`."""
+        if engine.card.ambiguity == "scale_and_shift":
+            return (
+                f"model {engine.card.name} gives depth up to scale and shift, which fits no motion"
+            )
+        return None
+
+    def reset(self) -> None:
+        """See `MotionMethod`."""
+        self._last: View | None = None
+        self._tracker = PointTracker(self.settings.tracks)
+        self._T = np.eye(4)
+        self._velocity = np.eye(4)
+        self._elapsed = 0
+
+    def motion(self, earlier: View, later: View) -> Motion:
+        """See `MotionMethod`."""
+        if earlier is not self._last:
+            self._begin(earlier)
+        before = self._T
+        predicted = before @ self._expected_step(later.stamp - earlier.stamp)
+        guess = self._predicted(later, predicted)
+        tracks = self._tracker.add(later.grey, later.camera.valid, guess)
+        known = self._map.landmarks.known(tracks.ids)
+        points = rays(later.camera, tracks.pixels)[:, :2]
+        self._last = later
+        if known.sum() < self.settings.min_landmarks:
+            return self._lost(later, predicted, tracks, points)
+        found = self._located(later, predicted, tracks, known, points)
+        self._T = found.T_world_camera
+        self._velocity = inverse(before) @ self._T
+        self._elapsed = later.stamp - earlier.stamp
+        fits = found.squared < self.settings.map.outlier**2
+        if fits.mean() > 0.5:
+            kept = np.ones(len(tracks), np.bool_)
+            kept[np.flatnonzero(known)[~fits]] = False
+            self._tracker.keep(kept)
+            tracks, points, known = tracks[kept], points[kept], known[kept]
+        T_earlier_later = self._velocity
+        covariance = step_covariance(found, T_earlier_later)
+        if self._wants_keyframe(later, tracks, known, points):
+            self._add_keyframe(later, tracks, points)
+            T_earlier_later = inverse(before) @ self._T
+        error = float(np.sqrt(found.squared[fits].mean() / 2)) * self.settings.noise
+        return Motion(
+            T_earlier_later, "geometry", covariance, int(fits.sum()), int(known.sum()), error
+        )
+
+    def _begin(self, view: View) -> None:
+        """The first keyframe."""
+        self.reset()
+        self._focal = float(np.sqrt(view.camera.K[0, 0] * view.camera.K[1, 1]))
+        self._map = LandmarkMap(self.settings.noise / self._focal, self.settings.map)
+        tracks = self._tracker.add(view.grey, view.camera.valid)
+        self._add_keyframe(view, tracks, rays(view.camera, tracks.pixels)[:, :2])
+
+    def _expected_step(self, elapsed: int) -> Matrix:
+        """The last step again, over as much time; none after a pause."""
+        if not self._elapsed or not 0 < elapsed < 3 * self._elapsed:
+            return np.eye(4) if self._elapsed else self._velocity
+        return motion_of(twist_of(self._velocity) * (elapsed / self._elapsed))
+
+    def _predicted(self, view: View, T_world_camera: Matrix) -> Floats:
+        """Where the points that are tracked should be seen now."""
+        tracks = self._tracker.tracks
+        pixels = tracks.pixels.copy()
+        known = self._map.landmarks.known(tracks.ids)
+        places = self._map.places(tracks.ids[known]).points
+        seen = (places - T_world_camera[:3, 3]) @ T_world_camera[:3, :3]
+        image = seen @ view.camera.K.T
+        guess = image[:, :2] / np.where(seen[:, 2:] > 0, seen[:, 2:], np.nan)
+        near = np.abs(guess - pixels[known]).max(1) < view.camera.width / 4
+        pixels[np.flatnonzero(known)[near]] = guess[near]
+        return pixels
+
+    def _located(
+        self, view: View, predicted: Matrix, tracks: Tracks, known: np.ndarray, points: Floats
+    ) -> Resection:
+        """The pose from the landmarks in sight; from two views as well, where it is doubtful."""
+        places, noise = self._map.places(tracks.ids[known]), self._map.noise
+        seen = points[known]
+        best = locate(predicted, places, seen, noise)
+        fits = (best.squared < self.settings.map.outlier**2).mean()
+        if fits < self.settings.doubtful:
+            for start in self._other_starts(view, predicted, tracks, points):
+                other = locate(start, places, seen, noise)
+                best = min(best, other, key=lambda found: found.cost)
+        return best
+
+    def _other_starts(
+        self, view: View, predicted: Matrix, tracks: Tracks, points: Floats
+    ) -> list[Matrix]:
+        """Poses that the last keyframe and this image say without any landmark."""
+        keyframe = self._map.keyframes[-1]
+        _, then, now = np.intersect1d(
+            keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
+        )
+        K = view.camera.K
+        one = keyframe.points[then] @ K[:2, :2].T + K[:2, 2]
+        prior = inverse(keyframe.T_world_camera) @ predicted
+        pair = two_view(one, tracks.pixels[now], view.camera, prior, self.settings.noise)
+        if pair.kind == "too_few":
+            return []
+        length = float(np.linalg.norm(prior[:3, 3]))
+        T = pair.T_first_second
+        lengths = (length, 3 * length, 0.0) if T[:3, 3].any() else (0.0,)
+        return [keyframe.T_world_camera @ rigid(T[:3, :3], T[:3, 3] * size) for size in lengths]
+
+    def _wants_keyframe(
+        self, view: View, tracks: Tracks, known: np.ndarray, points: Floats
+    ) -> bool:
+        keyframe = self._map.keyframes[-1]
+        _, then, now = np.intersect1d(
+            keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
+        )
+        if len(now) < self.settings.shared * keyframe.seen or known.sum() < self._enough:
+            return True
+        R = self._T[:3, :3].T @ keyframe.T_world_camera[:3, :3]
+        turned = np.column_stack([keyframe.points[then], np.ones(len(then))]) @ R.T
+        parallax = np.linalg.norm(turned[:, :2] / turned[:, 2:] - points[now], axis=1)
+        return bool(np.median(parallax) * self._focal > self.settings.parallax * view.camera.width)
+
+    @property
+    def _enough(self) -> float:
+        return self.settings.tracks.count / 2
+
+    def _add_keyframe(self, view: View, tracks: Tracks, points: Floats) -> None:
+        predicted = sampled_log(view, tracks.pixels)
+        keyframe = self._map.add(self._T, tracks.ids, points, predicted)
+        self._T = keyframe.T_world_camera
+        kept = self._map.landmarks.known(tracks.ids) | ~np.isfinite(predicted)
+        self._tracker.keep(kept)
+
+    def _lost(self, view: View, predicted: Matrix, tracks: Tracks, points: Floats) -> Motion:
+        """Begin again from predicted depth, at the scale that was; the motion is a guess."""
+        before, self._T = self._T, predicted
+        self._add_keyframe(view, tracks, points)
+        step = inverse(before) @ self._T
+        reach = max(float(np.linalg.norm(step[:3, 3])), 1e-3)
+        covariance = np.diag([reach**2] * 3 + [0.1**2] * 3)
+        return Motion(step, "geometry", covariance, 0, 0, fallback="too few known points in sight")
+
+
+def sampled_log(view: View, pixels: Floats) -> Floats:
+    """Logarithms (N,) of predicted inverse depth at pixels (N, 2) of the grey image."""
+    inverse_depth = view.inverse_depth()
+    height, width = inverse_depth.shape
+    scale = np.array([width / view.camera.width, height / view.camera.height])
+    x, y = ((pixels + 0.5) * scale - 0.5).astype(np.float32).T
+    # remap takes maps of less than 32768 rows, and there are a few hundred points.
+    sampled = cv2.remap(
+        inverse_depth, x[:, None], y[:, None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    values = np.asarray(sampled, np.float64).reshape(-1)
+    usable = np.isfinite(values) & (values > 0)
+    return np.where(usable, np.log(np.where(usable, values, 1.0)), np.nan)
+
+
+def step_covariance(found: Resection, T_earlier_later: Matrix) -> Matrix:
+    """Of a step, in the axes of the earlier camera."""
+    turn = np.kron(np.eye(2), T_earlier_later[:3, :3])
+    return np.asarray(turn @ np.linalg.inv(found.information + 1e-9 * np.eye(6)) @ turn.T)
