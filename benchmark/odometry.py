@@ -7,7 +7,7 @@ Every method of the registry runs in the node's tracker at default settings, on 
 recordings below; so does the peer (common/five_point.py: Lucas-Kanade, five-point, RANSAC), whose
 steps have no length. For all, the ATE with the true length of each step tells directions from
 lengths. Settings of the package were chosen on the frames of ``--part choose``; what is reported
-are others (``report``, at least 30 frames away) and ``whole``.
+are others (``report``, 30 frames away or more, of KITTI 5) and ``whole``.
 
 WORLDS is a folder where synthetic places are rendered by `monodepth synth`, unless they are there.
 Figures do not depend on the machine, but for latencies, and for what its engine rounds.
