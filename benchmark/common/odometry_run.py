@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +38,18 @@ class Run:
     events: list[str] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)  # of frames with a motion
     fallbacks: list[str] = field(default_factory=list)  # why it was not the preferred one
-    milliseconds: list[float] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)  # by the clock
+    cpu_milliseconds: list[float] = field(default_factory=list)  # of this process
     depth_runs: int = 0
-    depth_milliseconds: float = 0.0
+    depth_milliseconds: float = 0.0  # of this process
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Time what is done with one frame."""
+        clock, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.milliseconds.append(1000 * (time.perf_counter() - clock))
+        self.cpu_milliseconds.append(1000 * (time.process_time() - cpu))
 
     @property
     def has_covariance(self) -> bool:
@@ -53,9 +64,15 @@ class CountedDepth:
         self.runs, self.milliseconds = 0, 0.0
 
     def inverse_depth(self, frames: Any) -> Any:
-        began = time.perf_counter()
-        found = self._engine.inverse_depth(frames)
-        self.milliseconds += 1000 * (time.perf_counter() - began)
+        return self._counted(self._engine.inverse_depth, frames)
+
+    def depth_and_variance(self, frames: Any) -> Any:
+        return self._counted(self._engine.depth_and_variance, frames)
+
+    def _counted(self, run: Any, frames: Any) -> Any:
+        began = time.process_time()
+        found = run(frames)
+        self.milliseconds += 1000 * (time.process_time() - began)
         self.runs += 1
         return found
 
@@ -72,9 +89,8 @@ def track(name: str, engine: Any, sequence: Sequence) -> Run:
     tracker = CameraTracker(load_method(name, counted), settings)
     for index, stamp in enumerate(stamps):
         image = sequence.image(index)
-        began = time.perf_counter()
-        tracked = tracker.add(image, sequence.camera, stamp)
-        run.milliseconds.append(1000 * (time.perf_counter() - began))
+        with run.timed():
+            tracked = tracker.add(image, sequence.camera, stamp)
         if tracked is None:
             run.events.append("none")
             continue
@@ -96,9 +112,8 @@ def track_peer(sequence: Sequence) -> Run:
     peer, pose = FivePoint(sequence.camera.K), np.eye(4)
     for index in range(len(sequence)):
         image = sequence.image(index)
-        began = time.perf_counter()
-        motion = peer.add(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        run.milliseconds.append(1000 * (time.perf_counter() - began))
+        with run.timed():
+            motion = peer.add(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
         if motion is not None:
             pose = pose @ motion
             run.methods.append(PEER)

@@ -68,7 +68,7 @@ LATENCY = {
 TABLES = {
     "Accuracy": ACCURACY,
     "Consistency (NEES, 95 % bounds; 6 is true)": CONSISTENCY,
-    "Latency of a frame on one core": LATENCY,
+    "Processor time of a frame, one thread": LATENCY,
 }
 
 
