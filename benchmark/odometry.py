@@ -80,10 +80,14 @@ class Place:
 
     def rendered(self, worlds: Path) -> Path:
         """Its folder; what is there already is not rendered again."""
+        folder = worlds / self.name
+        table = folder / "frames.csv"
+        if table.exists() and len(table.read_text().splitlines()) == self.frames + 1:
+            return folder  # and nothing is needed that renders
         request = SequenceRequest(self.world, self.seed, self.frames, width=480, height=320)
-        for done in generate(request.validate(), worlds / self.name):
+        for done in generate(request.validate(), folder):
             print(f"{self.name}: {done} of {self.frames} frames", end="\r", flush=True)
-        return worlds / self.name
+        return folder
 
 
 # The bundled model has seen none of them.
