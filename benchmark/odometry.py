@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from monodepth_ros.share_directory import share_directory
 from monodepth_ros.worlds.generate import SequenceRequest, generate
 
 PARTS = ("choose", "report", "whole")
-RESULTS = Path(__file__).parent / "results"
+Parts = dict[str, dict[str, dict[str, Any]]]  # part, recording, method: figures
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--precision", default="fp32")
     add("--plots", type=Path, help="folder for a plot of each recording")
     add("--out", type=Path, help="JSON; the table is written beside it as .md")
+    add("--keep", action="store_true", help="what --out holds already is kept, not measured again")
     return parser.parse_args(arguments)
 
 
@@ -152,21 +153,33 @@ def main(arguments: list[str] | None = None) -> None:
                 load_method(name, engine)
             except UserError as error:
                 raise SystemExit(str(error)) from None
-    parts: dict[str, dict[str, dict[str, Any]]] = {}
+    report = {"machine": machine, "model": options.model, "engine": engine.describe()}
+    parts: Parts = kept(options.out) if options.keep and options.out is not None else {}
     for part in options.part:
-        parts[part] = {}
         for recording, sequence in sequences(options, part):
-            runs = [measured(name, engine, sequence) for name in options.methods]
-            parts[part][recording] = {run.name: figures(run) for run in runs}
+            rows = parts.setdefault(part, {}).setdefault(recording, {})
+            names = [name for name in options.methods if name not in rows]
+            runs = [measured(name, engine, sequence) for name in names]
+            rows.update({run.name: figures(run) for run in runs})
             if options.plots is not None:
                 from odometry_plot import plot  # matplotlib
 
                 plot(options.plots / f"{part}_{recording}.png", runs)
-            print(table({part: {recording: parts[part][recording]}}), flush=True)
-    report = {"machine": machine, "model": options.model, "engine": engine.describe()}
-    if options.out is not None:
-        options.out.write_text(json.dumps(finite({**report, "parts": parts}), indent=1) + "\n")
-        options.out.with_suffix(".md").write_text(table(parts))
+            if runs:
+                print(table({part: {recording: rows}}), flush=True)
+            if options.out is not None:
+                write(options.out, {**report, "parts": parts})
+
+
+def kept(path: Path) -> Parts:
+    """The figures of an earlier run, if there is one."""
+    return dict(json.loads(path.read_text())["parts"]) if path.exists() else {}
+
+
+def write(path: Path, report: Mapping[str, Any]) -> None:
+    """The report as JSON, and its tables as Markdown."""
+    path.write_text(json.dumps(finite(report), indent=1) + "\n")
+    path.with_suffix(".md").write_text(table(report["parts"]) + "\n")
 
 
 if __name__ == "__main__":
