@@ -96,11 +96,11 @@ def normalised_errors(
     return NormalisedErrors(span, np.array(squares), left_out)
 
 
-def consistency(
-    evaluation: OdometryEvaluation, estimate: Trajectory, covariances: Covariances
-) -> list[NormalisedErrors]:
-    """Of the motions that were evaluated; ``covariances`` are of all poses of ``estimate``."""
-    poses, stated = estimate.poses[evaluation.rows], covariances[evaluation.rows]
+def consistency(evaluation: OdometryEvaluation, estimate: Trajectory) -> list[NormalisedErrors]:
+    """Of the motions of ``estimate`` that were evaluated; none where it has no covariances."""
+    if estimate.covariances is None:
+        return []
+    poses, stated = estimate.poses[evaluation.rows], estimate.covariances[evaluation.rows]
     scale = evaluation.errors.scale
     return [normalised_errors(poses, evaluation.truth.poses, stated, scale, span) for span in SPANS]
 

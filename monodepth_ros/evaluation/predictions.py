@@ -154,10 +154,16 @@ def _predictions(
     ]
 
 
+EstimatedPose = tuple[int, NDArray[np.float64], NDArray[np.float64] | None]
+
+
 def estimated_poses(
     odometry: VisualOdometry, sequence: Sequence, frames: Iterable[int]
-) -> Generator[tuple[int, NDArray[np.float64]] | CorruptFrame, None, None]:
-    """The model's pose of each frame, read ahead; the error of one without image or true pose."""
+) -> Generator[EstimatedPose | CorruptFrame, None, None]:
+    """Each frame with the model's pose and its covariance, if it states one, read ahead.
+
+    Of a frame without image or true pose its error.
+    """
 
     def read(index: int) -> tuple[int, Rgb] | CorruptFrame:
         name = sequence.frame_name(index)
@@ -173,22 +179,30 @@ def estimated_poses(
             if isinstance(image, CorruptFrame):
                 yield image
             else:
-                yield image[0], odometry.add(image[1], sequence.camera)
+                pose = odometry.add(image[1], sequence.camera)
+                yield image[0], pose, odometry.covariance
 
 
 def trajectory_pair(
-    sequence: Sequence, frames: ListOf[int], poses: ListOf[object]
+    sequence: Sequence,
+    frames: ListOf[int],
+    poses: ListOf[object],
+    covariances: ListOf[object | None] = (),
 ) -> tuple[Trajectory, Trajectory]:
     """The model's trajectory, by its ``poses`` (4x4) of ``frames``, and the true one.
 
-    UserError for fewer than two frames.
+    ``covariances`` (6x6) belong to the poses, and are left out if one is None. UserError for fewer
+    than two frames.
     """
     if len(frames) < 2:
         raise UserError(f"{sequence.name}: {len(frames)} frames with image and true pose, 2 needed")
     numbers = np.array(frames, np.float64)
     truth = [pose for frame in frames if (pose := sequence.pose(frame)) is not None]
+    estimate = Trajectory(numbers, np.array(poses, np.float64), f"the estimate for {sequence.name}")
+    if covariances and all(covariance is not None for covariance in covariances):
+        estimate = dataclasses.replace(estimate, covariances=np.array(covariances, np.float64))
     return (
-        Trajectory(numbers, np.array(poses, np.float64), f"the estimate for {sequence.name}"),
+        estimate,
         Trajectory(numbers, np.stack(truth), f"the truth of {sequence.name}"),
     )
 

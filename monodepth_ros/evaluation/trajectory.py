@@ -27,13 +27,15 @@ class Trajectory:
     """Poses T_world_camera (Nx4x4 float64) at strictly increasing keys.
 
     A key is a frame index (KITTI) or a stamp in seconds (TUM). ``unknown`` are the lines of its
-    file that state no pose (see `known_pose`); they are left out.
+    file that state no pose (see `known_pose`); they are left out. ``covariances`` (N, 6, 6) are
+    those of position and rotation in the world's axes, None where nobody stated them.
     """
 
     keys: NDArray[np.float64]
     poses: NDArray[np.float64]
     name: str = "trajectory"
     unknown: tuple[int, ...] = ()
+    covariances: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.poses.shape != (len(self.keys), 4, 4):

@@ -64,6 +64,17 @@ def carried_covariance(covariance: Matrix, R: Matrix, arm: NDArray[np.float64]) 
     return np.asarray(carry @ covariance @ carry.T)
 
 
+def chained_covariance(covariance: Matrix, T: Matrix, step: Matrix, noise: Matrix) -> Matrix:
+    """6x6 covariance of position and rotation of ``T @ step``, in the world's axes.
+
+    ``covariance`` is that of ``T``, ``noise`` that of the step in the axes of its start; both are
+    independent. An error of the heading moves the end of the step, as the end of a lever arm.
+    """
+    R = T[:3, :3]
+    propagated = carried_covariance(covariance, np.eye(3), R @ step[:3, 3])
+    return propagated + carried_covariance(noise, R, np.zeros(3))
+
+
 def rotation_angle(R: NDArray[np.float64]) -> NDArray[np.float64]:
     """Radians from 0 to pi of rotations ``(..., 3, 3)``.
 

@@ -148,9 +148,9 @@ def test_of_files_the_common_frames_count_in_the_aligned_scale() -> None:
     halved = poses.copy()
     halved[:, :3, 3] *= 0.5
     truth = Trajectory(np.arange(10.0, 61.0), poses_of(true)[10:])
-    estimate = Trajectory(np.arange(61.0), halved)
+    estimate = Trajectory(np.arange(61.0), halved, covariances=unit @ covariances @ unit)
     evaluation = evaluate_odometry(estimate, truth)
-    single, *_ = consistency(evaluation, estimate, unit @ covariances @ unit)
+    single, *_ = consistency(evaluation, estimate)
     scale = evaluation.errors.scale
     assert len(single.squares) == 50 and scale == pytest.approx(2.0, rel=0.05)
     doubled = np.diag([0.5 * scale] * 3 + [1.0] * 3)
@@ -158,6 +158,7 @@ def test_of_files_the_common_frames_count_in_the_aligned_scale() -> None:
     moved[:, :3, 3] *= 0.5 * scale
     expected = normalised_errors(moved, truth.poses, (doubled @ covariances @ doubled)[10:])
     np.testing.assert_allclose(single.squares, expected.squares)
+    assert consistency(evaluation, Trajectory(np.arange(61.0), halved)) == []
 
 
 def test_recordings_are_pooled_motion_by_motion() -> None:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from monodepth_ros.cli.evaluation.output import print_skipped, with_progress
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
@@ -72,7 +71,7 @@ def model_trajectories(
 
     def estimated(todo: list[tuple[str, Sequence]]) -> Iterator[dict[str, list[Any]]]:
         for method, sequence in todo:
-            frames, found = frames_of(sequence, every), _Estimate([], [], [])
+            frames, found = frames_of(sequence, every), _Estimate([], [], [], [])
             odometry = VisualOdometry(engine, method=method)
             poses = predictions.estimated_poses(odometry, sequence, frames)
             for outcome in with_progress(poses, "odometry", len(frames), work.silent):
@@ -90,7 +89,9 @@ def model_trajectories(
         for sequence in sequences:
             found = _Estimate(**next(estimates))
             print_skipped([(name, reason) for name, reason in found.skipped], "frames")
-            of_kind[sequence.name] = trajectory_pair(sequence, found.frames, found.poses)
+            of_kind[sequence.name] = trajectory_pair(
+                sequence, found.frames, found.poses, found.covariances
+            )
     return trajectories
 
 
@@ -100,14 +101,17 @@ class _Estimate:
 
     frames: list[int]
     poses: list[list[list[float]]]
+    covariances: list[list[list[float]] | None]
     skipped: list[tuple[str, str]]
 
-    def add(self, outcome: tuple[int, NDArray[np.float64]] | CorruptFrame) -> None:
+    def add(self, outcome: predictions.EstimatedPose | CorruptFrame) -> None:
         if isinstance(outcome, CorruptFrame):
             self.skipped.append((printable(outcome.path), outcome.reason))
         else:
-            self.frames.append(outcome[0])
-            self.poses.append(outcome[1].tolist())
+            frame, pose, covariance = outcome
+            self.frames.append(frame)
+            self.poses.append(pose.tolist())
+            self.covariances.append(None if covariance is None else covariance.tolist())
 
 
 def model_scales(

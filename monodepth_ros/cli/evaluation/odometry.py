@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -81,12 +82,13 @@ def odometry(
         raise UserError("--covariance belongs to a file: give --est and --gt with it")
     if est is not None and gt is not None and model is None and not data and not scale:
         estimate, truth = read_trajectory(est, format), read_trajectory(gt, format)
+        if covariance is not None:
+            stated = read_covariances(covariance, estimate)
+            estimate = replace(estimate, covariances=stated)
         evaluation = evaluate_odometry(estimate, truth, format, align, max_stamp_difference)
         evaluations = {est.stem: evaluation}
         metrics = _counts(estimate, truth, evaluation)
-        if covariance is not None:
-            stated = read_covariances(covariance, estimate)
-            metrics |= consistency_metrics(consistency(evaluation, estimate, stated))
+        normalised = consistency(evaluation, estimate)
     elif model is not None and est is None and gt is None:
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
@@ -100,10 +102,16 @@ def odometry(
             name: evaluate_odometry(estimate, truth, "kitti", align)
             for name, (estimate, truth) in pairs.items()
         }
+        normalised = [
+            errors
+            for name, (estimate, _) in pairs.items()
+            for errors in consistency(evaluations[name], estimate)
+        ]
         if scale:
             metrics = scale_summary(inputs.model_scales(loaded, sequences, found, min_motion))
     else:
         raise UserError("give --est with --gt, or --model with --data (and --scale if wanted)")
+    metrics |= consistency_metrics(normalised)
     metrics = {**mean_errors(evaluations.values()), **metrics, **guessed}
     if out is not None:
         write_odometry_report(out, evaluations, metrics)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.rigid_motion import Matrix, carried_covariance, motion_of, twist_of
+from monodepth_ros.geometry.rigid_motion import Matrix, chained_covariance, motion_of, twist_of
 from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.network_input import NetworkInput
 from monodepth_ros.inference.odometry.motion import Motion, MotionMethod
@@ -327,13 +327,8 @@ class CameraTracker:
         return np.diag([translation**2] * 3 + [rotation**2] * 3)
 
     def _compose(self, step: Matrix, noise: Matrix) -> None:
-        """Compose a step and propagate the covariance.
-
-        An error of the heading moves the end of the step, as the end of a lever arm.
-        """
-        R = self._T[:3, :3]
-        propagated = carried_covariance(self._covariance, np.eye(3), R @ step[:3, 3])
-        self._covariance = propagated + carried_covariance(noise, R, np.zeros(3))
+        """Compose a step, whose covariance is ``noise``."""
+        self._covariance = chained_covariance(self._covariance, self._T, step, noise)
         self._T = self._T @ step
 
 

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.rigid_motion import Matrix, chained_covariance
 from monodepth_ros.inference.engines.base import Engine, Rgb
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
+from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.registry import DEFAULT, load_method
 from monodepth_ros.inference.odometry.view import View, Views
 from monodepth_ros.inference.scale.unit import RELATIVE
@@ -46,6 +48,7 @@ class VisualOdometry:
         self.method.reset()
         self.scale: Literal["metric", "relative"] = RELATIVE.label
         self._T_world_camera = np.eye(4)
+        self._covariance: Matrix | None = np.zeros((6, 6))
         self._previous: View | None = None
         self._image_size: tuple[int, int] | None = None
         self._stamp: int | None = None
@@ -67,10 +70,25 @@ class VisualOdometry:
         view = self._views.view(seen, camera, stamp or 0)
         if self._previous is not None:
             motion = self.method.motion(self._previous, view)
+            self._covariance = self._chained(motion)
             self._T_world_camera = self._T_world_camera @ motion.T_earlier_later
             self.scale = view.unit.label
         self._previous, self._image_size, self._stamp = view, seen.image_size, stamp
         return self._T_world_camera.copy()
+
+    @property
+    def covariance(self) -> Matrix | None:
+        """6x6 of the last pose: position and rotation in the world's axes.
+
+        None where the method has stated none of a motion since the start.
+        """
+        return None if self._covariance is None else self._covariance.copy()
+
+    def _chained(self, motion: Motion) -> Matrix | None:
+        if self._covariance is None or motion.covariance is None:
+            return None
+        T, step = self._T_world_camera, motion.T_earlier_later
+        return chained_covariance(self._covariance, T, step, motion.covariance)
 
     def _check_continues(self, image_size: tuple[int, int], stamp: int | None) -> None:
         height, width = image_size

@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.visual_odometry import VisualOdometry
 from monodepth_ros.zoo.weights import save_model
 
@@ -54,6 +55,32 @@ def test_long_chains_stay_rigid(odometry, monkeypatch):
     for _ in range(300):
         pose = odometry.add(image)
     np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-9)
+
+
+def test_stated_covariances_are_chained(odometry, monkeypatch):
+    """Two steps of 1 m ahead: the heading of the first, 0.1 rad, moves the end of the second."""
+    step, stated = np.eye(4), np.diag([0.01] * 3 + [0.01] * 3)
+    step[2, 3] = 1.0
+    motion = Motion(step, "toy", stated)
+    monkeypatch.setattr(odometry.method, "motion", lambda earlier, later: motion)
+    for image in frames(3):
+        odometry.add(image)
+    expected = 2 * stated
+    expected[0, 0] += 0.01  # about y, over 1 m
+    expected[1, 1] += 0.01  # about x
+    expected[0, 4] = expected[4, 0] = 0.01
+    expected[1, 3] = expected[3, 1] = -0.01
+    np.testing.assert_allclose(odometry.covariance, expected, atol=1e-12)
+
+
+def test_without_a_stated_covariance_there_is_none(odometry):
+    first, second = frames(2)
+    odometry.add(first)
+    assert not odometry.covariance.any()
+    odometry.add(second)
+    assert odometry.covariance is None
+    odometry.reset()
+    assert odometry.covariance is not None
 
 
 def test_what_add_returns_is_the_callers(odometry):
