@@ -57,7 +57,7 @@ def demo(
     if importlib.util.find_spec("rclpy") is None:
         raise UserError("no ROS 2 found: source one, or pip install 'monodepth_ros[ros]'")
     folder = catalogue.resolve(model)
-    method = chosen_method(method, refine=False, default="refined")
+    method = chosen_method(method)
     _claim(out)
     environment = private_environment()
     environment.setdefault("ROS_LOG_DIR", str((out / "log").resolve()))

@@ -17,7 +17,6 @@ from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.odometry.registry import DEFAULT
 from monodepth_ros.replay.recordings import ReplayedWithoutTruth, Replays
 from monodepth_ros.replay.report import write_comparison
 from monodepth_ros.shared_work import Rank
@@ -72,7 +71,7 @@ def replay(
         _refuse_used(out)
         _compare(sources, out, as_json)
         return
-    method = chosen_method(method, refine, DEFAULT)
+    method = chosen_method(method, refine)
     capture = given.capture_settings(camera, field_of_view, fps)
     request = ExtractionRequest(
         images=None if images is None else (images,),

@@ -157,6 +157,7 @@ def test_report_folder_and_table(recording, model, tmp_path):
 
 def test_recordings_of_one_name_stay_apart(recording, model, tmp_path):
     command = ("odometry", "--model", model, "--data", recording, "--device", "cpu")
+    command += ("--method", "network")
     once = figures(*command)
     assert figures(*command, "--data", recording, "--out", tmp_path) == pytest.approx(
         once, nan_ok=True
@@ -344,10 +345,13 @@ def test_wrong_use_of_odometry(options, complaint):
 def test_odometry_and_scale_of_a_model(recording, model):
     printed = figures(
         *("odometry", "--model", model, "--data", recording, "--device", "cpu"),
-        *("--scale", "--align", "scale"),
+        *("--scale", "--align", "scale", "--method", "network"),
     )
     assert list(printed) == ODOMETRY_KEYS + SCALE_KEYS
-    odometry, sequence = VisualOdometry(model, device="cpu"), FolderSequence(recording)
+    odometry, sequence = (
+        VisualOdometry(model, device="cpu", method="network"),
+        FolderSequence(recording),
+    )
     estimate = np.stack([odometry.add(sequence.image(k)) for k in range(5)])
     x, y = estimate[:, :3, 3], walk(5)[:, :3, 3]
     assert printed["scale"] == pytest.approx((x * y).sum() / (x * x).sum(), rel=1e-6)
@@ -366,7 +370,7 @@ def test_scale_before_and_after_alignment_to_depth(recording, model, tmp_path):
     printed = figures("scale", *options, "--out", tmp_path / "report")
     refined = [f"refined_{key}" for key in SCALE_KEYS if key.startswith("pose")]
     assert list(printed) == SCALE_KEYS + refined
-    plain = figures("odometry", *options, "--scale")
+    plain = figures("odometry", *options, "--scale", "--method", "network")
     for key in SCALE_KEYS:
         assert printed[key] == pytest.approx(plain[key])
     aligned = figures("odometry", *options, "--scale", "--method", "refined")

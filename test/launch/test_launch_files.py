@@ -108,6 +108,7 @@ def test_depth_and_odometry_in_one_scale(viewer: Viewer, launch: Any) -> None:
     launch(
         "depth_and_odometry.launch.py",
         "device:=cpu",
+        "method:=network",
         "scale_source:=fixed",
         "scale_factor:=2",
         "image_raw:=/image_raw",

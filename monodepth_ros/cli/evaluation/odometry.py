@@ -31,7 +31,6 @@ from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary
 from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
 from monodepth_ros.inference.engines.registry import load_engine
-from monodepth_ros.inference.odometry.registry import DEFAULT
 from monodepth_ros.shared_work import SharedWork
 
 
@@ -93,7 +92,7 @@ def odometry(
         sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
         guessed = guessed_cameras(sequences)
         loaded = load_engine(model, engine, device, precision, threads=threads)
-        methods = {"network": chosen_method(method, refine, DEFAULT)}
+        methods = {"network": chosen_method(method, refine)}
         found = inputs.model_trajectories(loaded, sequences, every, methods, work)
         if found is None:
             return

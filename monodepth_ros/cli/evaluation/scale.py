@@ -15,6 +15,7 @@ from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
 from monodepth_ros.evaluation.scale_report import scale_summary, write_scale_report
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.odometry.registry import DEFAULT, method_class
 from monodepth_ros.shared_work import SharedWork
 
 MinMotion = Annotated[
@@ -44,14 +45,17 @@ def scale(
 ) -> None:
     """Consistency of the scale of depth over a sequence, and with the scale of the pose network.
 
-    With --refine also for refined motions: the effect of the alignment to depth on the scale.
+    Also for refined motions: the effect of the alignment to depth on the scale. A model without a
+    pose network is evaluated with the motions of the default method.
     """
     if model is None:
         raise UserError("--model is missing: whose scale is to be measured")
     sequences = inputs.open_recordings(data, "--data", capture_settings(camera, field_of_view))
-    methods = {name: name for name in (("network", "refined") if refined else ("network",))}
     work = SharedWork(None if out is None else out / ".evaluate", "frames")
     loaded = load_engine(model, engine, device, precision, threads=threads)
+    wanted = ("network", "refined") if refined else ("network",)
+    suited = [name for name in wanted if method_class(name).unsuited(loaded) is None] or [DEFAULT]
+    methods = dict(zip(suited, suited, strict=True))
     trajectories = inputs.model_trajectories(loaded, sequences, every, methods, work)
     if trajectories is None:
         return

@@ -13,10 +13,11 @@ from monodepth_ros.inference.odometry.motion import MotionMethod
 # Name: module and class, imported when the method is asked for.
 METHODS: dict[str, str] = {
     "geometry": "monodepth_ros.inference.odometry.geometry:GeometricMotion",
-    "network": "monodepth_ros.inference.odometry.network:NetworkMotion",
     "refined": "monodepth_ros.inference.odometry.refined:RefinedMotion",
+    "network": "monodepth_ros.inference.odometry.network:NetworkMotion",
+    "auto": "monodepth_ros.inference.odometry.auto:AutoMotion",
 }
-DEFAULT = "network"  # of nodes, commands and `VisualOdometry`
+DEFAULT = "geometry"  # of nodes, commands and `VisualOdometry`
 
 
 def method_class(name: str) -> type[MotionMethod]:

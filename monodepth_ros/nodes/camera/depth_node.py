@@ -14,10 +14,10 @@ from monodepth_ros.inference.depth_estimator import (
     DepthPrediction,
     DepthRequest,
 )
-from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.engines.base import Engine, Rgb
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker
-from monodepth_ros.inference.odometry.registry import load_method
+from monodepth_ros.inference.odometry.registry import DEFAULT, load_method, method_class
 from monodepth_ros.inference.uncertainty.error_model import is_calibrated
 from monodepth_ros.inference.uncertainty.views import MAX_VIEWS
 from monodepth_ros.nodes.camera.camera_node import CameraNode, LoadedModel
@@ -111,9 +111,10 @@ class DepthNode(CameraNode):
         return int(self.value("max_batch"))
 
     def load(self) -> _LoadedModel:
-        """Load the depth network, and the pose network if the scale source needs it."""
+        """Load the depth network, and what measures motions if the scale source needs them."""
         measures = self.value("scale_source") == "speed"
-        engine = self.load_engine("depth", *(("pose",) if measures else ()))
+        networks = {"depth", *(method_class(DEFAULT).networks if measures else ())}
+        engine = self.load_engine(*sorted(networks))
         estimator = DepthEstimator(
             engine,
             output_size=self.value("output_size"),
@@ -124,7 +125,7 @@ class DepthNode(CameraNode):
         trackers = {}
         if measures:
             trackers = {
-                stream: CameraTracker(load_method("network", engine)) for stream in self.streams
+                stream: CameraTracker(load_method(DEFAULT, engine)) for stream in self.streams
             }
         return _LoadedModel(engine, estimator, trackers)
 
@@ -147,22 +148,26 @@ class DepthNode(CameraNode):
     def process(self, loaded: _LoadedModel, frames: Sequence[FrameInWork]) -> None:
         """Estimate the depth of all frames by one run of the network, and publish it."""
         asked: list[tuple[FrameInWork, set[str], DepthRequest]] = []
+        others: list[tuple[FrameInWork, NetworkInput]] = []
         for work in frames:
             with work.apart():
                 requested, camera = _requested(work.stream), work.frame.camera
                 image = network_input(loaded.engine, work.frame.rgb, camera)
-                if loaded.trackers:
-                    _measure_motion(loaded.trackers[work.stream], work, image)
                 if requested or work.scale.needs_depth:
                     rated = self._needs_confidence(requested) or work.scale.needs_depth
                     request = DepthRequest(image, camera, rated)
                     asked.append((work, requested, request))
                 else:
-                    work.finish(NO_SUBSCRIBER)
+                    others.append((work, image))
         predictions = loaded.estimator.estimate_batch([request for _, _, request in asked])
-        for (work, requested, _), prediction in zip(asked, predictions, strict=True):
+        for (work, requested, request), prediction in zip(asked, predictions, strict=True):
             with work.apart():
+                _measure_motion(loaded, work, request.image)
                 work.finish(self._publish(work, requested, prediction))
+        for work, image in others:
+            with work.apart():
+                _measure_motion(loaded, work, image)
+                work.finish(NO_SUBSCRIBER)
 
     def _publish(self, work: FrameInWork, requested: set[str], prediction: DepthPrediction) -> str:
         """Publish the outputs that have subscribers if the scale is known, or return why not."""
@@ -223,8 +228,11 @@ def _requested(stream: CameraStream) -> set[str]:
     return {topic for topic in TOPICS if stream.has_subscribers(topic)}
 
 
-def _measure_motion(tracker: CameraTracker, work: FrameInWork, image: NetworkInput) -> None:
-    frame = work.frame
+def _measure_motion(loaded: _LoadedModel, work: FrameInWork, image: Rgb | NetworkInput) -> None:
+    """Where the scale source needs motions; after the depth, which methods may ask for."""
+    tracker, frame = loaded.trackers.get(work.stream), work.frame
+    if tracker is None:
+        return
     pose = tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
     if pose is not None and pose.event == "motion":
         work.scale.add_motion(pose.since, pose.stamp, pose.distance)

@@ -48,8 +48,10 @@ ODOMETRY_PARAMETERS = (
     ParameterSpec(
         "method",
         DEFAULT,
-        "what measures the motions: network (the pose network), refined (its motions, aligned to"
-        " the estimated depth: far more accurate, but also runs the depth network)",
+        "what measures the motions: geometry (tracked points and landmarks; runs the depth network"
+        " at keyframes), refined (the pose network's motions, aligned to the depth of each image),"
+        " network (the pose network's motions alone: fast and inaccurate), auto (geometry; refined"
+        " where it lost its points)",
         choices=tuple(METHODS),
     ),
     ParameterSpec(

@@ -114,7 +114,8 @@ def test_replay_resizes_each_frame_once(
 ) -> None:
     engine = load_engine("demo", "toy")
     monkeypatch.setattr("toy_engine.ToyEngine.load", lambda *arguments: engine)
-    figures = run("replay", str(WALK), "--out", str(tmp_path / "out"))
+    out = str(tmp_path / "out")
+    figures = run("replay", str(WALK), "--out", out, "--method", "network")
     assert engine.prepared == figures["frames"] == 150
     assert figures["frames_motion"] > 100
     poses = read_trajectory(tmp_path / "out/odometry.tum", "tum").poses

@@ -86,7 +86,7 @@ def test_it_is_loaded_by_its_name(
     with pytest.raises(UserError, match=f"method 'flow': use {', '.join(METHODS)}"):
         load_method("flow", model, "cpu")
     save_model(tmp_path / "serious", card.model_copy(update={"name": "serious"}), states)
-    instead = "use method geometry or network or refined, or a model with odometry"
+    instead = f"use method {' or '.join(m for m in METHODS if m != 'toy')}, or a model"
     with pytest.raises(UserError, match=f"method toy: it is only a toy: {instead}"):
         load_method("toy", tmp_path / "serious", "cpu")
 

@@ -17,7 +17,7 @@ def frames(count: int, height: int = 40, width: int = 60) -> np.ndarray:
 
 @pytest.fixture
 def odometry(model) -> VisualOdometry:
-    return VisualOdometry(model, "cpu")
+    return VisualOdometry(model, "cpu", "network")
 
 
 def test_the_first_frame_is_the_world(odometry):
@@ -106,7 +106,7 @@ def test_another_size_or_an_old_stamp_is_refused_and_leaves_the_state(odometry, 
     for stamp in (20, 5):
         with pytest.raises(UserError, match="reset"):
             odometry.add(c, stamp=stamp)
-    expected = VisualOdometry(model, "cpu")
+    expected = VisualOdometry(model, "cpu", "network")
     for image in (a, b):
         expected.add(image)
     np.testing.assert_array_equal(odometry.add(c, stamp=30), expected.add(c))
@@ -115,7 +115,7 @@ def test_another_size_or_an_old_stamp_is_refused_and_leaves_the_state(odometry, 
 def test_metric_models_scale_translation_by_the_camera(tmp_path, card, states, odometry):
     changes = {"scale": "metric", "factor": 3.0, "focal_length": 60.0}
     save_model(tmp_path / "metric", card.model_copy(update=changes), states)
-    metric = VisualOdometry(tmp_path / "metric", "cpu")
+    metric = VisualOdometry(tmp_path / "metric", "cpu", "network")
     camera = PinholeCamera.from_focal_length(96, 64, 120.0, 120.0, 48.0, 32.0)
     for image in frames(2, 64, 96):
         relative_pose = odometry.add(image)
@@ -128,7 +128,7 @@ def test_metric_models_scale_translation_by_the_camera(tmp_path, card, states, o
 def test_a_model_without_pose_is_refused(tmp_path, card, states):
     save_model(tmp_path / "depth", card, {"depth": states["depth"]})
     with pytest.raises(UserError, match="no pose network"):
-        VisualOdometry(tmp_path / "depth", "cpu")
+        VisualOdometry(tmp_path / "depth", "cpu", "network")
 
 
 def test_a_model_without_a_known_shift_is_refused(tmp_path, card, states):
@@ -136,4 +136,4 @@ def test_a_model_without_a_known_shift_is_refused(tmp_path, card, states):
         tmp_path / "affine", card.model_copy(update={"ambiguity": "scale_and_shift"}), states
     )
     with pytest.raises(UserError, match="tiny gives depth up to scale and shift"):
-        VisualOdometry(tmp_path / "affine", "cpu")
+        VisualOdometry(tmp_path / "affine", "cpu", "network")

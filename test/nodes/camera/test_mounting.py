@@ -24,7 +24,7 @@ from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.nodes.conversions.odometry import BaseOdometry
 
 HERE = Path(__file__).parents[2] / "support"
-QUICK = ("device:=cpu", "diagnostics_period:=0.2")
+QUICK = ("device:=cpu", "diagnostics_period:=0.2", "method:=network")
 
 
 @pytest.fixture
