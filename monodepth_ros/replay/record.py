@@ -32,6 +32,8 @@ from monodepth_ros.evaluation.scale_consistency import (
     pose_scales,
     sequence_scale_std,
 )
+from monodepth_ros.evaluation.uncertainty.image import ImageUncertainty, UncertaintyMaps
+from monodepth_ros.evaluation.uncertainty.summary import figures
 from monodepth_ros.geometry.image_size import resize_nearest
 from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.motion_account import MotionAccount
@@ -77,6 +79,7 @@ class ReplayRecord:
     metric: bool = False
     motions: MotionAccount = field(default_factory=MotionAccount)
     true_depths: int = 0  # frames that came with true depth, whether it could be compared or not
+    uncertainties: list[ImageUncertainty] = field(default_factory=list)  # of frames with truth
     _nearest: float = np.inf
     _farthest: float = 0.0
     _errors: MeanMap = field(default_factory=MeanMap)
@@ -89,17 +92,23 @@ class ReplayRecord:
         pose: NDArray[np.float64] | None = None,
         covariance: NDArray[np.float64] | None = None,
         motion: Motion | None = None,
+        maps: UncertaintyMaps | None = None,
     ) -> None:
-        """A frame, with what the tracker says of it; ``depth`` HxW of the network's size."""
+        """A frame, with what the tracker says of it; ``depth`` HxW of the network's size.
+
+        ``maps`` are what is said of its error.
+        """
         if motion is not None:
             self.motions.add(motion)
         truth = frame.depth
         metrics, ratio = _NO_METRICS, np.nan
         if truth is not None:
             self.true_depths += 1
-            found = evaluate_image(depth_from_disparity(depth), truth, self.protocol)
+            found = evaluate_image(depth_from_disparity(depth), truth, self.protocol, maps=maps)
             if found is not None:
                 metrics, ratio = found.metrics, found.ratio
+                if found.uncertainty is not None:
+                    self.uncertainties.append(found.uncertainty)
                 if self.protocol.scaling != "affine":  # a factor alone makes no depth of it
                     self._add_errors(depth, truth, ratio)
                 counted = truth[self.protocol.mask(truth)]
@@ -122,6 +131,9 @@ class ReplayRecord:
             metrics["depth_seq_scale_std"] = sequence_scale_std(
                 {"bag": ratios[np.isfinite(ratios)]}
             )
+        if self.uncertainties:
+            known = figures(self.uncertainties).items()
+            metrics |= {name: value for name, value in known if np.isfinite(value)}
         estimate, truth = self._joined()
         metrics |= aligned_metrics(estimate, truth)
         metrics |= consistency_metrics(self._normalised_errors())

@@ -20,6 +20,7 @@ from monodepth_ros.evaluation import report_files as files
 from monodepth_ros.evaluation.covariance_file import write_covariances
 from monodepth_ros.evaluation.odometry_consistency import SPANS
 from monodepth_ros.evaluation.trajectory import Trajectory, write_trajectory
+from monodepth_ros.evaluation.uncertainty.report import write_uncertainty
 from monodepth_ros.inference.odometry.registry import METHODS
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.stamps import SECOND
@@ -48,6 +49,9 @@ _MEANINGS = {
     "abs_rel": "mean relative error of depth, median-scaled",
     "rmse": "root mean square error of depth, median-scaled, m",
     "a1": "share of pixels within 25 %",
+    "aurg_abs_rel": "gain of confidence: 0 at random, the true error has about 0.6",
+    "within_68": "share of the ground truth within the predicted 68 % interval",
+    "within_95": "share of the ground truth within the predicted 95 % interval",
     "depth_seq_scale_std": "spread of depth's scale over the bag, relative",
     "ate_m": "trajectory error (ATE) after 7-DoF alignment, m",
     "length_m": "length of the ground-truth trajectory, m",
@@ -223,6 +227,8 @@ def _plots(folder: Path, record: ReplayRecord) -> dict[str, str]:
         plots["scale_over_time.png"] = (
             "scale of depth: median of the ground truth over median of the estimate"
         )
+    if record.uncertainties:
+        plots |= write_uncertainty(folder, record.uncertainties)
     if any(frame.pose is not None for frame in record.frames):
         plots["trajectory.png"] = _from_above(folder / "trajectory.png", record)
     return plots

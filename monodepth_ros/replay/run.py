@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.frames import RecordedFrame
+from monodepth_ros.evaluation.predictions import maps_of
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import network_input
@@ -76,7 +77,7 @@ class ReplayRun:
             return None
         began = time.perf_counter()
         image = network_input(self.depth.engine, frame.rgb, frame.camera)
-        seen = self.depth.estimate(image, frame.camera)
+        seen = self.depth.estimate(image, frame.camera, with_confidence=frame.depth is not None)
         tracked = None
         if self.tracker is not None:
             tracked = self.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
@@ -93,7 +94,7 @@ class ReplayRun:
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
         number = len(self.record.frames)
-        self.record.add(frame, seen.depth, event, pose, covariance, motion)
+        self.record.add(frame, seen.depth, event, pose, covariance, motion, maps_of(seen))
         if number % self._every == 0:
             ratio = self.record.frames[-1].ratio
             shown = beside_the_truth(frame.rgb, seen.depth, seen.disparity, frame.depth, ratio)

@@ -14,6 +14,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import median_ratio
 from monodepth_ros.geometry.image_size import resize_nearest
 from monodepth_ros.inference.engines.base import DepthMaps, Engine, depth_and_variance
+from monodepth_ros.inference.uncertainty.error_model import halved
 from monodepth_ros.inference.uncertainty.evidence import evidence
 from monodepth_ros.inference.uncertainty.familiarity import distance, statistics
 from monodepth_ros.inference.uncertainty.terms import error_terms
@@ -61,20 +62,23 @@ def rated_frames(
 def _rated(
     image: NDArray[np.uint8], maps: DepthMaps, truth: NDArray[np.float32] | None
 ) -> RatedFrame:
-    inverse = maps.inverse_depth[0]
-    found = statistics(image, inverse)
+    """At half the size, as the error model works."""
+    found, inverse = statistics(image, maps.inverse_depth[0]), halved(maps.inverse_depth[0])
     if truth is None:
         return RatedFrame(found)
-    true = resize_nearest(truth, (inverse.shape[0], inverse.shape[1])).astype(np.float64)
-    chosen = np.flatnonzero(np.isfinite(true) & (true > 0) & (evidence(image) == 1))
+    size = inverse.shape[0], inverse.shape[1]
+    true = resize_nearest(truth, size).astype(np.float64)
+    shown = halved(evidence(image)) == 1
+    chosen = np.flatnonzero(np.isfinite(true) & (true > 0) & shown)
     if len(chosen) < 2:
         return RatedFrame(found)
     chosen = chosen[:: -(-len(chosen) // _PIXELS)]
     depth, true = 1 / inverse.ravel()[chosen].astype(np.float64), true.ravel()[chosen]
     errors = np.abs(np.log(median_ratio(depth, true) * depth / true))
-    terms = error_terms(inverse, None if maps.log_variance is None else maps.log_variance[0])
-    values = [np.broadcast_to(term, inverse.shape).ravel()[chosen] for term in terms.values()]
-    return RatedFrame(found, tuple(terms), np.stack(values, 1).astype(np.float64), errors)
+    log_variance = None if maps.log_variance is None else halved(maps.log_variance[0])
+    terms = error_terms(inverse, log_variance)
+    values = np.stack([term.ravel()[chosen] for term in terms.values()], 1)
+    return RatedFrame(found, tuple(terms), values.astype(np.float64), errors)
 
 
 def fit_error_model(

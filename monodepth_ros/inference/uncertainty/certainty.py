@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,16 +33,18 @@ def certainty(
     of log depth, ``of_views`` inverse depths of the first of `views`. What the error model of the
     card predicts counts as far as the image shows something and is like those of training.
     """
-    usable = (inverse_depth > 0) & (inverse_depth < np.inf)
-    if not usable.any():
+    everywhere = bool(inverse_depth.min() > 0 and inverse_depth.max() < np.inf)
+    usable = everywhere or (inverse_depth > 0) & (inverse_depth < np.inf)
+    if not np.any(usable):
         return np.zeros_like(inverse_depth)
-    safe = inverse_depth if usable.all() else np.where(usable, inverse_depth, np.float32(1))
+    safe = inverse_depth if everywhere else np.where(usable, inverse_depth, np.float32(1))
     model = error_model_of(card)
     stddev = relative_stddev(safe, model, log_variance)
     if of_views is not None:
         stddev = np.hypot(stddev, spread(safe, of_views))
-    trust = evidence(image) * np.float32(familiarity(image, safe, model.familiar))
-    return np.where(usable, trust / stddev, np.float32(0))
+    familiar = familiarity(image, safe, model.familiar)
+    known = np.asarray(cv2.divide(evidence(image), stddev, scale=familiar), np.float32)
+    return known if everywhere else np.where(usable, known, np.float32(0))
 
 
 def confidence_of(certainty: Map) -> Map:

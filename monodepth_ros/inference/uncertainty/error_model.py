@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +14,9 @@ from monodepth_ros.zoo.card import ErrorModel, ModelCard
 
 Map = NDArray[np.float32]
 
-_MOST = math.log(1000.0)  # so that no product of its exponential is infinite
-# For models that nobody has calibrated: it ranks pixels, and its intervals mean nothing.
-UNCALIBRATED = ErrorModel(intercept=-3.0, slope=0.4, edge=0.1, offset=0.5, off_axis=0.9)
+_MOST = math.log(1000.0)  # beyond, nothing is known
+# For models that nobody has calibrated: those of the bundled model. They rank pixels, no more.
+UNCALIBRATED = ErrorModel(intercept=-2.3, slope=0.36, edge=0.07, offset=1.4, off_axis=1.0)
 
 
 def error_model_of(card: ModelCard) -> ErrorModel:
@@ -33,8 +35,17 @@ def relative_stddev(inverse_depth: Map, model: ErrorModel, log_variance: Map | N
     """Standard deviation of log depth ``(h, w)``, which is that of depth over depth.
 
     ``inverse_depth`` is positive and finite, ``log_variance`` what the network says of log depth.
+    It is smooth, so it is computed at half the size, in a quarter of the time.
     """
-    total = np.full(inverse_depth.shape, model.intercept, np.float32)
-    for name, term in error_terms(inverse_depth, log_variance).items():
-        np.add(total, np.float32(getattr(model, name)) * term, out=total)
-    return np.asarray(np.exp(np.clip(total, -_MOST, _MOST)), np.float32)
+    half, told = halved(inverse_depth), None if log_variance is None else halved(log_variance)
+    total: Any = np.full(half.shape, model.intercept, np.float32)
+    for name, term in error_terms(half, told).items():
+        total = cv2.scaleAdd(term, getattr(model, name), total)
+    stddev = cv2.exp(np.minimum(total, np.float32(_MOST)))
+    return np.asarray(cv2.resize(stddev, inverse_depth.shape[::-1]), np.float32)
+
+
+def halved(values: Map) -> Map:
+    """``(h / 2, w / 2)``, each the mean of four."""
+    size = values.shape[1] // 2, values.shape[0] // 2
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -20,6 +20,8 @@ _FINE, _COARSE, _AROUND = (3, 3), (9, 9), (13, 13)
 _BLACK, _WHITE = 2, 253
 _SMALLEST = 9  # pixels: a part that shows nothing and is smaller is known by what is around it
 _REACH = 8  # pixels, from which the numbers above take something in
+_KERNEL = np.ones((_SMALLEST,) * 2, np.uint8)
+_GROWING = np.ones((_SMALLEST + 2 * _REACH,) * 2, np.uint8)
 
 
 def evidence(image: NDArray[np.uint8]) -> Map:
@@ -39,8 +41,7 @@ def evidence(image: NDArray[np.uint8]) -> Map:
     )
     shown[clipped] = 0
     # Large parts without evidence are cut short all round by what is beside them: they grow back.
-    large = cv2.dilate(shown, np.ones((_SMALLEST, _SMALLEST)))
-    grown = np.asarray(cv2.erode(large, np.ones((_SMALLEST + 2 * _REACH,) * 2)), np.float32)
+    grown = np.asarray(cv2.erode(cv2.dilate(shown, _KERNEL), _GROWING), np.float32)
     grown[clipped] = 0
     return grown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -24,21 +25,23 @@ def statistics(image: NDArray[np.uint8], inverse_depth: Map) -> NDArray[np.float
     and how far depth is spread. They cost a tenth of a millisecond, and tell noise, darkness,
     glare and test charts from scenes; they do not tell a scene from a photograph of it.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    mean, deviation = cv2.meanStdDev(grey)
     small = cv2.resize(grey, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
     fine, coarse = _detail(grey), _detail(small)
-    chroma = image.max(2).astype(np.float32) - image.min(2)
-    low, high = np.quantile(inverse_depth[::_COARSE, ::_COARSE], (0.05, 0.95))
+    red, green, blue = cv2.split(image)
+    brightest, darkest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    ordered = np.sort(inverse_depth[::_COARSE, ::_COARSE], axis=None)
+    low, high = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
     return np.array(
         [
-            grey.mean() / 255,
-            grey.std() / 255,
-            np.log(fine),
-            np.log(coarse / fine),
-            chroma.mean() / 255,
-            np.log(high / low),
-        ],
-        np.float64,
+            mean.item() / 255,
+            deviation.item() / 255,
+            math.log(fine),
+            math.log(coarse / fine),
+            cv2.mean(cv2.subtract(brightest, darkest))[0] / 255,
+            math.log(high / low),
+        ]
     )
 
 
@@ -59,7 +62,8 @@ def familiarity(image: NDArray[np.uint8], inverse_depth: Map, familiar: Familiar
     return 1.0 if far <= 1 else float(1 / far**2)
 
 
-def _detail(grey: NDArray[Any]) -> float:
+def _detail(grey: Any) -> float:
     """Mean grey levels from pixel to pixel."""
-    steps = cv2.absdiff(grey[:, 1:], grey[:, :-1]).mean(), cv2.absdiff(grey[1:], grey[:-1]).mean()
-    return float(sum(steps) / 2 + _LEAST)
+    along = cv2.mean(cv2.absdiff(grey[:, 1:], grey[:, :-1]))[0]
+    across = cv2.mean(cv2.absdiff(grey[1:], grey[:-1]))[0]
+    return (along + across) / 2 + _LEAST

@@ -6,6 +6,7 @@ many terms fit a recording, few hold on another one.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 Map = NDArray[np.float32]
 
 _LEAST = 0.128  # of log depth for the image's height; below it all are flat
-_WIDE, _NARROW = 1 / 2, 1 / 32  # of the image's height, for means
+_WIDE, _NARROW = 1 / 2, 1 / 30  # of the image's height, for means
 
 
 def error_terms(inverse_depth: Map, log_variance: Map | None = None) -> dict[str, Map]:
@@ -34,19 +35,32 @@ def error_terms(inverse_depth: Map, log_variance: Map | None = None) -> dict[str
         cv2.Sobel(log_depth, cv2.CV_32F, 0, 1, scale=height / 8),
     )
     edges = np.abs(cv2.Laplacian(log_depth, cv2.CV_32F, ksize=3, scale=height))
-    x = np.linspace(-1, 1, width, dtype=np.float32)
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     told = {} if log_variance is None else {"head": np.asarray(log_variance / 2, np.float32)}
     return {
         **told,
         "slope": _log_mean(slopes, _WIDE),
         "edge": _log_mean(edges, _NARROW),
-        "offset": np.abs(log_depth - np.median(log_depth)),
-        "off_axis": np.asarray((x * x + y * y) / 2, np.float32),
+        "offset": _mean(np.abs(log_depth - _median(log_depth)), _WIDE),
+        "off_axis": _off_axis(height, width),
     }
 
 
-def _log_mean(values: NDArray[Any], window: float) -> Map:
+@lru_cache(maxsize=4)
+def _off_axis(height: int, width: int) -> Map:
+    x = np.linspace(-1, 1, width, dtype=np.float32)
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    return np.asarray((x * x + y * y) / 2, np.float32)
+
+
+def _log_mean(values: Any, window: float) -> Map:
+    return np.asarray(cv2.log(_mean(values, window) + np.float32(_LEAST)), np.float32)
+
+
+def _mean(values: Any, window: float) -> Any:
     side = 2 * int(window * len(values) / 2) + 1
-    mean = cv2.blur(values, (side, side), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.log(mean + np.float32(_LEAST)), np.float32)
+    return cv2.blur(values, (side, side), borderType=cv2.BORDER_REPLICATE)
+
+
+def _median(values: Any) -> np.float32:
+    """Of every fourth pixel, which is as good and takes a quarter of the time."""
+    return np.float32(np.median(values[::2, ::2]))
