@@ -129,6 +129,21 @@ class ReferenceTraining:
         self.trainer.save_model()
         return Path(self.trainer.log_path) / "models" / "weights_0"
 
+    def exact_loss(self, inputs: Inputs) -> Tensor:
+        """The same with exact rotations: its own divide by the angle plus 1e-7.
+
+        At the angles of a network that has learnt nothing, that alone moves the loss by 1e-5.
+        """
+        layers = importlib.import_module("layers")
+        with mock.patch.object(layers, "rot_from_axisangle", _exact_rotation):
+            return self.loss_without_noise(inputs)
+
+    def modules(self) -> list[nn.Module]:
+        """All that its loss is made of."""
+        trainer = self.trainer
+        geometry = [*trainer.backproject_depth.values(), *trainer.project_3d.values()]
+        return [*trainer.models.values(), *geometry, trainer.ssim]
+
     def gradient_norms(self) -> dict[str, float]:
         """Of the depth and the pose network, encoders and decoders together."""
         parts = {"depth": ("encoder", "depth"), "pose": ("pose_encoder", "pose")}
@@ -137,6 +152,14 @@ class ReferenceTraining:
             modules = [self.trainer.models[name] for name in names]
             norms[part] = gradient_norm(p for module in modules for p in module.parameters())
         return norms
+
+
+def _exact_rotation(axis_angle: Tensor) -> Tensor:
+    """Of axis-angle vectors ``(B, 1, 3)``, 4x4, by the exponential of their matrices."""
+    x, y, z = axis_angle[:, 0].unbind(1)
+    zero = torch.zeros_like(x)
+    rows = [[zero, -z, y, zero], [z, zero, -x, zero], [-y, x, zero, zero], [zero] * 4]
+    return torch.linalg.matrix_exp(torch.stack([torch.stack(row, 1) for row in rows], 1))
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:

@@ -8,9 +8,11 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from drive_recording import camera_matrix
@@ -242,10 +244,31 @@ def compare_losses(m: Measurement) -> dict[str, Any]:
         "depth": gradient_norm(module.depth_net.parameters()),
         "pose": gradient_norm(module.pose_net.parameters()),
     }
+    with torch.no_grad(), double_precision(module, *reference.modules()):
+        exact = {name: x.double() for name, x in batch.items() if x.is_floating_point()}
+        our_exact, _ = module.training_loss(exact, 0, None)
+        inputs = reference.inputs(exact["images"], exact["K"])
+        their_exact = reference.exact_loss(inputs)
     return {
         "loss": {"ours": float(loss), "reference": float(theirs)},
+        "loss_float64": {"ours": float(our_exact), "reference": float(their_exact)},
         "gradient_norms": {"ours": our_norms, "reference": reference.gradient_norms()},
     }
+
+
+@contextmanager
+def double_precision(*modules: torch.nn.Module) -> Iterator[None]:
+    """Parameters, new tensors and what would be made single are double meanwhile."""
+    for module in modules:
+        module.double()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
+            yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+        for module in modules:
+            module.float()
 
 
 def peak_memory(device: str) -> int:

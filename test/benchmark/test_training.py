@@ -104,12 +104,44 @@ def test_cold_start_includes_building_the_cache(training: ModuleType) -> None:
     assert cold["first_epoch_data_images_per_second"] == pytest.approx(5.0)
 
 
-def test_equality_is_refused_beyond_the_tolerance(training: ModuleType) -> None:
-    norms = {"ours": {"depth": 1.0, "pose": 1.0}, "reference": {"depth": 1.0, "pose": 1.0}}
-    near = {"loss": {"ours": 1.000001, "reference": 1.0}, "gradient_norms": norms}
-    far = {"loss": {"ours": 1.001, "reference": 1.0}, "gradient_norms": norms}
-    assert training.judge_equality(near)["equal"]
-    assert not training.judge_equality(far)["equal"]
+@pytest.mark.parametrize(
+    ("changed", "equal"),
+    [
+        ({}, True),
+        ({"loss": {"ours": 1.000009, "reference": 0.99991}}, True),
+        ({"loss": {"ours": 1.000011, "reference": 1.0}}, False),
+        ({"loss": {"ours": 1.0, "reference": 1.00011}}, False),
+        ({"loss_float64": {"ours": 1.0 + 2e-8, "reference": 1.0}}, False),
+        ({"gradient_norms": {"ours": {"pose": 1.002}, "reference": {"pose": 1.0}}}, False),
+    ],
+)
+def test_equality_is_refused_beyond_the_tolerance(
+    training: ModuleType, changed: dict[str, dict[str, float]], equal: bool
+) -> None:
+    same = {"ours": 1.0, "reference": 1.0}
+    norms = {"ours": {"pose": 1.0}, "reference": {"pose": 1.0}}
+    measured = {"loss": same, "loss_float64": same, "gradient_norms": norms}
+    assert training.judge_equality(measured | changed)["equal"] is equal
+
+
+def test_exact_rotation_is_that_of_rodrigues() -> None:
+    import reference_monodepth2
+
+    quarter = torch.tensor([[[0.0, 0.0, np.pi / 2]]], dtype=torch.float64)
+    turned = (
+        reference_monodepth2._exact_rotation(quarter)[0]
+        @ torch.tensor([2.0, 0.0, 5.0, 1.0]).double()
+    )
+    torch.testing.assert_close(turned, torch.tensor([0.0, 2.0, 5.0, 1.0]).double())
+
+
+def test_double_precision_ends_as_it_began() -> None:
+    import training_measurement
+
+    layer = torch.nn.Linear(1, 1)
+    with training_measurement.double_precision(layer):
+        assert layer(torch.zeros(1)).float().dtype == torch.float64
+    assert layer(torch.zeros(1)).float().dtype == torch.float32
 
 
 def test_size_that_the_networks_cannot_take_is_refused(
