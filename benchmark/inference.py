@@ -2,12 +2,15 @@
 
     python benchmark/inference.py --reference ~/monodepth2
     python benchmark/inference.py --threads 2 --batch 1 4 --engines torch:fp32 auto
+    python benchmark/inference.py --account                               # where the time goes
     python benchmark/inference.py --tiny                                  # tries it, in seconds
 
 Every engine in every precision that is installed here, what `auto` picks, and the networks as torch
 runs them unchanged (`eager`); with --reference also its networks, of the same random weights. Each
 runs in a process of its own, on cores of its own choice; all take turns. An output is compared with
 that of the first contender. The peak rate is measured in turns with them (common/peak_rate.py).
+--account instead lists what kinds of layers cost by OpenVINO's own profile, in fp32 and where the
+processor has it in bf16, beside what their operations and bytes need at the measured peak rates.
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ from typing import Any
 
 from common import paths  # noqa: F401 - the programs of common import each other
 from inference_run import Case, case_of, ratios, run_case
+from layer_account_run import account_table, run_account
 from machine import describe_machine, is_busy
 from resnet18_model import make_resnet18
 from rich.console import Console
 from rich.table import Table
+from turns import Refused
 
 from monodepth_ros.atomic_file import atomic_path
 
@@ -48,13 +53,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--threads", type=int, default=1)
     add("--rounds", type=int, default=5, help="turns of each contender (default 5)")
     add("--seconds", type=float, default=1.5, help="of a turn (default 1.5)")
+    add("--account", action="store_true", help="what kinds of layers cost, by OpenVINO")
     add("--tiny", action="store_true", help="small images and short turns: only to try it")
     add("--out", type=Path, help="JSON; default benchmark/results/inference_THREADS.json")
     options = parser.parse_args(arguments)
     if options.tiny:
         options.rounds, options.seconds = 1, 0.05
     if options.out is None:
-        name = f"inference_{options.threads}_threads.json"
+        kind = "account" if options.account else "inference"
+        name = f"{kind}_{options.threads}_threads.json"
         options.out = Path(__file__).parent / "results" / name
     return options
 
@@ -84,17 +91,39 @@ def main(arguments: list[str] | None = None) -> None:
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="inference-benchmark-") as work:
         for case in cases(options, Path(work)):
+            if options.account:
+                report["cases"] += accounts(case, options)
+                write(report, options.out)
+                continue
             names = ["eager", *(["reference"] if case.reference else []), *options.engines]
             result = run_case(case, names, PEAKS, options.rounds, options.seconds)
             result["over_eager"] = ratios(result["rows"], "eager")
             result["over_reference"] = ratios(result["rows"], "reference")
             report["cases"].append(result)
             print_case(result)
-            with atomic_path(options.out) as temporary:
-                temporary.write_text(json.dumps(report, indent=1) + "\n")
+            write(report, options.out)
     if is_busy(report["machine"]):
         console.print(f"The machine was not idle: load {report['machine']['load_before']:.1f}.")
     console.print(f"written: {options.out}")
+
+
+def accounts(case: Case, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """In each precision that OpenVINO has here; its tables are printed."""
+    found = []
+    for precision in ("fp32", "bf16"):
+        try:
+            found.append(run_account(case, precision, options.rounds, options.seconds))
+        except Refused as refused:
+            console.print(f"{case.name} {precision}: {refused}")
+            continue
+        console.print(account_table(found[-1]))
+    return found
+
+
+def write(report: dict[str, Any], path: Path) -> None:
+    """So far."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def print_case(result: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ class OpenVinoEngine(ExportedEngine):
         check_precision(precision, possible_precisions(), "openvino", "CPU")
         stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
         exports = find_exports(folder, card, size, stored, own_format="openvino")
-        load_network = partial(_Compiled, options=_options(precision, threads))
+        load_network = partial(_Compiled, options=compile_options(precision, threads))
         return cls(card, "cpu", precision, size, threads, exports, load_network)
 
 
@@ -82,7 +82,8 @@ class _Compiled:
         return self._requests[batch]
 
 
-def _options(precision: str, threads: int) -> dict[str, Any]:
+def compile_options(precision: str, threads: int) -> dict[str, Any]:
+    """What OpenVINO is told when it compiles a network; ``threads`` 0 is one for each core."""
     return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _HINTS.get(precision, _HINTS["fp32"])[0],
