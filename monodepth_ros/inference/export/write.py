@@ -17,6 +17,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Rgb
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.inference.export.proof import Proof, proof_images
+from monodepth_ros.networks.depth_decoder import DepthDecoder
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.folding import fold_batch_norms
 from monodepth_ros.zoo.card import load_card
@@ -78,6 +79,10 @@ def load_graph(folder: Path, part: str, size: tuple[int, int]) -> Graph:
     network: Any = build_network(part, card)
     network.load_state_dict(states[part])
     network.eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, DepthDecoder):
+            # Reflecting borders copies what is convolved: joining it before is one copy too many.
+            module.apart = module.padding == "reflect"
     graph = DepthGraph(network) if part == "depth" else PoseGraph(network)
     fold_batch_norms(network, *[torch.zeros(1, 3, *size)] * len(graph.inputs))
     return graph
