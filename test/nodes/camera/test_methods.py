@@ -11,7 +11,10 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
 from drive import ANY_METHOD, SECOND, Drive, play_and_hear, stamp_of
 from nav_msgs.msg import Odometry
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 from viewer import Viewer, of_status
 
 from monodepth_ros.data.open_sequence import open_sequence
@@ -132,3 +135,23 @@ def test_the_former_parameter_is_understood_and_told(viewer: Viewer, start_node:
     child.terminate()
     said, _ = child.communicate(timeout=30.0)
     assert said.count("parameter refine: write method: refined instead") == 1
+
+
+def test_geometry_goes_on_after_another_model_was_loaded(
+    viewer: Viewer, start_node: Any, depth_only: str
+) -> None:
+    """Its landmarks are of the former model's depth: they are made anew, and odom does not jump."""
+    walk, _ = start(viewer, start_node, "method:=geometry")
+    heard = [play_and_hear(viewer, walk) for _ in range(3)]
+    wanted = Parameter("model", value=depth_only).to_parameter_msg()
+    request = SetParameters.Request(parameters=[wanted])
+    answer = viewer.call(SetParameters, "odometry_node/set_parameters", request)
+    assert answer.results[0].successful
+    assert viewer.call(Trigger, "odometry_node/reload").success
+    heard += [play_and_hear(viewer, walk) for _ in range(3)]
+    points = [message.pose.pose.position for message in heard]
+    steps = np.linalg.norm(np.diff([[p.x, p.y, p.z] for p in points], axis=0), axis=1)
+    assert steps.max() < 2 * np.median(steps) and steps.min() > 0
+    viewer.until(lambda: of_status(viewer, "frames: motion") == str(len(heard)))
+    assert of_status(viewer, "frames: gap") is None and of_status(viewer, "restarts") == "0"
+    assert of_status(viewer, "motions: geometry") == str(len(heard))
