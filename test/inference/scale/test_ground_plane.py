@@ -39,3 +39,16 @@ def test_the_same_depth_gives_the_same_height():
     depth = plane_depth(0.4) + np.random.default_rng(2).normal(0, 0.01, (128, 192))
     heights = {ground_height(depth.astype(np.float32), CAMERA) for _ in range(3)}
     assert len(heights) == 1
+
+
+def test_confidence_decides_between_two_planes():
+    """Most of the ground is seen wrong, and known to be."""
+    depth, wrong = plane_depth(1.2, 5), np.zeros((128, 192), bool)
+    wrong[:, :130] = True
+    depth[wrong] = plane_depth(0.8, 5)[wrong]
+    confidence = np.where(wrong, 0.05, 0.9).astype(np.float32)
+    assert ground_height(depth, CAMERA) == pytest.approx(0.8, rel=0.02)
+    assert ground_height(depth, CAMERA, confidence) == pytest.approx(1.2, rel=0.02)
+    even = np.full_like(confidence, 0.3)
+    assert ground_height(depth, CAMERA, even) == pytest.approx(0.8, rel=0.02)
+    assert ground_height(depth, CAMERA, np.zeros_like(confidence)) is None
