@@ -114,7 +114,7 @@ class ReplayRecord:
                 counted = truth[self.protocol.mask(truth)]
                 self._nearest = min(self._nearest, float(counted.min()))
                 self._farthest = max(self._farthest, float(counted.max()))
-        method = "" if motion is None else motion.method
+        method = motion.method if motion is not None and motion.measured else ""
         seen = (frame.pose, frame.segment, covariance, method)
         self.frames.append(ReplayedFrame(frame.stamp, metrics, ratio, event, pose, *seen))
 

@@ -76,10 +76,10 @@ class CameraTracker:
     """``T_world_camera`` of each frame; the world is the first frame's camera.
 
     ``method`` measures motions (`load_method`); it must be this tracker's alone. Frames may be
-    late, repeated or missing. After a longer interval than motions are measured over, the last
-    velocity is extrapolated (``bridge``) or the motion is unknown (``gap``); the covariance grows
-    accordingly. When the clock was set or the camera has changed, the pose continues from its last
-    value (``restart``), and the motion meanwhile is unknown.
+    late, repeated or missing. After a longer interval than motions are measured over, and where the
+    method can only guess, the last velocity is extrapolated (``bridge``) or the motion is unknown
+    (``gap``); the covariance grows accordingly. When the clock was set or the camera has changed,
+    the pose continues from its last value (``restart``), and the motion meanwhile is unknown.
     """
 
     def __init__(self, method: MotionMethod, settings: TrackerSettings | None = None) -> None:
@@ -247,8 +247,13 @@ class CameraTracker:
             self._standing.clear()
             return self._cross_gap(elapsed, (current.stamp - self._measured) / SECOND)
         motion = self.method.motion(reference.view, current.view)
+        if not motion.measured:
+            self._reference = current
+            self._standing.clear()
+            step = self._cross_gap(elapsed, (current.stamp - self._measured) / SECOND)
+            return replace(step, motion=motion)
         distance = float(np.linalg.norm(motion.T_earlier_later[:3, 3]))
-        step, noise = self._in_metres(motion, 0.0 if factor is None else factor)
+        T_step, noise = self._in_metres(motion, 0.0 if factor is None else factor)
         fraction, since = self._latest_fraction(image_motion, reference)
         rate = fraction / max((current.stamp - since) / SECOND, _MIN_INTERVAL)
         self._reference = current
@@ -257,8 +262,8 @@ class CameraTracker:
         if factor is None:
             noise = noise + self._unscaled_noise(current.stamp)
             velocity_noise[:3, :3] = np.eye(3) * settings.max_speed**2
-        self._compose(step, noise)
-        self._velocity, self._measured = twist_of(step) * rate, current.stamp
+        self._compose(T_step, noise)
+        self._velocity, self._measured = twist_of(T_step) * rate, current.stamp
         return _Step("motion", reference.stamp, velocity_noise, distance, motion)
 
     def _in_metres(self, motion: Motion, factor: float) -> tuple[Matrix, Matrix]:

@@ -34,6 +34,11 @@ class Motion:
     reprojection_error: float | None = None
     fallback: str = ""
 
+    @property
+    def measured(self) -> bool:
+        """False for a guess that no point supports; ``fallback`` says why."""
+        return self.inliers != 0
+
 
 class MotionMethod(Protocol):
     """Measures motions by a model. A method is one file and one line in `registry.py`.

@@ -19,8 +19,9 @@ class MotionAccount:
     last: Motion | None = None
 
     def add(self, motion: Motion) -> None:
-        """Count a motion."""
-        self.by_method[motion.method] += 1
+        """Count a motion; a guess only as a fallback."""
+        if motion.measured:
+            self.by_method[motion.method] += 1
         if motion.fallback:
             self.fallbacks[motion.fallback] += 1
         self.last = motion

@@ -202,15 +202,17 @@ class OdometryNode(CameraNode):
         if tracked.motion is not None:
             self._motions.add(tracked.motion)
         seconds = (tracked.stamp - tracked.since) * 1e-9
+        why = f"no image for {seconds:.1f} s"
+        if tracked.motion is not None:
+            why = tracked.motion.fallback
         if tracked.event == "gap":
             self.get_logger().warning(
-                f"no image for {seconds:.1f} s: the motion meanwhile is unknown and not in odom",
+                f"{why}: the motion meanwhile is unknown and not in odom",
                 throttle_duration_sec=LOG_PERIOD,
             )
         elif tracked.event == "bridge":
             self.get_logger().warning(
-                f"no image for {seconds:.1f} s: the last velocity was extrapolated",
-                throttle_duration_sec=LOG_PERIOD,
+                f"{why}: the last velocity was extrapolated", throttle_duration_sec=LOG_PERIOD
             )
         elif tracked.event == "restart":
             self._restarted_at = time.monotonic()

@@ -22,6 +22,9 @@ def test_methods_and_fallbacks_are_counted_and_the_last_motion_is_described():
         "method of the last motion": "network",
         "fallbacks: too few points": "2",
     }
+    account.add(Motion(np.eye(4), "points", None, 0, 0, fallback="too few points"))
+    assert account.counts() == {"motions_network": 2, "motions_points": 1}  # a guess
+    assert account.fallbacks == {"too few points": 3}
     account.add(Motion(np.eye(4), "points", None, 83, 61, 0.43219))
     facts = account.facts()
     assert (facts["inliers"], facts["landmarks"]) == ("83", "61")

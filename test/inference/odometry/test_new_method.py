@@ -37,6 +37,7 @@ class ToyMotion:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.continued = self.begun = self.resets = 0
+        self.lost = False
         self._last: View | None = None
 
     @staticmethod
@@ -50,6 +51,8 @@ class ToyMotion:
         self.continued += earlier is self._last
         self.begun += earlier is not self._last
         self._last = later
+        if self.lost:
+            return Motion(np.eye(4), "toy", 1e-9 * COVARIANCE, 0, fallback="it is dark")
         return Motion(motion_of(TURN), "toy", COVARIANCE, inliers=7)
 
     def reset(self) -> None:
@@ -169,6 +172,26 @@ def test_it_begins_anew_when_the_clock_was_set(tracker: CameraTracker) -> None:
 def test_a_wild_stamp_does_not_break_it_off(tracker: CameraTracker) -> None:
     track(tracker, [k * STEP for k in (0, 1, 2, 36_000, 3, 4)])
     assert (tracker.method.begun, tracker.method.continued) == (1, 3)
+
+
+def test_where_it_can_only_guess_the_tracker_goes_on_at_the_last_velocity_for_a_while(
+    tracker: CameraTracker,
+) -> None:
+    """As over a gap: two seconds at the last velocity, then the pose stays; never too sure."""
+    before = track(tracker, [0, STEP])[-1]
+    tracker.method.lost = True
+    poses = track(tracker, [k * STEP for k in range(2, 32)])
+    assert [pose.event for pose in poses] == ["bridge"] * 20 + ["gap"] * 10
+    assert {pose.motion.fallback for pose in poses} == {"it is dark"}
+    assert tracker.method.begun == 1 and {pose.distance for pose in poses} == {0.0}
+    expected = before.T_world_camera @ np.linalg.matrix_power(motion_of(TURN), 20)
+    np.testing.assert_allclose(poses[19].T_world_camera, expected, atol=1e-9)
+    np.testing.assert_array_equal(poses[29].T_world_camera, poses[19].T_world_camera)
+    grown = poses[0].covariance[0, 0] - before.covariance[0, 0]
+    assert grown > 0.1**2  # half of a tenth of a second at 2 m/s
+    assert poses[29].covariance[0, 0] - poses[28].covariance[0, 0] > 0.2**2
+    tracker.method.lost = False
+    assert track(tracker, [32 * STEP])[0].event == "motion"
 
 
 def test_reset_forgets_its_views(tracker: CameraTracker) -> None:
