@@ -30,6 +30,7 @@ class GeometrySettings:
     parallax: float = 0.03  # of the image's width; median since the last keyframe
     shared: float = 0.6  # of the last keyframe's landmarks; with fewer left, a new one is made
     min_landmarks: int = 12  # with fewer in sight, the motion is unknown
+    lost: float = 0.35  # share of landmarks that agree; with fewer, the motion is unknown
     doubtful: float = 0.7  # share of landmarks that agree; with fewer, two views are asked as well
     tracks: TrackSettings = TrackSettings()
     map: MapSettings = MapSettings()
@@ -68,45 +69,55 @@ class GeometricMotion:
         self._elapsed = 0
 
     def motion(self, earlier: View, later: View) -> Motion:
-        """See `MotionMethod`."""
+        """See `MotionMethod`. Where points are lost, the last step again, with a `fallback`."""
         if earlier is not self._last:
+            self.reset()
+            self._tracker.add(earlier.grey, earlier.camera.valid)
             self._begin(earlier)
-        before = self._T
-        predicted = before @ self._expected_step(later.stamp - earlier.stamp)
+        before, elapsed = self._T, later.stamp - earlier.stamp
+        predicted = before @ self._expected_step(elapsed)
         guess = self._predicted(later, predicted)
         tracks = self._tracker.add(later.grey, later.camera.valid, guess)
         known = self._map.landmarks.known(tracks.ids)
-        points = rays(later.camera, tracks.pixels)[:, :2]
         self._last = later
         if known.sum() < self.settings.min_landmarks:
-            return self._lost(later, predicted, tracks, points)
+            return self._lost(later, before, predicted, "too few known points in sight")
+        points = rays(later.camera, tracks.pixels)[:, :2]
         found = self._located(later, predicted, tracks, known, points)
-        self._T = found.T_world_camera
-        self._velocity = inverse(before) @ self._T
-        self._elapsed = later.stamp - earlier.stamp
         fits = found.squared < self.settings.map.outlier**2
-        if fits.mean() > 0.5:
-            kept = np.ones(len(tracks), np.bool_)
-            kept[np.flatnonzero(known)[~fits]] = False
-            self._tracker.keep(kept)
-            tracks, points, known = tracks[kept], points[kept], known[kept]
-        T_earlier_later = self._velocity
-        covariance = step_covariance(found, T_earlier_later)
-        if self._wants_keyframe(later, tracks, known, points):
-            self._add_keyframe(later, tracks, points)
-            T_earlier_later = inverse(before) @ self._T
+        if fits.mean() < self.settings.lost or fits.sum() < self.settings.min_landmarks:
+            return self._lost(later, before, predicted, "too few known points agree on a motion")
+        self._T = found.T_world_camera
+        self._expect(inverse(before) @ self._T, elapsed)
+        kept = np.ones(len(tracks), np.bool_)
+        kept[np.flatnonzero(known)[~fits]] = False
+        self._tracker.keep(kept)
+        covariance = step_covariance(found, self._velocity)
+        if self._wants_keyframe(later, tracks[kept], known[kept], points[kept]):
+            self._add_keyframe(later)
         error = float(np.sqrt(found.squared[fits].mean() / 2)) * self.settings.noise
         return Motion(
-            T_earlier_later, "geometry", covariance, int(fits.sum()), int(known.sum()), error
+            inverse(before) @ self._T,
+            "geometry",
+            covariance,
+            int(fits.sum()),
+            int(known.sum()),
+            error,
         )
 
-    def _begin(self, view: View) -> None:
-        """The first keyframe."""
-        self.reset()
+    def expect(self, step: Matrix) -> None:
+        """Take another method's step instead of the last one, which was a guess."""
+        self._velocity = step
+
+    def _expect(self, step: Matrix, elapsed: int) -> None:
+        self._velocity, self._elapsed = step, elapsed
+
+    def _begin(self, view: View, log_scale: float = 0.0) -> None:
+        """A new map, whose first keyframe is the view; the tracks go on."""
         self._focal = float(np.sqrt(view.camera.K[0, 0] * view.camera.K[1, 1]))
-        self._map = LandmarkMap(self.settings.noise / self._focal, self.settings.map)
-        tracks = self._tracker.add(view.grey, view.camera.valid)
-        self._add_keyframe(view, tracks, rays(view.camera, tracks.pixels)[:, :2])
+        self._map = LandmarkMap(self.settings.noise / self._focal, self.settings.map, log_scale)
+        self._T, self._last = np.eye(4), view
+        self._add_keyframe(view)
 
     def _expected_step(self, elapsed: int) -> Matrix:
         """The last step again, over as much time; none after a pause."""
@@ -178,21 +189,20 @@ class GeometricMotion:
     def _enough(self) -> float:
         return self.settings.tracks.count / 2
 
-    def _add_keyframe(self, view: View, tracks: Tracks, points: Floats) -> None:
-        predicted = sampled_log(view, tracks.pixels)
-        keyframe = self._map.add(self._T, tracks.ids, points, predicted)
+    def _add_keyframe(self, view: View) -> None:
+        tracks = self._tracker.tracks
+        points = rays(view.camera, tracks.pixels)[:, :2]
+        keyframe = self._map.add(self._T, tracks.ids, points, sampled_log(view, tracks.pixels))
         self._T = keyframe.T_world_camera
-        kept = self._map.landmarks.known(tracks.ids) | ~np.isfinite(predicted)
-        self._tracker.keep(kept)
+        self._tracker.keep(self._map.landmarks.known(tracks.ids))
 
-    def _lost(self, view: View, predicted: Matrix, tracks: Tracks, points: Floats) -> Motion:
+    def _lost(self, view: View, before: Matrix, predicted: Matrix, why: str) -> Motion:
         """Begin again from predicted depth, at the scale that was; the motion is a guess."""
-        before, self._T = self._T, predicted
-        self._add_keyframe(view, tracks, points)
-        step = inverse(before) @ self._T
+        step = inverse(before) @ predicted
+        self._begin(view, self._map.log_scale)
         reach = max(float(np.linalg.norm(step[:3, 3])), 1e-3)
         covariance = np.diag([reach**2] * 3 + [0.1**2] * 3)
-        return Motion(step, "geometry", covariance, 0, 0, fallback="too few known points in sight")
+        return Motion(step, "geometry", covariance, 0, 0, fallback=why)
 
 
 def sampled_log(view: View, pixels: Floats) -> Floats:

@@ -48,12 +48,14 @@ class LandmarkMap:
     keyframes share. ``log_scale`` is by how much inverse depths of the map exceed predicted ones.
     """
 
-    def __init__(self, noise: float, settings: MapSettings | None = None) -> None:
+    def __init__(
+        self, noise: float, settings: MapSettings | None = None, log_scale: float = 0.0
+    ) -> None:
         self.noise = noise
         self.settings = settings or MapSettings()
         self.keyframes: list[Keyframe] = []
         self.landmarks: Landmarks = NO_LANDMARKS
-        self.log_scale = 0.0
+        self.log_scale = log_scale
 
     def places(self, ids: Integers) -> Places:
         """Of landmarks, by their ids."""
