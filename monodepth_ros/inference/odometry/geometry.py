@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, rigid, twist_of
@@ -21,6 +22,18 @@ from monodepth_ros.inference.odometry.two_view import two_view
 from monodepth_ros.inference.odometry.view import View
 from monodepth_ros.zoo.card import NetworkPart
 
+Chosen = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StepNoise:
+    """What the covariance of a step adds to the information of its points; measured."""
+
+    inflation: float = 1.5  # of standard deviations: errors of a point are alike in many images
+    shared: float = 1.5e-3  # radians; an error that all points share, where they fit as expected
+    power: float = 3.0  # of the misfit: where points fit badly, so does the camera that all share
+    length: float = 0.03  # of a step's length
+
 
 @dataclass(frozen=True)
 class GeometrySettings:
@@ -32,7 +45,8 @@ class GeometrySettings:
     min_landmarks: int = 12  # with fewer in sight, the motion is unknown
     lost: float = 0.35  # share of landmarks that agree; with fewer, the motion is unknown
     doubtful: float = 0.7  # share of landmarks that agree; with fewer, two views are asked as well
-    tracks: TrackSettings = TrackSettings()
+    step: StepNoise = StepNoise()
+    tracks: TrackSettings = TrackSettings(replenish_below=0.7)
     map: MapSettings = MapSettings()
 
 
@@ -92,17 +106,19 @@ class GeometricMotion:
         kept = np.ones(len(tracks), np.bool_)
         kept[np.flatnonzero(known)[~fits]] = False
         self._tracker.keep(kept)
-        covariance = step_covariance(found, self._velocity)
+        misfit = float(np.sqrt(found.squared[fits].mean() / 2))
+        distance = self._distance(tracks, known)
+        noise = self.settings.step
+        covariance = step_covariance(found, self._velocity, distance, misfit, noise)
         if self._wants_keyframe(later, tracks[kept], known[kept], points[kept]):
             self._add_keyframe(later)
-        error = float(np.sqrt(found.squared[fits].mean() / 2)) * self.settings.noise
         return Motion(
             inverse(before) @ self._T,
             "geometry",
             covariance,
             int(fits.sum()),
             int(known.sum()),
-            error,
+            misfit * self.settings.noise,
         )
 
     def expect(self, step: Matrix) -> None:
@@ -139,7 +155,12 @@ class GeometricMotion:
         return pixels
 
     def _located(
-        self, view: View, predicted: Matrix, tracks: Tracks, known: np.ndarray, points: Floats
+        self,
+        view: View,
+        predicted: Matrix,
+        tracks: Tracks,
+        known: Chosen,
+        points: Floats,
     ) -> Resection:
         """The pose from the landmarks in sight; from two views as well, where it is doubtful."""
         places, noise = self._map.places(tracks.ids[known]), self._map.noise
@@ -171,9 +192,12 @@ class GeometricMotion:
         lengths = (length, 3 * length, 0.0) if T[:3, 3].any() else (0.0,)
         return [keyframe.T_world_camera @ rigid(T[:3, :3], T[:3, 3] * size) for size in lengths]
 
-    def _wants_keyframe(
-        self, view: View, tracks: Tracks, known: np.ndarray, points: Floats
-    ) -> bool:
+    def _distance(self, tracks: Tracks, known: Chosen) -> float:
+        """The median distance of the landmarks in sight."""
+        apart = self._map.places(tracks.ids[known]).points - self._T[:3, 3]
+        return float(np.median(np.linalg.norm(apart, axis=1)))
+
+    def _wants_keyframe(self, view: View, tracks: Tracks, known: Chosen, points: Floats) -> bool:
         keyframe = self._map.keyframes[-1]
         _, then, now = np.intersect1d(
             keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
@@ -220,7 +244,20 @@ def sampled_log(view: View, pixels: Floats) -> Floats:
     return np.where(usable, np.log(np.where(usable, values, 1.0)), np.nan)
 
 
-def step_covariance(found: Resection, T_earlier_later: Matrix) -> Matrix:
-    """Of a step, in the axes of the earlier camera."""
+def step_covariance(
+    found: Resection, T_earlier_later: Matrix, distance: float, misfit: float, noise: StepNoise
+) -> Matrix:
+    """Of a step, in the axes of the earlier camera.
+
+    ``distance`` is that of the landmarks, ``misfit`` the root mean square of their errors over what
+    was expected. An error that all image points share counts as a turn, and as a shift at that
+    distance. The length of a step is only as sure as the scale.
+    """
     turn = np.kron(np.eye(2), T_earlier_later[:3, :3])
-    return np.asarray(turn @ np.linalg.inv(found.information + 1e-9 * np.eye(6)) @ turn.T)
+    covariance = turn @ np.linalg.inv(found.information + 1e-9 * np.eye(6)) @ turn.T
+    shared = (noise.shared * misfit**noise.power) ** 2
+    covariance = noise.inflation**2 * covariance
+    covariance += np.diag([shared * distance**2] * 3 + [shared] * 3)
+    along = noise.length * T_earlier_later[:3, 3]
+    covariance[:3, :3] += np.outer(along, along)
+    return np.asarray(covariance)

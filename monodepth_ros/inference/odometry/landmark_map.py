@@ -26,7 +26,7 @@ class MapSettings:
     kept: int = 10  # keyframes; the older ones hold the place and the scale of the newer ones
     depth_deviation: float = 0.4  # of the logarithm of predicted depth, from pixel to pixel
     known: float = 0.15  # deviation of a logarithm below which a depth is triangulated
-    scale_gain: float = 0.01  # by which each keyframe's predicted depth corrects the scale
+    scale_gain: float = 0.002  # by which each keyframe's predicted depth corrects the scale
     outlier: float = 5.0  # times the noise; observations further off are removed
 
 
