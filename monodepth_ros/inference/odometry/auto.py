@@ -17,7 +17,8 @@ from monodepth_ros.zoo.card import NetworkPart
 class AutoMotion:
     """`geometry`; where it lost its points, `refined`, if the model has a pose network.
 
-    Both have the scale of the depth, so that a change between them changes no unit.
+    Landmarks carry a scale on that predicted depth has only given them at first. Refined motions
+    have that of the depth now; their lengths are multiplied by the ratio of both.
     """
 
     networks: ClassVar[Sequence[NetworkPart]] = ("depth", "pose")
@@ -38,7 +39,11 @@ class AutoMotion:
         found = self._geometry.motion(earlier, later)
         if not found.fallback or self._other is None:
             return found
-        return replace(self._other.motion(earlier, later), fallback=found.fallback)
+        other = self._other.motion(earlier, later)
+        step = other.T_earlier_later.copy()
+        step[:3, 3] *= self._geometry.length_ratio
+        self._geometry.expect(step)
+        return replace(other, T_earlier_later=step, fallback=found.fallback)
 
     def reset(self) -> None:
         """See `MotionMethod`."""

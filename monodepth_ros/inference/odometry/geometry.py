@@ -78,6 +78,7 @@ class GeometricMotion:
         """See `MotionMethod`."""
         self._last: View | None = None
         self._tracker = PointTracker(self.settings.tracks)
+        self._map = LandmarkMap(self.settings.noise, self.settings.map)
         self._T = np.eye(4)
         self._velocity = np.eye(4)
         self._elapsed = 0
@@ -120,6 +121,11 @@ class GeometricMotion:
             int(known.sum()),
             misfit * self.settings.noise,
         )
+
+    @property
+    def length_ratio(self) -> float:
+        """Lengths of the map over lengths by predicted depth, where the map was last compared."""
+        return float(np.exp(-self._map.log_scale))
 
     def expect(self, step: Matrix) -> None:
         """Take another method's step instead of the last one, which was a guess."""
@@ -231,6 +237,8 @@ class GeometricMotion:
 
 def sampled_log(view: View, pixels: Floats) -> Floats:
     """Logarithms (N,) of predicted inverse depth at pixels (N, 2) of the grey image."""
+    if not len(pixels):
+        return np.empty(0)
     inverse_depth = view.inverse_depth()
     height, width = inverse_depth.shape
     scale = np.array([width / view.camera.width, height / view.camera.height])

@@ -12,7 +12,6 @@ from monodepth_ros.inference.odometry.motion import MotionMethod
 
 # Name: module and class, imported when the method is asked for.
 METHODS: dict[str, str] = {
-    "auto": "monodepth_ros.inference.odometry.automatic:AutomaticMotion",
     "geometry": "monodepth_ros.inference.odometry.geometry:GeometricMotion",
     "refined": "monodepth_ros.inference.odometry.refined:RefinedMotion",
     "network": "monodepth_ros.inference.odometry.network:NetworkMotion",
