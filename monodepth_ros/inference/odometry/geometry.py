@@ -46,6 +46,7 @@ class GeometrySettings:
     lost: float = 0.35  # share of landmarks that agree; with fewer, the motion is unknown
     doubtful: float = 0.7  # share of landmarks that agree; with fewer, two views are asked as well
     step: StepNoise = StepNoise()
+    better: float = 0.7  # cost over that of the expected motion, below which another one is taken
     tracks: TrackSettings = TrackSettings(replenish_below=0.7)
     map: MapSettings = MapSettings()
 
@@ -171,12 +172,14 @@ class GeometricMotion:
         """The pose from the landmarks in sight; from two views as well, where it is doubtful."""
         places, noise = self._map.places(tracks.ids[known]), self._map.noise
         seen = points[known]
-        best = locate(predicted, places, seen, noise)
+        best = locate(predicted, places, seen, noise, far=False)
         fits = (best.squared < self.settings.map.outlier**2).mean()
         if fits < self.settings.doubtful:
-            for start in self._other_starts(view, predicted, tracks, points):
-                other = locate(start, places, seen, noise)
-                best = min(best, other, key=lambda found: found.cost)
+            starts = [predicted, *self._other_starts(view, predicted, tracks, points)]
+            others = [locate(start, places, seen, noise) for start in starts]
+            other = min(others, key=lambda found: found.cost)
+            # What was expected tells the camera's motion from that of a mover as large.
+            best = other if other.cost < self.settings.better * best.cost else best
         return best
 
     def _other_starts(

@@ -50,17 +50,20 @@ class Resection:
         return float(np.log1p(self.squared / CAUCHY**2).mean())
 
 
-def locate(T_world_camera: Matrix, places: Places, observed: Floats, noise: float) -> Resection:
+def locate(
+    T_world_camera: Matrix, places: Places, observed: Floats, noise: float, far: bool = True
+) -> Resection:
     """The pose near ``T_world_camera`` that sees the landmarks at ``observed`` (N, 2), at Z = 1.
 
     Robust Gauss-Newton. What a landmark's depth can explain is no error of the pose: its variance
     is eliminated, so one whose depth is only predicted still holds the pose across its epipolar
-    line. ``noise`` is the standard deviation of an image point.
+    line. ``noise`` is the standard deviation of an image point. ``far``: the start may be far off,
+    so the loss is wider at first. Then what many points on a mover say counts as well.
     """
     T = T_world_camera
     for iteration in range(_ITERATIONS):
         J, error, W, squared = _linearised(T, places, observed, noise)
-        wide = 2 * float(np.median(squared)) if iteration < _COARSE else 0.0
+        wide = 2 * float(np.median(squared)) if far and iteration < _COARSE else 0.0
         weights = 1 / (1 + squared / max(CAUCHY**2, wide))
         weighted = J.transpose(0, 2, 1) @ W * weights[:, None, None]
         information = (weighted @ J).sum(0)
