@@ -21,6 +21,7 @@ from typing import Any
 
 from common.camera_bag import write_camera_bag
 from common.monodepth_commands import MonodepthCommands
+from common.motion_comparison import compare
 
 from monodepth_ros.data.open_sequence import open_sequence
 
@@ -59,8 +60,16 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", nargs="*", default=[], help="recipe keys")
     parser.add_argument("--tag", default="", help="of the tunings' names, for other settings")
     parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
+    parser.add_argument(
+        "--motions", action="store_true", help="compare whose motions depth is learnt by, instead"
+    )
+    parser.add_argument("--main-only", action="store_true", help="of the motions, three kinds")
     arguments = parser.parse_args()
     commands = MonodepthCommands(arguments.build.resolve(), arguments.threads)
+    if arguments.motions:
+        out = arguments.out.with_name(f"{arguments.out.stem}_motions.json")
+        compare(commands, arguments.recordings, arguments.only, out, arguments.main_only)
+        return
     worlds = {
         world: [commands.render(world, seed, 60) for seed in seeds]
         for world, seeds in ({} if arguments.no_worlds else WORLDS).items()

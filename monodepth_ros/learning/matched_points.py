@@ -29,7 +29,9 @@ class MatchesSettings(Section):
         0.1, gt=0, description="expected error of log depth at which a point counts half"
     )
     max_error: float = Field(0.5, gt=0, description="expected error that leaves a point out")
-    min_points: int = Field(16, ge=2, description="fewer leave the pair out")
+    min_points: float = Field(
+        16, ge=2, description="fewer, each counted by its weight, leave the pair out"
+    )
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,10 @@ def matched_points(
     error = noise / found.parallax  # of log depth: the angle between the rays is what is measured
     counts = (found.first > 0) & (found.second > 0) & (error < settings.max_error)
     counts = counts & _inside(pixels, size, valid)
-    known = counts.sum(-1) >= settings.min_points
-    counts = counts & known[..., None]
     weight = torch.where(counts, 1 / (1 + (error / settings.half_weight).square()), 0.0)
+    known = weight.sum(-1) >= settings.min_points
+    counts = counts & known[..., None]
+    weight = torch.where(counts, weight, 0.0)
     depth = torch.where(counts, found.first, 1.0)
     return MatchedPoints(
         torch.where(counts[..., None], pixels, 0.0),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.projection import pixel_grid
+from monodepth_ros.geometry.triangulation import rays_of_pixels, triangulate
 from monodepth_ros.learning.losses.loss import Terms
 from monodepth_ros.learning.step import Step
 
@@ -231,8 +232,21 @@ def test_only_points_inside_the_image_on_valid_pixels_count() -> None:
 def test_less_parallax_weighs_less() -> None:
     weights = [run([1 / depth_of_scene()], exact_batch(n))[1].matched.weight for n in (1e-4, 5e-3)]
     assert (weights[0] > weights[1]).all() and (weights[0] > 0.99).float().mean() > 0.9
-    most = run([1 / depth_of_scene()], exact_batch(0.2))[1].matched
-    assert not most.known.any()
+
+
+def test_a_pair_of_doubtful_points_is_left_out() -> None:
+    """However many they are: each counts by its weight."""
+    batch = exact_batch()
+    rays = rays_of_pixels(batch["matches"], batch["K"][:, None, None]).unbind(2)
+    parallax = triangulate(*rays, batch["T_matches"]).parallax
+    decided = set()
+    for noise in (0.002, 0.01, 0.02, 0.03, 0.2):
+        points = run([1 / depth_of_scene()], exact_batch(noise))[1].matched
+        weight = 1 / (1 + (noise / parallax / 0.1) ** 2) * (noise / parallax < 0.5)
+        many = (noise / parallax < 0.5).sum(-1) >= 16
+        assert torch.equal(points.known, weight.sum(-1) >= 16)
+        decided |= set(zip(many.flatten().tolist(), points.known.flatten().tolist(), strict=True))
+    assert decided == {(True, True), (True, False), (False, False)}
 
 
 def test_validation_is_of_each_image() -> None:
