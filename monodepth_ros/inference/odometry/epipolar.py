@@ -112,18 +112,22 @@ def _jacobian(T: Matrix, first: Rays, second: Rays) -> NDArray[np.float64]:
     )
 
 
-def turn_of(first: Rays, second: Rays, weights: NDArray[np.float64]) -> Matrix:
-    """``R_first_second`` that best turns the second rays to the first ones (Kabsch)."""
-    one = first / np.linalg.norm(first, axis=1, keepdims=True)
-    other = second / np.linalg.norm(second, axis=1, keepdims=True)
-    U, _, Vt = np.linalg.svd((one.T * weights) @ other)
-    return np.asarray(U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt)
+def turns_of(
+    first: Rays, second: Rays, weights: NDArray[np.float64] | float = 1.0
+) -> NDArray[np.float64]:
+    """``R_first_second`` (..., 3, 3) that best turns second rays (..., N, 3) to first (Kabsch)."""
+    one = first / np.linalg.norm(first, axis=-1, keepdims=True)
+    other = second / np.linalg.norm(second, axis=-1, keepdims=True)
+    weighted = one * np.asarray(weights)[..., None]
+    U, _, Vt = np.linalg.svd(weighted.swapaxes(-1, -2) @ other)
+    U[..., 2] *= np.linalg.det(U @ Vt)[..., None]
+    return np.asarray(U @ Vt)
 
 
-def turn_error(R: Matrix, first: Rays, second: Rays) -> NDArray[np.float64]:
-    """``(N, 2)``: first rays less where a turn alone takes the second ones, on the image plane."""
-    seen = second @ R.T
-    return np.asarray(first[:, :2] - seen[:, :2] / np.maximum(seen[:, 2:], 1e-9))
+def turn_error(R: NDArray[np.float64], first: Rays, second: Rays) -> NDArray[np.float64]:
+    """First rays less second ones after turns ``(..., 3, 3)``, both at Z = 1: ``(..., N, 2)``."""
+    seen = second @ np.swapaxes(R, -1, -2)
+    return np.asarray(first[:, :2] - seen[..., :2] / np.maximum(seen[..., 2:], 1e-9))
 
 
 def depths(

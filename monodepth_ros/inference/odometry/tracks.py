@@ -237,8 +237,6 @@ def _inside(pixels: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[
 
 def _first_of_neighbours(pixels: NDArray[np.float64], distance: float) -> NDArray[np.bool_]:
     """Which points (N, 2) have no earlier one within ``distance`` pixels: two became one."""
-    if not len(pixels):
-        return np.zeros(0, np.bool_)
     x, y = pixels.T
     near = (np.abs(x[:, None] - x) < distance) & (np.abs(y[:, None] - y) < distance)
-    return np.asarray(near.argmax(1) == np.arange(len(x)))
+    return ~np.tril(near, -1).any(1)

@@ -25,14 +25,17 @@ from monodepth_ros.inference.odometry.epipolar import (
     refined,
     sampson,
     turn_error,
-    turn_of,
+    turns_of,
 )
 
 Kind = Literal["general", "planar", "rotation", "too_few"]
 MIN_MATCHES = 8  # five make a motion, three more say whether it holds
 _REACH = 3.0  # times the noise; matches further off are no inliers
+# Dimensions of the matches (of 4) that a motion allows, and its parameters.
+_FREEDOM: dict[Kind, tuple[int, int]] = {"general": (3, 5), "planar": (2, 8), "rotation": (2, 3)}
 _TURNS = 100  # pairs of matches that a turn is tried from
 _GRID = 6  # cells along a side by which the spread of matches is measured
+_ALIKE = 0.8  # two motions with more inliers in common are one
 _MIN_RIVAL = 0.2  # of all matches: a second motion of fewer is not looked for
 
 
@@ -118,13 +121,13 @@ class _Hypothesis:
     def inliers(self) -> NDArray[np.bool_]:
         return np.asarray(self.squared < _REACH**2)
 
-    @property
-    def gric(self) -> float:
-        """Torr's criterion: how badly it fits, and how much it can fit."""
-        dimension, parameters = {"general": (3, 5), "planar": (2, 8), "rotation": (2, 3)}[self.kind]
-        count = len(self.squared)
-        misfit = np.minimum(self.squared, 2.0 * (4 - dimension)).sum()
-        return float(misfit + np.log(4) * dimension * count + np.log(4 * count) * parameters)
+
+def _gric(hypothesis: _Hypothesis) -> float:
+    """Torr's criterion: how badly a motion fits, and how much it can fit. The least is the best."""
+    dimension, parameters = _FREEDOM[hypothesis.kind]
+    count = len(hypothesis.squared)
+    misfit = np.minimum(hypothesis.squared, 2.0 * (4 - dimension)).sum()
+    return float(misfit + np.log(4) * dimension * count + np.log(4 * count) * parameters)
 
 
 def two_view(
@@ -146,8 +149,9 @@ def two_view(
     inliers = np.zeros(count, np.bool_)
     if reason := matches.why_too_few():
         return TwoView("too_few", np.eye(4), inliers, reason=reason)
-    best = _best(matches, prior)
-    rivals = _rivals(matches, best, prior)
+    tried = [_turn(matches, prior), *_general(matches, prior), *_planar(matches)]
+    best = min(tried, key=_gric)
+    rivals = _rivals(matches, best, tried, prior)
     chosen, sure = _camera_motion(matches, best, rivals, prior)
     inliers[usable] = chosen.inliers
     if inliers.sum() < MIN_MATCHES:
@@ -165,28 +169,20 @@ def two_view(
     )
 
 
-def _best(matches: _Matches, prior: Matrix | None) -> _Hypothesis:
-    """The motion that explains most with the least freedom."""
-    tried = [_turn(matches, prior), *_general(matches, prior), *_planar(matches)]
-    return min(tried, key=lambda hypothesis: hypothesis.gric)
-
-
 def _turn(matches: _Matches, prior: Matrix | None) -> _Hypothesis:
     """The turn that most matches agree with: of pairs of them, then by weighted least squares."""
     generator = np.random.default_rng(0)
-    tried = [np.eye(3)] if prior is None else [np.eye(3), prior[:3, :3]]
     pairs = generator.integers(0, len(matches), (_TURNS, 2))
-    equal = np.ones(2)
-    tried += [turn_of(matches.first[pair], matches.second[pair], equal) for pair in pairs]
+    known = [np.eye(3)] if prior is None else [np.eye(3), prior[:3, :3]]
+    tried = np.concatenate([known, turns_of(matches.first[pairs], matches.second[pairs])])
+    scale = np.sqrt(2) * matches.noise  # both images have noise
 
-    def squared(R: Matrix) -> NDArray[np.float64]:
-        # Half: both images have noise.
-        error = turn_error(R, matches.first, matches.second) / matches.noise
-        return np.asarray((error * error).sum(1) / 2)
+    def squared(R: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(((turn_error(R, matches.first, matches.second) / scale) ** 2).sum(-1))
 
-    R = min(tried, key=lambda R: float(np.log1p(squared(R)).sum()))
+    R = tried[np.log1p(squared(tried)).sum(-1).argmin()]
     for _ in range(5):
-        R = turn_of(matches.first, matches.second, 1.0 / (1.0 + squared(R)))
+        R = turns_of(matches.first, matches.second, 1.0 / (1.0 + squared(R)))
     return _Hypothesis("rotation", rigid(R), squared(R))
 
 
@@ -255,25 +251,36 @@ def _planar(matches: _Matches) -> Iterator[_Hypothesis]:
             yield _Hypothesis("planar", rigid(R, t[:, 0] / length), squared)
 
 
-def _rivals(matches: _Matches, best: _Hypothesis, prior: Matrix | None) -> list[_Hypothesis]:
+def _rivals(
+    matches: _Matches, best: _Hypothesis, tried: list[_Hypothesis], prior: Matrix | None
+) -> list[_Hypothesis]:
     """Other motions that many of the same matches allow."""
     rivals = []
     rest = ~best.inliers
     if rest.sum() > max(2 * MIN_MATCHES, _MIN_RIVAL * len(matches)):
         others = matches[rest]
         if not others.why_too_few():
-            tried = [_turn(others, prior), *_general(others, prior)]
-            T = min(tried, key=lambda hypothesis: hypothesis.gric).T
-            rivals.append(_evaluated(matches, T))
+            second = min([_turn(others, prior), *_general(others, prior)], key=_gric)
+            rivals.append(_evaluated(matches, second.T))
+    if prior is not None:  # a motion that mixes both may fit most matches
+        general = [one for one in tried if one.kind == "general" and one is not best]
+        many = [one for one in general if one.inliers.mean() > _MIN_RIVAL]
+        rivals += [one for one in many if _share_alike(one, best) < _ALIKE]
     if best.kind == "planar":
-        twins = [plane for plane in _planar(matches) if not np.allclose(plane.T, best.T)]
-        rivals += [twin for twin in twins if twin.gric <= best.gric + 1e-6]
+        rivals += [twin for twin in tried if twin.kind == "planar" and twin is not best]
     if best.kind == "general":
-        turn = _turn(matches, prior)
+        turn = next(one for one in tried if one.kind == "rotation")
+        # All that has parallax is compact: it may as well be a mover before a camera that turns.
         by_parallax = best.inliers & ~turn.inliers
         if 2 * matches.spread(by_parallax) < matches.spread(turn.inliers):
             rivals.append(turn)
     return rivals
+
+
+def _share_alike(one: _Hypothesis, other: _Hypothesis) -> float:
+    """The share of the inliers of either motion that are inliers of both."""
+    either = (one.inliers | other.inliers).sum()
+    return float((one.inliers & other.inliers).sum() / max(1, either))
 
 
 def _evaluated(matches: _Matches, T: Matrix) -> _Hypothesis:
@@ -289,8 +296,8 @@ def _camera_motion(
 ) -> tuple[_Hypothesis, bool]:
     """Which of several motions is the camera's, and whether that is known.
 
-    The matches of the camera's motion are those which the prior explains better. Without a prior
-    they are spread over more of the image: a mover is compact.
+    The one that is nearer to the prior. Without a prior, the one whose matches are spread over more
+    of the image: a mover is compact.
     """
     chosen, sure = best, True
     for rival in rivals:
@@ -304,14 +311,12 @@ def _preference(
     matches: _Matches, one: _Hypothesis, other: _Hypothesis, prior: Matrix | None
 ) -> float:
     """By how much one motion is rather the camera's than the other; negative if it is less."""
-    mine, others = one.inliers & ~other.inliers, other.inliers & ~one.inliers
-    alike = min(mine.sum(), others.sum()) < MIN_MATCHES  # the same matches allow both
     if prior is not None:
-        if alike:
-            return _distance(other.T, prior) - _distance(one.T, prior)
-        expected = np.sqrt(_evaluated(matches, _unit(prior)).squared) + 1.0
-        return float(np.log(np.median(expected[others]) / np.median(expected[mine])))
-    if alike:
+        # Two hundredths of a radian: no prior is better known.
+        mine, others = (_distance(motion.T, prior) + 0.02 for motion in (one, other))
+        return float(np.log(others / mine))
+    exclusive = one.inliers & ~other.inliers, other.inliers & ~one.inliers
+    if min(only.sum() for only in exclusive) < MIN_MATCHES:  # the same matches allow both
         return 0.0
     return float(np.log(matches.spread(one.inliers) / matches.spread(other.inliers)))
 

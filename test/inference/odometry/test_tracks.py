@@ -49,3 +49,59 @@ def test_points_that_are_not_kept_are_replaced(still: np.ndarray) -> None:
     assert not set(first.ids[~kept]) & set(later.ids)
     assert len(set(first.ids[kept]) & set(later.ids)) > 0.8 * kept.sum()
     assert len(later) > 0.9 * len(first)
+
+
+def test_exposure_and_bands_of_light_are_no_motion(still: np.ndarray) -> None:
+    tracker, rows = PointTracker(), np.linspace(-1, 1, 240)[:, None]
+    first = tracker.add(still)
+    for index in range(1, 6):
+        light = 0.8 + 0.2 * np.sin(2 * index + 3 * rows)
+        moved = shifted(still, 1.5 * index, 0.0) * light
+        last = tracker.add(moved.clip(0, 255).astype(np.uint8))
+    _, then, now = np.intersect1d(first.ids, last.ids, return_indices=True)
+    assert len(then) > 0.7 * len(first)
+    error = last.pixels[now] - first.pixels[then] - [7.5, 0]
+    assert np.median(np.abs(error)) < 0.15
+
+
+def test_errors_do_not_add_up_over_many_images(still: np.ndarray) -> None:
+    """Forty images of noise, each half a pixel further: as exact as the first step."""
+    tracker, generator = PointTracker(), np.random.default_rng(0)
+    seen = []
+    for index in range(40):
+        noise = generator.normal(0, 3, still.shape)
+        image = shifted(still, 0.5 * index, 0.25 * index) + noise
+        seen.append(tracker.add(image.round().clip(0, 255).astype(np.uint8)))
+    _, then, now = np.intersect1d(seen[0].ids, seen[-1].ids, return_indices=True)
+    assert len(then) > 0.5 * len(seen[0])
+    error = seen[-1].pixels[now] - seen[0].pixels[then] - [19.5, 9.75]
+    assert np.median(np.linalg.norm(error, axis=1)) < 0.3
+
+
+def test_points_lie_where_the_image_is_valid_and_all_over_it(still: np.ndarray) -> None:
+    valid = np.zeros(still.shape, bool)
+    valid[:, :200] = True
+    pixels = PointTracker().add(still, valid).pixels
+    assert pixels[:, 0].max() < 200 - 7
+    everywhere = PointTracker().add(still).pixels
+    blocks = np.unique((everywhere // [80, 80]).astype(int), axis=0)
+    assert len(blocks) == 12
+
+
+@pytest.mark.parametrize("size", [(96, 96), (60, 640), (40, 30)])
+def test_small_and_narrow_images(still: np.ndarray, size: tuple[int, int]) -> None:
+    height, width = size
+    image = cv2.resize(still, (max(width, 320), max(height, 240)))[:height, :width]
+    tracker = PointTracker()
+    first, second = tracker.add(image), tracker.add(shifted(image, 1.0, 0.5))
+    _, then, now = np.intersect1d(first.ids, second.ids, return_indices=True)
+    assert len(then) > 0.5 * len(first) > 0
+    error = second.pixels[now] - first.pixels[then] - [1.0, 0.5]
+    assert np.median(np.abs(error)) < 0.1
+
+
+def test_an_image_without_anything_has_no_points(still: np.ndarray) -> None:
+    tracker = PointTracker()
+    assert len(tracker.add(np.full((120, 160), 90, np.uint8))) == 0
+    assert len(tracker.add(still[:120, :160])) > 20
+    assert len(tracker.add(np.zeros((120, 160), np.uint8))) == 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from monodepth_ros.inference.scale.from_points import (
+    PointScale,
     scale_and_shift_from_points,
     scale_from_points,
 )
@@ -47,3 +50,53 @@ def test_outliers_do_not_count(share: float, shift: bool) -> None:
         errors.append(np.log(found.scale / 0.4))
         assert found.agreeing[int(share * count) :].mean() > 0.9
     assert np.abs(errors).max() < 0.06
+
+
+def test_the_stated_deviation_is_that_of_the_scale() -> None:
+    errors, stated = [], []
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        predicted = predictions(60, seed)
+        known = 0.4 * predicted * np.exp(generator.normal(0, 0.2, 60))
+        found = scale_from_points(known, np.full(60, 1e-8), predicted)
+        errors.append(np.log(found.scale / 0.4))
+        stated.append(found.log_deviation)
+    assert np.std(errors) == pytest.approx(np.mean(stated), rel=0.2)
+
+
+def test_points_that_are_better_known_weigh_more() -> None:
+    predicted = predictions(40)
+    known = 0.4 * predicted
+    variance = np.full(40, 1e-8)
+    known[:15] *= 1.3
+    variance[:15] = (0.5 * known[:15]) ** 2
+    found = scale_from_points(known, variance, predicted)
+    assert found.scale == pytest.approx(0.4, rel=1e-3)
+
+
+@pytest.mark.parametrize("find", [scale_from_points, scale_and_shift_from_points])
+def test_too_few_points_say_why(find: Callable[..., PointScale]) -> None:
+    predicted = predictions(20)
+    known = 0.4 * predicted
+    known[5:] = np.nan
+    found = find(known, np.full(20, 1e-6), predicted)
+    assert found.scale is None
+    assert found.factor is None
+    assert found.reason.startswith("5 points with a depth")
+    assert not found.agreeing.any()
+
+
+def test_alike_predictions_do_not_tell_scale_from_shift() -> None:
+    predicted = 0.5 + 0.01 * predictions(50)
+    found = scale_and_shift_from_points(0.4 * predicted + 0.05, np.full(50, 1e-6), predicted)
+    assert found.scale is None
+    assert "too alike" in found.reason
+
+
+def test_predictions_that_have_nothing_to_do_with_the_points() -> None:
+    found = scale_from_points(predictions(100, 1), np.full(100, 1e-8), predictions(100, 2) ** 4)
+    assert found.scale is None
+    assert found.reason
+    backwards = scale_and_shift_from_points(1 - predictions(50), np.full(50, 1e-6), predictions(50))
+    assert backwards.scale is None
+    assert "nearer" in backwards.reason
