@@ -83,8 +83,11 @@ def train(
     overrides = list(set_ or [])
     former = None if init is None else resolve(init)
     if former is not None:
+        card = load_card(former)
         overrides.append(f"networks.init.depth={former}")
-        if find_architecture(load_card(former).architecture).pose is not None:
+        if card.uncertainty:  # what --set says of it wins
+            overrides.insert(0, f"networks.uncertainty={card.uncertainty.members}")
+        if find_architecture(card.architecture).pose is not None:
             overrides.append(f"networks.init.pose={former}")
     plan = load_recipe(recipe, overrides)
     if dump:

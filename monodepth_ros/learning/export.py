@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -15,8 +15,8 @@ from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.checkpoints import BEST, LAST, read_checkpoint
 from monodepth_ros.learning.run.record import RECIPE, first_session
 from monodepth_ros.networks.registry import find_architecture
-from monodepth_ros.zoo.card import ModelCard, Provenance, load_card
-from monodepth_ros.zoo.weights import load_weights, save_model
+from monodepth_ros.zoo.card import ModelCard, Provenance, Uncertainty, load_card
+from monodepth_ros.zoo.weights import add_head, load_weights, save_model, split_off_head
 
 Weights = dict[str, torch.Tensor]
 NETWORKS = {"depth": "depth_net.", "pose": "pose_net."}
@@ -32,6 +32,9 @@ def export_run(
     kept: tuple[Path, float] | None = None,
 ) -> Path:
     """Write the networks of a run as a model folder and return it.
+
+    A run that taught the head for uncertainty alone adds it to the model that it started from,
+    which else stays as it is: ``licence``, ``half``, ``scale`` and ``kept`` are that model's.
 
     Args:
         run: run folder.
@@ -59,6 +62,12 @@ def export_run(
         for name, prefix in NETWORKS.items()
         if name == "depth" or _has_pose(recipe)
     }
+    validation = content["state"]["validation"]
+    uncertainty = _uncertainty(run, recipe, validation)
+    if uncertainty is not None and recipe.trains_head_alone and recipe.networks.init.depth:
+        head, _ = split_off_head(states["depth"])
+        add_head(Path(recipe.networks.init.depth), model, head, uncertainty)
+        return model
     if kept is not None:
         states = _mixed(states, *kept)
     if scale is None:
@@ -67,7 +76,8 @@ def export_run(
         ambiguity = find_architecture(recipe.networks.architecture).ambiguity
         metric = taught and ambiguity != "scale_and_shift"
         scale = "metric" if metric else "relative"
-    card = _card(run, model.name, recipe, licence, scale, content["state"]["validation"])
+    card = _card(run, model.name, recipe, licence, scale, validation)
+    card = card.model_copy(update={"uncertainty": uncertainty})
     save_model(model, card, states, torch.float16 if half else torch.float32)
     return model
 
@@ -103,6 +113,38 @@ def _began_with_a_guess(recipe: Recipe) -> bool:
     return any(card.provenance.calibration == "guessed" for card in cards)
 
 
+def _uncertainty(run: Path, recipe: Recipe, results: dict[str, float]) -> Uncertainty | None:
+    """What the card says of the head; where nothing taught it, it is that of the first model."""
+    networks = recipe.networks
+    if not networks.uncertainty:
+        return None
+    if not recipe.teaches_uncertainty:
+        former = networks.init.depth
+        known = load_card(Path(former)).uncertainty if former and Path(former).is_dir() else None
+        return known or Uncertainty(members=networks.uncertainty)
+    return Uncertainty(
+        members=networks.uncertainty,
+        temperature=round(results.get("val/temperature", 1.0), 4),
+        provenance=_provenance(first_session(run), recipe, results, None),
+    )
+
+
+def _provenance(
+    session: dict[str, Any],
+    recipe: Recipe,
+    results: dict[str, float],
+    calibration: Literal["measured", "guessed"] | None,
+) -> Provenance:
+    sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
+    return Provenance(
+        data=", ".join(sources),
+        recipe=json.dumps(recipe.model_dump(mode="json", exclude_defaults=True)),
+        command=shlex.join(["monodepth", *session["command"][1:]]),
+        results={key: round(value, 5) for key, value in results.items()},
+        calibration=calibration,
+    )
+
+
 def _card(
     run: Path,
     name: str,
@@ -116,17 +158,10 @@ def _card(
     networks, depth_range = recipe.networks, {}
     if find_architecture(networks.architecture).output == "disparity":
         depth_range = {"min_depth": networks.min_depth, "max_depth": networks.max_depth}
-    sources = [Path(source.split("@")[0]).name for source in session["data"]["training"]]
     return ModelCard(
         name=name,
         licence=licence,
-        provenance=Provenance(
-            data=", ".join(sources),
-            recipe=json.dumps(recipe.model_dump(mode="json", exclude_defaults=True)),
-            command=shlex.join(["monodepth", *session["command"][1:]]),
-            results={key: round(value, 5) for key, value in results.items()},
-            calibration="guessed" if guessed else "measured",
-        ),
+        provenance=_provenance(session, recipe, results, "guessed" if guessed else "measured"),
         architecture=networks.architecture,
         size=recipe.data.size,
         **depth_range,

@@ -19,7 +19,7 @@ from monodepth_ros.networks.pose_net import PoseNet
 from monodepth_ros.networks.registry import find_architecture
 from monodepth_ros.networks.resnet import stack_first_convolution
 from monodepth_ros.zoo.card import load_card
-from monodepth_ros.zoo.weights import load_weights
+from monodepth_ros.zoo.weights import load_weights, split_off_head
 
 LITE0 = "efficientnet-lite0"
 
@@ -89,7 +89,29 @@ def _load_from_model(network: nn.Module, model: Path, part: str, recipe: Network
     parts = load_weights(model, card)
     if part not in parts:
         raise UserError(f"networks.init.{part}: {model} holds no {part} network")
-    network.load_state_dict({name: w.float() for name, w in parts[part].items()})
+    state = parts[part]
+    if part == "depth":
+        state = _with_own_head(network, state, model, recipe)
+    network.load_state_dict({name: w.float() for name, w in state.items()})
+
+
+def _with_own_head(
+    network: nn.Module, state: dict[str, Tensor], model: Path, recipe: NetworksRecipe
+) -> dict[str, Tensor]:
+    """The state of a depth network, with the head for uncertainty that the recipe asks for.
+
+    That of the model, where it has one; else it begins at random.
+    """
+    head, rest = split_off_head(state)
+    own, _ = split_off_head(network.state_dict())
+    if not (head and own):
+        return rest | own
+    if {name: w.shape for name, w in head.items()} != {name: w.shape for name, w in own.items()}:
+        raise UserError(
+            f"networks.init.depth: {model} has a head for uncertainty of another number of members"
+            f" than networks.uncertainty {recipe.uncertainty}: change that, or set it to 0"
+        )
+    return state
 
 
 def imagenet_file(name: str) -> Path:

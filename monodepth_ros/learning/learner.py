@@ -38,7 +38,7 @@ class Learner(nn.Module):
         self.recipe = recipe
         networks, self.losses = recipe.networks, recipe.active
         self.depth_net = build_depth_network(
-            networks.architecture, networks.min_depth, networks.max_depth
+            networks.architecture, networks.min_depth, networks.max_depth, networks.uncertainty
         )
         self.pose_net = _pose_net(networks, self.depth_net)
         self.mask_net: nn.Module | None = None
@@ -57,6 +57,8 @@ class Learner(nn.Module):
         # Networks without a gradient would stop distributed training.
         self.pose_net.requires_grad_(recipe.teaches_pose)
         self.depth_net.requires_grad_(not networks.freeze_depth)
+        if self.head is not None:
+            self.head.requires_grad_(recipe.teaches_uncertainty)
         if recipe.trainer.channels_last:
             # mypy: PyTorch's stub of Module.to lacks this overload
             self.depth_net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -68,11 +70,20 @@ class Learner(nn.Module):
         loss = self.losses.get(Photometric.name)
         return loss if isinstance(loss, Photometric) else Photometric()
 
+    @property
+    def head(self) -> nn.Module | None:
+        """The depth network's head that tells its variance; None where it has none."""
+        if not self.recipe.networks.uncertainty:
+            return None
+        return self.depth_net.get_submodule("uncertainty")
+
     def train(self, mode: bool = True) -> Learner:
         """As of any module, but frozen networks and frozen batch statistics stay as they are."""
         super().train(mode)
         if self.recipe.networks.freeze_depth:
             self.depth_net.eval()
+        if self.head is not None:
+            self.head.train(mode and self.recipe.teaches_uncertainty)
         if self.recipe.networks.freeze_statistics:
             norms = (nn.BatchNorm2d, nn.SyncBatchNorm)
             for norm in filter(lambda module: isinstance(module, norms), self.modules()):
@@ -152,12 +163,22 @@ class Learner(nn.Module):
 
         The masks, ``(B, 2, h, w)`` at each scale, are None where no loss takes them.
         """
+        if self.mask_net is None and self.head is None:
+            return self.depth_net(self._laid_out(target)).inverse_depth, None
+        return self.predictions_with_members(target)[:2]
+
+    def predictions_with_members(
+        self, target: Tensor
+    ) -> tuple[list[Tensor], list[Tensor] | None, Tensor | None]:
+        """The same, and the log variances of a head's members ``(B, M, h, w)``, None without."""
         target = self._laid_out(target)
         if self.mask_net is None:
-            return self.depth_net(target).inverse_depth, None
+            output, members = self.depth_net.with_members(target)
+            return output.inverse_depth, None, members
         net = with_encoder(self.depth_net, "losses.photometric.predictive_mask")
         features = net.encoder(target)
-        return net.decode(features).inverse_depth, [m.float() for m in self.mask_net(features)]
+        output, members = net.decode_with_members(features)
+        return output.inverse_depth, [m.float() for m in self.mask_net(features)], members
 
     def relative_poses(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """``T_previous_target`` and ``T_next_target``, each ``(B, 4, 4)``.

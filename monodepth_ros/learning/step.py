@@ -15,9 +15,10 @@ from torch import Tensor
 
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry.feature_alignment import RefinedPose
-from monodepth_ros.learning.losses.arithmetic.maps import known_depth
+from monodepth_ros.learning.losses.arithmetic.maps import image_size, known_depth
 from monodepth_ros.learning.matched_points import MatchedPoints, matched_points
 from monodepth_ros.learning.pose_refiner import with_fixed_scale
+from monodepth_ros.networks.uncertainty_head import together
 
 if TYPE_CHECKING:
     from monodepth_ros.learning.learner import Learner
@@ -65,6 +66,7 @@ class Step:
             torch.is_autocast_enabled(device),
         )
         self._once: dict[Hashable, Any] = {}
+        self._told: Tensor | None = None  # by the members of the head, of all that was seen
 
     def once(self, compute: Callable[..., R], *arguments: Hashable) -> R:
         """``compute(step, *arguments)``, by whoever asks first; for what losses share."""
@@ -80,6 +82,16 @@ class Step:
     def inverse_depths(self) -> list[Tensor]:
         """Of the target by the network, ``(B, 1, h, w)`` in float32, finest first."""
         return self._predictions[0]
+
+    @cached_property
+    def log_variances(self) -> Tensor:
+        """Of log depth by each member of the depth network's head, ``(B, M, h, w)``."""
+        return self._members()[: len(self.target)]
+
+    @property
+    def log_variance(self) -> Tensor:
+        """The one that they make together, ``(B, 1, H, W)``."""
+        return together(self.log_variances, image_size(self.target))
 
     @property
     def predicted_masks(self) -> list[Tensor]:
@@ -125,11 +137,19 @@ class Step:
         if known is not None:  # in one pass, so that batch statistics are those of both
             seen = torch.cat([seen, known.seen[:, 0]])
         with self._networks_run():
-            inverse_depths, masks = self.learner.predictions(seen)
+            if self.learner.head is None:
+                inverse_depths, masks = self.learner.predictions(seen)
+            else:
+                inverse_depths, masks, self._told = self.learner.predictions_with_members(seen)
         count = len(self.target)
         if known is not None:
             known._predictions = [d[count:] for d in inverse_depths], None
         return [d[:count] for d in inverse_depths], masks and [m[:count] for m in masks]
+
+    def _members(self) -> Tensor:
+        _ = self._predictions  # the same run of the network
+        assert self._told is not None
+        return self._told
 
     # Motion
 

@@ -7,29 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from monodepth_ros.errors import UserError
-
-
-class Members(NamedTuple):
-    """What M heads say of the error of the finest depth, ``(B, M, h, w)`` float32 at any size.
-
-    Each head's ``mean`` of log true depth less log depth (natural), and the logarithm of the
-    variance around it.
-    """
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def together(self, size: tuple[int, int]) -> Tensor:
-        """Their one log variance ``(B, 1, H, W)`` at ``size`` (height, width).
-
-        The mean of their variances and the variance of their means (Lakshminarayanan et al., 2017).
-        """
-        variance = self.log_variance.exp().mean(1, keepdim=True)
-        variance = variance + self.mean.var(1, correction=0, keepdim=True)
-        return F.interpolate(variance.log(), size, mode="bilinear", align_corners=False)
 
 
 class DepthOutput(NamedTuple):
@@ -59,8 +38,9 @@ class DepthNetwork(nn.Module):
         """Inverse depth of ``image`` ``(B, 3, H, W)`` in [0, 1]."""
         raise NotImplementedError
 
-    def with_members(self, image: Tensor) -> tuple[DepthOutput, Members | None]:
-        """The same, and what its log variance is made of, to learn by; None where of nothing."""
+    def with_members(self, image: Tensor) -> tuple[DepthOutput, Tensor | None]:
+        """The same, and the log variances ``(B, M, h, w)`` of whose mixture its one is, to learn
+        by: at any size; None without members."""
         return self(image), None
 
     def finest(self, image: Tensor) -> Tensor:
@@ -92,7 +72,7 @@ class EncoderDecoderNetwork(DepthNetwork):
         """As of every depth network."""
         return self.decode(self.encoder(image))
 
-    def with_members(self, image: Tensor) -> tuple[DepthOutput, Members | None]:
+    def with_members(self, image: Tensor) -> tuple[DepthOutput, Tensor | None]:
         """As of every depth network."""
         return self.decode_with_members(self.encoder(image))
 
@@ -100,8 +80,8 @@ class EncoderDecoderNetwork(DepthNetwork):
         """The output for the encoder's ``features``."""
         raise NotImplementedError
 
-    def decode_with_members(self, features: Sequence[Tensor]) -> tuple[DepthOutput, Members | None]:
-        """The same, and what its log variance is made of."""
+    def decode_with_members(self, features: Sequence[Tensor]) -> tuple[DepthOutput, Tensor | None]:
+        """The same, and the members of its log variance."""
         return self.decode(features), None
 
     def further_decoder(self, outputs: int) -> nn.Module:

@@ -12,14 +12,10 @@ from monodepth_ros.networks.depth_decoder import (
     DepthDecoder,
     Padding,
 )
-from monodepth_ros.networks.depth_network import (
-    DepthOutput,
-    EncoderDecoderNetwork,
-    Members,
-)
+from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
-from monodepth_ros.networks.uncertainty_head import LEVEL, UncertaintyHead
+from monodepth_ros.networks.uncertainty_head import LEVEL, UncertaintyHead, together
 
 
 class Monodepth2Network(EncoderDecoderNetwork):
@@ -56,25 +52,29 @@ class Monodepth2Network(EncoderDecoderNetwork):
         """Four maps ``(B, 1, H / 2^s, W / 2^s)``, s = 0..3."""
         return self.decode_with_members(features)[0]
 
-    def decode_with_members(self, features: Sequence[Tensor]) -> tuple[DepthOutput, Members | None]:
+    def decode_with_members(self, features: Sequence[Tensor]) -> tuple[DepthOutput, Tensor | None]:
         """As of every network with an encoder."""
-        return self._output(features, SCALES)
+        return self._output(self.decoder.decode(features), SCALES)
 
     def finest_with_variance(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Without the heads of the other scales."""
-        (inverse_depth, log_variance), _ = self._output(self.encoder(image), 1)
+        """Without the heads of the other scales, unless a variance is told by them."""
+        decoded = self.decoder.decode(self.encoder(image))
+        scales = SCALES if self.tells_variance else 1
+        (inverse_depth, log_variance), _ = self._output(decoded, scales)
         return inverse_depth[0], log_variance
 
-    def _output(
-        self, features: Sequence[Tensor], scales: int
-    ) -> tuple[DepthOutput, Members | None]:
-        decoded = self.decoder.decode(features)
+    def finest(self, image: Tensor) -> Tensor:
+        """Without the heads of the other scales and that of the variance."""
+        decoded = self.decoder.decode(self.encoder(image))
+        return self._in_range(self.decoder.head(0, decoded[0]))
+
+    def _output(self, decoded: Sequence[Tensor], scales: int) -> tuple[DepthOutput, Tensor | None]:
         inverse = [self._in_range(self.decoder.head(s, decoded[s])) for s in range(scales)]
         if not self.tells_variance:
             return DepthOutput(inverse), None
-        members = self.uncertainty(decoded[LEVEL], inverse[0])
+        members = self.uncertainty(decoded[LEVEL], inverse)
         height, width = inverse[0].shape[-2:]
-        return DepthOutput(inverse, members.together((height, width))), members
+        return DepthOutput(inverse, together(members, (height, width))), members
 
     def further_decoder(self, outputs: int) -> DepthDecoder:
         """As of every network with an encoder."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
-from monodepth_ros.zoo.card import ModelCard, save_card
+from monodepth_ros.zoo.card import ModelCard, Uncertainty, load_card, save_card
 from monodepth_ros.zoo.weight_files import file_sha256, verify_file
 
 StateDict = dict[str, Tensor]
@@ -68,6 +68,32 @@ def save_model(
     digests = {name: file_sha256(Path(folder) / name) for name in parts}
     # Exports are of the weights that were there before.
     card = card.model_copy(update={"files": digests, "exports": []})
+    save_card(folder, card)
+    return card
+
+
+def add_head(
+    former: Path, folder: Path, head: Mapping[str, Tensor], uncertainty: Uncertainty
+) -> ModelCard:
+    """Write the model of ``former`` to ``folder``, with this head for uncertainty.
+
+    All else stays as it is, byte for byte; exports are left out, as they lack the head.
+    """
+    card = load_card(former)
+    for name in card.files:
+        verify_file(former / name, card.files[name])
+        if name != UNCERTAINTY_FILE:
+            with atomic_path(folder / name) as temporary:
+                temporary.write_bytes((former / name).read_bytes())
+    save_weights(folder / UNCERTAINTY_FILE, {"depth": head})
+    digest = file_sha256(folder / UNCERTAINTY_FILE)
+    update = {
+        "name": folder.name,
+        "uncertainty": uncertainty,
+        "files": {**card.files, UNCERTAINTY_FILE: digest},
+        "exports": [],
+    }
+    card = card.model_copy(update=update)
     save_card(folder, card)
     return card
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.depth_network import Members
 from monodepth_ros.networks.registry import ARCHITECTURES, Architecture, build_depth_network
-from monodepth_ros.networks.uncertainty_head import UncertaintyHead, cues
+from monodepth_ros.networks.uncertainty_head import UncertaintyHead, cues_of, together
 
 IMAGE = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
@@ -33,51 +32,75 @@ def test_depth_is_bit_for_bit_as_without_the_head(name: str) -> None:
     torch.testing.assert_close(log_variance, found.log_variance)
     with torch.no_grad():
         output, members = telling.with_members(IMAGE)
-        assert plain.with_members(IMAGE)[1] is None and members is not None
-    assert members.mean.shape == members.log_variance.shape == (2, 2, 16, 24)
+        assert plain.with_members(IMAGE)[1] is None
+    assert members is not None and members.shape == (2, 2, 8, 12)
     assert output.log_variance is not None
-    torch.testing.assert_close(members.together((64, 96)), output.log_variance)
+    torch.testing.assert_close(together(members, (64, 96)), output.log_variance)
 
 
 def test_members_become_their_mixture() -> None:
-    """Two with variances 1 and 3, and means 4 apart: 2 on average, and 4 between them."""
-    mean = torch.tensor([1.0, 5.0])[None, :, None, None].expand(1, 2, 2, 3)
-    log_variance = torch.tensor([0.0, math.log(3.0)])[None, :, None, None].expand(1, 2, 2, 3)
-    together = Members(mean, log_variance).together((4, 6))
-    torch.testing.assert_close(together, torch.full((1, 1, 4, 6), math.log(6.0)))
-    one = Members(mean[:, :1], log_variance[:, 1:]).together((2, 3))
-    torch.testing.assert_close(one, torch.full((1, 1, 2, 3), math.log(3.0)))
+    """Of variances 1 and 3: 2."""
+    members = torch.tensor([0.0, math.log(3.0)])[None, :, None, None].expand(1, 2, 2, 3)
+    torch.testing.assert_close(together(members, (4, 6)), torch.full((1, 1, 4, 6), math.log(2.0)))
+    torch.testing.assert_close(together(members[:, 1:], (2, 3)), members[:, 1:])
 
 
 def test_nothing_but_the_head_learns_from_it() -> None:
     net = build_depth_network("monodepth2-slim", 0.1, 100.0, uncertainty=2)
     _, members = net.with_members(IMAGE)
-    (members.mean.square().sum() + members.log_variance.sum()).backward()
+    members.square().sum().backward()
     taught = {name.partition(".")[0] for name, p in net.named_parameters() if p.grad is not None}
     assert taught == {"uncertainty"}
     assert all(p.grad.abs().sum() > 0 for p in net.uncertainty.parameters())
 
 
-def test_members_begin_apart_and_near_the_usual_error() -> None:
+def scales(finest: torch.Tensor) -> list[torch.Tensor]:
+    """Four that agree."""
+    return [torch.nn.functional.avg_pool2d(finest, 2**s) for s in range(4)]
+
+
+def test_cues_are_what_they_say() -> None:
+    """A part of the image is e times as far; the finest scale differs from the three others."""
+    inverse = torch.ones(1, 1, 64, 128)
+    inverse[..., 64 + 16 :] = math.exp(-1)
+    one, distance, spread = cues_of(scales(inverse))[0]
+    assert one.shape == (8, 16) and (one == 1).all()
+    torch.testing.assert_close(distance[:, :6], torch.zeros(8, 6))  # the median is nearer
+    torch.testing.assert_close(distance[:, -2:], torch.ones(8, 2))  # beyond what is averaged
+    assert (distance[:, 6:14].diff(dim=1) >= -1e-6).all()
+    finest, *others = scales(torch.ones(1, 1, 64, 128))
+    _, distance, spread = cues_of([finest * math.exp(0.2), *others])[0]
+    torch.testing.assert_close(distance, torch.zeros(8, 16), atol=1e-6, rtol=0)
+    # Standard deviation of 0.2, 0, 0, 0: 0.2 sqrt(3) / 4.
+    torch.testing.assert_close(spread, torch.full((8, 16), 0.05 * math.sqrt(3)), atol=1e-6, rtol=0)
+
+
+def test_more_spread_and_more_distance_are_more_variance() -> None:
     torch.manual_seed(0)
-    net = build_depth_network("monodepth2-slim", 0.1, 100.0, uncertainty=4)
+    head = UncertaintyHead(8, 3).eval()
+    features, inverse = torch.rand(1, 8, 4, 8), 0.5 + torch.rand(1, 1, 64, 128)
     with torch.no_grad():
-        _, members = net.with_members(IMAGE)
-    assert members.mean.std(1).min() > 0
-    assert members.log_variance.min() > -5 and members.log_variance.max() < -3
+        usual = head(features, scales(inverse))
+        finest, *others = scales(inverse)
+        spread = head(features, [finest, *(1.3 * other for other in others)])
+        flat = head(features, scales(torch.full_like(inverse, 0.7)))
+    assert (spread > usual).all() and (flat < usual).all()
+
+
+def test_features_change_it_by_a_factor_at_most() -> None:
+    head = UncertaintyHead(8, 2).eval()
+    cues = scales(torch.ones(1, 1, 64, 64))
+    with torch.no_grad():
+        for bias, factor in ((1e6, math.exp(0.5)), (-1e6, math.exp(-0.5))):
+            torch.nn.init.constant_(head.features[-1].bias, bias)
+            stddev = (0.5 * head(torch.rand(1, 8, 4, 4), cues)).exp()
+            torch.testing.assert_close(stddev, torch.full_like(stddev, 0.03 * factor))
 
 
 def test_the_unit_of_depth_does_not_matter() -> None:
     inverse = 0.1 + torch.rand(1, 1, 32, 64)
-    torch.testing.assert_close(cues(7.5 * inverse), cues(inverse), atol=1e-5, rtol=1e-5)
-
-
-def test_variances_stay_finite_whatever_the_weights() -> None:
-    head = UncertaintyHead(8, 2)
-    torch.nn.init.constant_(head.last.bias, 1e6)
-    with torch.no_grad():
-        members = head(torch.rand(1, 8, 8, 8), 1 + torch.rand(1, 1, 32, 32))
-    assert members.log_variance.max() <= 2.0 + 1e-5
+    one, other = cues_of(scales(inverse)), cues_of(scales(7.5 * inverse))
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 def test_an_architecture_without_such_a_head_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def uncertain_model(tmp_path: Path, card, states) -> Path:
     torch.manual_seed(2)
     net = build_depth_network(ARCHITECTURE, 0.1, 100.0, uncertainty=3)
     net.load_state_dict(states["depth"], strict=False)
-    torch.nn.init.normal_(net.uncertainty.last.weight)
+    torch.nn.init.normal_(net.uncertainty.features[-1].weight)
     folder = tmp_path / "uncertain"
     card = card.model_copy(update={"uncertainty": Uncertainty(members=3, temperature=1.5)})
     save_model(folder, card, {**states, "depth": net.state_dict()})

@@ -26,7 +26,7 @@ Need = Literal[
     "teacher",  # networks.teacher
     "rehearsal",  # frames with true depth of known scenes, beside each batch
 ]
-Network = Literal["depth", "pose"]
+Network = Literal["depth", "pose", "uncertainty"]
 
 
 class Section(BaseModel):

@@ -15,6 +15,11 @@ from monodepth_ros.learning.losses.photometric import Photometric
 from monodepth_ros.learning.losses.pose import Consistency, Pose
 from monodepth_ros.learning.losses.smoothness import Planarity, Smoothness
 from monodepth_ros.learning.losses.triangulation import Triangulation
+from monodepth_ros.learning.losses.uncertainty import (
+    DepthUncertainty,
+    PhotometricUncertainty,
+    SelfTaught,
+)
 
 LOSSES: dict[str, type[Loss]] = {
     loss.name: loss
@@ -28,6 +33,9 @@ LOSSES: dict[str, type[Loss]] = {
         TeacherDepth,
         Pose,
         Rehearsal,
+        DepthUncertainty,
+        SelfTaught,
+        PhotometricUncertainty,
     )
 }
 

@@ -80,7 +80,10 @@ class NetworksRecipe(Section):
     # Both pairs through the pose network in one pass: faster on a GPU, but batch normalisation then
     # sees joint statistics and updates its running ones once, not twice. Off, as published.
     joint_pose_batch: bool = False
-    freeze_depth: bool = False  # the depth network stays as it is, the pose network learns
+    # The depth network stays as it is, bit for bit; the pose network learns, or the head for
+    # uncertainty alone.
+    freeze_depth: bool = False
+    uncertainty: NonNegativeInt = 0  # members of that head, which tells depth's variance; 0: none
     # Batch normalisation by the running statistics of the weights that a run starts from: small
     # batches of one scene would replace them by its own, and forget all others.
     freeze_statistics: bool = False
@@ -252,6 +255,16 @@ class Recipe(Section):
         ]
 
     @property
+    def teaches_uncertainty(self) -> bool:
+        """Whether the depth network's head for uncertainty learns."""
+        return any("uncertainty" in loss.teaches for loss in self.active.values())
+
+    @property
+    def trains_head_alone(self) -> bool:
+        """Whether nothing else than that head learns."""
+        return self.networks.freeze_depth and self.teaches_uncertainty and not self.teaches_pose
+
+    @property
     def depth_teachers(self) -> list[Loss]:
         """The losses by which the depth network learns, unless it is frozen."""
         return [
@@ -321,7 +334,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _teaches(self) -> Recipe:
         frozen = self.networks.freeze_depth
-        if frozen and not self.teaches_pose:
+        if frozen and not (self.teaches_pose or self.teaches_uncertainty):
             raise ValueError(
                 "networks.freeze_depth leaves the pose network to learn, and nothing teaches it:"
                 " give losses.photometric or losses.pose a weight above 0"
@@ -337,6 +350,21 @@ class Recipe(Section):
                 "losses: nothing teaches the depth network: give losses.supervised or"
                 " losses.teacher, or losses.photometric with view_synthesis.train_depth, a weight"
                 " above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_head_to_teach(self) -> Recipe:
+        networks = self.networks
+        if networks.uncertainty and not find_architecture(networks.architecture).tells_variance:
+            raise ValueError(
+                f"networks.uncertainty: {networks.architecture} has no head for it: set it to 0"
+            )
+        if self.teaches_uncertainty and not networks.uncertainty:
+            taught = (n for n, loss in self.active.items() if "uncertainty" in loss.teaches)
+            raise ValueError(
+                f"losses.{next(taught)} teaches a head for uncertainty, and there is none: set"
+                " networks.uncertainty to the number of its members, such as 4"
             )
         return self
 

@@ -19,6 +19,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.learning.batches import training_loader, validation_loader
 from monodepth_ros.learning.initial_weights import load_initial_weights
 from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.losses.uncertainty import DepthUncertainty
 from monodepth_ros.learning.optimisation import build_optimizer
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.checkpoints import LAST, Checkpoints, read_resumable
@@ -159,6 +160,8 @@ def _doubts(recipe: Recipe, recordings: list[Recording]) -> list[str]:
 
 def _monitor(recipe: Recipe, truth: bool) -> str | None:
     """The figure that tells the best weights, of what is learnt; less is better."""
+    if truth and recipe.trains_head_alone and DepthUncertainty.name in recipe.active:
+        return f"val/{DepthUncertainty.name}"
     if truth and not recipe.networks.freeze_depth:
         return "val/abs_rel"
     if truth and "pose" in recipe.active:

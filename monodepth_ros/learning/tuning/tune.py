@@ -181,6 +181,8 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     if card.output == "disparity":
         settings.append(f"networks.min_depth={card.min_depth}")
         settings.append(f"networks.max_depth={card.max_depth}")
+    if card.uncertainty:
+        settings.append(f"networks.uncertainty={card.uncertainty.members}")
     if "teacher" in recipe.needs:
         settings.append(f"networks.teacher={model}")
     if find_architecture(card.architecture).pose is None:
