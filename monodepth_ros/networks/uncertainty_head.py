@@ -10,7 +10,6 @@ How large both make it is learnt, and a few members of the head add what the dee
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -60,7 +59,7 @@ class UncertaintyHead(nn.Module):
 
 def together(log_variances: Tensor, size: tuple[int, int]) -> Tensor:
     """The log variance ``(B, 1, H, W)`` of a mixture of members ``(B, M, h, w)`` of equal means."""
-    mixed = torch.logsumexp(log_variances, 1, keepdim=True) - math.log(log_variances.shape[1])
+    mixed = log_variances.exp().mean(1, keepdim=True).log()
     return F.interpolate(mixed, size, mode="bilinear")
 
 
