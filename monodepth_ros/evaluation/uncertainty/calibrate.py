@@ -23,7 +23,7 @@ from monodepth_ros.zoo.card import ErrorModel, Familiar
 Values = NDArray[np.float64]
 
 _PIXELS = 4000  # of a frame at most: neighbours say the same
-_RIDGE = 1e-2  # of standardised terms: none is large for what little it adds
+_RIDGE = 1.0  # of standardised terms: chosen on recordings that were not fitted to
 _SMALL = 0.1  # of a frame's mean error, added to errors: a logarithm makes much of tiny ones
 _MIN_FRAMES = 8
 _FAMILIAR = 0.99  # share of the given images that count as familiar
@@ -125,8 +125,12 @@ def _weights(frames: Sequence[RatedFrame]) -> Values:
     x, y = np.concatenate(terms), np.concatenate(targets)
     scale = np.sqrt((x**2).sum(0) / len(frames)) + 1e-9
     x = x / scale
-    normal = x.T @ x / len(frames) + _RIDGE * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(normal, x.T @ y / len(frames)) / scale)
+    squares, products = x.T @ x / len(frames), x.T @ y / len(frames)
+    weights = np.linalg.solve(squares + _RIDGE * np.eye(x.shape[1]), products)
+    # The ridge decides their ratios alone: together they are as large as fits best.
+    fitted = weights @ squares @ weights
+    share = weights @ products / fitted if fitted > 0 else 1.0
+    return np.asarray(share * weights / scale)
 
 
 def _familiar(found: Values) -> Familiar:

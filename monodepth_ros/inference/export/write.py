@@ -85,7 +85,7 @@ def load_graph(folder: Path, part: str, size: tuple[int, int]) -> Graph:
             module.apart = module.padding == "reflect"
     graph = DepthGraph(network) if part == "depth" else PoseGraph(network)
     fold_batch_norms(network, *[torch.zeros(1, 3, *size)] * len(graph.inputs))
-    return graph
+    return graph.eval()  # exporting brings back the mode of the whole
 
 
 def write_export(graph: Graph, kind: ExportKind, path: Path) -> None:
