@@ -10,6 +10,8 @@ from safetensors import SafetensorError, safe_open
 from monodepth_ros.errors import UserError
 from monodepth_ros.zoo.card import ModelCard, NetworkPart
 
+UNCERTAINTY_FILE = "uncertainty.safetensors"  # of the head: depth is the same with and without it
+
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""

@@ -19,12 +19,11 @@ from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.registry import build_depth_network, build_pose_network
 from monodepth_ros.zoo.card import ModelCard, Uncertainty, load_card, save_card
-from monodepth_ros.zoo.weight_files import file_sha256, verify_file
+from monodepth_ros.zoo.weight_files import UNCERTAINTY_FILE, file_sha256, verify_file
 
 StateDict = dict[str, Tensor]
 
 WEIGHTS_FILE = "weights.safetensors"
-UNCERTAINTY_FILE = "uncertainty.safetensors"
 UNCERTAINTY = "uncertainty."  # what the keys of that head begin with in a depth network
 NETWORKS = ("depth", "pose")
 
@@ -108,13 +107,15 @@ def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
     """Float32 state dicts ``depth`` and, where the model has one, ``pose``.
 
     The files must have the card's hashes and hold exactly the tensors of the card's architecture;
-    otherwise a :class:`UserError` names the file and what is wrong with it.
+    otherwise a :class:`UserError` names the file and what is wrong with it. A card without
+    ``uncertainty`` leaves the head out, whose file may be there.
     """
     if not card.files:
         raise UserError(f"{folder}: the card of {card.name} lists no weights file")
     tensors: StateDict = {}
     for name, digest in card.files.items():
-        tensors.update(_read_verified(Path(folder) / name, digest))
+        if name != UNCERTAINTY_FILE or card.uncertainty is not None:
+            tensors.update(_read_verified(Path(folder) / name, digest))
     source = ", ".join(str(Path(folder) / name) for name in card.files)
     states: dict[str, StateDict] = {network: {} for network in NETWORKS}
     for key, value in tensors.items():

@@ -26,6 +26,7 @@ from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.stamps import TimedMessage
 from monodepth_ros.zoo.card import NetworkPart
+from monodepth_ros.zoo.weight_files import UNCERTAINTY_FILE
 
 _STOP_TIMEOUT = 1.5  # seconds in which the current frames have to be finished
 
@@ -304,12 +305,13 @@ class CameraNode(ReportingNode):
 
 
 def identity(engine: Engine) -> str:
-    """Name and hash of a model; each model has its own unit of depth."""
+    """Name and hash of a model; each model has its own unit of depth, whatever its head says."""
     return f"{engine.card.name} ({_short_hash(engine)})"
 
 
 def _short_hash(engine: Engine) -> str:
-    return "+".join(sha256[:12] for sha256 in engine.card.files.values())
+    files = engine.card.files.items()
+    return "+".join(sha256[:12] for name, sha256 in files if name != UNCERTAINTY_FILE)
 
 
 def _return_free_memory() -> None:
