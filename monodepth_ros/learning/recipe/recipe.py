@@ -80,9 +80,7 @@ class NetworksRecipe(Section):
     # Both pairs through the pose network in one pass: faster on a GPU, but batch normalisation then
     # sees joint statistics and updates its running ones once, not twice. Off, as published.
     joint_pose_batch: bool = False
-    # The depth network stays as it is, bit for bit; the pose network learns, or the head for
-    # uncertainty alone.
-    freeze_depth: bool = False
+    freeze_depth: bool = False  # bit for bit; the pose network or the head for uncertainty learns
     uncertainty: NonNegativeInt = 0  # members of that head, which tells depth's variance; 0: none
     # Batch normalisation by the running statistics of the weights that a run starts from: small
     # batches of one scene would replace them by its own, and forget all others.
@@ -357,9 +355,8 @@ class Recipe(Section):
     def _has_a_head_to_teach(self) -> Recipe:
         networks = self.networks
         if networks.uncertainty and not find_architecture(networks.architecture).tells_variance:
-            raise ValueError(
-                f"networks.uncertainty: {networks.architecture} has no head for it: set it to 0"
-            )
+            name = networks.architecture
+            raise ValueError(f"networks.uncertainty: {name} has no head for it: set it to 0")
         if self.teaches_uncertainty and not networks.uncertainty:
             taught = (n for n, loss in self.active.items() if "uncertainty" in loss.teaches)
             raise ValueError(
