@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse
-from monodepth_ros.inference.odometry.epipolar import sampson
-from monodepth_ros.inference.odometry.tracks import PointTracker, TrackSettings
-from monodepth_ros.inference.odometry.two_view import two_view
 from monodepth_ros.inference.odometry.view import GreyImage
+from monodepth_ros.inference.points.epipolar import sampson
+from monodepth_ros.inference.points.tracks import PointTracker, TrackSettings
+from monodepth_ros.inference.points.two_view import two_view
 
 # What can be told of a pair: a motion, or why there is none.
 KINDS = ("too_few", "rotation", "unsure", "planar", "general")

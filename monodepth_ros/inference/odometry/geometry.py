@@ -17,9 +17,9 @@ from monodepth_ros.inference.odometry.landmark_map import LandmarkMap, MapSettin
 from monodepth_ros.inference.odometry.landmarks import Floats
 from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.resection import Resection, locate
-from monodepth_ros.inference.odometry.tracks import PointTracker, Tracks, TrackSettings
-from monodepth_ros.inference.odometry.two_view import two_view
 from monodepth_ros.inference.odometry.view import View
+from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings
+from monodepth_ros.inference.points.two_view import two_view
 from monodepth_ros.zoo.card import NetworkPart
 
 Chosen = NDArray[np.bool_]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, rigid, rotation_angle
-from monodepth_ros.inference.odometry.epipolar import (
+from monodepth_ros.inference.points.epipolar import (
     Rays,
     depths,
     parallaxes,

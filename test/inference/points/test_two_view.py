@@ -12,8 +12,8 @@ from point_scenes import CAMERA, random_motion, scene, seen_after
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import project, rays
 from monodepth_ros.geometry.rigid_motion import inverse, motion_of, rotation_angle
-from monodepth_ros.inference.odometry.tracks import PointTracker
-from monodepth_ros.inference.odometry.two_view import two_view
+from monodepth_ros.inference.points.tracks import PointTracker
+from monodepth_ros.inference.points.two_view import two_view
 
 
 def turn_error(found: np.ndarray, true: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import pytest
 from rendered_planes import render, room
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.odometry.tracks import PointTracker
+from monodepth_ros.inference.points.tracks import PointTracker
 
 
 @pytest.fixture(scope="module")

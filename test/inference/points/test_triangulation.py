@@ -8,7 +8,7 @@ from point_scenes import CAMERA, scene, seen_after
 
 from monodepth_ros.geometry.lens import project
 from monodepth_ros.geometry.rigid_motion import motion_of
-from monodepth_ros.inference.odometry.triangulation import TriangulationSettings, triangulate
+from monodepth_ros.inference.points.triangulation import TriangulationSettings, triangulate
 
 SIDEWAYS = motion_of(np.array([0.5, 0.0, 0.0, 0.0, 0.02, 0.0]))
 

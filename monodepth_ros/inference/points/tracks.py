@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.odometry.corners import new_corners
-from monodepth_ros.inference.odometry.patches import NO_PATCHES, RADIUS, cut_patches
+from monodepth_ros.inference.points.corners import new_corners
+from monodepth_ros.inference.points.patches import NO_PATCHES, RADIUS, cut_patches
 
 _BACKGROUND = 31  # pixels along the side of the mean that is taken away
 _NEIGHBOURS = 5  # points that say how those between them move

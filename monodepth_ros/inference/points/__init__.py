@@ -1,0 +1,1 @@
+"""Points of images: found, tracked, compared in two views, triangulated."""
