@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.points.corners import new_corners
+from monodepth_ros.inference.points.image_motion import image_motion, small_image
 from monodepth_ros.inference.points.patches import NO_PATCHES, RADIUS, cut_patches
 
 _BACKGROUND = 31  # pixels along the side of the mean that is taken away
@@ -23,6 +24,7 @@ class TrackSettings:
     count: int = 200
     replenish_below: float = 0.9  # of the count; finding new ones takes as long as following
     retry_below: float = 0.9  # of the points; if fewer are found, the rest is sought beside them
+    fast_below: float = 0.5  # of the points; if fewer are found, the whole image says where
     window: int = 15  # pixels along the side of a Lucas-Kanade window
     smallest_level: int = 24  # pixels along the shorter side of the smallest pyramid level
     max_return_error: float = 1.0  # pixels between a point and what is found by tracking it back
@@ -72,6 +74,7 @@ class PointTracker:
         self.tracks = NO_TRACKS  # of the last image
         self._patches = NO_PATCHES
         self._former: NDArray[np.uint8] | None = None  # the last image in even light
+        self._small = np.empty((0, 0), np.float32)  # and its small copy
         self._flows = np.empty((0, 2))  # pixels that the points have moved in the last image
 
     def add(
@@ -94,11 +97,13 @@ class PointTracker:
             raise UserError(
                 f"a {now[1]}x{now[0]} image follows {was[1]}x{was[0]} ones: reset the tracker first"
             )
+        small = small_image(grey)
         if self._former is not None and len(self.tracks):
             guess = self.tracks.pixels + self._flows if predicted is None else predicted
-            self._follow(self._former, even, smooth, allowed, guess)
+            pixels, found = self._sought(self._former, even, small, guess)
+            self._follow(pixels, found, smooth, allowed)
         self._replenish(grey, smooth, allowed)
-        self._former = even
+        self._former, self._small = even, small
         return self.tracks
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
@@ -106,21 +111,37 @@ class PointTracker:
         self.tracks, self._patches = self.tracks[kept], self._patches[kept]
         self._flows = self._flows[kept]
 
-    def _follow(
+    def _sought(
         self,
         former: NDArray[np.uint8],
         latter: NDArray[np.uint8],
-        smooth: NDArray[np.float32],
-        allowed: NDArray[np.bool_],
+        small: NDArray[np.float32],
         guess: NDArray[np.float64],
-    ) -> None:
-        """Keep the points that are found again, where they are now."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Where the points are now, and which of them were found; up to three guesses each."""
         settings, before = self.settings, self.tracks.pixels
         pixels, found = self._found_again(former, latter, before, guess)
+
+        def again(guess: NDArray[np.float64], lost: NDArray[np.bool_]) -> None:
+            pixels[lost], found[lost] = self._found_again(former, latter, before[lost], guess[lost])
+
+        if found.mean() < settings.fast_below:
+            A = image_motion(self._small, small, former.shape[1])
+            again(before @ A[:, :2].T + A[:, 2], ~found)
         if found.mean() < settings.retry_below and found.any():
-            lost, flows = ~found, (pixels - before)[found]
-            guess = before[lost] + _flow_around(before[found], flows, before[lost])
-            pixels[lost], found[lost] = self._found_again(former, latter, before[lost], guess)
+            flows = (pixels - before)[found]
+            again(before + _flow_around(before[found], flows, before), ~found)
+        return pixels, found
+
+    def _follow(
+        self,
+        pixels: NDArray[np.float64],
+        found: NDArray[np.bool_],
+        smooth: NDArray[np.float32],
+        allowed: NDArray[np.bool_],
+    ) -> None:
+        """Keep the points that were found and look as they did at first, where they are now."""
+        settings = self.settings
         found &= _inside(pixels, allowed)
         tracks, pixels = self.tracks[found], pixels[found]
         aligned, patches, likeness = self._patches[found].align(smooth, pixels)

@@ -105,3 +105,20 @@ def test_an_image_without_anything_has_no_points(still: np.ndarray) -> None:
     assert len(tracker.add(np.full((120, 160), 90, np.uint8))) == 0
     assert len(tracker.add(still[:120, :160])) > 20
     assert len(tracker.add(np.zeros((120, 160), np.uint8))) == 0
+
+
+def test_points_are_found_after_a_turn_wider_than_the_pyramid_reaches() -> None:
+    """A third of the image in one step, with nothing that foretold it."""
+    random = np.random.default_rng(5)
+    whole = sum(
+        cv2.GaussianBlur(random.normal(0, s, (480, 900)).astype(np.float32), (0, 0), s)
+        for s in (2, 8, 24)
+    )
+    whole = ((whole - whole.min()) / np.ptp(whole) * 255).astype(np.uint8)
+    tracker = PointTracker()
+    first = tracker.add(np.ascontiguousarray(whole[:, 40:680]))
+    second = tracker.add(np.ascontiguousarray(whole[:, 250:890]))
+    _, then, now = np.intersect1d(first.ids, second.ids, return_indices=True)
+    right = np.abs(second.pixels[now] - first.pixels[then] + (210, 0)).max(1) < 0.2
+    assert right.sum() > 0.65 * (first.pixels[:, 0] > 220).sum()
+    assert right.mean() > 0.8
