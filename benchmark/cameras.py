@@ -15,17 +15,14 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import paths  # noqa: F401 - the programs of common import each other
 from machine import describe_machine
+from processes import cpu_seconds, running
 
 from monodepth_ros.dds_environment import private_environment
 
@@ -128,18 +125,6 @@ def own_cost_ms(options: argparse.Namespace, cameras: int, repeats: int = 15) ->
     return statistics.median(times[2:])
 
 
-@contextmanager
-def running(*commands: list[str]) -> Iterator[list[int]]:
-    """Processes that end with the block; their ids."""
-    processes = [subprocess.Popen([sys.executable, "-c", *command]) for command in commands]
-    try:
-        yield [process.pid for process in processes]
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait()
-
-
 class Rig:
     """Nodes under load, and what their diagnostics say."""
 
@@ -171,7 +156,7 @@ class Rig:
             nodes = [[NODE, "--ros-args", *given, "-r", f"__ns:=/{name}"] for name in names]
         player, listener = [PLAYER, str(options.rate), *names], [LISTENER, *names]
         self._heard.clear()
-        with running(listener, player, *nodes) as pids:
+        with running([listener, player, *nodes]) as pids:
             end = time.monotonic() + 60.0
             while not self._all_publish(names, shared):
                 if time.monotonic() > end:
@@ -201,12 +186,6 @@ class Rig:
     def _all_publish(self, names: list[str], shared: bool) -> bool:
         streams = self._streams(names, shared)
         return bool(streams) and all(float(s.get("output rate (Hz)", 0)) > 0 for s in streams)
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float:

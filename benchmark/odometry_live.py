@@ -15,16 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from common import paths  # noqa: F401 - the programs of common import each other
 from machine import describe_machine
+from processes import cpu_seconds, running
 
 from monodepth_ros.dds_environment import private_environment
 from monodepth_ros.inference.odometry.registry import METHODS
@@ -83,21 +80,6 @@ def parse_arguments() -> argparse.Namespace:
     add("--seconds", type=float, default=20.0, help="of each measurement (default 20)")
     add("--out", type=Path)
     return parser.parse_args()
-
-
-@contextmanager
-def running(commands: list[list[str]], cores: list[set[int]]) -> Iterator[list[int]]:
-    """Processes, each on its cores, that end with the block; their ids."""
-    processes = []
-    try:
-        for command, own in zip(commands, cores, strict=True):
-            processes.append(subprocess.Popen([sys.executable, "-c", *command]))
-            os.sched_setaffinity(processes[-1].pid, own)
-        yield [process.pid for process in processes]
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait()
 
 
 class Rig:
@@ -181,12 +163,6 @@ class Rig:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             rclpy.spin_once(self.node, timeout_sec=left)
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
