@@ -242,12 +242,10 @@ class CameraTracker:
             self._velocity, self._measured = np.zeros(6), current.stamp
             noise = self._noise(np.eye(4)) / max(elapsed, _MIN_INTERVAL) ** 2
             return _Step("standstill", self._latest, noise)
-        if elapsed > settings.max_image_gap:
-            self._reference = current
-            self._standing.clear()
-            return self._cross_gap(elapsed, (current.stamp - self._measured) / SECOND)
-        motion = self.method.motion(reference.view, current.view)
-        if not motion.measured:
+        motion: Motion | None = None
+        if elapsed <= settings.max_image_gap:
+            motion = self.method.motion(reference.view, current.view)
+        if motion is None or not motion.measured:
             self._reference = current
             self._standing.clear()
             step = self._cross_gap(elapsed, (current.stamp - self._measured) / SECOND)

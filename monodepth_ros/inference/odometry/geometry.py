@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, rigid, twist_of
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.inference.odometry.landmark_map import LandmarkMap, MapSettings
-from monodepth_ros.inference.odometry.landmarks import Floats
+from monodepth_ros.inference.odometry.landmark_map import Keyframe, LandmarkMap, MapSettings
+from monodepth_ros.inference.odometry.landmarks import Floats, Integers
 from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.resection import Resection, locate
 from monodepth_ros.inference.odometry.view import View
@@ -186,10 +186,7 @@ class GeometricMotion:
         self, view: View, predicted: Matrix, tracks: Tracks, points: Floats
     ) -> list[Matrix]:
         """Poses that the last keyframe and this image say without any landmark."""
-        keyframe = self._map.keyframes[-1]
-        _, then, now = np.intersect1d(
-            keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
-        )
+        keyframe, then, now = self._shared(tracks)
         K = view.camera.K
         one = keyframe.points[then] @ K[:2, :2].T + K[:2, 2]
         prior = inverse(keyframe.T_world_camera) @ predicted
@@ -201,16 +198,21 @@ class GeometricMotion:
         lengths = (length, 3 * length, 0.0) if T[:3, 3].any() else (0.0,)
         return [keyframe.T_world_camera @ rigid(T[:3, :3], T[:3, 3] * size) for size in lengths]
 
+    def _shared(self, tracks: Tracks) -> tuple[Keyframe, Integers, Integers]:
+        """The last keyframe, and the rows of the points that it shares with the tracks, in both."""
+        keyframe = self._map.keyframes[-1]
+        _, then, now = np.intersect1d(
+            keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
+        )
+        return keyframe, then, now
+
     def _distance(self, tracks: Tracks, known: Chosen) -> float:
         """The median distance of the landmarks in sight."""
         apart = self._map.places(tracks.ids[known]).points - self._T[:3, 3]
         return float(np.median(np.linalg.norm(apart, axis=1)))
 
     def _wants_keyframe(self, view: View, tracks: Tracks, known: Chosen, points: Floats) -> bool:
-        keyframe = self._map.keyframes[-1]
-        _, then, now = np.intersect1d(
-            keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
-        )
+        keyframe, then, now = self._shared(tracks)
         if len(now) < self.settings.shared * keyframe.seen or known.sum() < self._enough:
             return True
         R = self._T[:3, :3].T @ keyframe.T_world_camera[:3, :3]

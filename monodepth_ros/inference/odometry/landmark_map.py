@@ -161,7 +161,6 @@ class LandmarkMap:
         for keyframe, pose in zip(self.keyframes, found.poses, strict=True):
             keyframe.T_world_camera = pose
         self.landmarks = self.landmarks.estimated(found.log_inverse_depths, found.variances)
-        self.information = found.information
         off = np.zeros(len(seen), np.bool_)
         off[others] = found.squared > self.settings.outlier**2
         self._remove(off, np.cumsum(sizes)[:-1])

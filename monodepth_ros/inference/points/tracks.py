@@ -212,15 +212,6 @@ class PointTracker:
         self._patches = self._patches + patches
 
 
-def rotated_pixels(
-    pixels: NDArray[np.float64], K: NDArray[np.float64], R_earlier_later: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Where pixels ``(N, 2)`` of the earlier image are in the later one after a turn alone."""
-    rays = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(K).T
-    turned = rays @ R_earlier_later @ K.T
-    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
-
-
 def _flow_around(
     known: NDArray[np.float64], flows: NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
