@@ -17,7 +17,7 @@ from monodepth_ros.geometry.image_size import resize_linear
 from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
-from monodepth_ros.inference.scale.unit import scale_of
+from monodepth_ros.inference.scale.unit import Scale, scale_of
 from monodepth_ros.inference.uncertainty.certainty import certainty, confidence_of, stddev_of
 from monodepth_ros.inference.uncertainty.error_model import is_calibrated
 from monodepth_ros.inference.uncertainty.views import MAX_VIEWS, views_of
@@ -33,10 +33,13 @@ class DepthPrediction:
 
     ``disparity`` is 1 / depth, float32 HxW, NaN where invalid or outside the camera's ``valid``.
     Depth is in metres if ``scale`` is ``metric``, and up to an unknown factor if it is
-    ``relative``. ``camera`` is the frame's camera at this size, if one was given. ``confidence``,
-    if requested, is float32 HxW from 0 to 1: the probability that depth is within 25 % of the
-    truth. ``stddev``, if requested of a calibrated model, is the standard deviation of depth,
-    float32 HxW in its unit, NaN where unknown. Both leave out an error of the scale as a whole.
+    ``relative``. Where the model leaves the shift open as well, disparity has any sign, and depth
+    means nothing before `in_metres`. ``camera`` is the frame's camera at this size, if one was
+    given. ``confidence``, if requested, is float32 HxW from 0 to 1: the probability that depth is
+    within 25 % of the truth. ``stddev``, if requested of a calibrated model, is the standard
+    deviation of depth, float32 HxW in its unit, NaN where unknown. ``certainty`` is what both are
+    made of, the inverse of the standard deviation of log depth. They leave out an error of the
+    scale as a whole, but for what `in_metres` is told of it.
     """
 
     disparity: NDArray[np.float32]
@@ -44,17 +47,42 @@ class DepthPrediction:
     camera: PinholeCamera | None
     confidence: NDArray[np.float32] | None = None
     stddev: NDArray[np.float32] | None = None
+    certainty: NDArray[np.float32] | None = None
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
         """float32 HxW, NaN where invalid."""
-        return np.reciprocal(self.disparity)
+        with np.errstate(divide="ignore"):
+            depth = np.reciprocal(self.disparity)
+        if np.fmin.reduce(self.disparity, axis=None) <= 0:  # of a model of unknown shift alone
+            depth[self.disparity <= 0] = np.nan
+        return depth
 
-    def in_metres(self, factor: float) -> DepthPrediction:
-        """The same in metres, with ``factor`` metres per present unit."""
-        metres = np.float32(factor)
-        stddev = None if self.stddev is None else self.stddev * metres
-        return replace(self, disparity=self.disparity / metres, stddev=stddev, scale="metric")
+    def in_metres(self, metres: float | Scale) -> DepthPrediction:
+        """The same in metres: metres per present unit, or a scale with its shift and uncertainty.
+
+        Confidence and standard deviation take in the uncertainty.
+        """
+        if not isinstance(metres, Scale):
+            metres = Scale(metres, "metric")
+        disparity = metres.inverse_depth(self.disparity)
+        if metres.shift:
+            disparity = np.where(disparity > 0, disparity, np.float32(np.nan))
+        moved = replace(self, disparity=disparity, scale="metric")
+        known = (
+            self.certainty
+            if self.certainty is None
+            else metres.certainty(self.certainty, disparity)
+        )
+        if known is None or known is self.certainty:
+            stddev = None if self.stddev is None else self.stddev * np.float32(metres.factor)
+            return replace(moved, stddev=stddev)
+        return moved.rated(known, self.stddev is not None)
+
+    def rated(self, known: NDArray[np.float32], calibrated: bool) -> DepthPrediction:
+        """The same with confidence by its certainty ``known``, and ``stddev`` if `calibrated`."""
+        stddev = stddev_of(known) * self.depth if calibrated else None
+        return replace(self, confidence=confidence_of(known), stddev=stddev, certainty=known)
 
     def at_least(self, min_confidence: float) -> DepthPrediction:
         """The same, invalid where confidence is lower."""
@@ -159,20 +187,18 @@ class DepthEstimator:
         """The prediction of one frame; ``known`` is its `certainty` at the network's size."""
         size = seen.image_size if self.output_size == "image" else self.size
         scale = scale_of(self.card, camera, self.size)
-        factor = np.float32(scale.factor)
         # Disparity is resized, because depth averages badly at edges.
-        small = inverse / factor
+        small = scale.inverse_depth(inverse)
         disparity = resize_linear(small, size)
-        if not (small.min() > 0 and small.max() < np.inf):  # what lies between is valid as well
-            disparity[~((disparity > 0) & (disparity < np.inf))] = np.nan
+        least = -np.inf if self.card.unknown_shift else 0.0
+        if not (small.min() > least and small.max() < np.inf):  # what lies between is valid as well
+            disparity[~((disparity > least) & (disparity < np.inf))] = np.nan
         seen_by = None if camera is None else self._resized(camera, *size)
         if seen_by is not None and seen_by.valid is not None:
             disparity[~seen_by.valid] = np.nan
         prediction = DepthPrediction(disparity, scale.label, seen_by)
-        return prediction if known is None else self._rated(prediction, resize_linear(known, size))
-
-    def _rated(self, prediction: DepthPrediction, known: NDArray[np.float32]) -> DepthPrediction:
-        """The same with confidence, and with a standard deviation if the model is calibrated."""
-        known = np.where(np.isnan(prediction.disparity), np.float32(0), known)
-        stddev = stddev_of(known) * prediction.depth if is_calibrated(self.card) else None
-        return replace(prediction, confidence=confidence_of(known), stddev=stddev)
+        if known is None:
+            return prediction
+        known = scale.certainty(resize_linear(known, size), disparity)
+        known = np.where(np.isnan(disparity), np.float32(0), known)
+        return prediction.rated(known, is_calibrated(self.card))

@@ -169,6 +169,24 @@ class ErrorModel(BaseModel):
     data: str = ""
 
 
+class Metres(BaseModel):
+    """Metres by a fit to known depth: inverse depth in 1/m is ``scale * q ** exponent + shift``.
+
+    ``q`` is what the network gives. ``deviation`` is that of the logarithm of depth between the fit
+    and the ``points`` of ``frames`` it was made with; ``data`` names these.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    shift: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    exponent: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    deviation: NonNegativeFloat
+    frames: PositiveInt
+    points: PositiveInt
+    data: str
+
+
 class ModelCard(BaseModel):
     """A model's card, ``card.yaml`` in its folder.
 
@@ -176,10 +194,12 @@ class ModelCard(BaseModel):
     of ``size_multiple``. ``min_depth`` and ``max_depth`` bound the depth of ``output: disparity``,
     and are 0 and infinite for ``inverse_depth``. ``ambiguity`` is what images alone do not tell of
     the output; with ``scale: metric`` training has told it, and metres are depth times ``factor``.
-    Where this holds for one focal length only, ``focal_length`` is the training camera's,
-    ``sqrt(fx fy)`` in pixels at ``size``. ``uncertainty`` is that of depth, where the network
-    tells it; ``error_model``, where somebody has calibrated the model, is what all that is known
-    of an image tells of it. What the card leaves out is as the architecture has it.
+    Where this holds for one focal length only, ``focal_length`` is the training camera's, ``sqrt(fx
+    fy)`` in pixels at ``size``. ``metres`` says how an output that is not metric by itself becomes
+    metric, where somebody has calibrated it; the factor is 1 then. ``uncertainty`` is that of
+    depth, where the network tells it; ``error_model``, where somebody has calibrated the model, is
+    what all that is known of an image tells of it. What the card leaves out is as the architecture
+    has it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -197,6 +217,7 @@ class ModelCard(BaseModel):
     scale: Literal["metric", "relative"] = "relative"
     factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     focal_length: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    metres: Metres | None = None
     uncertainty: Uncertainty | None = None
     error_model: ErrorModel | None = None
     files: dict[WeightsFile, Sha256] = {}
@@ -205,6 +226,11 @@ class ModelCard(BaseModel):
     def content(self) -> dict[str, object]:
         """What decides the depth, as JSON holds it: all but where it comes from."""
         return self.model_dump(mode="json", exclude={"name", "licence", "provenance", "exports"})
+
+    @property
+    def unknown_shift(self) -> bool:
+        """Whether depth follows from the output only with a scale and a shift that are unknown."""
+        return self.ambiguity == "scale_and_shift" and self.scale == "relative"
 
     @field_validator("architecture")
     @classmethod
@@ -246,8 +272,12 @@ class ModelCard(BaseModel):
             raise ValueError("min_depth and max_depth belong to output: disparity")
         if not 0 < self.min_depth < self.max_depth < math.inf and self.output == "disparity":
             raise ValueError("output: disparity needs min_depth above 0 and a finite max_depth")
-        if self.scale == "metric" and self.ambiguity == "scale_and_shift":
-            raise ValueError("ambiguity scale_and_shift is not metric: use scale: relative")
+        if self.metres is not None and (self.scale != "metric" or self.factor != 1.0):
+            raise ValueError("metres belongs to scale: metric, with factor 1")
+        if self.scale == "metric" and self.ambiguity == "scale_and_shift" and self.metres is None:
+            raise ValueError(
+                "ambiguity scale_and_shift is not metric without metres: use scale: relative"
+            )
         if self.scale == "relative" and (self.factor != 1.0 or self.focal_length is not None):
             raise ValueError("factor and focal_length belong to scale: metric")
         return self

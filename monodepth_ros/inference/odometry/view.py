@@ -70,8 +70,7 @@ class View:
 
         Not finite or not positive where the network cannot tell.
         """
-        inverse, factor = self.seen.inverse_depth, np.float32(self.unit.factor)
-        return inverse if factor == 1 else inverse / factor
+        return self.unit.inverse_depth(self.seen.inverse_depth)
 
     def for_engine(self, engine: Engine) -> View:
         """The same frame for another model of the same input size."""
