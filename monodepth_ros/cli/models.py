@@ -59,8 +59,9 @@ def list_models(as_json: AsJson = False) -> None:
         if card is None:
             facts: list[str | Text] = [Text(f"{entry.problem}", "red"), "", "", ""]
         else:
-            height, width = card.size
-            facts = [card.architecture, f"{width}x{height}", card.scale, card.licence]
+            height, width = card.usual_size
+            size = f"{width}x{height}" if card.size else "of the image"
+            facts = [card.architecture, size, card.scale, card.licence]
         table.add_row(entry.name, *facts, str(entry.folder))
     searched = " or ".join(map(str, catalogue.model_folders()))
     Console(markup=False).print(table if entries else f"no models in {searched}")
@@ -141,13 +142,14 @@ def export(
     Batches may have any size. Input: RGB images (batch, height, width, 3), uint8; the pose network
     takes two. Output: inverse depth (batch, height, width), float32; motions (batch, 6).
     """
-    from monodepth_ros.inference.engines.registry import network_size as size_for
+    from monodepth_ros.inference.engines.registry import at_size
     from monodepth_ros.inference.export.kind import export_kinds
     from monodepth_ros.inference.export.model_folder import export_model
 
     folder = catalogue.resolve(model)
     card = load_card(folder)
-    kinds = export_kinds(folder, card, format, size_for(card, network_size(size)), precision)
+    size_of_export = at_size(card, network_size(size)).usual_size
+    kinds = export_kinds(folder, card, format, size_of_export, precision)
     out = out or catalogue.user_models_folder() / f"{card.name}-{format}"
     for entry in export_model(folder, out, kinds):
         print(out / entry.file)

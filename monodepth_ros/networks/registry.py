@@ -54,6 +54,9 @@ class Architecture:
     output: Output = "disparity"
     ambiguity: Ambiguity = "scale"
     tells_variance: bool = False  # whether its builder takes ``uncertainty``, a number of heads
+    # Whether two files beside the card say what it is: its builder takes ``config`` and
+    # ``preprocessor``, and the network loads tensors by their published names.
+    is_published: bool = False
 
 
 def _monodepth2(**settings: Any) -> Builder:
@@ -85,6 +88,14 @@ ARCHITECTURES: dict[str, Architecture] = {
     "monodepth2-resnet18": _published(18, pose_layers=18),
     "monodepth2-resnet34": _published(34, pose_layers=34),
     "monodepth2-resnet50": _published(50, pose_layers=50),
+    "huggingface": Architecture(
+        Builder("monodepth_ros.networks.huggingface:HuggingFaceNetwork"),
+        pose=None,
+        size_multiple=1,
+        output="inverse_depth",
+        ambiguity="scale_and_shift",
+        is_published=True,
+    ),
 }
 
 
@@ -96,15 +107,24 @@ def find_architecture(name: str) -> Architecture:
 
 
 def build_depth_network(
-    name: str, min_depth: float, max_depth: float, uncertainty: int = 0
+    name: str,
+    min_depth: float,
+    max_depth: float,
+    uncertainty: int = 0,
+    published: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> DepthNetwork:
     """A depth network with random weights, of this range if it has any.
 
     ``uncertainty``: members of its head for the variance, 0 for none; a `UserError` where the
-    architecture has no such head.
+    architecture has no such head. ``published``: what the files of a published model say, a
+    `UserError` where the architecture needs them.
     """
     architecture = find_architecture(name)
     settings: dict[str, Any] = {}
+    if architecture.is_published:
+        if not published:
+            raise UserError(f"architecture {name} is built from a model folder: give one as model")
+        settings.update(published)
     if architecture.output == "disparity":
         settings = {"min_depth": min_depth, "max_depth": max_depth}
     if uncertainty:

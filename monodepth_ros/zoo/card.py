@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
-import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
-    PlainSerializer,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -25,24 +25,15 @@ from pydantic import (
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
+from monodepth_ros.networks.published import CONFIG_FILE, PREPROCESSOR_FILE, Json
 from monodepth_ros.networks.registry import ARCHITECTURES, Ambiguity, Output, find_architecture
 from monodepth_ros.yaml_file import read_mapping
+from monodepth_ros.zoo.resize_rule import ResizeRule
+from monodepth_ros.zoo.size import NetworkSize
 
 CARD_FILE = "card.yaml"
-
-
-def parse_size(value: Any) -> tuple[int, int]:
-    """``"640x192"`` (width x height, as users write it) to a network size ``(height, width)``."""
-    if isinstance(value, (tuple, list)) and len(value) == 2:
-        height, width = (int(v) for v in value)
-    else:
-        match = re.fullmatch(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*", str(value))
-        if match is None:
-            raise ValueError(f"{value!r} is not WIDTHxHEIGHT, for example 640x192")
-        width, height = int(match[1]), int(match[2])
-    if width <= 0 or height <= 0:
-        raise ValueError(f"{width}x{height}: both must be positive")
-    return height, width
+# (height, width) of the images that stand for all where a network's size follows from the image.
+USUAL_IMAGE = (480, 640)
 
 
 def check_size(architecture: str, size: tuple[int, int], multiple: int | None = None) -> None:
@@ -61,15 +52,14 @@ def check_size(architecture: str, size: tuple[int, int], multiple: int | None = 
         )
 
 
-NetworkSize = Annotated[
-    tuple[int, int],
-    BeforeValidator(parse_size),
-    PlainSerializer(lambda size: f"{size[1]}x{size[0]}"),
-]
 # Plain names: a card can neither reach out of its folder nor name anything but weights.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-WeightsFile = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors$")
+# Published weights come with two files that describe them.
+ModelFile = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors|(preprocessor_)?config\.json)$"
+    ),
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -191,15 +181,17 @@ class ModelCard(BaseModel):
     """A model's card, ``card.yaml`` in its folder.
 
     ``size`` is (height, width) in Python and ``640x192`` in the file; other sizes are in multiples
-    of ``size_multiple``. ``min_depth`` and ``max_depth`` bound the depth of ``output: disparity``,
+    of ``size_multiple``. Without it the network's size follows from each image, by ``resize``:
+    `size_for` tells it. ``min_depth`` and ``max_depth`` bound the depth of ``output: disparity``,
     and are 0 and infinite for ``inverse_depth``. ``ambiguity`` is what images alone do not tell of
     the output; with ``scale: metric`` training has told it, and metres are depth times ``factor``.
     Where this holds for one focal length only, ``focal_length`` is the training camera's, ``sqrt(fx
-    fy)`` in pixels at ``size``. ``metres`` says how an output that is not metric by itself becomes
-    metric, where somebody has calibrated it; the factor is 1 then. ``uncertainty`` is that of
-    depth, where the network tells it; ``error_model``, where somebody has calibrated the model, is
-    what all that is known of an image tells of it. What the card leaves out is as the architecture
-    has it.
+    fy)`` in pixels at the network's size. ``metres`` says how an output that is not metric by
+    itself becomes metric, where somebody has calibrated it; the factor is 1 then. ``homepage`` and
+    ``revision`` tell where weights were published, and which of their versions they are.
+    ``uncertainty`` is that of depth, where the network tells it; ``error_model``, where somebody
+    has calibrated the model, is what all that is known of an image tells of it. What the card
+    leaves out is as the architecture has it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -207,8 +199,11 @@ class ModelCard(BaseModel):
     name: ModelName
     licence: Annotated[str, Field(min_length=1)]
     provenance: Provenance
+    homepage: str | None = None
+    revision: str | None = None
     architecture: str
-    size: NetworkSize
+    size: NetworkSize | None = None
+    resize: ResizeRule | None = None
     size_multiple: PositiveInt = 1
     min_depth: NonNegativeFloat = 0.1
     max_depth: PositiveFloat = 100.0
@@ -220,12 +215,34 @@ class ModelCard(BaseModel):
     metres: Metres | None = None
     uncertainty: Uncertainty | None = None
     error_model: ErrorModel | None = None
-    files: dict[WeightsFile, Sha256] = {}
+    files: dict[ModelFile, Sha256] = {}
     exports: list[Export] = []
+    _published: dict[str, Json] = PrivateAttr(default_factory=dict)
+
+    @property
+    def published(self) -> Mapping[str, Json]:
+        """What files beside the card say of its network: ``config`` and ``preprocessor``.
+
+        Empty where the architecture's name says all.
+        """
+        return self._published
+
+    @property
+    def usual_size(self) -> tuple[int, int]:
+        """The network's (height, width): the fixed one, else that for images of 640x480."""
+        return self.size_for(USUAL_IMAGE)
+
+    def size_for(self, image: tuple[int, int]) -> tuple[int, int]:
+        """The network's (height, width) for an image of this one."""
+        if self.size is not None:
+            return self.size
+        assert self.resize is not None
+        return self.resize.size_for(image)
 
     def content(self) -> dict[str, object]:
         """What decides the depth, as JSON holds it: all but where it comes from."""
-        return self.model_dump(mode="json", exclude={"name", "licence", "provenance", "exports"})
+        said = {"name", "licence", "provenance", "homepage", "revision", "exports"}
+        return self.model_dump(mode="json", exclude=said)
 
     @property
     def unknown_shift(self) -> bool:
@@ -262,8 +279,10 @@ class ModelCard(BaseModel):
         needed = find_architecture(self.architecture).size_multiple
         if self.size_multiple % needed:
             raise ValueError(f"size_multiple {self.size_multiple} is not a multiple of {needed}")
+        if self.size is None and self.resize is None:
+            raise ValueError("size: Field required, or resize: a rule that it follows from")
         try:
-            check_size(self.architecture, self.size, self.size_multiple)
+            check_size(self.architecture, self.usual_size, self.size_multiple)
         except ValueError as error:
             raise ValueError(f"size {error}") from None
         if not self.min_depth < self.max_depth:
@@ -290,9 +309,29 @@ def load_card(folder: Path) -> ModelCard:
         raise UserError(f"{folder}: not a model folder, it has no {CARD_FILE}")
     values = read_mapping(path, "a model card")
     try:
-        return ModelCard.model_validate(values)
+        card = ModelCard.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{path}: {_describe(error)}") from None
+    if find_architecture(card.architecture).is_published:
+        card._published = read_published(Path(folder))
+    return card
+
+
+def read_published(folder: Path) -> dict[str, Json]:
+    """``config`` and ``preprocessor`` as published; a :class:`UserError` names what is missing."""
+    found: dict[str, Json] = {}
+    for key, name in (("config", CONFIG_FILE), ("preprocessor", PREPROCESSOR_FILE)):
+        path = folder / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{folder}: lacks {name}: take it from where the weights are") from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: not a readable JSON file: {error}") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{path}: not a JSON object")
+        found[key] = content
+    return found
 
 
 def save_card(folder: Path, card: ModelCard) -> None:

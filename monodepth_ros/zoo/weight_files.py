@@ -8,14 +8,21 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.networks.registry import find_architecture
 from monodepth_ros.zoo.card import ModelCard, NetworkPart
 
+PUBLISHED_FILE = "model.safetensors"  # its tensors have the names under which they were published
+_BLOCK = 2**22  # bytes
 UNCERTAINTY_FILE = "uncertainty.safetensors"  # of the head: depth is the same with and without it
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):  # published weights have gigabytes
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def verify_file(path: Path, sha256: str) -> None:
@@ -41,11 +48,15 @@ def networks_in(folder: Path, card: ModelCard) -> list[NetworkPart]:
     if not card.files:
         raise UserError(f"{folder}: the card of {card.name} lists no weights file")
     found: set[str] = set()
+    published = find_architecture(card.architecture).is_published
     for name, digest in card.files.items():
         verify_file(folder / name, digest)
+        if not name.endswith(".safetensors"):
+            continue
         try:
             with safe_open(folder / name, framework="numpy") as tensors:
-                found |= {key.partition(".")[0] for key in tensors.keys()}  # noqa: SIM118
+                keys = ["depth"] if published else tensors.keys()
+                found |= {key.partition(".")[0] for key in keys}
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{folder / name}: not a readable safetensors file: {error}") from error
     return [network for network in ("depth", "pose") if network in found]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,9 +18,19 @@ from torch import Tensor, nn
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.networks.registry import build_depth_network, build_pose_network
+from monodepth_ros.networks.registry import (
+    build_depth_network,
+    build_pose_network,
+    find_architecture,
+)
 from monodepth_ros.zoo.card import ModelCard, Uncertainty, load_card, save_card
-from monodepth_ros.zoo.weight_files import UNCERTAINTY_FILE, file_sha256, verify_file
+from monodepth_ros.zoo.weight_files import (
+    PUBLISHED_FILE,
+    UNCERTAINTY_FILE,
+    file_sha256,
+    networks_in,
+    verify_file,
+)
 
 StateDict = dict[str, Tensor]
 
@@ -103,6 +114,35 @@ def split_off_head(depth: Mapping[str, Tensor]) -> tuple[StateDict, StateDict]:
     return head, {key: value for key, value in depth.items() if key not in head}
 
 
+def load_networks(folder: Path, card: ModelCard) -> dict[str, nn.Module]:
+    """The networks ``depth`` and, where the model has one, ``pose``, with their weights.
+
+    :class:`UserError` as of `load_weights`.
+    """
+    if find_architecture(card.architecture).is_published:
+        return {"depth": _load_published(folder, card)}
+    networks: dict[str, nn.Module] = {}
+    for part, state in load_weights(folder, card).items():
+        networks[part] = build_network(part, card)
+        networks[part].load_state_dict(state)
+    return networks
+
+
+def _load_published(folder: Path, card: ModelCard) -> nn.Module:
+    """Of a card that lists one file of weights and the two that describe them."""
+    networks_in(folder, card)  # are they whole?
+    with torch.device("meta"):
+        network: Any = build_network("depth", card)
+    source = Path(folder) / PUBLISHED_FILE
+    problem = network.load_published(_read_verified(source, card.files[PUBLISHED_FILE]))
+    if problem:
+        raise UserError(f"{source}: {problem}")
+    for key, value in network.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(f"{source}: {key} holds values that are not finite")
+    return network
+
+
 def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
     """Float32 state dicts ``depth`` and, where the model has one, ``pose``.
 
@@ -112,6 +152,8 @@ def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
     """
     if not card.files:
         raise UserError(f"{folder}: the card of {card.name} lists no weights file")
+    if find_architecture(card.architecture).is_published:
+        return {part: net.state_dict() for part, net in load_networks(folder, card).items()}
     tensors: StateDict = {}
     for name, digest in card.files.items():
         if name != UNCERTAINTY_FILE or card.uncertainty is not None:
@@ -138,7 +180,9 @@ def build_network(part: str, card: ModelCard) -> nn.Module:
     if part == "pose":
         return build_pose_network(card.architecture)
     members = card.uncertainty.members if card.uncertainty else 0
-    return build_depth_network(card.architecture, card.min_depth, card.max_depth, members)
+    return build_depth_network(
+        card.architecture, card.min_depth, card.max_depth, members, card.published
+    )
 
 
 def check_state(state: StateDict, expected: nn.Module, source: str, architecture: str) -> None:

@@ -45,7 +45,7 @@ def test_small_pairs_suit_small_boards(name: str) -> None:
     assert 3e6 < total < 5e6
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [n for n, a in ARCHITECTURES.items() if not a.is_published])
 def test_shapes_ranges_and_gradients(name: str) -> None:
     depth_net, pose_net = build_depth_network(name, 0.1, 100.0), build_pose_network(name)
     image = torch.rand(2, 3, 64, 96)

@@ -6,8 +6,9 @@ from pydantic import ValidationError
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.registry import ARCHITECTURES, Architecture, Builder
-from monodepth_ros.zoo.card import ModelCard, load_card, parse_size, save_card
+from monodepth_ros.zoo.card import ModelCard, load_card, save_card
 from monodepth_ros.zoo.catalogue import resolve
+from monodepth_ros.zoo.size import parse_size
 
 
 def test_a_card_comes_back_as_written(tmp_path, card):

@@ -9,7 +9,7 @@ import typer
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.registry import ENGINES
-from monodepth_ros.zoo.card import parse_size
+from monodepth_ros.zoo.size import parse_size
 
 Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 EngineName = Annotated[

@@ -8,6 +8,7 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 
+from monodepth_ros.data.notes import print_once
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.base import Engine
@@ -15,8 +16,9 @@ from monodepth_ros.inference.engines.choice import Job, choose, told
 from monodepth_ros.inference.engines.machine import has_gpu
 from monodepth_ros.inference.engines.short_check import short_check
 from monodepth_ros.process_share import cores, processes_here
-from monodepth_ros.zoo.card import ModelCard, NetworkPart, check_size, load_card, parse_size
+from monodepth_ros.zoo.card import ModelCard, NetworkPart, check_size, load_card
 from monodepth_ros.zoo.catalogue import resolve
+from monodepth_ros.zoo.size import parse_size
 
 # Name: module and class, imported when the engine is asked for. An engine that needs more than the
 # package itself is called as its library and as the extra that installs it.
@@ -59,7 +61,8 @@ def load_engine(
     card = load_card(folder)
     _check_names(engine, precision)
     engine, precision = told(engine, precision, list(ENGINES))
-    job = Job(str(folder), device, network_size(card, size), threads)
+    card = at_size(card, size)
+    job = Job(str(folder), device, card.usual_size, threads)
     if former is not None and former.chosen and _differ_in_weights(former, card, job):
         with suppress(UserError):
             name = former.describe()["engine"]
@@ -108,12 +111,23 @@ def _engine_class(name: str) -> type[Engine]:
         ) from None
 
 
-def network_size(card: ModelCard, size: tuple[int, int] | None) -> tuple[int, int]:
-    """The chosen (height, width) or the card's; a :class:`UserError` when it does not fit."""
+def at_size(card: ModelCard, size: tuple[int, int] | None) -> ModelCard:
+    """The same card with the chosen (height, width), None for its own.
+
+    Where the card has a rule for sides, they are rounded by it. A :class:`UserError` where the
+    network cannot work at that size.
+    """
     if size is None:
-        return card.size
+        return card
+    if card.resize is not None and (taken := card.resize.rounded(size)) != size:
+        print_once(f"{card.name}: size {_told(size)} is rounded to {_told(taken)}, its next one")
+        size = taken
     try:
         check_size(card.architecture, parse_size(size), card.size_multiple)
-        return size
     except ValueError as error:
         raise UserError(f"network size {error}") from None
+    return card.model_copy(update={"size": size})
+
+
+def _told(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"

@@ -19,7 +19,7 @@ from monodepth_ros.inference.engines.base import DepthMaps, Frames, Rgb
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.folding import fold_batch_norms
 from monodepth_ros.zoo.card import ModelCard
-from monodepth_ros.zoo.weights import build_network, load_weights
+from monodepth_ros.zoo.weights import load_networks
 
 NetT = TypeVar("NetT", bound=nn.Module)
 
@@ -120,10 +120,7 @@ class TorchEngine:
             raise UserError("precision 'fp16' is slower than fp32 on a CPU: use fp32 or bf16")
         if threads:
             torch.set_num_threads(threads)
-        networks: dict[str, Any] = {}
-        for part, state in load_weights(folder, card).items():
-            networks[part] = build_network(part, card)
-            networks[part].load_state_dict(state)
+        networks: dict[str, Any] = {**load_networks(folder, card)}
         return cls(card, networks["depth"], networks.get("pose"), target, precision, size)
 
     def describe(self) -> dict[str, str]:

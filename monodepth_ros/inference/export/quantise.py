@@ -48,13 +48,13 @@ def quantise(
     held_out = frames[first:behind]
     seen = [*frames[:first], *frames[behind:]]
     card = load_card(folder)
-    kind = ExportKind("openvino", "depth", card.size, "int8")
+    kind = ExportKind("openvino", "depth", card.usual_size, "int8")
     exact = load_engine(folder, "torch", "cpu", "fp32")
     images = [
         exact.prepare(rgb[None]).pixels() for _, rgb in seen[:: -(-len(seen) // _CALIBRATION)]
     ]
     expected = [exact.inverse_depth(exact.prepare(image)) for image in images]
-    (source,) = ensure_exports(folder, card, [ExportKind("onnx", "depth", card.size)])
+    (source,) = ensure_exports(folder, card, [ExportKind("onnx", "depth", card.usual_size)])
     with TemporaryDirectory() as temporary:
         trial = Path(temporary)
         export_model(folder, trial, [])

@@ -21,7 +21,7 @@ from monodepth_ros.networks.depth_decoder import DepthDecoder
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.folding import fold_batch_norms
 from monodepth_ros.zoo.card import load_card
-from monodepth_ros.zoo.weights import build_network, load_weights
+from monodepth_ros.zoo.weights import load_networks
 
 _OPSET = 17
 
@@ -73,11 +73,10 @@ Graph = DepthGraph | PoseGraph
 def load_graph(folder: Path, part: str, size: tuple[int, int]) -> Graph:
     """The network of a model folder as it is exported, batch norms folded, for one image size."""
     card = load_card(folder)
-    states = load_weights(folder, card)
-    if part not in states:
+    networks: dict[str, Any] = {**load_networks(folder, card)}
+    if part not in networks:
         raise UserError(f"model {card.name} has no {part} network to export")
-    network: Any = build_network(part, card)
-    network.load_state_dict(states[part])
+    network = networks[part]
     network.eval().requires_grad_(False)
     for module in network.modules():
         if isinstance(module, DepthDecoder):

@@ -29,7 +29,8 @@ from monodepth_ros.learning.matched_points import MatchesSettings
 from monodepth_ros.learning.pose_refiner import RefinementSettings
 from monodepth_ros.networks.depth_decoder import SCALES
 from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
-from monodepth_ros.zoo.card import NetworkSize, check_size
+from monodepth_ros.zoo.card import check_size
+from monodepth_ros.zoo.size import NetworkSize
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -95,8 +96,10 @@ class NetworksRecipe(Section):
     @field_validator("architecture")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in ARCHITECTURES:
-            raise ValueError(f"allowed are {', '.join(ARCHITECTURES)}")
+        # A published network is built from a model folder; it teaches, and is not taught.
+        known = [key for key, one in ARCHITECTURES.items() if not one.is_published]
+        if name not in known:
+            raise ValueError(f"allowed are {', '.join(known)}")
         return name
 
     @model_validator(mode="after")

@@ -170,7 +170,7 @@ def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     A teacher, where the recipe has one, is the model as it was.
     """
     card = load_card(model)
-    height, width = card.size
+    height, width = card.usual_size
     pose = model if "pose" in load_weights(model, card) else "null"
     settings = [
         f"networks.architecture={card.architecture}",

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.zoo.card import ModelCard, Provenance, check_size, parse_size
+from monodepth_ros.zoo.card import ModelCard, Provenance, check_size
+from monodepth_ros.zoo.size import parse_size
 from monodepth_ros.zoo.weights import StateDict, build_network, check_state, save_model
 
 LICENCE = "Monodepth2 licence (Niantic): non-commercial use only; weights supplied by the user"
