@@ -106,6 +106,11 @@ def find_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
+def trainable() -> list[str]:
+    """Names of those that a recipe builds; a published one is built from its model folder."""
+    return [name for name, one in ARCHITECTURES.items() if not one.is_published]
+
+
 def build_depth_network(
     name: str,
     min_depth: float,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from monodepth_ros.networks.folding import fold_batch_norms
-from monodepth_ros.networks.registry import ARCHITECTURES, build_depth_network, build_pose_network
+from monodepth_ros.networks.registry import build_depth_network, build_pose_network, trainable
 from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.catalogue import resolve
 from monodepth_ros.zoo.weights import build_network, load_weights
@@ -157,7 +157,7 @@ def test_the_order_of_registration_does_not_matter() -> None:
         torch.testing.assert_close(network(IMAGE), before, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [n for n, a in ARCHITECTURES.items() if not a.is_published])
+@pytest.mark.parametrize("name", trainable())
 def test_every_architecture_is_folded_whole(name: str) -> None:
     networks = [
         (build_depth_network(name, 0.1, 100.0), [IMAGE[:1]]),

@@ -15,6 +15,7 @@ from monodepth_ros.networks.registry import (
     Architecture,
     build_depth_network,
     build_pose_network,
+    trainable,
 )
 from monodepth_ros.networks.resnet import ResNetEncoder, stack_first_convolution
 
@@ -45,7 +46,7 @@ def test_small_pairs_suit_small_boards(name: str) -> None:
     assert 3e6 < total < 5e6
 
 
-@pytest.mark.parametrize("name", [n for n, a in ARCHITECTURES.items() if not a.is_published])
+@pytest.mark.parametrize("name", trainable())
 def test_shapes_ranges_and_gradients(name: str) -> None:
     depth_net, pose_net = build_depth_network(name, 0.1, 100.0), build_pose_network(name)
     image = torch.rand(2, 3, 64, 96)

@@ -28,7 +28,7 @@ from monodepth_ros.learning.losses.smoothness import Smoothness
 from monodepth_ros.learning.matched_points import MatchesSettings
 from monodepth_ros.learning.pose_refiner import RefinementSettings
 from monodepth_ros.networks.depth_decoder import SCALES
-from monodepth_ros.networks.registry import ARCHITECTURES, find_architecture
+from monodepth_ros.networks.registry import find_architecture, trainable
 from monodepth_ros.zoo.card import check_size
 from monodepth_ros.zoo.size import NetworkSize
 
@@ -96,9 +96,7 @@ class NetworksRecipe(Section):
     @field_validator("architecture")
     @classmethod
     def _known(cls, name: str) -> str:
-        # A published network is built from a model folder; it teaches, and is not taught.
-        known = [key for key, one in ARCHITECTURES.items() if not one.is_published]
-        if name not in known:
+        if name not in (known := trainable()):
             raise ValueError(f"allowed are {', '.join(known)}")
         return name
 
