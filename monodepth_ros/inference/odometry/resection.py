@@ -8,15 +8,11 @@ import numpy as np
 
 from monodepth_ros.geometry.rigid_motion import Matrix, motion_of, orthonormal
 from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats
-from monodepth_ros.inference.odometry.window import (
-    CAUCHY,
-    cross_matrices,
-    projected,
-    projection_derivative,
-)
+from monodepth_ros.inference.odometry.window import CAUCHY
 
 _COARSE = 4  # iterations with a wider loss: the start may be far off
 _ITERATIONS = 15
+_LEAST_GAIN = 1e-3  # of the loss, a squared error over squared noise
 _FAR_OFF = 1e4  # squared error over squared noise
 
 
@@ -62,35 +58,48 @@ def locate(
     """
     T = T_world_camera
     for iteration in range(_ITERATIONS):
-        J, error, W, squared = _linearised(T, places, observed, noise)
+        rows, share, squared = _linearised(T, places, observed, noise)
         wide = 2 * float(np.median(squared)) if far and iteration < _COARSE else 0.0
         weights = 1 / (1 + squared / max(CAUCHY**2, wide))
-        weighted = J.transpose(0, 2, 1) @ W * weights[:, None, None]
-        information = (weighted @ J).sum(0)
-        gradient = (weighted @ error[:, :, None]).sum(0)[:, 0]
-        step = -np.linalg.solve(information + 1e-9 * np.eye(6), gradient)
-        T = orthonormal(T @ motion_of(step))
-        if iteration >= _COARSE and np.abs(step).max() < 1e-6:
+        summed = _summed(rows, share, weights)
+        information, gradient = summed[:6, :6], summed[:6, 6]
+        step = -np.asarray(np.linalg.solve(information + 1e-9 * np.eye(6), gradient), np.float64)
+        T = T @ motion_of(step)
+        if (iteration >= _COARSE or not far) and -(step @ gradient) < _LEAST_GAIN:
             break
-    J, _, W, squared = _linearised(T, places, observed, noise)
-    weights = 1 / (1 + squared / CAUCHY**2)
-    information = (J.transpose(0, 2, 1) @ W * weights[:, None, None] @ J).sum(0)
-    return Resection(T, information, squared)
+    T = orthonormal(T)
+    rows, share, squared = _linearised(T, places, observed, noise)
+    summed = _summed(rows, share, 1 / (1 + squared / CAUCHY**2))
+    return Resection(T, summed[:6, :6], squared)
+
+
+def _summed(rows: Floats, share: Floats, weights: Floats) -> Matrix:
+    """Information 6x6 and gradient, the last column, of `_linearised` rows with weights (N,)."""
+    weighted = rows * np.stack([weights, weights, -share * weights])
+    return np.asarray(weighted.reshape(7, -1) @ rows.reshape(7, -1).T)
 
 
 def _linearised(
     T: Matrix, places: Places, observed: Floats, noise: float
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Derivatives (N, 2, 6), errors (N, 2) over the noise, their weights (N, 2, 2), and squares."""
-    points = (places.points - T[:3, 3]) @ T[:3, :3]
-    D = projection_derivative(points) / noise
-    error = (projected(points) - observed) / noise
-    by_depth = (D @ (places.by_depth @ T[:3, :3])[:, :, None])[:, :, 0]
-    share = places.variances / (1 + places.variances * (by_depth**2).sum(1))
-    W = np.eye(2) - share[:, None, None] * by_depth[:, :, None] * by_depth[:, None]
-    squared = (error * (W @ error[:, :, None])[:, :, 0]).sum(1)
-    seen = points[:, 2] > NEAREST * np.linalg.norm(points, axis=1)
+) -> tuple[Floats, Floats, Floats]:
+    """Derivatives by the pose and errors, over the noise, (7, 3, N); and squared errors (N,).
+
+    The third row of each point is what its depth explains: its product with the ``share`` (N,) that
+    is returned as well is taken away from the squares of the other two (Schur complement).
+    """
+    x, y, z = T[:3, :3].T @ (places.points - T[:3, 3]).T
+    towards = T[:3, :3].T @ places.by_depth.T
+    seen = z > NEAREST * np.sqrt(x * x + y * y + z * z)
+    inverse = 1 / np.where(seen, z, 1.0)
+    u, v = x * inverse, y * inverse
+    none, rows = np.zeros_like(u), np.empty((7, 3, len(u)))
+    scale = np.where(seen, 1 / noise, 0.0)
+    rows[:, 0] = -inverse, none, u * inverse, u * v, -1 - u * u, v, u - observed[:, 0]
+    rows[:, 1] = none, -inverse, v * inverse, 1 + v * v, -u * v, -u, v - observed[:, 1]
+    rows[:, :2] *= scale
+    by_depth = (towards[:2] - np.stack([u, v]) * towards[2]) * (inverse * scale)
+    rows[:, 2] = (rows[:, :2] * by_depth).sum(1)
+    share = places.variances / (1 + places.variances * (by_depth**2).sum(0))
+    squared = (rows[6, :2] ** 2).sum(0) - share * rows[6, 2] ** 2
     squared = np.where(seen, np.minimum(squared, _FAR_OFF), _FAR_OFF)
-    W = W * seen[:, None, None]
-    J = np.concatenate([-D, D @ cross_matrices(points)], 2)
-    return J, error, W, squared
+    return rows, share, squared

@@ -3,6 +3,11 @@
 Levenberg-Marquardt on reprojection errors with a Cauchy loss. Landmarks have one unknown each, the
 logarithm of the inverse depth in their first keyframe, and are eliminated by the Schur complement
 (Triggs et al., "Bundle adjustment - a modern synthesis", 2000).
+
+An observation sees only how the observing keyframe lies to the one that the landmark belongs to.
+Small motions of both in the world's axes have opposite effects, so all observations of one pair of
+keyframes are summed once, 6x6, and the sums make up the normal equations of all poses. Arrays of
+observations have their components first: NumPy works on long rows.
 """
 
 from __future__ import annotations
@@ -12,10 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.geometry.rigid_motion import Matrix, motion_of, orthonormal
+from monodepth_ros.geometry.rigid_motion import Matrix, cross_matrix, motion_of, orthonormal
 from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats, Integers, Landmarks
 
 CAUCHY = 2.0  # times the noise; larger errors lose weight
+ITERATIONS = 4  # at most; the rest of the way is far below the noise
+LEAST_GAIN = 1.0  # of the cost, a squared error over squared noise
 _LONGEST_STEP = 1.0  # of a logarithm, in one iteration
 _FAR_OFF = 1e4  # squared error over squared noise, of a landmark that is behind a camera
 _DAMPING = 1e-4, 1e-7, 1e3  # at first, least, most: then nothing helps
@@ -71,11 +78,40 @@ class NormalEquations:
         information = self.of_poses + np.diag(scaled) - weighted.T @ self.mixed
         return information, weighted.T @ self.landmark_gradient - self.pose_gradient, of_landmarks
 
+    def gain(self, poses: Floats, landmarks: Floats) -> float:
+        """By how much a small damped step should lower the cost."""
+        return -float(self.pose_gradient @ poses + self.landmark_gradient @ landmarks)
+
     def step(self, damping: float) -> tuple[Floats, Floats]:
         """Of poses and of landmarks."""
         information, right, of_landmarks = self.reduced(damping)
         poses = np.asarray(np.linalg.solve(information, right), np.float64)
         return poses, -(self.landmark_gradient + self.mixed @ poses) / of_landmarks
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What M observations see at some poses and depths.
+
+    ``cost`` is twice the negative log likelihood, ``squared`` (M,) are squared errors over squared
+    noise, ``errors`` (2, M) errors over noise, ``image`` (2, M) where the landmarks are seen, and
+    ``z`` (M,) their depth there. Along the world's axes: ``axes`` (3, 3, M) are those of the
+    observing cameras in columns, ``points`` (3, M) the landmarks about the newest camera and
+    ``shifts`` (3, M) the ways from the observing cameras to the hosts. Depth, points and shifts are
+    times the ``inverse`` depth (M,) of their landmark.
+    """
+
+    poses: Floats
+    log_inverse_depths: Floats
+    cost: float
+    squared: Floats
+    errors: Floats
+    image: Floats
+    z: Floats
+    axes: Floats
+    points: Floats
+    shifts: Floats
+    inverse: Floats
 
 
 class Window:
@@ -89,141 +125,150 @@ class Window:
         self, free: Integers, landmarks: Landmarks, observations: Observations, noise: float
     ) -> None:
         self.free, self.landmarks, self.noise = free, landmarks, noise
-        order = np.argsort(observations.landmarks, kind="stable")
-        self.observations = observations[order]
-        self._back = np.argsort(order)
-        self._seen = np.bincount(observations.landmarks, minlength=len(landmarks)) > 0
-        rows = np.flatnonzero(self._seen)
-        self._starts = np.searchsorted(self.observations.landmarks, rows)
-        self._hosts = landmarks.hosts[self.observations.landmarks]
-        self._rays = landmarks.rays[self.observations.landmarks]
+        hosts = landmarks.hosts[observations.landmarks]
+        self._order = np.lexsort((hosts, observations.keyframes))
+        self.observations, self._hosts = observations[self._order], hosts[self._order]
+        self._points = np.ascontiguousarray(self.observations.points.T)
+        pairs = np.stack([self.observations.keyframes, self._hosts])
+        new = (np.diff(pairs, prepend=-1) != 0).any(0)
+        self._starts = np.flatnonzero(new)  # where observations of another pair of keyframes begin
 
-    def adjust(self, poses: Floats, iterations: int = 10) -> Adjusted:
-        """The minimum next to ``poses`` and the depths of the landmarks."""
-        depths = self.landmarks.log_inverse_depths
-        cost, squared = self.cost(poses, depths)
+    def adjust(
+        self, poses: Floats, iterations: int = ITERATIONS, least_gain: float = LEAST_GAIN
+    ) -> Adjusted:
+        """The minimum next to ``poses`` and the depths of the landmarks.
+
+        It is reached where a step is expected to lower the cost by less than ``least_gain``.
+        """
+        sight = self.at(poses, self.landmarks.log_inverse_depths)
         damping, least, most = _DAMPING
-        for _ in range(iterations):
-            equations = self.linearised(poses, depths)
-            while True:
-                new_poses, new_depths = self._moved(poses, depths, *equations.step(damping))
-                new_cost, new_squared = self.cost(new_poses, new_depths)
-                if new_cost <= cost or damping > most:
-                    break
+        for left in reversed(range(iterations + 1)):
+            equations = self.linearised(sight)
+            step = equations.step(damping)
+            if not left or equations.gain(*step) < least_gain:
+                break
+            tried = self._moved(sight, *step)
+            while tried.cost > sight.cost and damping <= most:
                 damping *= 10
-            if new_cost > cost:
+                tried = self._moved(sight, *equations.step(damping))
+            if tried.cost > sight.cost:
                 break
-            gained, cost = cost - new_cost, new_cost
-            poses, depths, squared = new_poses, new_depths, new_squared
-            damping = max(damping / 10, least)
-            if gained < 1e-5 * cost:
-                break
-        equations = self.linearised(poses, depths)
+            sight, damping = tried, max(damping / 10, least)
+        return self._result(sight, equations)
+
+    def _result(self, sight: Sight, equations: NormalEquations) -> Adjusted:
+        poses, squared = sight.poses.copy(), np.empty_like(sight.squared)
+        poses[self.free] = [orthonormal(T) for T in poses[self.free]]
+        squared[self._order] = sight.squared
         information, _, of_landmarks = equations.reduced()
-        return Adjusted(poses, depths, 1 / of_landmarks, information, squared[self._back])
+        return Adjusted(poses, sight.log_inverse_depths, 1 / of_landmarks, information, squared)
 
-    def cost(self, poses: Floats, log_inverse_depths: Floats) -> tuple[float, Floats]:
-        """Twice the negative log likelihood, and the squared errors of the observations."""
-        points, _, _ = self._in_cameras(poses, log_inverse_depths)
-        squared = self._squared(points)
+    def at(self, poses: Floats, log_inverse_depths: Floats) -> Sight:
+        """What is seen where these are the poses and the depths."""
+        keyframes, rows = self.observations.keyframes, self.observations.landmarks
+        axes = np.moveaxis(poses[:, :3, :3], 0, 2)
+        places = (poses[:, :3, 3] - poses[-1, :3, 3]).T
+        inverse, hosts = np.exp(log_inverse_depths), self.landmarks.hosts
+        points = (axes[:, :, hosts] * self.landmarks.rays.T).sum(1) + places[:, hosts] * inverse
+        points, inverse = points[:, rows], inverse[rows]
+        axes, here = axes[:, :, keyframes], places[:, keyframes]
+        x, y, z = (axes * (points - here * inverse)[:, None]).sum(0)
+        image = np.stack([x, y]) / _positive(z)
+        errors = (image - self._points) / self.noise
+        squared = np.where(z > NEAREST, np.minimum((errors**2).sum(0), _FAR_OFF), _FAR_OFF)
         off = log_inverse_depths - self.landmarks.priors
-        robust = CAUCHY**2 * np.log1p(squared / CAUCHY**2).sum()
-        return float(robust + (self.landmarks.precisions * off**2).sum()), squared
+        cost = CAUCHY**2 * np.log1p(squared / CAUCHY**2).sum()
+        cost += (self.landmarks.precisions * off**2).sum()
+        shifts = (places[:, self._hosts] - here) * inverse
+        return Sight(
+            poses,
+            log_inverse_depths,
+            float(cost),
+            squared,
+            errors,
+            image,
+            z,
+            axes,
+            points,
+            shifts,
+            inverse,
+        )
 
-    def linearised(self, poses: Floats, log_inverse_depths: Floats) -> NormalEquations:
+    def linearised(self, sight: Sight) -> NormalEquations:
         """With the weights that the robust loss gives at this place."""
-        points, R, t = self._in_cameras(poses, log_inverse_depths)
-        squared = self._squared(points)
-        weights = np.where(squared < _FAR_OFF, 1 / (1 + squared / CAUCHY**2), 0.0)
-        scale = np.sqrt(weights)[:, None] / self.noise
-        inverse = np.exp(log_inverse_depths)[self.observations.landmarks, None]
-        error = (projected(points) - self.observations.points) * scale
-        D = projection_derivative(points) * scale[:, :, None]
-        by_depth = (D @ (t * inverse)[:, :, None])[:, :, 0]
-        D_host = D @ R
-        blocks = np.zeros((len(points), len(poses), 2, 6))
-        rows = np.arange(len(points))
-        blocks[rows, self.observations.keyframes] = np.concatenate(
-            [-D * inverse[:, :, None], D @ cross_matrices(points)], 2
-        )
-        blocks[rows, self._hosts] = np.concatenate(
-            [D_host * inverse[:, :, None], -D_host @ cross_matrices(self._rays)], 2
-        )
-        J = blocks[:, self.free].transpose(0, 2, 1, 3).reshape(len(points), 2, 6 * len(self.free))
-        return self._summed(J, by_depth, error, log_inverse_depths)
-
-    def _summed(
-        self, J: Floats, by_depth: Floats, error: Floats, log_inverse_depths: Floats
-    ) -> NormalEquations:
-        precisions, count = self.landmarks.precisions, len(self.landmarks)
-        flat = J.reshape(2 * len(J), J.shape[2])
-        off = log_inverse_depths - self.landmarks.priors
-
-        def per_landmark(values: Floats) -> Floats:
-            sums = np.zeros((count, *values.shape[1:]))
-            if len(values):
-                sums[self._seen] = np.add.reduceat(values, self._starts)
-            return sums
-
+        rows, free, count = self._rows(sight), self.free, len(self.landmarks)
+        information, gradient = self._of_poses(rows[:7], len(sight.poses))
+        by_depth = (rows * rows[7]).sum(1)
+        mixed = np.zeros((len(sight.poses), count, 6))
+        mixed[self.observations.keyframes, self.observations.landmarks] = -by_depth[:6].T
+        mixed[self.landmarks.hosts, np.arange(count)] = -mixed.sum(0)
+        own = _by_own_axes(sight.poses)[free]
+        information = own.swapaxes(1, 2)[:, None] @ information[np.ix_(free, free)] @ own
+        precisions = self.landmarks.precisions
+        off = sight.log_inverse_depths - self.landmarks.priors
+        at = self.observations.landmarks
         return NormalEquations(
-            flat.T @ flat,
-            per_landmark(J[:, 0] * by_depth[:, :1] + J[:, 1] * by_depth[:, 1:]),
-            per_landmark((by_depth**2).sum(1)) + precisions,
-            flat.T @ error.ravel(),
-            per_landmark((by_depth * error).sum(1)) + precisions * off,
+            information.swapaxes(1, 2).reshape(6 * len(free), -1),
+            (mixed[free] @ own).swapaxes(0, 1).reshape(count, -1),
+            np.bincount(at, by_depth[7], count) + precisions,
+            (gradient[free, None] @ own).ravel(),
+            np.bincount(at, by_depth[6], count) + precisions * off,
         )
 
-    def _moved(
-        self, poses: Floats, log_inverse_depths: Floats, step: Floats, deeper: Floats
-    ) -> tuple[Floats, Floats]:
-        poses = poses.copy()
-        for row, twist in zip(self.free, step.reshape(-1, 6), strict=True):
-            poses[row] = orthonormal(poses[row] @ motion_of(twist))
-        return poses, log_inverse_depths + np.clip(deeper, -_LONGEST_STEP, _LONGEST_STEP)
+    def _rows(self, sight: Sight) -> Floats:
+        """Weighted errors and their derivatives, (8, 2, M).
 
-    def _in_cameras(
-        self, poses: Floats, log_inverse_depths: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """Landmarks where they are observed, times their inverse depth; and T_camera_host."""
-        R, t = poses[:, :3, :3], poses[:, :3, 3]
-        # Of all pairs of keyframes: there are fewer of them than of observations.
-        R_pairs = R.transpose(0, 2, 1)[:, None] @ R
-        t_pairs = (R.transpose(0, 2, 1)[:, None] @ (t - t[:, None])[..., None])[..., 0]
-        pair = self.observations.keyframes, self._hosts
-        R_observed, t_observed = R_pairs[pair], t_pairs[pair]
-        inverse = np.exp(log_inverse_depths)[self.observations.landmarks, None]
-        points = (R_observed @ self._rays[:, :, None])[:, :, 0] + t_observed * inverse
-        return points, R_observed, t_observed
+        By a small motion (6) of the host in the world's axes about the newest camera; of the
+        observing keyframe it is the negative. Then the error and its derivative by the depth.
+        """
+        known = sight.squared < _FAR_OFF
+        weights = np.where(known, 1 / np.sqrt(1 + sight.squared / CAUCHY**2), 0.0)
+        by_point = (sight.axes[:, :2] - sight.axes[:, 2:] * sight.image) * (
+            weights / (self.noise * _positive(sight.z))
+        )
+        (x, y, z), (by_x, by_y, by_z) = sight.points, by_point
+        rows = np.empty((8, *sight.errors.shape))
+        rows[:3] = by_point * sight.inverse
+        rows[3], rows[4], rows[5] = y * by_z - z * by_y, z * by_x - x * by_z, x * by_y - y * by_x
+        rows[6] = sight.errors * weights
+        rows[7] = (by_point * sight.shifts[:, None]).sum(0)
+        return rows
 
-    def _squared(self, points: Floats) -> Floats:
-        error = (projected(points) - self.observations.points) / self.noise
-        seen = points[:, 2] > NEAREST
-        return np.where(seen, np.minimum((error**2).sum(1), _FAR_OFF), _FAR_OFF)
+    def _of_poses(self, rows: Floats, count: int) -> tuple[Floats, Floats]:
+        """Information (K, K, 6, 6) and gradient (K, 6) of motions in the world's axes.
+
+        ``rows`` (7, 2, M) are derivatives by a motion of the host, then errors.
+        """
+        one, other = np.triu_indices(7)
+        products = np.add.reduceat((rows[one] * rows[other]).sum(1), self._starts, axis=1).T
+        keyframes, hosts = (
+            at[self._starts, None] for at in (self.observations.keyframes, self._hosts)
+        )
+        sums = np.zeros((count, count, 7, 7))
+        sums[keyframes, hosts, one, other] = products
+        sums[keyframes, hosts, other, one] = products
+        gradient = (sums.sum(0) - sums.sum(1))[:, :6, 6]
+        both = (sums + sums.swapaxes(0, 1))[:, :, :6, :6]
+        information = -both
+        information[range(count), range(count)] += both.sum(1)
+        return information, gradient
+
+    def _moved(self, sight: Sight, step: Floats, deeper: Floats) -> Sight:
+        poses = sight.poses.copy()
+        poses[self.free] = poses[self.free] @ motion_of(step.reshape(-1, 6))
+        deeper = np.clip(deeper, -_LONGEST_STEP, _LONGEST_STEP)
+        return self.at(poses, sight.log_inverse_depths + deeper)
 
 
-def projected(points: Floats) -> Floats:
-    """Image points (N, 2) at Z = 1."""
-    return np.asarray(points[:, :2] / _positive(points[:, 2:]))
+def _by_own_axes(poses: Floats) -> Floats:
+    """(K, 6, 6) from small motions in a camera's axes to those in the world's, about the newest."""
+    R = poses[:, :3, :3]
+    out = np.zeros((len(poses), 6, 6))
+    out[:, :3, :3] = out[:, 3:, 3:] = R
+    out[:, :3, 3:] = cross_matrix(poses[:, :3, 3] - poses[-1, :3, 3]) @ R
+    return out
 
 
 def _positive(depths: Floats) -> Floats:
     """Depths of points that are seen; 1 for others, which have no weight."""
     return np.where(depths > 0, depths, 1.0)
-
-
-def projection_derivative(points: Floats) -> Floats:
-    """Of image points by the points, ``(N, 2, 3)``."""
-    inverse = 1 / _positive(points[:, 2])
-    D = np.zeros((len(points), 2, 3))
-    D[:, 0, 0] = D[:, 1, 1] = inverse
-    D[:, :, 2] = -points[:, :2] * inverse[:, None] ** 2
-    return D
-
-
-def cross_matrices(vectors: Floats) -> Floats:
-    """``(N, 3, 3)`` that multiply like the cross product from the left."""
-    x, y, z = vectors.T
-    matrices = np.zeros((len(vectors), 3, 3))
-    matrices[:, 0, 1], matrices[:, 0, 2], matrices[:, 1, 2] = -z, y, -x
-    matrices[:, 1, 0], matrices[:, 2, 0], matrices[:, 2, 1] = z, -y, x
-    return matrices

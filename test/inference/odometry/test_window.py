@@ -56,16 +56,30 @@ def test_exact_points_lead_back_to_the_exact_poses_and_depths():
     true, landmarks, observations = scene()
     free = np.arange(2, 5)
     start, guessed = disturbed(true, free, landmarks)
-    found = Window(free, guessed, observations, NOISE).adjust(start, iterations=30)
+    found = Window(free, guessed, observations, NOISE).adjust(start, 30, least_gain=0)
     np.testing.assert_allclose(found.poses, true, atol=1e-7)
     np.testing.assert_allclose(found.log_inverse_depths, landmarks.log_inverse_depths, atol=1e-6)
     assert found.squared.max() < 1e-6
 
 
+def test_at_most_four_iterations_are_made_and_the_rest_of_the_way_is_below_the_noise():
+    true, landmarks, observations = scene(noise=NOISE)
+    start, guessed = disturbed(true, [2, 3, 4], landmarks)
+    window, steps = Window(np.arange(2, 5), guessed, observations, NOISE), []
+    linearised = window.linearised
+    window.linearised = lambda sight: steps.append(sight.cost) or linearised(sight)
+    found = window.adjust(start)
+    assert len(steps) == 5  # the last for what is stated of the minimum
+    best = window.adjust(start, 30, least_gain=0)
+    moved = [twist_of(inverse(found.poses[row]) @ best.poses[row]) for row in (2, 3, 4)]
+    of_poses = np.concatenate(moved) @ best.information @ np.concatenate(moved)
+    assert of_poses < 0.5  # of 18, which noise alone makes of it
+
+
 def test_fixed_poses_do_not_move():
     true, landmarks, observations = scene(noise=NOISE)
     start, guessed = disturbed(true, [2, 3, 4], landmarks)
-    found = Window(np.array([2, 4]), guessed, observations, NOISE).adjust(start)
+    found = Window(np.array([2, 4]), guessed, observations, NOISE).adjust(start, 10)
     np.testing.assert_array_equal(found.poses[[0, 1, 3]], start[[0, 1, 3]])
     assert np.abs(found.poses[[2, 4]] - start[[2, 4]]).max() > 1e-3
 
@@ -76,13 +90,13 @@ def test_the_gradient_is_that_of_the_cost():
     start, guessed = disturbed(true, free, landmarks)
     window = Window(free, guessed, observations, 30 * NOISE)
     depths = guessed.log_inverse_depths
-    equations = window.linearised(start, depths)
+    equations = window.linearised(window.at(start, depths))
 
     def cost(pose_step, depth_step):
         moved = start.copy()
         for row, twist in zip(free, pose_step.reshape(-1, 6), strict=True):
             moved[row] = moved[row] @ motion_of(twist)
-        return window.cost(moved, depths + depth_step)[0] / 2
+        return window.at(moved, depths + depth_step).cost / 2
 
     none = np.zeros(12), np.zeros(len(depths))
     for place, gradient in ((0, equations.pose_gradient), (1, equations.landmark_gradient)):
@@ -98,9 +112,8 @@ def test_eliminating_landmarks_gives_the_step_of_the_whole_system(damping):
     true, landmarks, observations = scene(noise=NOISE, deviation=0.5)
     free = np.arange(1, 5)
     start, guessed = disturbed(true, free, landmarks)
-    equations = Window(free, guessed, observations, NOISE).linearised(
-        start, guessed.log_inverse_depths
-    )
+    window = Window(free, guessed, observations, NOISE)
+    equations = window.linearised(window.at(start, guessed.log_inverse_depths))
     whole = np.block(
         [
             [equations.of_poses, equations.mixed.T],
@@ -132,7 +145,7 @@ def test_the_information_is_that_of_many_runs():
         guessed = Landmarks.expected(
             landmarks.ids, 0, landmarks.rays[:, :2], expected, 0.3
         ).hosted_by(landmarks.hosts)
-        found = Window(free, guessed, observations, NOISE).adjust(true, iterations=20)
+        found = Window(free, guessed, observations, NOISE).adjust(true, 20, least_gain=0)
         error = np.concatenate([twist_of(inverse(found.poses[row]) @ true[row]) for row in free])
         squares.append(error @ found.information @ error)
     mean, dimension = np.mean(squares), 6 * len(free)
@@ -147,7 +160,7 @@ def test_points_that_are_wrong_lose_their_weight():
     points[wrong] += np.random.default_rng(4).normal(0, 0.1, (wrong.sum(), 2))
     observations = Observations(observations.keyframes, observations.landmarks, points)
     free = np.arange(2, 5)
-    found = Window(free, landmarks, observations, NOISE).adjust(true, iterations=30)
+    found = Window(free, landmarks, observations, NOISE).adjust(true, 30, least_gain=0)
     errors = [np.abs(twist_of(inverse(found.poses[row]) @ true[row])).max() for row in free]
     assert max(errors) < 0.02
     assert (found.squared[wrong] > 25).mean() > 0.8 and (found.squared[~wrong] > 25).mean() < 0.05
