@@ -16,23 +16,14 @@ from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.odometry.landmark_map import Keyframe, LandmarkMap, MapSettings
 from monodepth_ros.inference.odometry.landmarks import Floats, Integers
 from monodepth_ros.inference.odometry.motion import Motion
-from monodepth_ros.inference.odometry.resection import Resection, locate
+from monodepth_ros.inference.odometry.resection import Places, Resection, locate
+from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, step_covariance
 from monodepth_ros.inference.odometry.view import View
 from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings
 from monodepth_ros.inference.points.two_view import two_view
 from monodepth_ros.zoo.card import NetworkPart
 
 Chosen = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class StepNoise:
-    """What the covariance of a step adds to the information of its points; measured."""
-
-    inflation: float = 1.5  # of standard deviations: errors of a point are alike in many images
-    shared: float = 1.5e-3  # radians; an error that all points share, where they fit as expected
-    power: float = 3.0  # of the misfit: where points fit badly, so does the camera that all share
-    length: float = 0.03  # of a step's length
 
 
 @dataclass(frozen=True)
@@ -83,6 +74,7 @@ class GeometricMotion:
         self._T = np.eye(4)
         self._velocity = np.eye(4)
         self._elapsed = 0
+        self._misfit = Misfit(self.settings.step.memory)
 
     def motion(self, earlier: View, later: View) -> Motion:
         """See `MotionMethod`. Where points are lost, the last step again, with a `fallback`."""
@@ -99,7 +91,8 @@ class GeometricMotion:
         if known.sum() < self.settings.min_landmarks:
             return self._lost(later, before, predicted, "too few known points in sight")
         points = rays(later.camera, tracks.pixels)[:, :2]
-        found = self._located(later, predicted, tracks, known, points)
+        places = self._map.places(tracks.ids[known])
+        found = self._located(later, predicted, tracks, places, known, points)
         fits = found.squared < self.settings.map.outlier**2
         if fits.mean() < self.settings.lost or fits.sum() < self.settings.min_landmarks:
             return self._lost(later, before, predicted, "too few known points agree on a motion")
@@ -108,10 +101,7 @@ class GeometricMotion:
         kept = np.ones(len(tracks), np.bool_)
         kept[np.flatnonzero(known)[~fits]] = False
         self._tracker.keep(kept)
-        misfit = float(np.sqrt(found.squared[fits].mean() / 2))
-        distance = self._distance(tracks, known)
-        noise = self.settings.step
-        covariance = step_covariance(found, self._velocity, distance, misfit, noise)
+        covariance = self._covariance(found, places)
         if self._wants_keyframe(later, tracks[kept], known[kept], points[kept]):
             self._add_keyframe(later)
         return Motion(
@@ -120,7 +110,7 @@ class GeometricMotion:
             covariance,
             int(fits.sum()),
             int(known.sum()),
-            misfit * self.settings.noise,
+            float(np.sqrt(found.squared[fits].mean() / 2)) * self.settings.noise,
         )
 
     @property
@@ -166,12 +156,12 @@ class GeometricMotion:
         view: View,
         predicted: Matrix,
         tracks: Tracks,
+        places: Places,
         known: Chosen,
         points: Floats,
     ) -> Resection:
         """The pose from the landmarks in sight; from two views as well, where it is doubtful."""
-        places, noise = self._map.places(tracks.ids[known]), self._map.noise
-        seen = points[known]
+        seen, noise = points[known], self._map.noise
         best = locate(predicted, places, seen, noise, far=False)
         fits = (best.squared < self.settings.map.outlier**2).mean()
         if fits < self.settings.doubtful:
@@ -206,10 +196,14 @@ class GeometricMotion:
         )
         return keyframe, then, now
 
-    def _distance(self, tracks: Tracks, known: Chosen) -> float:
-        """The median distance of the landmarks in sight."""
-        apart = self._map.places(tracks.ids[known]).points - self._T[:3, 3]
-        return float(np.median(np.linalg.norm(apart, axis=1)))
+    def _covariance(self, found: Resection, places: Places) -> Matrix:
+        """Of the last step."""
+        sure = places.variances < self.settings.map.known**2
+        misfit = self._misfit.add(found.squared, sure)
+        apart = np.linalg.norm(places.points - self._T[:3, 3], axis=1)
+        distance = float(np.median(apart))
+        noise = self.settings.step
+        return step_covariance(found.information, self._velocity, distance, misfit, noise)
 
     def _wants_keyframe(self, view: View, tracks: Tracks, known: Chosen, points: Floats) -> bool:
         keyframe, then, now = self._shared(tracks)
@@ -255,22 +249,3 @@ def sampled_log(view: View, pixels: Floats) -> Floats:
     values = np.asarray(sampled, np.float64).reshape(-1)
     usable = np.isfinite(values) & (values > 0)
     return np.where(usable, np.log(np.where(usable, values, 1.0)), np.nan)
-
-
-def step_covariance(
-    found: Resection, T_earlier_later: Matrix, distance: float, misfit: float, noise: StepNoise
-) -> Matrix:
-    """Of a step, in the axes of the earlier camera.
-
-    ``distance`` is that of the landmarks, ``misfit`` the root mean square of their errors over what
-    was expected. An error that all image points share counts as a turn, and as a shift at that
-    distance. The length of a step is only as sure as the scale.
-    """
-    turn = np.kron(np.eye(2), T_earlier_later[:3, :3])
-    covariance = turn @ np.linalg.inv(found.information + 1e-9 * np.eye(6)) @ turn.T
-    shared = (noise.shared * misfit**noise.power) ** 2
-    covariance = noise.inflation**2 * covariance
-    covariance += np.diag([shared * distance**2] * 3 + [shared] * 3)
-    along = noise.length * T_earlier_later[:3, 3]
-    covariance[:3, :3] += np.outer(along, along)
-    return np.asarray(covariance)

@@ -15,7 +15,7 @@ from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import rectified
 from monodepth_ros.geometry.rigid_motion import inverse, motion_of, rotation_angle
 from monodepth_ros.inference.network_input import NetworkInput
-from monodepth_ros.inference.odometry.geometry import GeometricMotion, StepNoise, step_covariance
+from monodepth_ros.inference.odometry.geometry import GeometricMotion
 from monodepth_ros.inference.odometry.registry import load_method
 from monodepth_ros.inference.odometry.resection import Places, locate
 from monodepth_ros.inference.odometry.view import GreyImage, View, Views
@@ -104,7 +104,7 @@ def test_where_points_are_lost_it_says_so_and_begins_again_at_the_same_scale() -
     views[7:] = [view(room(), elsewhere @ T, k) for k, T in enumerate(true)][7:]
     motions = followed(views)
     assert [bool(m.fallback) for m in motions] == [k == 6 for k in range(13)]
-    assert motions[6].covariance[0, 0] > 10 * motions[5].covariance[0, 0]
+    assert motions[6].covariance[0, 0] > 3 * motions[5].covariance[0, 0]
     lengths = [np.linalg.norm(m.T_earlier_later[:3, 3]) for m in motions]
     for number in range(8, 13):
         expected = np.linalg.norm((inverse(true[number]) @ true[number + 1])[:3, 3])
@@ -147,20 +147,6 @@ def test_the_pose_from_landmarks_is_exact_and_as_sure_as_it_says() -> None:
         squares.append(twist @ found.information @ twist)
     # The Cauchy loss gives Gaussian noise about 0.75 of its weight.
     assert 0.7 * 6 < np.mean(squares) < 1.05 * 6
-
-
-def test_the_covariance_of_a_step_is_in_the_axes_of_the_earlier_camera() -> None:
-    step = motion_of(np.array([0.3, 0.0, 0.4, 0.0, np.pi / 2, 0.0]))
-    found: Any = SimpleNamespace(information=np.diag([1e4, 1e6, 1e6, 1e8, 1e8, 1e8]))
-    none = StepNoise(inflation=2.0, shared=0.0, length=0.0)
-    covariance = step_covariance(found, step, 5.0, 1.0, none)
-    # The later camera's x axis is the earlier one's -z.
-    np.testing.assert_allclose(np.diag(covariance)[:3], [4e-6, 4e-6, 4e-4], rtol=1e-6)
-    more = StepNoise(inflation=2.0, shared=1e-3, length=0.1, power=3.0)
-    added = step_covariance(found, step, 5.0, 2.0, more) - covariance
-    np.testing.assert_allclose(np.diag(added)[3:], [64e-6] * 3, rtol=1e-6)
-    np.testing.assert_allclose(np.diag(added)[:3], 64e-6 * 25 + np.array([9e-4, 0, 16e-4]))
-    assert added[0, 2] == pytest.approx(12e-4)
 
 
 @pytest.mark.slow
