@@ -145,6 +145,11 @@ def test_wheel_brings_models_recipes_and_ros_files(prefix: Path) -> None:
     assert (share / "package.xml").is_file()
 
 
+def test_wheel_knows_the_published_models(prefix: Path) -> None:
+    code = "from monodepth_ros.zoo.available import available_models; print(*available_models())"
+    assert "depth-anything-v2-small" in run_installed(prefix, code).split()
+
+
 def test_wheel_brings_every_module(prefix: Path) -> None:
     (packages,) = prefix.glob("lib/python*/site-packages")
     for path in (ROOT / "monodepth_ros").rglob("*.py"):

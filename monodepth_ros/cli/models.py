@@ -16,6 +16,7 @@ from rich.text import Text
 
 from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads, network_size
 from monodepth_ros.cli.options.recordings import Camera, FieldOfView, capture_settings
+from monodepth_ros.cli.published import fetch, print_available
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.data.named_frames import named_frames
 from monodepth_ros.data.open_sequence import open_sequence
@@ -37,9 +38,20 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # no param
 Model = Annotated[str, typer.Argument(help="A model's name or folder.")]
 
 
+models.command()(fetch)
+
+
 @models.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(
+    available: Annotated[
+        bool, typer.Option("--available", help="List the published models that `fetch` knows.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the models that have a name."""
+    if available:
+        print_available(as_json)
+        return
     entries = catalogue.list_models()
     if as_json:
         rows = [

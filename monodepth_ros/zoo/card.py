@@ -311,7 +311,7 @@ def load_card(folder: Path) -> ModelCard:
     try:
         card = ModelCard.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{path}: {_describe(error)}") from None
+        raise UserError(f"{path}: {describe_errors(error)}") from None
     if find_architecture(card.architecture).is_published:
         card._published = read_published(Path(folder))
     return card
@@ -341,7 +341,8 @@ def save_card(folder: Path, card: ModelCard) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _describe(error: ValidationError) -> str:
+def describe_errors(error: ValidationError) -> str:
+    """What is wrong with a file's keys, in one line."""
     problems = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])

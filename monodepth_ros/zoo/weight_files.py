@@ -40,6 +40,13 @@ def verify_file(path: Path, sha256: str) -> None:
         )
 
 
+def verify_all(folder: Path, card: ModelCard) -> None:
+    """A :class:`UserError` where any file that the card lists is missing or not what was hashed."""
+    for listed in (card.files, *(export.files for export in card.exports)):
+        for name, digest in listed.items():
+            verify_file(folder / name, digest)
+
+
 def networks_in(folder: Path, card: ModelCard) -> list[NetworkPart]:
     """Which networks the model in ``folder`` has: ``depth`` and perhaps ``pose``.
 

@@ -43,6 +43,16 @@ def test_list_shows_every_model_and_its_problem(model):
     assert "card.yaml" in rows["broken"]["problem"]
 
 
+def test_list_of_published_models_says_who_may_use_them(models_folder):
+    result = run("list", "--available")
+    assert result.exit_code == 0
+    assert "depth-anything-v2-small" in result.stdout and "commercial" in result.stdout
+    rows = json.loads(run("list", "--available", "--json").stdout)
+    assert rows["depth-anything-v2-large"]["licence"] == "CC-BY-NC-4.0"
+    assert rows["depth-anything-v2-large"]["commercial_use"] is False
+    assert rows["depth-anything-v2-small"]["commercial_use"] is True
+
+
 def test_list_without_models_says_where_it_looked(models_folder):
     assert str(models_folder) in run("list").stdout.replace("\n", "")
 

@@ -1,0 +1,120 @@
+"""``monodepth models fetch`` and ``list --available``: models that others publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Column, Table
+
+from monodepth_ros.errors import UserError
+from monodepth_ros.heartbeat import Heartbeat
+from monodepth_ros.progress import plain_console
+from monodepth_ros.zoo import catalogue
+from monodepth_ros.zoo.available import AvailableModel, available_models, find_available
+from monodepth_ros.zoo.card import ModelCard
+
+
+def print_available(as_json: bool) -> None:
+    """The table of the models that `fetch` knows, or the same as JSON."""
+    known = available_models()
+    if as_json:
+        print(json.dumps({name: model.model_dump() for name, model in known.items()}, indent=2))
+        return
+    name_column = Column("name", no_wrap=True)  # to be copied from here
+    table = Table(name_column, "MB", "licence", "commercial", "good for")
+    for name, model in known.items():
+        size = "?" if model.megabytes is None else str(model.megabytes)
+        use = "yes" if model.commercial_use else "no"
+        table.add_row(name, size, model.licence, use, model.good_for)
+    Console(markup=False).print(table)
+
+
+def fetch(
+    model: Annotated[str, typer.Argument(metavar="NAME", help="As in `list --available`.")],
+    name: Annotated[str | None, typer.Option(help="Name to give it; default: the same.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of models to put it in; default: yours.")
+    ] = None,
+    accept_licence: Annotated[
+        bool,
+        typer.Option("--accept-licence", help="Accept a licence without commercial use."),
+    ] = False,
+) -> None:
+    """Download a published model, verify it, and make a model folder of it.
+
+    An interrupted download goes on with the same command. HF_ENDPOINT names another server,
+    HF_TOKEN an account. A model that is there already is verified.
+    """
+    known = find_available(model)
+    if not (known.commercial_use or accept_licence):
+        raise UserError(
+            f"{model}: its licence allows no commercial use: {known.licence}; read it at"
+            f" {known.homepage} and add --accept-licence"
+        )
+    name = model if name is None else name
+    if not catalogue.is_name(name):
+        raise UserError(f"--name {name!r}: use letters, digits, dot, dash and underscore")
+    folder = (out or catalogue.user_models_folder()) / name
+    with _count_bytes(model) as advance:
+        downloaded, trusted = _fetch(known, folder, advance)
+    if not downloaded:
+        print(f"{folder}: is there already, and whole")
+        return
+    print(f"{folder}: {known.licence}, {known.homepage}")
+    for file, digest in trusted.items():
+        print(f"{file}: no hash of it was known; it is as the server says, SHA-256 {digest}")
+
+
+def _fetch(
+    model: AvailableModel, folder: Path, advance: Callable[[int, int | None], None]
+) -> tuple[bool, dict[str, str]]:
+    """Whether anything was downloaded, and what was trusted; UserError without the extra."""
+    try:
+        from monodepth_ros.zoo.fetch import fetch as fetched
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"fetching needs {error.name}, which is not installed:"
+            " pip install 'monodepth_ros[foundation]'"
+        ) from None
+    found = fetched(model, folder, lambda begun: _adopt(model, begun, folder.name), advance)
+    return found.downloaded, found.trusted
+
+
+def _adopt(model: AvailableModel, folder: Path, name: str) -> ModelCard:
+    """Make a model folder of the published files in ``folder``."""
+    from monodepth_ros.zoo.importers.huggingface import adopt
+
+    return adopt(folder, name, model.licence, model.homepage)
+
+
+@contextmanager
+def _count_bytes(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar, or a line now and then where there is no terminal; call it for bytes that came."""
+    console = plain_console()
+    if console.is_terminal:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(what, total=None)
+            yield lambda count, total: progress.update(task, advance=count, total=total)
+        return
+    came, of = 0, ""
+
+    def advance(count: int, total: int | None) -> None:
+        nonlocal came, of
+        came += count
+        of = "" if total is None else f" of {total / 1e6:.0f}"
+
+    with Heartbeat(lambda: f"{what}: {came / 1e6:.0f}{of} MB"):
+        yield advance
