@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.resection import Places, Resection, locate
 from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, step_covariance
 from monodepth_ros.inference.odometry.view import View
+from monodepth_ros.inference.points.sampled import sampled
 from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings
 from monodepth_ros.inference.points.two_view import two_view
 from monodepth_ros.zoo.card import NetworkPart
@@ -236,16 +236,6 @@ class GeometricMotion:
 
 def sampled_log(view: View, pixels: Floats) -> Floats:
     """Logarithms (N,) of predicted inverse depth at pixels (N, 2) of the grey image."""
-    if not len(pixels):
-        return np.empty(0)
-    inverse_depth = view.inverse_depth()
-    height, width = inverse_depth.shape
-    scale = np.array([width / view.camera.width, height / view.camera.height])
-    x, y = ((pixels + 0.5) * scale - 0.5).astype(np.float32).T
-    # remap takes maps of less than 32768 rows, and there are a few hundred points.
-    sampled = cv2.remap(
-        inverse_depth, x[:, None], y[:, None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    values = np.asarray(sampled, np.float64).reshape(-1)
+    values = sampled(view.inverse_depth(), pixels, view.camera)
     usable = np.isfinite(values) & (values > 0)
     return np.where(usable, np.log(np.where(usable, values, 1.0)), np.nan)

@@ -48,7 +48,7 @@ def sampson(T_first_second: Matrix, first: Rays, second: Rays) -> NDArray[np.flo
 
 
 def refined(
-    T_first_second: Matrix, first: Rays, second: Rays, noise: float
+    T_first_second: Matrix, first: Rays, second: Rays, noise: float, iterations: int = _ITERATIONS
 ) -> tuple[Matrix, Matrix]:
     """The motion of least robust epipolar error near a first guess, and its information.
 
@@ -60,7 +60,7 @@ def refined(
     error = sampson(T, first, second)
     cost = _cauchy(error, noise)
     J = _jacobian(T, first, second)
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         weights = 1.0 / (noise**2 + error**2)
         H, g = (J.T * weights) @ J, J.T @ (weights * error)
         step = -np.linalg.solve(H + damping * np.diag(np.diag(H)) + 1e-12 * np.eye(5), g)

@@ -23,6 +23,7 @@ class TriangulationSettings:
     max_error: float = 3.0  # times the noise: the root mean square of its reprojection
     min_parallax: float = 2.0  # pixels, between where it is seen and a point far away
     max_relative_error: float = 0.25  # standard deviation of the inverse depth over itself
+    far: bool = False  # whether inverse depths that are negative by noise count as well
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _faults(
         "behind": (inverse_depth < -3 * deviation) | (depth_sign <= 0),
         "far_off": off > settings.max_error * settings.noise,
         "little_parallax": unclear
-        | (inverse_depth <= 0)
+        | ((inverse_depth <= 0) & (not settings.far))
         | (np.where(watched, moved, 0.0).max(0) < settings.min_parallax),
     }
 

@@ -20,6 +20,7 @@ _MIN_SHARE = 0.4  # of the points that must agree
 _MIN_SPREAD = 0.1  # of the predicted inverse depth, over its median, to tell scale from shift
 _PAIRS = 500  # of points, each of which a scale and a shift is tried from
 _ITERATIONS = 20
+_CONVERGED = 1e-6  # change of scale and shift
 _WIDTH = 4.685  # times the deviation: Tukey's width of 95 % efficiency for normal errors
 _OUTSIDE = 3.0  # times the deviation: what is further off does not agree
 _ROUGH_SPREAD = 0.05  # of predicted depth: no point weighs more than by this before the fit
@@ -145,6 +146,8 @@ def _robust_fit(
         H = (X.T * weights) @ X
         step = np.linalg.lstsq(H, X.T @ (weights * error), rcond=None)[0]
         values = np.asarray(values + step, np.float64)
+        if np.abs(step).max() <= _CONVERGED * np.abs(values).max():
+            break
     return _Fit(values, np.asarray(np.linalg.pinv(H), np.float64), float(spread), agreeing)
 
 

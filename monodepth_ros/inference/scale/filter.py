@@ -1,0 +1,115 @@
+"""Scale and shift over time, from fits of single images: a Kalman filter with a gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monodepth_ros.inference.scale.from_points import PointScale
+from monodepth_ros.inference.scale.unit import Scale
+from monodepth_ros.stamps import SECOND
+
+Array = NDArray[np.float64]
+_CHI_SQUARED = (9.0, 11.8)  # three standard deviations of one and of two numbers
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """What is assumed of fits. Logarithms of scale; shifts count over the inverse depth in view."""
+
+    drift: float = 0.3  # deviation by which the scale of a model wanders in a second
+    most: float = 0.5  # deviation beyond which nothing wanders
+    common: float = 0.1  # error that all points of an image share
+    inflation: float = 3.0  # of a fit's deviation: points of one thing err alike
+    first: int = 3  # fits that must agree before anything is known
+    restart: int = 5  # fits in a row that disagree with the filter, after which it begins anew
+    max_pause: float = 60.0  # seconds without a fit after which it begins anew
+
+
+class ScaleFilter:
+    """The scale, and the shift where the model leaves it open, with their covariance."""
+
+    def __init__(self, with_shift: bool, settings: FilterSettings | None = None) -> None:
+        self.with_shift, self.settings = with_shift, settings or FilterSettings()
+        self.refused = 0  # fits that disagreed
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all."""
+        self._value = np.zeros(2)  # logarithm of the scale, and the shift
+        self._covariance = np.zeros((2, 2))
+        self._stamp: int | None = None
+        self._agreeing = self._disagreeing = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether enough fits agree."""
+        return self._agreeing >= self.settings.first
+
+    @property
+    def scale(self) -> Scale | None:
+        """Of the model's inverse depth, in metres; None while it is not known."""
+        if not self.known:
+            return None
+        log_scale, shift = self._value
+        return Scale(
+            float(np.exp(-log_scale)), "metric", float(shift), covariance=self._covariance.copy()
+        )
+
+    @property
+    def missing(self) -> str:
+        """How many fits are missing, in words."""
+        return f"{self._agreeing} of {self.settings.first} measurements agree"
+
+    def add(self, fit: PointScale, stamp: int, inverse_depth: float) -> bool:
+        """Take a fit at ``stamp`` nanoseconds; False if it disagrees.
+
+        ``inverse_depth`` is the middle one of its points: an error of the shift as large as that is
+        as bad as one of the logarithm of the scale by 1.
+        """
+        assert fit.scale is not None
+        self._forget_after_a_jump(stamp)
+        unit = np.diag([1.0, inverse_depth])
+        noise = self.settings.inflation**2 * fit.covariance
+        noise = noise + unit @ unit * self.settings.common**2
+        value = np.array([np.log(fit.scale), fit.shift])
+        if self._stamp is None:
+            self._begin(value, noise, stamp)
+            return True
+        wandered = self.settings.drift**2 * max(0.0, (stamp - self._stamp) / SECOND)
+        P = self._covariance + unit @ unit * min(wandered, self.settings.most**2)
+        if not self.with_shift:
+            P[1], P[:, 1], noise[1], noise[:, 1] = 0, 0, 0, 0
+            noise[1, 1] = 1.0
+        innovation, S = value - self._value, P + noise
+        if innovation @ np.linalg.solve(S, innovation) > _CHI_SQUARED[self.with_shift]:
+            self._disagree(value, noise, stamp)
+            return False
+        gain = P @ np.linalg.inv(S)
+        self._value = self._value + gain @ innovation
+        self._covariance = (np.eye(2) - gain) @ P
+        self._stamp, self._disagreeing = stamp, 0
+        self._agreeing += 1
+        return True
+
+    def _begin(self, value: Array, noise: Array, stamp: int) -> None:
+        if not self.with_shift:
+            noise = np.diag([noise[0, 0], 0.0])
+        self._value, self._covariance, self._stamp = value, noise, stamp
+        self._agreeing, self._disagreeing = 1, 0
+
+    def _disagree(self, value: Array, noise: Array, stamp: int) -> None:
+        """Once more: what was known stays, until so many disagree that it must be wrong."""
+        self.refused += 1
+        self._disagreeing += 1
+        if not self.known or self._disagreeing >= self.settings.restart:
+            self._begin(value, noise, stamp)
+
+    def _forget_after_a_jump(self, stamp: int) -> None:
+        if self._stamp is None:
+            return
+        passed = (stamp - self._stamp) / SECOND
+        if passed < 0 or passed > self.settings.max_pause:
+            self.reset()
