@@ -16,7 +16,7 @@ from rich.text import Text
 
 from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads, network_size
 from monodepth_ros.cli.options.recordings import Camera, FieldOfView, capture_settings
-from monodepth_ros.cli.published import fetch, print_available
+from monodepth_ros.cli.published import fetch, import_onnx, print_available
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.data.named_frames import named_frames
 from monodepth_ros.data.open_sequence import open_sequence
@@ -86,14 +86,15 @@ def info(model: Model, as_json: AsJson = False) -> None:
 
     folder = catalogue.resolve(model)
     card = load_card(folder)
-    states = load_weights(folder, card)
+    states = load_weights(folder, card) if card.files else {}  # some have exports alone
+    files = [*card.files, *(name for export in card.exports for name in export.files)]
     facts: dict[str, object] = {
         "folder": str(folder),
         "parameters": {
             network: sum(v.numel() for key, v in state.items() if not key.endswith(_STATISTICS))
             for network, state in states.items()
         },
-        "megabytes": round(sum((folder / name).stat().st_size for name in card.files) / 1e6, 2),
+        "megabytes": round(sum((folder / name).stat().st_size for name in files) / 1e6, 2),
     }
     if as_json:
         print(json.dumps({"card": card.model_dump(), **facts}, indent=2))
@@ -104,7 +105,9 @@ def info(model: Model, as_json: AsJson = False) -> None:
 
 @models.command("import")
 def import_model(
-    source: Annotated[Path, typer.Argument(help="Folder of encoder.pth, depth.pth, pose*.pth.")],
+    source: Annotated[
+        Path, typer.Argument(help="Folder of encoder.pth, depth.pth, pose*.pth; or an ONNX file.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the imported model.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; default: your models folder.")
@@ -114,10 +117,15 @@ def import_model(
     ] = None,
     depth_only: Annotated[bool, typer.Option(help="Import without the pose network.")] = False,
     force: Annotated[bool, typer.Option(help="Replace an existing model of that name.")] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Of an ONNX file: depth-anything-3-metric or depth-anything-3-mono."),
+    ] = None,
 ) -> None:
-    """Import public Monodepth2 weights.
+    """Import public Monodepth2 weights, or an ONNX export of Depth Anything 3.
 
-    The released weights are for non-commercial use only; read their licence. Nothing is unpickled.
+    The released Monodepth2 weights are for non-commercial use only; read their licence. Nothing is
+    unpickled.
     """
     from monodepth_ros.zoo.importers.monodepth2 import import_monodepth2
 
@@ -126,9 +134,14 @@ def import_model(
     folder = (out or catalogue.user_models_folder()) / name
     if folder.exists() and not force:
         raise UserError(f"{folder}: exists; choose another --name, or replace it with --force")
+    at = network_size(size)
+    if source.suffix == ".onnx":
+        card = import_onnx(source, folder, name, kind, at)
+        print(f"{card.architecture} imported to {folder}")
+        print(card.licence)
+        return
     if not source.is_dir():
         raise UserError(f"{source}: no such folder")
-    at = network_size(size)
     card = import_monodepth2(source, folder, name, at, with_pose=not depth_only)
     print(f"{card.architecture} imported to {folder}")
     print(card.licence)

@@ -89,9 +89,32 @@ def _fetch(
 
 def _adopt(model: AvailableModel, folder: Path, name: str) -> ModelCard:
     """Make a model folder of the published files in ``folder``."""
-    from monodepth_ros.zoo.importers.huggingface import adopt
+    if model.kind == "huggingface":
+        from monodepth_ros.zoo.importers.huggingface import adopt
 
-    return adopt(folder, name, model.licence, model.homepage)
+        return adopt(folder, name, model.licence, model.homepage)
+    (source,) = (folder / file for file in model.files)
+    card = import_onnx(source, folder, name, model.kind, None)
+    source.unlink()  # all of it is in what was made of it
+    return card
+
+
+def import_onnx(
+    source: Path, folder: Path, name: str, kind: str | None, size: tuple[int, int] | None
+) -> ModelCard:
+    """Make a model folder of an ONNX file; UserError without the extra that reads it."""
+    if not source.is_file():
+        raise UserError(f"{source}: no such file")
+    if kind is None:
+        raise UserError(f"{source}: say with --kind what its outputs mean")
+    try:
+        from monodepth_ros.inference.export.depth_anything_3 import import_depth_anything_3
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{source}: importing needs {error.name}, which is not installed:"
+            " pip install 'monodepth_ros[onnxruntime]'"
+        ) from None
+    return import_depth_anything_3(source, folder, name, kind, size)
 
 
 @contextmanager

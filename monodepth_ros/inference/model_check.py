@@ -54,7 +54,7 @@ def check_model(
     noise = np.random.default_rng(0).integers(0, 256, (2, *estimator.size, 3), dtype=np.uint8)
     findings = [
         Finding("load", True, f"hashes agree, {networks} on {estimator.engine.device}"),
-        _check_finite("random pixels", estimator.estimate(noise[0])),
+        _check_finite("random pixels", estimator, estimator.estimate(noise[0])),
         *(_check_depth(name, estimator, rgb) for name, rgb in frames),
     ]
     if estimator.engine.has_motion:
@@ -74,19 +74,23 @@ def _check_agreement(found: Agreement) -> Finding:
     return Finding(name, not found.refusal, "; ".join(filter(None, (found.refusal, detail))))
 
 
-def _check_finite(name: str, prediction: DepthPrediction) -> Finding:
-    invalid = int(np.isnan(prediction.depth).sum())
-    if invalid:
-        return Finding(name, False, f"{invalid} of {prediction.depth.size} pixels are invalid")
-    return Finding(name, True, f"depth {_range(prediction.depth)}")
+def _check_finite(name: str, estimator: DepthEstimator, prediction: DepthPrediction) -> Finding:
+    """Only a network without a farthest depth may leave out pixels, as in the sky, but not all."""
+    known = np.isfinite(prediction.depth)
+    invalid = known.size - int(known.sum())
+    without = f"{invalid} of {known.size} pixels are invalid"
+    if invalid and (estimator.card.output == "disparity" or not known.any()):
+        return Finding(name, False, without)
+    told = f"depth {_range(prediction.depth[known])}"
+    return Finding(name, True, f"{told}; {without}" if invalid else told)
 
 
 def _check_depth(name: str, estimator: DepthEstimator, rgb: Rgb) -> Finding:
     prediction = estimator.estimate(rgb)
-    finite = _check_finite(name, prediction)
+    finite = _check_finite(name, estimator, prediction)
     if not finite.passed:
         return finite
-    depth = prediction.depth
+    depth = prediction.depth[np.isfinite(prediction.depth)]
     near, far = np.percentile(depth, [5, 95])
     if far < MIN_SPREAD * near:
         return Finding(name, False, f"collapsed: depth is {_range(depth)} all over")

@@ -44,10 +44,11 @@ class Builder:
 class Architecture:
     """A depth network and the pose network that is trained with it; None: it has none.
 
-    Images have sides of at least ``smallest_size`` pixels, in multiples of ``size_multiple``.
+    Without a depth network its models are exports alone, which others have made. Images have sides
+    of at least ``smallest_size`` pixels, in multiples of ``size_multiple``.
     """
 
-    depth: Builder
+    depth: Builder | None
     pose: Builder | None
     size_multiple: int = 32
     smallest_size: int = 32
@@ -96,6 +97,14 @@ ARCHITECTURES: dict[str, Architecture] = {
         ambiguity="scale_and_shift",
         is_published=True,
     ),
+    "depth-anything-3": Architecture(
+        depth=None,
+        pose=None,
+        size_multiple=14,
+        smallest_size=14,
+        output="inverse_depth",
+        ambiguity="scale",
+    ),
 }
 
 
@@ -107,8 +116,8 @@ def find_architecture(name: str) -> Architecture:
 
 
 def trainable() -> list[str]:
-    """Names of those that a recipe builds; a published one is built from its model folder."""
-    return [name for name, one in ARCHITECTURES.items() if not one.is_published]
+    """Names of those that a recipe builds; others are there with their model folder alone."""
+    return [name for name, one in ARCHITECTURES.items() if one.depth and not one.is_published]
 
 
 def build_depth_network(
@@ -126,6 +135,8 @@ def build_depth_network(
     """
     architecture = find_architecture(name)
     settings: dict[str, Any] = {}
+    if architecture.depth is None:
+        raise UserError(f"architecture {name} has no network here: its models are exports alone")
     if architecture.is_published:
         if not published:
             raise UserError(f"architecture {name} is built from a model folder: give one as model")

@@ -16,6 +16,9 @@ _BLOCK = 2**22  # bytes
 UNCERTAINTY_FILE = "uncertainty.safetensors"  # of the head: depth is the same with and without it
 
 
+NETWORK_PARTS: tuple[NetworkPart, ...] = ("depth", "pose")
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -50,10 +53,14 @@ def verify_all(folder: Path, card: ModelCard) -> None:
 def networks_in(folder: Path, card: ModelCard) -> list[NetworkPart]:
     """Which networks the model in ``folder`` has: ``depth`` and perhaps ``pose``.
 
-    The files must have the card's hashes; otherwise a :class:`UserError` names the file.
+    The files must have the card's hashes; otherwise a :class:`UserError` names the file. A model
+    without weights has those that it has exports of.
     """
-    if not card.files:
-        raise UserError(f"{folder}: the card of {card.name} lists no weights file")
+    if not card.files and card.exports:
+        verify_all(folder, card)
+        exported = {export.network for export in card.exports}
+        return [network for network in NETWORK_PARTS if network in exported]
+    check_has_weights(folder, card)
     found: set[str] = set()
     published = find_architecture(card.architecture).is_published
     for name, digest in card.files.items():
@@ -66,4 +73,11 @@ def networks_in(folder: Path, card: ModelCard) -> list[NetworkPart]:
                 found |= {key.partition(".")[0] for key in keys}
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{folder / name}: not a readable safetensors file: {error}") from error
-    return [network for network in ("depth", "pose") if network in found]
+    return [network for network in NETWORK_PARTS if network in found]
+
+
+def check_has_weights(folder: Path, card: ModelCard) -> None:
+    """A :class:`UserError` where there are none; it says what runs the model then."""
+    if not card.files:
+        only = "is an export alone: use engine onnxruntime or openvino" if card.exports else ""
+        raise UserError(f"{folder}: model {card.name} {only or 'lists no weights file'}")

@@ -27,6 +27,7 @@ from monodepth_ros.zoo.card import ModelCard, Uncertainty, load_card, save_card
 from monodepth_ros.zoo.weight_files import (
     PUBLISHED_FILE,
     UNCERTAINTY_FILE,
+    check_has_weights,
     file_sha256,
     networks_in,
     verify_file,
@@ -150,8 +151,7 @@ def load_weights(folder: Path, card: ModelCard) -> dict[str, StateDict]:
     otherwise a :class:`UserError` names the file and what is wrong with it. A card without
     ``uncertainty`` leaves the head out, whose file may be there.
     """
-    if not card.files:
-        raise UserError(f"{folder}: the card of {card.name} lists no weights file")
+    check_has_weights(folder, card)
     if find_architecture(card.architecture).is_published:
         return {part: net.state_dict() for part, net in load_networks(folder, card).items()}
     tensors: StateDict = {}

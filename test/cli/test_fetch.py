@@ -21,10 +21,12 @@ from monodepth_ros.zoo.card import load_card
 pytest.importorskip("huggingface_hub", reason="install the extra [foundation]")
 pytest.importorskip("transformers", reason="install the extra [foundation]")
 
+PUBLISHED = "config.json: {}, preprocessor_config.json: {}, model.safetensors: {}"
 LISTED = """
 {name}:
   repository: somebody/depth-hf
-  files: {{config.json: {{}}, preprocessor_config.json: {{}}, model.safetensors: {{}}}}
+  kind: {kind}
+  files: {{{files}}}
   licence: {licence}
   commercial_use: {free}
   homepage: https://example.org/depth
@@ -37,14 +39,20 @@ def run(*arguments: object) -> tuple[int, str, str]:
     return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
 
 
+def _listed(name: str, licence: str, files: str, kind: str = "huggingface") -> str:
+    free = str(licence == "MIT").lower()
+    return LISTED.format(name=name, licence=licence, files=files, kind=kind, free=free)
+
+
 @pytest.fixture
 def hub(tmp_path: Path, models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with a tiny model, which is on the list twice: with a free licence, and without."""
+    """A hub with a tiny model, on the list under two licences, beside an export."""
     made = tiny_published("depth_anything", tmp_path / "published")
     listed = tmp_path / "available.yaml"
     listed.write_text(
-        LISTED.format(name="free", licence="MIT", free="true")
-        + LISTED.format(name="bound", licence="CC-BY-NC-4.0", free="false")
+        _listed("free", "MIT", PUBLISHED)
+        + _listed("bound", "CC-BY-NC-4.0", PUBLISHED)
+        + _listed("export", "MIT", "da3.onnx: {}", "depth-anything-3-metric")
     )
     monkeypatch.setattr("monodepth_ros.zoo.available.AVAILABLE_FILE", str(listed))
     with serving(Hub({path.name: path.read_bytes() for path in made.iterdir()})) as running:
@@ -87,6 +95,35 @@ def test_a_server_that_says_no_is_a_failure(hub: Hub) -> None:
     assert "HTTP 404, not there; by hand: `hf download somebody/depth-hf" in told
 
 
+def test_an_export_is_fetched_and_imported_alike(
+    hub: Hub, models_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx", reason="install the extra [onnxruntime]")
+    from depth_anything_3_export import published_export
+
+    source = published_export(tmp_path / "da3.onnx")
+    hub.files[source.name] = source.read_bytes()
+    assert run("fetch", "export")[0] == 0
+    assert run("import", source, "--name", "own", "--kind", "depth-anything-3-metric")[0] == 0
+    fetched, own = (load_card(models_folder / name) for name in ("export", "own"))
+    assert (fetched.licence, fetched.revision) == ("MIT", COMMIT)
+    assert (own.licence, own.revision, own.focal_length) == ("Apache-2.0", None, 300.0)
+    for name in ("export", "own"):
+        assert not (models_folder / name / source.name).exists()
+        status, said, _ = run("check", name, "--engine", "onnxruntime")
+        assert status == 0 and "ok random pixels" in said
+        assert run("info", name)[0] == 0
+    assert "is there already, and whole" in run("fetch", "export")[1]
+
+
+def test_an_export_is_not_guessed_at(models_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "some.onnx"
+    for wrong, told in ((source, "no such file"), (tmp_path, "lacks encoder.pth")):
+        assert told in run("import", wrong, "--name", "own")[2]
+    source.touch()
+    assert "say with --kind what its outputs mean" in run("import", source, "--name", "own")[2]
+
+
 @pytest.mark.parametrize("name", ["../free", ""])
 def test_a_name_stays_in_its_folder(hub: Hub, name: str) -> None:
     status, _, told = run("fetch", "free", "--name", name)
@@ -100,4 +137,4 @@ def test_without_the_library_the_extra_is_named(hub: Hub, monkeypatch: pytest.Mo
     status, _, told = run("fetch", "free")
     assert status == 2
     assert "needs huggingface_hub" in told and "pip install 'monodepth_ros[foundation]'" in told
-    assert json.loads(run("list", "--available", "--json")[1]).keys() == {"free", "bound"}
+    assert json.loads(run("list", "--available", "--json")[1]).keys() == {"free", "bound", "export"}

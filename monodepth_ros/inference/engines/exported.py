@@ -121,6 +121,16 @@ def find_exports(
     return dict(zip(networks, ensure_exports(folder, card, chosen), strict=True))
 
 
+def one_by_one(network: Network) -> Network:
+    """For batches of any size, a network whose file takes one image at a time."""
+
+    def run(*images: Rgb) -> list[NDArray[np.float32]]:
+        found = [network(*(each[k : k + 1] for each in images)) for k in range(len(images[0]))]
+        return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
+
+    return run
+
+
 def check_precision(precision: str, possible: tuple[str, ...], engine: str, device: str) -> None:
     """UserError unless the engine can compute in it there."""
     if precision not in possible:

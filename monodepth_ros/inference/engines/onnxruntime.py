@@ -20,6 +20,7 @@ from monodepth_ros.inference.engines.exported import (
     Network,
     check_precision,
     find_exports,
+    one_by_one,
 )
 from monodepth_ros.zoo.card import ExportPrecision, ModelCard
 
@@ -134,4 +135,4 @@ def _load_network(path: Path, threads: int, providers: list[Provider]) -> Networ
         outputs = session.run(None, dict(zip(names, images, strict=True)))
         return [np.asarray(output) for output in outputs]
 
-    return run
+    return one_by_one(run) if session.get_inputs()[0].shape[0] == 1 else run

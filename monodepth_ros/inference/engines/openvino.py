@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,13 @@ from numpy.typing import NDArray
 from monodepth_ros.cache_directory import cache_directory
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Rgb
-from monodepth_ros.inference.engines.exported import ExportedEngine, check_precision, find_exports
+from monodepth_ros.inference.engines.exported import (
+    ExportedEngine,
+    Network,
+    check_precision,
+    find_exports,
+    one_by_one,
+)
 from monodepth_ros.zoo.card import ExportPrecision, ModelCard
 
 # Our names: OpenVINO's hint, and what a CPU that computes in it says that it can.
@@ -62,9 +69,15 @@ class _Compiled:
     def __init__(self, path: Path, options: dict[str, Any]) -> None:
         self._path, self._options = path, options
         self._requests: dict[int, Any] = {}
+        batch = next(iter(_core().read_model(path).inputs)).partial_shape[0]
+        single = batch.is_static and batch.get_length() == 1
+        self._run: Network = one_by_one(self._infer) if single else self._infer
         self._request(1)
 
-    def __call__(self, *images: Rgb) -> list[NDArray[np.float32]]:
+    def __call__(self, *images: Rgb) -> Sequence[NDArray[np.float32]]:
+        return self._run(*images)
+
+    def _infer(self, *images: Rgb) -> list[NDArray[np.float32]]:
         outputs = self._request(len(images[0])).infer(list(images), share_inputs=True)
         return [np.asarray(outputs[number]) for number in range(len(outputs))]
 

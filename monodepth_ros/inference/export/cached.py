@@ -78,6 +78,15 @@ def _listed(folder: Path, card: ModelCard, kind: ExportKind) -> Path | None:
 
 def _cached(folder: Path, card: ModelCard, kinds: Sequence[ExportKind]) -> Path:
     """The folder of the cache where such exports and their proofs are, whole."""
+    if not card.files:
+        height, width = kinds[0].size
+        known = ", ".join(
+            f"{export.size[1]}x{export.size[0]} {export.precision}" for export in card.exports
+        )
+        raise UserError(
+            f"model {card.name} has no export for {width}x{height} {kinds[0].precision}, and no"
+            f" weights to make one of; it has {known or 'none'}"
+        )
     into = cache_directory("exports") / _key(card, kinds[0].size)
     if all(_is_whole(into, kind) for kind in kinds):
         return into

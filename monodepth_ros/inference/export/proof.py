@@ -50,13 +50,16 @@ class Proof:
     def deviation(self, engine: Engine) -> float:
         """How far an engine is from torch: 0 is equal, infinite where it gives nothing finite.
 
-        Of depth, the mean relative difference (abs_rel between both). Of motions, the largest
+        Of depth, the mean relative difference (abs_rel between both) where torch gives any: it may
+        give none, 0, as in the sky. Of motions, the largest
         difference over the largest component.
         """
         frames = engine.prepare(self.images)
         with np.errstate(all="ignore"):
             if self.expected.ndim == 3:
-                error = np.abs(self.expected / engine.inverse_depth(frames) - 1).mean()
+                known = self.expected > 0
+                found = engine.inverse_depth(frames)[known]
+                error = np.abs(self.expected[known] / found - 1).mean()
             else:
                 found = engine.motion(frames, engine.prepare(self.later))
                 error = np.abs(found - self.expected).max() / np.abs(self.expected).max()
