@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from monodepth_ros.cli.options.model import (
+    Background,
     Device,
     EngineName,
     Model,
@@ -61,6 +62,7 @@ def predict(
         typer.Option(help="ROS calibration file of the inputs; distorted inputs are rectified."),
     ] = None,
     every: Every = 1,
+    background: Background = "keep",
     preview: Annotated[bool, typer.Option(help="Write NAME_preview.jpg.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
@@ -78,10 +80,10 @@ def predict(
     files = find_inputs(inputs, every)
     work = SharedWork(out / ".predict", "frames")
     loaded = load_engine(model, engine, device, precision, network_size(size), threads)
-    estimator = DepthEstimator(loaded)
+    estimator = DepthEstimator(loaded, background=background)
     bits = bit_depths(files)
     network = (estimator.card.content(), engine, device, precision, estimator.size)
-    settings = key_of(network, str(out), every, calibration, focal, preview)
+    settings = key_of(network, str(out), every, calibration, focal, background, preview)
     parts = {key_of(settings, part.state(bits)): part for part in parts_of(files, every)}
 
     def predicted(todo: list[InputPart]) -> Iterator[list[dict[str, Any]]]:

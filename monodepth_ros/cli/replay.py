@@ -11,11 +11,19 @@ from typing import Annotated
 import typer
 
 from monodepth_ros.cli.options import recordings as given
-from monodepth_ros.cli.options.model import Device, EngineName, Model, Precision, Threads
+from monodepth_ros.cli.options.model import (
+    Background,
+    Device,
+    EngineName,
+    Model,
+    Precision,
+    Threads,
+)
 from monodepth_ros.cli.options.motion import Method, Refine, chosen_method
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import to_json
+from monodepth_ros.inference.background import checked_background
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.replay.recordings import ReplayedWithoutTruth, Replays
 from monodepth_ros.replay.report import write_comparison
@@ -40,6 +48,7 @@ def replay(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = 0,
+    background: Background = "keep",
     method: Method = None,
     refine: Refine = False,
     images: Annotated[str | None, typer.Option(help="Image topic; default: the first one.")] = None,
@@ -86,13 +95,15 @@ def replay(
         tolerance=tolerance,
         every=every,
     )
-    asked = (load_card(resolve(model)).content(), engine, device, precision, method)
+    background = checked_background(background)
+    asked = (load_card(resolve(model)).content(), engine, device, precision, method, background)
     replays = Replays(
         cache(lambda: load_engine(model, engine, device, precision, threads=threads)),
         asked,
         request,
         capture,
         method,
+        background,
         bars=not as_json and Rank.of_environment().number == 0,
     )
     if len(sources) > 1:

@@ -77,7 +77,8 @@ def model_pairs(
                     yield dataclasses.replace(half, **next(found)) if seen else half
 
     engine = estimator.engine.describe()["engine"]
-    asked = (engine, estimator.engine.precision, estimator.size, every, flip, uncertainty)
+    seen = (estimator.size, every, flip, uncertainty, estimator.background)
+    asked = (engine, estimator.engine.precision, *seen)
     return PairSource(
         _items(sequences, every),
         pairs,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.image_size import resize_linear
+from monodepth_ros.geometry.image_size import resize_linear, resize_nearest
+from monodepth_ros.inference.background import Background, black_background, checked_background
 from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
@@ -39,7 +40,8 @@ class DepthPrediction:
     within 25 % of the truth. ``stddev``, if requested of a calibrated model, is the standard
     deviation of depth, float32 HxW in its unit, NaN where unknown. ``certainty`` is what both are
     made of, the inverse of the standard deviation of log depth. They leave out an error of the
-    scale as a whole, but for what `in_metres` is told of it.
+    scale as a whole, but for what `in_metres` is told of it. ``background_pixels`` are invalid as
+    black background, though the network gave depth.
     """
 
     disparity: NDArray[np.float32]
@@ -48,6 +50,12 @@ class DepthPrediction:
     confidence: NDArray[np.float32] | None = None
     stddev: NDArray[np.float32] | None = None
     certainty: NDArray[np.float32] | None = None
+    background_pixels: int = 0
+
+    @property
+    def valid_pixels(self) -> int:
+        """How many have a depth."""
+        return int(np.isfinite(self.disparity).sum())
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
@@ -111,6 +119,7 @@ class DepthEstimator:
         output_size: size of the depth: that of the ``image`` or of the ``network``.
         confidence_views: further views of an image, at most 5, that confidence compares: mirrored,
             darker, brighter, blurred, cropped. Each costs another run of the network.
+        background: ``black_invalid`` leaves out black background (`background.py`), as of space.
     """
 
     def __init__(
@@ -119,10 +128,12 @@ class DepthEstimator:
         device: str = "auto",
         output_size: OutputSize = "image",
         confidence_views: int = 0,
+        background: str = "keep",
     ) -> None:
         if not 0 <= confidence_views <= MAX_VIEWS:
             raise UserError(f"confidence_views {confidence_views}: from 0 to {MAX_VIEWS}")
         self.confidence_views = confidence_views
+        self.background: Background = checked_background(background)
         self.engine = load_engine(model, device=device)
         self.card, self.size = self.engine.card, self.engine.size
         self.output_size = output_size
@@ -196,7 +207,12 @@ class DepthEstimator:
         seen_by = None if camera is None else self._resized(camera, *size)
         if seen_by is not None and seen_by.valid is not None:
             disparity[~seen_by.valid] = np.nan
-        prediction = DepthPrediction(disparity, scale.label, seen_by)
+        background = 0
+        if self.background == "black_invalid":
+            black = resize_nearest(black_background(seen.image), size)
+            background = int((np.isfinite(disparity) & black).sum())
+            disparity[black] = np.nan
+        prediction = DepthPrediction(disparity, scale.label, seen_by, background_pixels=background)
         if known is None:
             return prediction
         known = scale.certainty(resize_linear(known, size), disparity)

@@ -42,6 +42,7 @@ class WrittenPrediction:
     depth_median: float | None
     depth_max: float | None
     invalid_pixels: int
+    background_pixels: int  # of these, black background
     seconds: float
 
 
@@ -135,5 +136,6 @@ class PredictionWriter:
             depth_median=float(np.median(valid)) if valid.size else None,
             depth_max=float(valid.max()) if valid.size else None,
             invalid_pixels=prediction.depth.size - valid.size,
+            background_pixels=prediction.background_pixels,
             seconds=round(seconds, 6),
         )

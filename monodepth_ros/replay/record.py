@@ -68,7 +68,7 @@ class ReplayRecord:
     """All frames in their order, where depth errs in the image, and what was left out and found.
 
     Depth is measured by ``protocol``. ``metric`` tells whether depth and poses are in metres, or
-    in a unit of the model's own.
+    in a unit of the model's own. ``background_pixels`` have no depth as black background.
     """
 
     frames: list[ReplayedFrame] = field(default_factory=list)
@@ -77,6 +77,7 @@ class ReplayRecord:
     problems: list[str] = field(default_factory=list)
     protocol: DepthProtocol = PROTOCOLS["plain"]
     metric: bool = False
+    background_pixels: int = 0
     motions: MotionAccount = field(default_factory=MotionAccount)
     true_depths: int = 0  # frames that came with true depth, whether it could be compared or not
     uncertainties: list[ImageUncertainty] = field(default_factory=list)  # of frames with truth
@@ -147,6 +148,8 @@ class ReplayRecord:
         """What was left out and what was found, a line for each."""
         left_out = [f"{count} left out: {why}" for why, count in sorted(self.left_out.items())]
         fallbacks = [f"{n} motions {why}" for why, n in sorted(self.motions.fallbacks.items())]
+        if self.background_pixels:
+            left_out.append(f"{self.background_pixels} pixels left out: black background")
         return [*map(str, self.coverage.values()), *left_out, *fallbacks, *self.problems]
 
     def events(self) -> Counter[str]:
@@ -174,6 +177,7 @@ class ReplayRecord:
             "truth": self.truth(),
             "protocol": self.protocol.as_dict(),
             "left_out": dict(self.left_out),
+            "background_pixels": self.background_pixels,
             "fallbacks": dict(self.motions.fallbacks),
             "coverage": [coverage.as_json() for coverage in self.coverage.values()],
             "problems": list(self.problems),

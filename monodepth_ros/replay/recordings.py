@@ -17,6 +17,7 @@ from monodepth_ros.data.coverage import never_found
 from monodepth_ros.data.extraction.request import ExtractionRequest
 from monodepth_ros.errors import Failure, UserError
 from monodepth_ros.evaluation.report_files import finite, write_json
+from monodepth_ros.inference.background import Background
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.odometry.tracker_settings import settings_for_step
 from monodepth_ros.progress import frame_progress, plain_console
@@ -38,6 +39,7 @@ class Replays:
     request: ExtractionRequest
     capture: CaptureSettings
     method: str  # that measures the motions
+    background: Background
     bars: bool
 
     def one(self, path: str, out: Path) -> tuple[dict[str, object], list[str]]:
@@ -53,7 +55,7 @@ class Replays:
             if note is not None:
                 print(note, file=sys.stderr)
                 record.problems.append(note)
-            run = ReplayRun(self.engine(), tracking, out, record, self.method)
+            run = ReplayRun(self.engine(), tracking, out, record, self.method, self.background)
             with (
                 frame_progress(plain_console(), disable=not self.bars) as progress,
                 closing(run.take_all(source.frames)) as frames,

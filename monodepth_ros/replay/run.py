@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.data.bags.frames import RecordedFrame
 from monodepth_ros.evaluation.predictions import maps_of
+from monodepth_ros.inference.background import Background
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthPrediction
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import network_input
@@ -43,8 +44,9 @@ class ReplayRun:
         out: Path,
         record: ReplayRecord,
         method: str = DEFAULT,
+        background: Background = "keep",
     ) -> None:
-        self.depth = DepthEstimator(engine, output_size="network")
+        self.depth = DepthEstimator(engine, output_size="network", background=background)
         self.method = method
         self.tracker: CameraTracker | None = None
         if (why := method_class(method).unsuited(engine)) is None:
@@ -93,6 +95,7 @@ class ReplayRun:
         motion = None if tracked is None else tracked.motion
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
+        self.record.background_pixels += seen.background_pixels
         number = len(self.record.frames)
         self.record.add(frame, seen.depth, event, pose, covariance, motion, maps_of(seen))
         if number % self._every == 0:

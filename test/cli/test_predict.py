@@ -77,6 +77,18 @@ def test_json_holds_the_figures(model, tmp_path):
     assert (prediction["width"], prediction["height"], prediction["scale"]) == (50, 30, "relative")
 
 
+def test_black_background_has_no_depth_if_asked(model, tmp_path):
+    rgb = write_picture(tmp_path / "a.png", 40, 60)
+    rgb[:20] = 0
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    for background, share in (("keep", 0.0), ("black_invalid", 0.5)):
+        out = tmp_path / background
+        result = run(tmp_path / "a.png", "--out", out, "--background", background, "--json")
+        (prediction,) = json.loads(result.stdout)["predictions"]
+        assert prediction["background_pixels"] == prediction["invalid_pixels"] == share * 2400
+        assert np.isnan(np.load(prediction["depth"])[:19]).all() == bool(share)
+
+
 def test_bad_files_are_skipped_named_and_counted(model, tmp_path):
     write_picture(tmp_path / "in" / "good.png")
     content = (tmp_path / "in" / "good.png").read_bytes()
@@ -185,6 +197,7 @@ def test_the_focal_length_makes_a_metric_model_metric(model, tmp_path):
         ("a.png", "--size", "big"),
         ("a.png", "--device", "tpu"),
         ("a.png", "--precision", "fp8"),
+        ("a.png", "--background", "black"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_2(model, tmp_path, monkeypatch, arguments):

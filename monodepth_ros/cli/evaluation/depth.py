@@ -9,7 +9,7 @@ import typer
 
 from monodepth_ros.cli.evaluation import inputs
 from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show
-from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads
+from monodepth_ros.cli.options.model import Background, Device, EngineName, Precision, Threads
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import evaluate_depth_shared
@@ -57,6 +57,7 @@ def depth(
         typer.Option("--uncertainty", help="Also evaluate confidence and standard deviation."),
     ] = False,
     every: Every = 1,
+    background: Background = "keep",
     engine: EngineName = "auto",
     device: Device = "auto",
     precision: Precision = "fp32",
@@ -91,7 +92,7 @@ def depth(
         guessed = guessed_cameras(sequences)
         if model is not None:
             loaded = load_engine(model, engine, device, precision, threads=threads)
-            estimator = DepthEstimator(loaded, output_size="network")
+            estimator = DepthEstimator(loaded, output_size="network", background=background)
             if scaling is None:
                 rule = rule.suited_to(estimator.card.ambiguity)
             source = model_pairs(estimator, sequences, every, rule, flip, uncertainty)

@@ -28,6 +28,13 @@ Precision = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads of the networks; 0: one per core.")]
 
+Background = Annotated[
+    str,
+    typer.Option(
+        help="black_invalid: no depth where the image is black without texture, as in space; keep."
+    ),
+]
+
 
 def network_size(text: str | None) -> tuple[int, int] | None:
     """(height, width) of ``--size WIDTHxHEIGHT``, None without it; UserError for what is none."""

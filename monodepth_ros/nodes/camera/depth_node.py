@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from monodepth_ros.inference.background import Background
 from monodepth_ros.inference.depth_estimator import (
     DepthEstimator,
     DepthPrediction,
@@ -68,6 +69,12 @@ DEPTH_PARAMETERS = (
         bounds=(0.0, 1.0),
     ),
     ParameterSpec(
+        "background",
+        "keep",
+        "black_invalid: no depth where the image is black without texture, as in space",
+        choices=get_args(Background),
+    ),
+    ParameterSpec(
         "confidence_views",
         0,
         "further views of an image (mirrored, darker, brighter, blurred, cropped) that confidence"
@@ -98,7 +105,8 @@ class DepthNode(CameraNode):
 
     def __init__(self, **options: Any) -> None:
         self._pipelines: dict[CameraStream, DepthPipeline] = {}
-        self._left_out = LeftOutPixels()
+        self._uncertain = LeftOutPixels("below min_confidence")
+        self._background = LeftOutPixels("of black background")
         super().__init__("depth_node", DEPTH_PARAMETERS, **options)
 
     def camera_names(self) -> list[str]:
@@ -119,6 +127,7 @@ class DepthNode(CameraNode):
             engine,
             output_size=self.value("output_size"),
             confidence_views=self.value("confidence_views"),
+            background=self.value("background"),
         )
         largest = min(self.max_batch or len(self.streams), len(self.streams))
         _run_each_batch(engine, largest)
@@ -181,7 +190,10 @@ class DepthNode(CameraNode):
         if scale.in_use:
             prediction = prediction.in_metres(factor)
         kept = prediction.at_least(self.value("min_confidence"))
-        self._left_out.add(prediction, kept)
+        if kept is not prediction:
+            valid = prediction.valid_pixels
+            self._uncertain.add(valid - kept.valid_pixels, valid)
+        self._background.add(prediction.background_pixels, prediction.disparity.size)
         messages = self._pipelines[work.stream].messages(
             work.frame,
             kept,
@@ -200,8 +212,10 @@ class DepthNode(CameraNode):
         return bool(asked or in_points or self.value("min_confidence") > 0)
 
     def facts(self) -> dict[str, str]:
-        """What `min_confidence` leaves out."""
-        return self._left_out.facts() if self.value("min_confidence") > 0 else {}
+        """What `min_confidence` and `background` leave out."""
+        uncertain = self._uncertain.facts() if self.value("min_confidence") > 0 else {}
+        leaves_out = self.value("background") != "keep"
+        return {**uncertain, **(self._background.facts() if leaves_out else {})}
 
     def warnings(self) -> list[str]:
         """That there is no standard deviation although somebody wants it."""
