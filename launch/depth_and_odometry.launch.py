@@ -2,8 +2,8 @@
 
 ros2 launch monodepth_ros depth_and_odometry.launch.py scale_source:=speed speed:=/odom
 
-With `scale_source: speed` the odometry node estimates the scale, with `camera_height` the depth
-node does. The other node subscribes to the topic `scale`.
+With `scale_source: speed` the odometry node estimates the scale, with `camera_height`, `odometry`
+and `points` the depth node does. The other node subscribes to the topic `scale`.
 """
 
 from monodepth_ros.nodes.launch.description import depth_and_odometry, launch_of, rviz

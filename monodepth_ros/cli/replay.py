@@ -25,6 +25,7 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import to_json
 from monodepth_ros.inference.background import checked_background
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.scale.recorded import RecordedSource
 from monodepth_ros.replay.recordings import ReplayedWithoutTruth, Replays
 from monodepth_ros.replay.report import write_comparison
 from monodepth_ros.shared_work import Rank
@@ -59,6 +60,13 @@ def replay(
     poses: given.Poses = None,
     frame: given.Frame = None,
     mounting: given.Mounting = None,
+    scale_source: Annotated[
+        RecordedSource | None,
+        typer.Option(
+            help="Metres by the poses of --poses, taken for the robot's odometry, or by points of"
+            " the depth of --depth, taken for a sensor's."
+        ),
+    ] = None,
     tolerance: given.Tolerance = 0.02,
     every: given.Every = 1,
     field_of_view: given.FieldOfView = None,
@@ -72,8 +80,9 @@ def replay(
 
     It computes what the nodes compute, for every image, at full speed. Two runs give identical
     files, except replay.rrd and the files that begin with timing. If the bag has true depth or
-    poses, name their topics: depth is evaluated median-scaled, odometry after alignment. The report
-    is report.html in --out. Each of many recordings gets a folder in --out: processes share them
+    poses, name their topics: depth is evaluated median-scaled, odometry after alignment. With
+    --scale-source both are also in metres, as the nodes would have them. The report is report.html
+    in --out. Each of many recordings gets a folder in --out: processes share them
     under torchrun, and the same command goes on where an interrupted one ended.
     """
     if compare:
@@ -96,7 +105,8 @@ def replay(
         every=every,
     )
     background = checked_background(background)
-    asked = (load_card(resolve(model)).content(), engine, device, precision, method, background)
+    content = load_card(resolve(model)).content()
+    asked = (content, engine, device, precision, method, background, scale_source)
     replays = Replays(
         cache(lambda: load_engine(model, engine, device, precision, threads=threads)),
         asked,
@@ -105,6 +115,7 @@ def replay(
         method,
         background,
         bars=not as_json and Rank.of_environment().number == 0,
+        scale_source=scale_source,
     )
     if len(sources) > 1:
         _replay_many(replays, sources, out, as_json)

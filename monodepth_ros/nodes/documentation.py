@@ -51,11 +51,25 @@ _CAMERA = (
     ("speed", "Odometry, TwistStamped or Twist", "with `scale_source: speed`"),
 )
 _SCALE_IN = (
+    ("odometry", "Odometry, TwistStamped or PoseStamped", "with `scale_source: odometry`"),
+    (
+        "points",
+        "sensor_msgs/PointCloud2",
+        "with `scale_source: points`; `scan` and"
+        " `range/image_rect` with `range/camera_info` by `points_type`",
+    ),
     ("scale", "std_msgs/Float64", "with `scale_source: topic`"),
+    ("scale_fit", "std_msgs/Float64MultiArray", "the same with shift and uncertainty"),
     ("scale_model", "std_msgs/String", "model of that scale; one of another model is ignored"),
 )
 _SCALE_OUT = (
     ("scale", "std_msgs/Float64", "estimated scale, metres per unit of the model"),
+    (
+        "scale_fit",
+        "std_msgs/Float64MultiArray",
+        "factor, shift (1/m), variance of the factor's"
+        " logarithm, covariance of both, variance of the shift",
+    ),
     ("scale_model", "std_msgs/String", "model of that scale, with the hash of its weights"),
 )
 _ARRAY = "diagnostic_msgs/DiagnosticArray"

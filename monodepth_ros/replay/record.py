@@ -35,6 +35,7 @@ from monodepth_ros.evaluation.scale_consistency import (
 from monodepth_ros.evaluation.uncertainty.image import ImageUncertainty, UncertaintyMaps
 from monodepth_ros.evaluation.uncertainty.summary import figures
 from monodepth_ros.geometry.image_size import resize_nearest
+from monodepth_ros.inference.depth_estimator import DepthPrediction
 from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.motion_account import MotionAccount
 from monodepth_ros.stamps import SECOND, ElapsedTime
@@ -81,6 +82,8 @@ class ReplayRecord:
     motions: MotionAccount = field(default_factory=MotionAccount)
     true_depths: int = 0  # frames that came with true depth, whether it could be compared or not
     uncertainties: list[ImageUncertainty] = field(default_factory=list)  # of frames with truth
+    in_metres: list[tuple[float, float]] = field(default_factory=list)  # abs_rel, and when aligned
+    without_metres: int = 0  # frames before the scale was known
     _nearest: float = np.inf
     _farthest: float = 0.0
     _errors: MeanMap = field(default_factory=MeanMap)
@@ -119,6 +122,17 @@ class ReplayRecord:
         seen = (frame.pose, frame.segment, covariance, method)
         self.frames.append(ReplayedFrame(frame.stamp, metrics, ratio, event, pose, *seen))
 
+    def take_metres(self, truth: NDArray[np.floating] | None, seen: DepthPrediction) -> None:
+        """Depth whose metres come from a source of scale, beside what an alignment makes of it."""
+        if seen.scale != "metric":
+            self.without_metres += 1
+        elif truth is not None:
+            rules = self.protocol.adapted("none"), self.protocol
+            found = [evaluate_image(seen.disparity, truth, rule) for rule in rules]
+            if found[0] is not None and found[1] is not None:
+                pair = found[0].metrics["abs_rel"], found[1].metrics["abs_rel"]
+                self.in_metres.append(pair)
+
     def metrics(self) -> dict[str, float]:
         """Those of depth, odometry and scale that the truth allows, by the names of `evaluate`."""
         metrics: dict[str, float] = {"frames": len(self.frames)}
@@ -135,6 +149,11 @@ class ReplayRecord:
         if self.uncertainties:
             known = figures(self.uncertainties).items()
             metrics |= {name: value for name, value in known if np.isfinite(value)}
+        if self.without_metres or self.in_metres:
+            metrics["frames_without_metres"] = self.without_metres
+        if self.in_metres:
+            metric, aligned = np.mean(self.in_metres, 0).tolist()
+            metrics |= {"abs_rel_in_metres": metric, "abs_rel_in_metres_aligned": aligned}
         estimate, truth = self._joined()
         metrics |= aligned_metrics(estimate, truth)
         metrics |= consistency_metrics(self._normalised_errors())

@@ -20,6 +20,7 @@ from monodepth_ros.evaluation.report_files import finite, write_json
 from monodepth_ros.inference.background import Background
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.odometry.tracker_settings import settings_for_step
+from monodepth_ros.inference.scale.recorded import RecordedSource
 from monodepth_ros.progress import frame_progress, plain_console
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.run import ReplayRun
@@ -41,6 +42,7 @@ class Replays:
     method: str  # that measures the motions
     background: Background
     bars: bool
+    scale_source: RecordedSource | None = None
 
     def one(self, path: str, out: Path) -> tuple[dict[str, object], list[str]]:
         """Replay a recording into ``out``: what its metrics.json holds, and the account.
@@ -55,7 +57,15 @@ class Replays:
             if note is not None:
                 print(note, file=sys.stderr)
                 record.problems.append(note)
-            run = ReplayRun(self.engine(), tracking, out, record, self.method, self.background)
+            run = ReplayRun(
+                self.engine(),
+                tracking,
+                out,
+                record,
+                self.method,
+                self.background,
+                self.scale_source,
+            )
             with (
                 frame_progress(plain_console(), disable=not self.bars) as progress,
                 closing(run.take_all(source.frames)) as frames,

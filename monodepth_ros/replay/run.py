@@ -18,6 +18,7 @@ from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.odometry.camera_tracker import CameraTracker, TrackedPose
 from monodepth_ros.inference.odometry.registry import DEFAULT, load_method, method_class
 from monodepth_ros.inference.odometry.tracker_settings import TrackerSettings
+from monodepth_ros.inference.scale.recorded import RecordedScale, RecordedSource
 from monodepth_ros.overlap import in_background, in_threads
 from monodepth_ros.replay.record import ReplayRecord
 from monodepth_ros.replay.report import write_replay_report
@@ -34,7 +35,8 @@ _Estimated = tuple[RecordedFrame, DepthPrediction, TrackedPose | None]
 class ReplayRun:
     """Depth and odometry of one recording; what is kept of each frame goes into ``record``.
 
-    A model that does not suit the ``method`` of motion is replayed for its depth alone.
+    A model that does not suit the ``method`` of motion is replayed for its depth alone. With a
+    ``scale_source`` depth and poses are in metres, and missing before these are known.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ReplayRun:
         record: ReplayRecord,
         method: str = DEFAULT,
         background: Background = "keep",
+        scale_source: RecordedSource | None = None,
     ) -> None:
         self.depth = DepthEstimator(engine, output_size="network", background=background)
         self.method = method
@@ -53,7 +56,11 @@ class ReplayRun:
             self.tracker = CameraTracker(load_method(method, engine), tracking)
         else:
             record.problems.append(f"method {method}: {why}: depth alone was replayed")
-        record.protocol = record.protocol.suited_to(engine.card.ambiguity)
+        if engine.card.unknown_shift:
+            record.protocol = record.protocol.suited_to(engine.card.ambiguity)
+        self.scale: RecordedScale | None = None
+        if scale_source is not None:
+            self.scale = RecordedScale(scale_source, engine.card.unknown_shift)
         self.out, self.record = out, record
         self.milliseconds: list[float] = []
         self._kept: dict[int, tuple[NDArray[np.uint8], str]] = {}  # pictures and what they show
@@ -80,11 +87,29 @@ class ReplayRun:
         began = time.perf_counter()
         image = network_input(self.depth.engine, frame.rgb, frame.camera)
         seen = self.depth.estimate(image, frame.camera, with_confidence=frame.depth is not None)
+        seen, factor = self._in_metres(frame, seen)
         tracked = None
         if self.tracker is not None:
-            tracked = self.tracker.add(image, frame.camera, frame.stamp, segment=frame.segment)
+            tracked = self.tracker.add(image, frame.camera, frame.stamp, factor, frame.segment)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         return frame, seen, tracked
+
+    def _in_metres(
+        self, frame: RecordedFrame, seen: DepthPrediction
+    ) -> tuple[DepthPrediction, float | None]:
+        """The depth and the tracker's factor, by the source of the scale if there is one."""
+        if self.scale is None:
+            return seen, 1.0
+        known = self.scale.add(
+            frame.rgb,
+            frame.camera,
+            frame.stamp,
+            seen.disparity,
+            frame.pose,
+            frame.depth,
+            frame.segment,
+        )
+        return (seen, None) if known is None else (seen.in_metres(known), known.factor)
 
     def _note(self, estimated: _Estimated | None) -> None:
         if estimated is None:
@@ -96,6 +121,10 @@ class ReplayRun:
         event = "none" if tracked is None else tracked.event
         self.record.metric = seen.scale == "metric"
         self.record.background_pixels += seen.background_pixels
+        if self.scale is not None:
+            self.record.take_metres(frame.depth, seen)
+            if not self.record.metric:  # as long as metres are unknown, nodes publish no pose
+                pose = covariance = None
         number = len(self.record.frames)
         self.record.add(frame, seen.depth, event, pose, covariance, motion, maps_of(seen))
         if number % self._every == 0:
@@ -130,6 +159,7 @@ class ReplayRun:
             "device": engine.device,
             "precision": engine.precision,
             "method": "none" if self.tracker is None else self.method,
+            **({} if self.scale is None else {"scale_source": self.scale.source}),
         }
         title = f"{recording} by {engine.card.name}"
         times = np.array(self.milliseconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,16 +13,23 @@ from monodepth_ros.cli.evaluation.output import Json, Out, print_left_out, show
 from monodepth_ros.cli.options.model import Background, Device, EngineName, Precision, Threads
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.depth_evaluation import evaluate_depth_shared
+from monodepth_ros.evaluation.depth_evaluation import DepthPair, evaluate_depth_shared
 from monodepth_ros.evaluation.depth_files import read_depth_pairs
-from monodepth_ros.evaluation.depth_protocol import PROTOCOLS, SCALINGS, find_protocol
+from monodepth_ros.evaluation.depth_protocol import (
+    PROTOCOLS,
+    SCALINGS,
+    DepthProtocol,
+    find_protocol,
+)
 from monodepth_ros.evaluation.mean_maps import mean_depth_map
+from monodepth_ros.evaluation.metric_scale import evaluate_in_metres, metric_pairs
 from monodepth_ros.evaluation.predictions import constant_pairs, model_pairs
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_depth_report
 from monodepth_ros.evaluation.uncertainty.summary import ranges
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.scale.recorded import POINTS, RecordedSource
 from monodepth_ros.progress import count_frames, plain_console
 from monodepth_ros.shared_work import SharedWork
 
@@ -56,6 +64,16 @@ def depth(
         bool,
         typer.Option("--uncertainty", help="Also evaluate confidence and standard deviation."),
     ] = False,
+    scale: Annotated[
+        RecordedSource | None,
+        typer.Option(
+            help="Depth in metres without a look at the truth: by the recording's poses, taken for"
+            " odometry, or by some points of its depth."
+        ),
+    ] = None,
+    points: Annotated[
+        int, typer.Option(min=8, help="How many points of each frame, with --scale points.")
+    ] = POINTS,
     every: Every = 1,
     background: Background = "keep",
     engine: EngineName = "auto",
@@ -72,11 +90,14 @@ def depth(
     Give --model with --data, or --constant-from with --data, or --pred with --gt. With --out,
     several processes share the work under torchrun, and an interrupted evaluation is gone on with.
     --uncertainty says whether confidence tells where depth errs (docs/confidence.md); files of
-    --pred need NAME_confidence.npy or NAME_stddev.npy beside NAME.npy.
+    --pred need NAME_confidence.npy or NAME_stddev.npy beside NAME.npy. --scale says how good metres
+    are that come as they do live (docs/odometry.md).
     """
     if png_scale is not None and not png_scale > 0:
         raise UserError(f"--png-scale {png_scale:g}: it must be positive")
     rule = find_protocol(protocol).adapted(scaling, min_depth, max_depth, png_scale)
+    if scale is not None and model is None:
+        raise UserError("--scale needs --model")
     sources = [model is not None, bool(constant_from), pred is not None or gt is not None]
     guessed: dict[str, int] = {}
     work = SharedWork(None if out is None else out / ".evaluate", "images")
@@ -93,8 +114,14 @@ def depth(
         if model is not None:
             loaded = load_engine(model, engine, device, precision, threads=threads)
             estimator = DepthEstimator(loaded, output_size="network", background=background)
-            if scaling is None:
+            if scaling is None and estimator.card.unknown_shift:
                 rule = rule.suited_to(estimator.card.ambiguity)
+            if scale is not None:
+                if flip or uncertainty or scaling is not None:
+                    raise UserError("--scale goes without --flip, --uncertainty and --scaling")
+                pairs = metric_pairs(estimator, sequences, every, rule, scale, points)
+                _tell_metres(pairs, rule, guessed, out, json)
+                return
             source = model_pairs(estimator, sequences, every, rule, flip, uncertainty)
         elif uncertainty:
             raise UserError("--uncertainty needs --model or --pred: a constant says nothing of it")
@@ -115,3 +142,17 @@ def depth(
     work.forget()
     by_range = ranges(evaluation.uncertainties)
     show({**metrics, **({"ranges": by_range} if by_range else {})}, json)
+
+
+def _tell_metres(
+    pairs: Iterable[DepthPair],
+    rule: DepthProtocol,
+    more: Mapping[str, int],
+    out: Path | None,
+    json: bool,
+) -> None:
+    evaluation, metrics = evaluate_in_metres(pairs, rule)
+    print_left_out(evaluation)
+    if out is not None:
+        write_depth_report(out, evaluation, metrics)
+    show({**metrics, **more}, json)

@@ -19,20 +19,25 @@ _CHI_SQUARED = (9.0, 11.8)  # three standard deviations of one and of two number
 class FilterSettings:
     """What is assumed of fits. Logarithms of scale; shifts count over the inverse depth in view."""
 
-    drift: float = 0.3  # deviation by which the scale of a model wanders in a second
+    drift: float = 0.15  # deviation by which the scale of a model wanders in a second
     most: float = 0.5  # deviation beyond which nothing wanders
-    common: float = 0.1  # error that all points of an image share
-    inflation: float = 3.0  # of a fit's deviation: points of one thing err alike
+    common: float = 0.05  # error that all points of an image share
+    inflation: float = 2.0  # of a fit's deviation: points of one thing err alike
     first: int = 3  # fits that must agree before anything is known
     restart: int = 5  # fits in a row that disagree with the filter, after which it begins anew
     max_pause: float = 60.0  # seconds without a fit after which it begins anew
+
+
+# Scale and shift take each other's part in a single image, so more of them count.
+WITH_SHIFT = FilterSettings(drift=0.2, common=0.15, inflation=5.0)
 
 
 class ScaleFilter:
     """The scale, and the shift where the model leaves it open, with their covariance."""
 
     def __init__(self, with_shift: bool, settings: FilterSettings | None = None) -> None:
-        self.with_shift, self.settings = with_shift, settings or FilterSettings()
+        self.with_shift = with_shift
+        self.settings = settings or (WITH_SHIFT if with_shift else FilterSettings())
         self.refused = 0  # fits that disagreed
         self.reset()
 

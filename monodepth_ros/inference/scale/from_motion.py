@@ -49,7 +49,7 @@ class MotionScaleSettings:
     turn_error: float = 1.5  # by which an odometry may be off, for images to put it right
     direction_error: float = 10.0
     tracks: TrackSettings = TrackSettings(count=300)
-    filter: FilterSettings = FilterSettings()
+    filter: FilterSettings | None = None  # that of the model's ambiguity
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class SensorScaleSettings:
     hidden: float = (
         0.15  # of the depth of the nearest point in the cell; further ones may be hidden
     )
-    filter: FilterSettings = FilterSettings(drift=1.0, first=1)
+    filter: FilterSettings = FilterSettings(drift=1.0, common=0.1, first=1)
 
 
 class SensorScale:

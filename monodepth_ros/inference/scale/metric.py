@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.scale.ground_plane import ground_height
+from monodepth_ros.inference.scale.unit import Scale
 from monodepth_ros.stamps import SECOND
 
 _MIN_GROUND_IMAGES = 3  # images with ground before there is a factor
@@ -39,6 +40,15 @@ class MedianScale:
     def factor(self) -> float | None:
         """Metres per unit of the model; None before there are ``min_count`` ratios."""
         return float(np.median(self._ratios)) if len(self._ratios) >= self._min_count else None
+
+    @property
+    def scale(self) -> Scale | None:
+        """The factor with its uncertainty: that of a median of these ratios."""
+        if (factor := self.factor) is None:
+            return None
+        apart = np.abs(np.log(np.array(self._ratios) / factor))
+        variance = np.pi / 2 * (1.4826 * float(np.median(apart))) ** 2 / len(apart)
+        return Scale(factor, "metric", covariance=np.diag([variance, 0.0]))
 
 
 class SpeedScale(MedianScale):

@@ -93,11 +93,6 @@ class CameraNode(ReportingNode):
             former=None if active is None else active.loaded.engine,
         )
         _return_free_memory()
-        if loaded.card.ambiguity == "scale_and_shift" and self.value("scale_source") != "none":
-            raise UserError(
-                f"model {loaded.card.name} gives depth up to scale and shift: no factor makes"
-                " metres of it; set scale_source to none"
-            )
         return loaded
 
     def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
@@ -196,7 +191,9 @@ class CameraNode(ReportingNode):
         model = identity(loaded.engine)
         try:
             for stream in self.streams:
-                scales[stream] = ScaleSource(self, model, first, stream.name)
+                scales[stream] = ScaleSource(
+                    self, model, first, stream.name, loaded.engine.card.unknown_shift
+                )
         except UserError:
             _close(scales)
             raise

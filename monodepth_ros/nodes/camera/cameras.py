@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.nodes.camera.scale_source import SCALE_PARAMETERS
 from monodepth_ros.nodes.parameters import ParameterSpec, advanced
+from monodepth_ros.nodes.scale.parameters import SCALE_PARAMETERS
 
 _NAMESPACE = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 CAMERAS_PARAMETERS = (

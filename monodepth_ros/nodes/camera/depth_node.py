@@ -26,6 +26,7 @@ from monodepth_ros.nodes.camera.camera_stream import CameraStream, FrameInWork
 from monodepth_ros.nodes.camera.cameras import CAMERAS_PARAMETERS, checked_names
 from monodepth_ros.nodes.camera.depth_pipeline import DepthPipeline
 from monodepth_ros.nodes.camera.left_out_pixels import LeftOutPixels
+from monodepth_ros.nodes.camera.mounting import MOUNTING_PARAMETERS
 from monodepth_ros.nodes.conversions.point_cloud import CloudSettings
 from monodepth_ros.nodes.diagnostics import NO_SUBSCRIBER
 from monodepth_ros.nodes.parameters import ParameterSpec
@@ -82,6 +83,7 @@ DEPTH_PARAMETERS = (
         bounds=(0, MAX_VIEWS),
         advanced=True,
     ),
+    *MOUNTING_PARAMETERS,
 )
 CLOUD_PARAMETERS = ("points_stride", "points_colour", "points_confidence")
 TOPICS = {
@@ -163,7 +165,7 @@ class DepthNode(CameraNode):
                 requested, camera = _requested(work.stream), work.frame.camera
                 image = network_input(loaded.engine, work.frame.rgb, camera)
                 if requested or work.scale.needs_depth:
-                    rated = self._needs_confidence(requested) or work.scale.needs_depth
+                    rated = self._needs_confidence(requested) or work.scale.needs_confidence
                     request = DepthRequest(image, camera, rated)
                     asked.append((work, requested, request))
                 else:
@@ -180,15 +182,15 @@ class DepthNode(CameraNode):
 
     def _publish(self, work: FrameInWork, requested: set[str], prediction: DepthPrediction) -> str:
         """Publish the outputs that have subscribers if the scale is known, or return why not."""
-        scale = work.scale
-        scale.add_depth(prediction)
-        factor = scale.factor
+        source = work.scale
+        source.add_frame(work.frame, prediction)
+        scale = source.scale
         if not requested:
             return NO_SUBSCRIBER
-        if factor is None:
-            return scale.unavailable_reason
-        if scale.in_use:
-            prediction = prediction.in_metres(factor)
+        if scale is None:
+            return source.unavailable_reason
+        if source.in_use:
+            prediction = prediction.in_metres(scale)
         kept = prediction.at_least(self.value("min_confidence"))
         if kept is not prediction:
             valid = prediction.valid_pixels

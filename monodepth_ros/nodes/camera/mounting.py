@@ -52,12 +52,13 @@ MOUNTING_PARAMETERS = (
 class Mounting:
     """Looks up ``T_base_camera`` at the stamp of each image: the camera may turn on the robot.
 
-    UserError when `mounting` is tf and tf2_ros is not installed.
+    ``source`` replaces the parameter `mounting`. UserError when it is tf and tf2_ros is not
+    installed.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, source: str | None = None) -> None:
         self._node = node
-        self.source: str = node.get_parameter("mounting").value
+        self.source: str = source or node.get_parameter("mounting").value
         self.warning = ""  # in diagnostics while poses are published
         self.unavailable_reason = ""  # why T_base_camera is not known yet
         self.late = 0  # images that arrived before the TF of their stamp
@@ -79,16 +80,20 @@ class Mounting:
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
 
-    def T_base_camera(self, header: Header) -> NDArray[np.float64] | None:
-        """4x4, for the frame_id and the stamp of an image; None while the node waits for TF."""
+    def T_base_camera(self, header: Header, base: str = "") -> NDArray[np.float64] | None:
+        """4x4, for the frame_id and the stamp of an image; None while the node waits for TF.
+
+        ``base`` is a frame of the robot other than `base_frame`.
+        """
+        base = base or self._node.get_parameter("base_frame").value
         if self.source == "parameters":
             return self._from_parameters()
         if header.frame_id != self._frame:
             self._frame, self._waiting_since = header.frame_id, time.monotonic()
         try:
-            found = self._look_up(header)
+            found = self._look_up(header, base)
         except Exception as error:  # tf2 has a type of its own for each reason
-            return self._handle_missing_tf(error)
+            return self._handle_missing_tf(error, base)
         self.source, self.unavailable_reason = "tf", ""
         return found
 
@@ -98,9 +103,8 @@ class Mounting:
             self._listener.unregister()
         self._buffer = self._listener = None
 
-    def _look_up(self, header: Header) -> NDArray[np.float64]:
+    def _look_up(self, header: Header, base: str) -> NDArray[np.float64]:
         """The transform at the image's stamp, or the newest one where that is not available yet."""
-        base = self._node.get_parameter("base_frame").value
         if not header.frame_id:
             raise UserError("the images have no frame_id")
         self.warning = ""
@@ -119,8 +123,7 @@ class Mounting:
                 )
         return matrix_of(found.transform.translation, found.transform.rotation)
 
-    def _handle_missing_tf(self, error: Exception) -> NDArray[np.float64] | None:
-        base = self._node.get_parameter("base_frame").value
+    def _handle_missing_tf(self, error: Exception, base: str) -> NDArray[np.float64] | None:
         missing = f"TF from {base} to {self._frame or 'the camera'} is not available ({error})"
         waited = time.monotonic() - self._waiting_since
         timeout = self._node.get_parameter("mounting_timeout").value

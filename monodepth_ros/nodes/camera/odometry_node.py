@@ -31,7 +31,8 @@ from monodepth_ros.nodes.frame_statistics import WINDOW
 from monodepth_ros.nodes.reporting_node import LOG_PERIOD
 
 _PATH_PERIOD = 0.5  # seconds; publishing a long path takes longer than tracking an image
-_DEPTH_PERIOD = 5  # images between two depth estimates for `scale_source: camera_height`
+_DEPTH_PERIOD = 5  # images between two depth estimates for the scale source
+_BY_DEPTH = ("camera_height", "odometry", "points")  # scale sources that need depth
 
 
 _RESTARTED = (
@@ -44,7 +45,7 @@ _RESTARTED = (
 class _LoadedModel(LoadedModel):
     method: str
     tracker: CameraTracker
-    depth: DepthEstimator | None  # for `scale_source: camera_height`
+    depth: DepthEstimator | None  # for scale sources that need it
 
 
 class OdometryNode(CameraNode):
@@ -71,10 +72,10 @@ class OdometryNode(CameraNode):
         settings = TrackerSettings(**{s.name: self.value(s.name) for s in TRACKER_PARAMETERS})
         method, depth = self._method(), None
         networks = set(method_class(method).networks)
-        if self.value("scale_source") == "camera_height":
+        if self.value("scale_source") in _BY_DEPTH:
             networks.add("depth")
         engine = self.load_engine(*sorted(networks))
-        if self.value("scale_source") == "camera_height":
+        if self.value("scale_source") in _BY_DEPTH:
             depth = DepthEstimator(engine, output_size="network")
         tracker = CameraTracker(load_method(method, engine), settings)
         return _LoadedModel(engine, method, tracker, depth)
@@ -128,7 +129,7 @@ class OdometryNode(CameraNode):
             return mounting.unavailable_reason
         base = self._base_of(frame.header.frame_id, T_base_camera)
         image = network_input(loaded.engine, frame.rgb, frame.camera)
-        self._update_camera_height_scale(loaded, scale, image, frame)
+        self._update_scale_by_depth(loaded, scale, image, frame)
         factor = scale.factor
         tracked = self._track(loaded.tracker, image, frame, factor)
         if tracked is None:
@@ -187,13 +188,15 @@ class OdometryNode(CameraNode):
         self._optical_frame = optical_frame
         return self._base
 
-    def _update_camera_height_scale(
+    def _update_scale_by_depth(
         self, loaded: _LoadedModel, scale: ScaleSource, image: NetworkInput, frame: RectifiedFrame
     ) -> None:
         if loaded.depth is None:
             return
         if scale.factor is None or self._frames_since_depth % _DEPTH_PERIOD == 0:
-            scale.add_depth(loaded.depth.estimate(image, frame.camera))
+            scale.add_frame(frame, loaded.depth.estimate(image, frame.camera))
+        elif scale.needs_frames:
+            scale.add_frame(frame, None)
         self._frames_since_depth += 1
 
     def _note(self, tracked: TrackedPose) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from monodepth_ros.inference.engines.agreement import TOLERANCE
 from monodepth_ros.inference.engines.registry import ENGINES
-from monodepth_ros.nodes.camera.scale_source import SCALE_PARAMETERS
 from monodepth_ros.nodes.parameters import NODE_PARAMETERS, ParameterSpec
+from monodepth_ros.nodes.scale.parameters import SCALE_PARAMETERS
 
 CAMERA_PARAMETERS = (
     ParameterSpec(

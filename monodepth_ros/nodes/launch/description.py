@@ -51,6 +51,7 @@ _CAMERA = _chosen(
     CAMERA_PARAMETERS,
     *("model", "engine", "device", "precision", "image_transport", "rectified"),
     *("scale_source", "scale_factor", "camera_height", "speed_type"),
+    *("odometry_type", "odometry_frame", "points_type"),
 )
 PARAMETER_ARGUMENTS: dict[str, tuple[ParameterSpec, ...]] = {
     "depth_node": _CAMERA,
@@ -90,7 +91,10 @@ _TOPICS: _Arguments = {
     "image_raw": ("image_raw", "the camera's image topic", ()),
     "camera_info": ("camera_info", "the camera's camera_info topic", ()),
     "speed": ("speed", "the robot's speed for `scale_source: speed`, for example /odom", ()),
+    "odometry": ("odometry", "the robot's motion for `scale_source: odometry`", ()),
+    "points": ("points", "the LiDAR's cloud for `scale_source: points`", ()),
 }
+_OF_ROBOT = ("speed", "odometry", "points")  # the same for each of several cameras
 _RVIZ: _Arguments = {"rviz": ("false", "open RViz", _BOOLEAN)}
 _FOLDER: _Arguments = {"folder": ("~/monodepth_bags", "folder of the recorded bags", ())}
 _EXTRA_TOPICS: _Arguments = {"extra_topics": ("", "further topics to record, comma-separated", ())}
@@ -160,7 +164,9 @@ def depth_and_odometry(tuned: bool = False) -> list[OpaqueFunction]:
     """Both nodes of a camera with one scale: a node that cannot measure it follows the other."""
     return [
         camera_node("depth_node", {"speed": "topic"}, tuned),
-        camera_node("odometry_node", {"camera_height": "topic"}, tuned),
+        camera_node(
+            "odometry_node", dict.fromkeys(("camera_height", "odometry", "points"), "topic"), tuned
+        ),
     ]
 
 
@@ -222,12 +228,12 @@ def played_bag() -> OpaqueFunction:
     def create(context: LaunchContext) -> list[object]:
         pushed = context.launch_configurations.get("ros_namespace", "")
         namespace = _full_name(pushed, _text(context, "namespace"))
-        image, info, speed = (
+        image, info, *of_robot = (
             _full_name(namespace, _text(context, name))
-            for name in ("image_raw", "camera_info", "speed")
+            for name in ("image_raw", "camera_info", *_OF_ROBOT)
         )
         transforms = ["/tf", "/tf_static"] if _text(context, "tf") == "true" else ["/tf_static"]
-        topics = [image, f"{image}/compressed", info, speed, *transforms]
+        topics = [image, f"{image}/compressed", info, *of_robot, *transforms]
         bag = ExecuteProcess(
             cmd=[
                 *("ros2", "bag", "play", _text(context, "bag"), "--clock"),
@@ -298,7 +304,7 @@ def _node(executable: str, values: Callable[[LaunchContext], dict[str, Any]]) ->
 def _remapped(context: LaunchContext) -> list[tuple[str, str]]:
     """The topics that arguments name, for each camera if there are several."""
     given = {name: topic for name in _TOPICS if (topic := _text(context, name))}
-    pairs = [(name, given.pop(name)) for name in ("speed",) if name in given]
+    pairs = [(name, given.pop(name)) for name in _OF_ROBOT if name in given]
     if "image_raw" in given:  # image_transport appends the name of the transport to the topic
         given["image_raw/compressed"] = f"{given['image_raw']}/compressed"
     cameras = _cameras(context)
