@@ -24,6 +24,7 @@ COMMANDS = {
     "extract": "Extract bags, videos and images to sequence folders.",
     "train": "Train by a recipe.",
     "tune": "Tune a model to recordings and validate it.",
+    "calibrate": "Give a model metres by recordings with depth or poses.",
     "evaluate": "Evaluate depth, odometry or scale.",
     "models": "List, inspect, import, export and check models.",
 }

@@ -78,6 +78,8 @@ class MotionScale:
         self.with_shift = with_shift
         self.filter = ScaleFilter(with_shift, self.settings.filter)
         self.last: PointScale | None = None  # fit, of whatever image
+        # Of the last image that was measured: inverse depths, their variances, what is predicted.
+        self.points: tuple[Array, Array, Array] | None = None
         self._tracker = PointTracker(self.settings.tracks)
         self.reset()
 
@@ -199,7 +201,8 @@ class MotionScale:
     def _fitted(self, seen: _Seen, known: Array, variance: Array, used: NDArray) -> PointScale:
         assert seen.predicted is not None
         fit_to = scale_and_shift_from_points if self.with_shift else scale_from_points
-        fit = fit_to(known[used], variance[used], seen.predicted[used])
+        self.points = known[used], variance[used], seen.predicted[used]
+        fit = fit_to(*self.points)
         if fit.scale is None:
             return fit
         share = self._length_variance(seen)

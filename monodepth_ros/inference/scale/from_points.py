@@ -111,6 +111,19 @@ def scale_and_shift_from_points(
     return PointScale(scale, shift, covariance, fit.spread, agreeing)
 
 
+def log_linear_fit(known: Array, variance: Array, predicted: Array) -> float:
+    """The exponent of ``predicted`` (N,) that makes ``known`` (N,) of it up to a factor.
+
+    All are positive. The slope of the logarithms, by the same robust least squares.
+    """
+    y, x = np.log(known), np.log(predicted)
+    noise = variance / known**2
+    x = x - np.median(x)
+    X = np.column_stack([np.ones(len(x)), x])
+    start = np.array([_densest(y - x, 1.0 / (noise + _ROUGH_SPREAD**2)), 1.0])
+    return float(_robust_fit(X, y, start, lambda fitted: noise, False).values[1])
+
+
 @dataclass(frozen=True)
 class _Fit:
     """Of ``y = X @ values``: relative to the fitted y if `relative`, else in its own unit."""
