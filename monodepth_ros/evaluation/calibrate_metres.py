@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
+from monodepth_ros.evaluation.recordings import stamps_or_assumed
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.odometry.view import grey_image
@@ -22,14 +22,12 @@ from monodepth_ros.inference.scale.from_motion import MotionScale
 from monodepth_ros.inference.scale.from_sensor import SensorScaleSettings, visible_points
 from monodepth_ros.inference.scale.recorded import drawn_points
 from monodepth_ros.inference.scale.unit import focal_length
-from monodepth_ros.stamps import SECOND
 
 Array = NDArray[np.float64]
 KnownBy = Literal["depth", "motion"]
 
 _POINTS = 300  # of a frame
 _MOST = 20_000  # of all frames: more say the same
-_ASSUMED_STEP = SECOND // 10  # where a recording has no stamps
 _NOISE = SensorScaleSettings()
 
 
@@ -106,16 +104,15 @@ def _by_depth(engine: Engine, recording: Sequence, every: int, found: KnownPoint
 def _by_motion(engine: Engine, recording: Sequence, every: int, found: KnownPoints) -> None:
     """All frames are tracked; of every n-th the points count."""
     scale = MotionScale(with_shift=engine.card.ambiguity == "scale_and_shift")
-    times, focal = frame_times(recording), focal_length(recording.camera, engine.size)
+    times, focal = stamps_or_assumed(recording), focal_length(recording.camera, engine.size)
     for index in range(len(recording)):
         try:
             rgb, pose = recording.image(index), recording.pose(index)
         except CorruptFrame:
             continue
-        if pose is None:
-            continue
         stamp = times[index]
-        stamp = index * _ASSUMED_STEP if stamp is None else stamp
+        if pose is None or stamp is None:
+            continue
         asked = index % every == 0
         inverse = network_input(engine, rgb, recording.camera).inverse_depth if asked else None
         grey = grey_image(rgb, recording.camera)

@@ -6,18 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as ListOf
 
-from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthEvaluation, DepthPair, compare
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol
-from monodepth_ros.evaluation.recordings import frames_of, true_half
+from monodepth_ros.evaluation.recordings import frames_of, stamps_or_assumed, true_half
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.scale.recorded import POINTS, RecordedScale, RecordedSource
-from monodepth_ros.stamps import SECOND
-
-_ASSUMED_STEP = SECOND // 10  # where a recording has no stamps: only how fast is forgotten
 
 
 def metric_pairs(
@@ -37,7 +33,7 @@ def metric_pairs(
         if source == "odometry" and not sequence.states_poses:
             raise UserError(f"{sequence.name}: it has no poses, which --scale odometry needs")
         scale = RecordedScale(source, estimator.card.unknown_shift, points)
-        times = frame_times(sequence)
+        times = stamps_or_assumed(sequence)
         wanted = set(frames_of(sequence, every))
         for index in range(len(sequence)):
             half = true_half(sequence, index, protocol)
@@ -54,7 +50,8 @@ def _pair(
     scale: RecordedScale,
     half: DepthPair,
 ) -> DepthPair:
-    stamp = index * _ASSUMED_STEP if stamp is None else stamp
+    if stamp is None:
+        return dataclasses.replace(half, truth=None, problem="no stamp")
     try:
         rgb = sequence.image(index)
     except CorruptFrame as error:

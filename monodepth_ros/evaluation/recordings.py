@@ -8,12 +8,15 @@ from typing import Literal
 
 from monodepth_ros.data.cameras.capture_settings import NOTHING_STATED, CaptureSettings
 from monodepth_ros.data.fingerprint import camera_values, decoded_sample, fingerprint_of_files
+from monodepth_ros.data.frame_times import frame_times
 from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.open_sequence import open_sequence
 from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
+from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_evaluation import DepthPair
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol
+from monodepth_ros.stamps import SECOND
 
 
 def open_recordings(
@@ -33,6 +36,17 @@ def open_recordings(
         if seen[sequence.name] > 1:
             sequence.name = f"{sequence.name} ({seen[sequence.name]})"
     return sequences
+
+
+def stamps_or_assumed(sequence: Sequence) -> list[int | None]:
+    """Stamps of a recording's frames in nanoseconds; ten a second where it states none.
+
+    For what only forgets by time. The rate is assumed for nothing else.
+    """
+    try:
+        return frame_times(sequence)
+    except UserError:
+        return [index * SECOND // 10 for index in range(len(sequence))]
 
 
 def guessed_cameras(sequences: Iterable[Sequence]) -> dict[str, int]:
