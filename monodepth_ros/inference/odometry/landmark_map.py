@@ -91,6 +91,7 @@ class LandmarkMap:
         if len(self.keyframes) > self.settings.kept:
             self._drop_oldest()
         if len(self.keyframes) > 1:
+            self._forget_lone()
             self._adjust()
             self._correct_scale(ids, predicted)
         keyframe.seen = len(keyframe.ids)
@@ -142,6 +143,16 @@ class LandmarkMap:
             )
             left[rows] = False
         self.landmarks = self.landmarks[~left]
+
+    def _forget_lone(self) -> None:
+        """Forget landmarks that one former keyframe alone sees: they hold nothing."""
+        seen = self.landmarks.rows(np.concatenate([keyframe.ids for keyframe in self.keyframes]))
+        kept = np.bincount(seen, minlength=len(self.landmarks)) > 1
+        kept[self.landmarks.rows(self.keyframes[-1].ids)] = True
+        self.landmarks = self.landmarks[kept]
+        for keyframe in self.keyframes[:-1]:
+            left = self.landmarks.known(keyframe.ids)
+            keyframe.ids, keyframe.points = keyframe.ids[left], keyframe.points[left]
 
     def _adjust(self) -> None:
         """Bundle adjustment; the oldest keyframes stay where they are."""

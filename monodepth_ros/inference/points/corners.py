@@ -39,10 +39,9 @@ def new_corners(
         column = np.clip((x - left) // cell, 0, columns - 1) // 2
         return np.asarray(row * columns + column)
 
-    away = [np.abs(at[:, None] - known) for at, known in zip((x, y), taken.T, strict=True)]
-    apart = np.maximum(*away).min(1, initial=np.inf)
-    good = best > max(_NOISE, _FAINTEST * float(np.quantile(best, 0.9)))
-    chosen = np.flatnonzero(good & (apart > cell / 2))
+    chosen = np.flatnonzero(best > max(_NOISE, _FAINTEST * float(np.quantile(best, 0.9))))
+    away = [np.abs(at[chosen] - known[:, None]) for at, known in zip((x, y), taken.T, strict=True)]
+    chosen = chosen[np.maximum(*away).min(0, initial=np.inf) > cell / 2]
     chosen = chosen[np.argsort(-best[chosen], kind="stable")]
     blocks = block_of(x[chosen], y[chosen])
     points = np.bincount(block_of(*taken.round().astype(np.int64).T), minlength=rows * columns)

@@ -61,27 +61,23 @@ class Patches:
         with how it first looked, 1 at best.
         """
         centres, shapes = pixels.astype(np.float32), self.shapes.copy()
-        moving = np.arange(len(pixels))
-        for _ in range(_ITERATIONS):
+        likeness, moving, those = np.zeros(len(pixels)), np.arange(len(pixels)), self
+        for left in reversed(range(_ITERATIONS + 1)):
             seen, _ = _normalised(_sampled(grey, centres[moving], shapes[moving]))
+            # Where the last step was short, the likeness is that before it.
+            likeness[moving] = (seen * those.looks) @ _NEAR
+            if not left or not len(moving):
+                break
             # One step in the patch's own axes: a translation and a change of shape.
-            difference = (seen - self.looks[moving])[:, :, None]
-            step = (self.steps[moving] @ difference)[:, :, 0]
+            step = (those.steps @ (seen - those.looks)[:, :, None])[:, :, 0]
             length = np.linalg.norm(step[:, :2], axis=1, keepdims=True)
             step *= np.minimum(1.0, _LARGEST_STEP / np.maximum(length, 1e-6))
             change = np.eye(2, dtype=np.float32) + step[:, 2:].reshape(-1, 2, 2)
             shapes[moving] = shapes[moving] @ _inverse(change)
             centres[moving] -= (shapes[moving] @ step[:, :2, None])[:, :, 0]
-            moving = moving[length[:, 0] > _CONVERGED]
-            if not len(moving):
-                break
-        seen, _ = _normalised(_sampled(grey, centres, shapes))
-        likeness = (seen * self.looks) @ _NEAR
-        return (
-            centres.astype(np.float64),
-            Patches(self.looks, self.steps, shapes),
-            likeness.astype(np.float64),
-        )
+            further = length[:, 0] > _CONVERGED
+            moving, those = moving[further], those[further]
+        return centres.astype(np.float64), Patches(self.looks, self.steps, shapes), likeness
 
 
 def cut_patches(grey: NDArray[np.float32], pixels: NDArray[np.float64]) -> Patches:
@@ -103,7 +99,7 @@ def cut_patches(grey: NDArray[np.float32], pixels: NDArray[np.float64]) -> Patch
     damping = _SHAPE_DAMPING * (H[:, 0, 0] + H[:, 1, 1]) / 2
     H[:, range(2, 6), range(2, 6)] += damping[:, None] * RADIUS**2 / 4
     H[:, range(2), range(2)] += 1e-6
-    return Patches(looks, np.linalg.solve(H, weighted).astype(np.float32), shapes)
+    return Patches(looks, (np.linalg.inv(H) @ weighted).astype(np.float32), shapes)
 
 
 def _sampled(

@@ -14,6 +14,8 @@ from monodepth_ros.inference.points.image_motion import image_motion, small_imag
 from monodepth_ros.inference.points.patches import NO_PATCHES, RADIUS, cut_patches
 
 _BACKGROUND = 31  # pixels along the side of the mean that is taken away
+_BLUR = 0.7  # pixels, standard deviation, of the image that patches are cut from
+_BACK = 2  # pyramid levels on the way back
 _NEIGHBOURS = 5  # points that say how those between them move
 
 
@@ -56,6 +58,18 @@ class Tracks:
 NO_TRACKS = Tracks(np.empty(0, np.int64), np.empty((0, 2)), np.empty(0, np.int64))
 
 
+@dataclass(frozen=True)
+class _Image:
+    """An image as it is and in even light."""
+
+    grey: NDArray[np.uint8]
+    even: NDArray[np.uint8]
+
+
+# The size of an image, its mask, and where points may lie.
+_Fits = tuple[tuple[int, ...], NDArray[np.bool_] | None, NDArray[np.bool_]]
+
+
 class PointTracker:
     """Follows about ``settings.count`` points, spread over the image, and replaces lost ones.
 
@@ -67,14 +81,14 @@ class PointTracker:
     def __init__(self, settings: TrackSettings | None = None) -> None:
         self.settings = settings or TrackSettings()
         self._next_id = 0
+        self._fits: _Fits | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget all points: the next image begins anew. Their ids are not used again."""
         self.tracks = NO_TRACKS  # of the last image
         self._patches = NO_PATCHES
-        self._former: NDArray[np.uint8] | None = None  # the last image in even light
-        self._small = np.empty((0, 0), np.float32)  # and its small copy
+        self._former: _Image | None = None
         self._flows = np.empty((0, 2))  # pixels that the points have moved in the last image
 
     def add(
@@ -89,22 +103,28 @@ class PointTracker:
         of :attr:`tracks` should be now; without it they are sought where their last motion takes
         them. UserError for an image of another size.
         """
-        allowed = _allowed(grey, valid)
-        even = _even_light(grey)
-        smooth = np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.7), np.float32)
-        if self._former is not None and self._former.shape != grey.shape:
-            was, now = self._former.shape, grey.shape
+        if self._former is not None and self._former.grey.shape != grey.shape:
+            was, now = self._former.grey.shape, grey.shape
             raise UserError(
                 f"a {now[1]}x{now[0]} image follows {was[1]}x{was[0]} ones: reset the tracker first"
             )
-        small = small_image(grey)
+        allowed, image = self._allowed(grey.shape, valid), _Image(grey, _even_light(grey))
+        smooth = np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), _BLUR), np.float32)
         if self._former is not None and len(self.tracks):
             guess = self.tracks.pixels + self._flows if predicted is None else predicted
-            pixels, found = self._sought(self._former, even, small, guess)
+            pixels, found = self._sought(self._former, image, guess)
             self._follow(pixels, found, smooth, allowed)
         self._replenish(grey, smooth, allowed)
-        self._former, self._small = even, small
+        self._former = image
         return self.tracks
+
+    def _allowed(
+        self, shape: tuple[int, ...], valid: NDArray[np.bool_] | None
+    ) -> NDArray[np.bool_]:
+        """Where points may lie; computed again when the size or the mask changes."""
+        if self._fits is None or self._fits[0] != shape or self._fits[1] is not valid:
+            self._fits = shape, valid, _where_patches_fit(shape, valid)
+        return self._fits[2]
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forget the other points of the last image: ``kept`` (N,) of :attr:`tracks`."""
@@ -112,21 +132,20 @@ class PointTracker:
         self._flows = self._flows[kept]
 
     def _sought(
-        self,
-        former: NDArray[np.uint8],
-        latter: NDArray[np.uint8],
-        small: NDArray[np.float32],
-        guess: NDArray[np.float64],
+        self, former: _Image, latter: _Image, guess: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Where the points are now, and which of them were found; up to three guesses each."""
         settings, before = self.settings, self.tracks.pixels
-        pixels, found = self._found_again(former, latter, before, guess)
+        pixels, found = self._found_again(former.even, latter.even, before, guess)
 
         def again(guess: NDArray[np.float64], lost: NDArray[np.bool_]) -> None:
-            pixels[lost], found[lost] = self._found_again(former, latter, before[lost], guess[lost])
+            pixels[lost], found[lost] = self._found_again(
+                former.even, latter.even, before[lost], guess[lost]
+            )
 
         if found.mean() < settings.fast_below:
-            A = image_motion(self._small, small, former.shape[1])
+            width = former.grey.shape[1]
+            A = image_motion(small_image(former.grey), small_image(latter.grey), width)
             again(before @ A[:, :2].T + A[:, 2], ~found)
         if found.mean() < settings.retry_below and found.any():
             flows = (pixels - before)[found]
@@ -164,8 +183,11 @@ class PointTracker:
         guess: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Where points are now, and which of them are found where they were from there."""
-        pixels, found = self._flow(former, latter, before, guess)
-        back, returned = self._flow(latter, former, pixels, before)
+        smaller = min(former.shape) / self.settings.smallest_level
+        levels = int(np.log2(max(1.0, smaller)))
+        pixels, found = self._flow(former, latter, before, guess, levels)
+        # Back to a place that is known. Without any smaller image, wrong points come back as well.
+        back, returned = self._flow(latter, former, pixels, before, min(levels, _BACK))
         near = np.abs(back - before).max(1) < self.settings.max_return_error
         return pixels, found & returned & near
 
@@ -175,16 +197,15 @@ class PointTracker:
         other: NDArray[np.uint8],
         pixels: NDArray[np.float64],
         guess: NDArray[np.float64],
+        levels: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Where the points of ``one`` are in ``other``, and which of them were found."""
-        settings = self.settings
-        levels = int(np.log2(max(1.0, min(one.shape) / settings.smallest_level)))
         found, status, _ = cv2.calcOpticalFlowPyrLK(
             one,
             other,
             pixels.astype(np.float32).reshape(-1, 1, 2),
             guess.astype(np.float32).reshape(-1, 1, 2),
-            winSize=(settings.window, settings.window),
+            winSize=(self.settings.window, self.settings.window),
             maxLevel=levels,
             criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 20, 0.03),
             flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
@@ -219,19 +240,22 @@ def _flow_around(
     if not len(known):
         return np.zeros_like(at)
     x, y = (np.abs(at[:, axis, None] - known[:, axis]) for axis in (0, 1))
-    nearest = np.argsort(x + y, axis=1)[:, :_NEIGHBOURS]
+    count = min(_NEIGHBOURS, len(known))
+    nearest = np.argpartition(x + y, count - 1, axis=1)[:, :count]
     return np.asarray(np.median(flows[nearest], axis=1))
 
 
 def _even_light(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The image without what changes slowly over it: exposure, shading, a lamp's flicker."""
-    background = cv2.blur(grey, (_BACKGROUND, _BACKGROUND)).astype(np.int16)
-    return np.asarray((grey - background + 128).clip(0, 255), np.uint8)
+    background = cv2.blur(grey, (_BACKGROUND, _BACKGROUND))
+    return np.asarray(cv2.addWeighted(grey, 1, background, -1, 128), np.uint8)
 
 
-def _allowed(grey: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _where_patches_fit(
+    shape: tuple[int, ...], valid: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
     """Where the middle of a whole patch may lie."""
-    whole = np.zeros(grey.shape, np.uint8)
+    whole = np.zeros(shape, np.uint8)
     whole[RADIUS:-RADIUS, RADIUS:-RADIUS] = 1
     if valid is not None:
         patch = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
