@@ -16,7 +16,12 @@ from rich.text import Text
 
 from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threads, network_size
 from monodepth_ros.cli.options.recordings import Camera, FieldOfView, capture_settings
-from monodepth_ros.cli.published import fetch, import_onnx, print_available
+from monodepth_ros.cli.published import (
+    fetch,
+    import_onnx,
+    import_published,
+    print_available,
+)
 from monodepth_ros.data.images.file import read_rgb
 from monodepth_ros.data.named_frames import named_frames
 from monodepth_ros.data.open_sequence import open_sequence
@@ -24,6 +29,7 @@ from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.model_check import check_model
+from monodepth_ros.networks.published import CONFIG_FILE
 from monodepth_ros.zoo import catalogue
 from monodepth_ros.zoo.card import load_card, save_card
 
@@ -106,7 +112,11 @@ def info(model: Model, as_json: AsJson = False) -> None:
 @models.command("import")
 def import_model(
     source: Annotated[
-        Path, typer.Argument(help="Folder of encoder.pth, depth.pth, pose*.pth; or an ONNX file.")
+        Path,
+        typer.Argument(
+            help="Folder of encoder.pth, depth.pth, pose*.pth, or of config.json,"
+            " preprocessor_config.json, model.safetensors; or an ONNX file."
+        ),
     ],
     name: Annotated[str, typer.Option(help="Name of the imported model.")],
     out: Annotated[
@@ -122,7 +132,7 @@ def import_model(
         typer.Option(help="Of an ONNX file: depth-anything-3-metric or depth-anything-3-mono."),
     ] = None,
 ) -> None:
-    """Import public Monodepth2 weights, or an ONNX export of Depth Anything 3.
+    """Import public Monodepth2 weights, a Hugging Face depth model, or a Depth Anything 3 in ONNX.
 
     The released Monodepth2 weights are for non-commercial use only; read their licence. Nothing is
     unpickled.
@@ -137,12 +147,12 @@ def import_model(
     at = network_size(size)
     if source.suffix == ".onnx":
         card = import_onnx(source, folder, name, kind, at)
-        print(f"{card.architecture} imported to {folder}")
-        print(card.licence)
-        return
-    if not source.is_dir():
+    elif not source.is_dir():
         raise UserError(f"{source}: no such folder")
-    card = import_monodepth2(source, folder, name, at, with_pose=not depth_only)
+    elif (source / CONFIG_FILE).is_file():
+        card = import_published(source, folder, name)
+    else:
+        card = import_monodepth2(source, folder, name, at, with_pose=not depth_only)
     print(f"{card.architecture} imported to {folder}")
     print(card.licence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,14 @@ from rich.table import Column, Table
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.heartbeat import Heartbeat
+from monodepth_ros.networks.published import CONFIG_FILE, PREPROCESSOR_FILE
 from monodepth_ros.progress import plain_console
 from monodepth_ros.zoo import catalogue
 from monodepth_ros.zoo.available import AvailableModel, available_models, find_available
 from monodepth_ros.zoo.card import ModelCard
+from monodepth_ros.zoo.weight_files import PUBLISHED_FILE
+
+PUBLISHED_FILES = (CONFIG_FILE, PREPROCESSOR_FILE, PUBLISHED_FILE)
 
 
 def print_available(as_json: bool) -> None:
@@ -97,6 +102,41 @@ def _adopt(model: AvailableModel, folder: Path, name: str) -> ModelCard:
     card = import_onnx(source, folder, name, model.kind, None)
     source.unlink()  # all of it is in what was made of it
     return card
+
+
+def import_published(source: Path, folder: Path, name: str) -> ModelCard:
+    """Make a model folder of one with the three published files, which are copied.
+
+    Weights that the list of published models knows by their hash have its licence.
+    """
+    from monodepth_ros.zoo.importers.huggingface import adopt
+
+    begun = folder.with_name(f".{folder.name}.imported")
+    shutil.rmtree(begun, ignore_errors=True)
+    begun.mkdir(parents=True)
+    try:
+        for file in PUBLISHED_FILES:
+            if (source / file).is_file():
+                shutil.copyfile(source / file, begun / file)
+        card = adopt(begun, name)
+        if known := _known_by_hashes(card):
+            card = adopt(begun, name, known.licence, known.homepage, known.revision)
+        shutil.rmtree(folder, ignore_errors=True)
+        begun.rename(folder)
+        return card
+    except UserError as error:
+        raise UserError(str(error).replace(str(begun), str(source))) from None
+    finally:
+        shutil.rmtree(begun, ignore_errors=True)
+
+
+def _known_by_hashes(card: ModelCard) -> AvailableModel | None:
+    """The published model whose known files the card's are, if there is one."""
+    for model in available_models().values():
+        hashes = {name: file.sha256 for name, file in model.files.items() if file.sha256}
+        if hashes and hashes.items() <= card.files.items():
+            return model
+    return None
 
 
 def import_onnx(

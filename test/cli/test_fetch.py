@@ -17,6 +17,7 @@ from monodepth_ros.cli.app import app
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.weight_files import file_sha256
 
 pytest.importorskip("huggingface_hub", reason="install the extra [foundation]")
 pytest.importorskip("transformers", reason="install the extra [foundation]")
@@ -114,6 +115,24 @@ def test_an_export_is_fetched_and_imported_alike(
         assert status == 0 and "ok random pixels" in said
         assert run("info", name)[0] == 0
     assert "is there already, and whole" in run("fetch", "export")[1]
+
+
+def test_a_published_folder_is_imported_by_hand(
+    hub: Hub, models_folder: Path, tmp_path: Path
+) -> None:
+    source, listed = tmp_path / "published", tmp_path / "available.yaml"
+    digest = file_sha256(source / "model.safetensors")
+    assert run("import", source, "--name", "mine")[0] == 0
+    assert load_card(models_folder / "mine").licence.startswith("unknown")
+    known = PUBLISHED.replace("safetensors: {}", f"safetensors: {{sha256: {digest}}}")
+    listed.write_text(_listed("known", "CC-BY-NC-4.0", known))
+    assert "exists; choose another --name" in run("import", source, "--name", "mine")[2]
+    assert run("import", source, "--name", "mine", "--force")[0] == 0
+    card = load_card(models_folder / "mine")
+    assert (card.licence, card.homepage) == ("CC-BY-NC-4.0", "https://example.org/depth")
+    (source / "model.safetensors").unlink()
+    assert f"{source}: lacks model.safetensors" in run("import", source, "--name", "no")[2]
+    assert {path.name for path in models_folder.iterdir()} == {"mine"}
 
 
 def test_an_export_is_not_guessed_at(models_folder: Path, tmp_path: Path) -> None:
