@@ -5,7 +5,7 @@ Torch is imported where it resizes: reading recordings needs none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Kernel = Literal["bilinear", "bicubic"]
 
 
 def resize_image(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -26,8 +28,10 @@ def resize_image(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
     return np.ascontiguousarray(resize_batch(image, size)[0].permute(1, 2, 0).numpy())
 
 
-def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_batch(images: Tensor, size: tuple[int, int], kernel: Kernel = "bilinear") -> Tensor:
     """Uint8 images ``(B, 3, H, W)`` on any device at ``size`` (height, width), uint8.
+
+    The kernel is that of `resize_image` unless a published network wants the other one.
 
     A CPU resizes bytes, 20 times as fast as floats at 640x480, and rounds after each of the two
     directions. CUDA has no such kernel: it resizes floats and rounds once, so that a pixel differs
@@ -41,12 +45,14 @@ def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
         return images
     on_cpu = images.device.type == "cpu"
     resized = torch.nn.functional.interpolate(
-        images if on_cpu else images.float(), size, mode="bilinear", antialias=True
+        images if on_cpu else images.float(), size, mode=kernel, antialias=True
     )
     return resized if on_cpu else resized.round_().clamp_(0, 255).byte()
 
 
-def resize_bytes(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize_bytes(
+    images: NDArray[np.uint8], size: tuple[int, int], kernel: Kernel = "bilinear"
+) -> NDArray[np.uint8]:
     """Images ``(B, H, W, 3)`` at ``size`` (height, width) without torch.
 
     The same kernel in Pillow's arithmetic: of a thousand values three differ from `resize_batch`'s,
@@ -56,7 +62,8 @@ def resize_bytes(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np
         return images.copy()
     from PIL import Image
 
-    resized = [Image.fromarray(i).resize(size[::-1], Image.Resampling.BILINEAR) for i in images]
+    filter_ = Image.Resampling[kernel.upper()]
+    resized = [Image.fromarray(image).resize(size[::-1], filter_) for image in images]
     return np.stack([np.asarray(image) for image in resized])
 
 
@@ -65,10 +72,18 @@ def resize_linear(array: NDArray[np.floating], size: tuple[int, ...]) -> NDArray
 
     A pixel beside a NaN becomes NaN.
     """
+    return resize_floats(array, size, "bilinear")
+
+
+def resize_floats(
+    array: NDArray[np.floating], size: tuple[int, ...], kernel: Kernel
+) -> NDArray[np.float32]:
+    """The same by either kernel, without antialiasing: `torch.nn.functional.interpolate`'s."""
     array = array.astype(np.float32, copy=False)
     if array.shape == size:
         return array
-    return np.asarray(cv2.resize(array, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    flag = cv2.INTER_LINEAR if kernel == "bilinear" else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(array, size[::-1], interpolation=flag), np.float32)
 
 
 def resize_nearest(array: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:

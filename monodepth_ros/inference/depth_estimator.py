@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.geometry.image_size import resize_linear, resize_nearest
+from monodepth_ros.geometry.image_size import resize_bytes, resize_linear, resize_nearest
 from monodepth_ros.inference.background import Background, black_background, checked_background
 from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
+from monodepth_ros.inference.output_size import resize_output
 from monodepth_ros.inference.scale.unit import Scale, scale_of
 from monodepth_ros.inference.uncertainty.certainty import certainty, confidence_of, stddev_of
 from monodepth_ros.inference.uncertainty.error_model import is_calibrated
@@ -159,11 +160,22 @@ class DepthEstimator:
     def estimate_batch(self, requests: Sequence[DepthRequest]) -> list[DepthPrediction]:
         """Depth of several frames, whose sizes and cameras may differ, by one run of the network.
 
-        Further views for confidence are part of that batch.
+        Where the network's size follows from the image, by one run for each size. Further views for
+        confidence are part of that batch.
         """
-        if not requests:
-            return []
         seen = [network_input(self.engine, r.image, r.camera) for r in requests]
+        sizes = [each.frames.size for each in seen]
+        found: dict[int, DepthPrediction] = {}
+        for size in dict.fromkeys(sizes):
+            alike = [k for k, other in enumerate(sizes) if other == size]
+            batch = self._estimate_batch([requests[k] for k in alike], [seen[k] for k in alike])
+            found.update(zip(alike, batch, strict=True))
+        return [found[k] for k in range(len(requests))]
+
+    def _estimate_batch(
+        self, requests: Sequence[DepthRequest], seen: Sequence[NetworkInput]
+    ) -> list[DepthPrediction]:
+        """The same of frames that the network ``seen`` at one size."""
         frames = [each.frames for each in seen]
         rated = [k for k, request in enumerate(requests) if request.with_confidence]
         pixels = {k: frames[k].pixels()[0] for k in rated}
@@ -172,10 +184,10 @@ class DepthEstimator:
         inverse, told = depth_and_variance(self.engine, frames[0].joined([*frames[1:], *views]))
         for each, found in zip(seen, inverse, strict=False):
             each.keep_inverse_depth(found)
-        of_views = inverse[len(frames) :].reshape(len(views), count, *self.size)
+        of_views = inverse[len(frames) :].reshape(len(views), count, *inverse.shape[1:])
         known = {
             k: certainty(
-                pixels[k],
+                resize_bytes(pixels[k][None], inverse.shape[1:])[0],
                 inverse[k],
                 self.card,
                 None if told is None else told[k],
@@ -196,13 +208,14 @@ class DepthEstimator:
         known: NDArray[np.float32] | None,
     ) -> DepthPrediction:
         """The prediction of one frame; ``known`` is its `certainty` at the network's size."""
-        size = seen.image_size if self.output_size == "image" else self.size
-        scale = scale_of(self.card, camera, self.size)
-        # Disparity is resized, because depth averages badly at edges.
+        size = seen.image_size if self.output_size == "image" else inverse.shape
+        scale = scale_of(self.card, camera, seen.frames.size)
         small = scale.inverse_depth(inverse)
-        disparity = resize_linear(small, size)
+        disparity = resize_output(small, size, self.card.resize)
         least = -np.inf if self.card.unknown_shift else 0.0
-        if not (small.min() > least and small.max() < np.inf):  # what lies between is valid as well
+        # What lies between is valid as well, unless a rule resizes bicubically.
+        seen_at = small if self.card.resize is None else disparity
+        if not (seen_at.min() > least and seen_at.max() < np.inf):
             disparity[~((disparity > least) & (disparity < np.inf))] = np.nan
         seen_by = None if camera is None else self._resized(camera, *size)
         if seen_by is not None and seen_by.valid is not None:

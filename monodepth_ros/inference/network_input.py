@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.engines.base import Engine, Frames, Rgb
+from monodepth_ros.inference.output_size import resize_output
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +32,18 @@ class NetworkInput:
 
     @cached_property
     def inverse_depth(self) -> NDArray[np.float32]:
-        """What `Engine.inverse_depth` gives, (h, w). The network runs once for all who ask."""
-        return self.engine.inverse_depth(self.frames)[0]
+        """What `Engine.inverse_depth` gives, at the size of the frames, (h, w).
+
+        The network runs once for all who ask.
+        """
+        return self._at_size(self.engine.inverse_depth(self.frames)[0])
 
     def keep_inverse_depth(self, inverse: NDArray[np.float32]) -> None:
         """Take over the depth that was computed in a batch."""
-        self.__dict__["inverse_depth"] = inverse
+        self.__dict__["inverse_depth"] = self._at_size(inverse)
+
+    def _at_size(self, inverse: NDArray[np.float32]) -> NDArray[np.float32]:
+        return resize_output(inverse, self.frames.size, self.engine.card.resize)
 
 
 def network_input(

@@ -27,12 +27,14 @@ class DepthNetwork(nn.Module):
     """From images to inverse depth; what maps its head to inverse depth is part of it.
 
     ``min_depth`` and ``max_depth`` bound the depth that it can say, in its unit.
-    ``tells_variance``: whether its outputs have a log variance.
+    ``tells_variance``: whether its outputs have a log variance. ``exported_alone``: whether its
+    exports take one image at a time, because a trace would take the batch for a constant.
     """
 
     min_depth: float = 0.0
     max_depth: float = math.inf
     tells_variance: bool = False
+    exported_alone: bool = False
 
     def forward(self, image: Tensor) -> DepthOutput:
         """Inverse depth of ``image`` ``(B, 3, H, W)`` in [0, 1]."""

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.depth_network import DepthNetwork, DepthOutput
+from monodepth_ros.networks.huggingface_parts import change_parts
 from monodepth_ros.networks.published import Json, Preparation, network_type, preparation
 
 _BORDER = 3  # ZoeDepth's: 3 sqrt(side / 2) pixels
@@ -26,11 +27,13 @@ _IDLE = "neck.fusion_stage.layers.0.residual_layer1."
 
 
 class HuggingFaceNetwork(DepthNetwork):
-    """Inverse depth at the size of the image, at one scale.
+    """Inverse depth at one scale, at the size at which the network was published to give it.
 
     In 1/metre for a metric model; of others up to scale and shift. It is 0 or less, or infinite,
     where a model says so, as MiDaS and Depth Anything do of the sky.
     """
+
+    exported_alone = True
 
     def __init__(self, config: Json, preprocessor: Json) -> None:
         """With random weights. `UserError` where transformers is missing or cannot build it."""
@@ -70,6 +73,7 @@ class HuggingFaceNetwork(DepthNetwork):
             named = f"{', '.join(missing[:3])} ({len(missing)} in all)"
             return f"lacks {named}, which its config.json needs"
         self.unused = sorted(told["unexpected_keys"])
+        change_parts(self.model)
         return ""
 
     def forward(self, image: Tensor) -> DepthOutput:
@@ -79,7 +83,8 @@ class HuggingFaceNetwork(DepthNetwork):
         found = said.predicted_depth[:, None].float()
         if self.prepared.processor == "DepthProImageProcessor":
             return DepthOutput([_depth_pro(found, said.field_of_view, size)])
-        found = _at(found, size, self.prepared)
+        if self.prepared.resizes != "bytes":  # its size is the image's, and depth has it as well
+            found = _at(found, size, self.prepared)
         return DepthOutput([1 / found if self.gives_depth else found])
 
     def _prepare(self, image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -95,7 +100,7 @@ class HuggingFaceNetwork(DepthNetwork):
             image = F.pad(image, (left, left, above, above), mode="reflect")
         if does.divisor > 1:
             image = _filled(image, size, does.divisor)
-        if does.resizes_floats and does.size is not None:
+        if does.resizes == "floats":
             image = F.interpolate(
                 image,
                 _fitted((int(image.shape[-2]), int(image.shape[-1])), does),
@@ -108,7 +113,7 @@ class HuggingFaceNetwork(DepthNetwork):
 def _depth_pro(canonical: Tensor, view: Tensor | None, size: tuple[int, int]) -> Tensor:
     """Inverse depth of canonical one, for the field of view in degrees that the network sees."""
     if view is not None:
-        width = 2 * torch.tan(torch.deg2rad(view.float()) / 2)  # of the image at unit distance
+        width = 2 * torch.tan(view.float() * (math.pi / 360))  # of the image at unit distance
         canonical = canonical * width[:, None, None, None]
     return F.interpolate(canonical, size, mode="bilinear").clamp(_FARTHEST, _NEAREST)
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from monodepth_ros.geometry.image_size import Kernel
+
 Json = Mapping[str, Any]
-Kernel = Literal["bilinear", "bicubic"]
 Quantity = Literal["depth", "inverse_depth"]
 
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
@@ -61,6 +62,7 @@ _PROCESSORS: dict[str, tuple[dict[str, Any], Kernel]] = {
         "bilinear",
     ),
 }
+_FLOATS = ("ZoeDepthImageProcessor", "DepthProImageProcessor")  # which resize these
 _KERNELS: dict[int, Kernel] = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -120,7 +122,7 @@ class Preparation:
         kernel: of resizing. ``back``: of resizing what comes out to the image's size.
         divisor: zeros around the image fill its sides up to multiples of it; 1 for none.
         reflects: ZoeDepth's border of the image's own pixels, mirrored.
-        resizes_floats: the image is resized when it is normalised, not as bytes before.
+        resizes: its ``bytes`` first, its ``floats`` when it is normalised, or ``nothing``.
     """
 
     processor: str
@@ -135,7 +137,7 @@ class Preparation:
     back: Kernel
     divisor: int
     reflects: bool
-    resizes_floats: bool
+    resizes: Literal["bytes", "floats", "nothing"]
 
 
 def preparation(config: Json, preprocessor: Json) -> Preparation:
@@ -168,7 +170,7 @@ def preparation(config: Json, preprocessor: Json) -> Preparation:
         back=back,
         divisor=int(values.get("size_divisor") or 1) if pads and not reflects else 1,
         reflects=reflects,
-        resizes_floats=name in ("ZoeDepthImageProcessor", "DepthProImageProcessor"),
+        resizes="nothing" if not resizes else "floats" if name in _FLOATS else "bytes",
     )
 
 

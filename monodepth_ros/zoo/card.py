@@ -25,6 +25,7 @@ from pydantic import (
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
+from monodepth_ros.geometry.image_size import Kernel
 from monodepth_ros.networks.published import CONFIG_FILE, PREPROCESSOR_FILE, Json
 from monodepth_ros.networks.registry import ARCHITECTURES, Ambiguity, Output, find_architecture
 from monodepth_ros.yaml_file import read_mapping
@@ -238,6 +239,11 @@ class ModelCard(BaseModel):
             return self.size
         assert self.resize is not None
         return self.resize.size_for(image)
+
+    @property
+    def kernel(self) -> Kernel:
+        """That by which frames are resized."""
+        return "bilinear" if self.resize is None else self.resize.kernel
 
     def content(self) -> dict[str, object]:
         """What decides the depth, as JSON holds it: all but where it comes from."""

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
-from monodepth_ros.networks.published import Kernel, Quantity
+from monodepth_ros.geometry.image_size import Kernel
+from monodepth_ros.networks.published import Quantity
 from monodepth_ros.zoo.size import NetworkSize
 
 Fit = Literal["stretch", "closest", "long_side", "image"]

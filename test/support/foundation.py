@@ -288,8 +288,8 @@ def _make_lively(network: torch.nn.Module) -> None:
             torch.nn.init.normal_(value, std=(1.5 / value[0].numel()) ** 0.5)
         elif name.endswith("bias"):
             torch.nn.init.normal_(value, std=0.1)
-    # The ReLU at the end of relative models would cut off half. DepthPro's view is in degrees.
+    # The ReLU at the end of most would cut off half. DepthPro's view is in degrees.
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.Conv2d) and module.out_channels == 1:
-            module.weight *= 0.3
-            module.bias.fill_(60.0 if name.startswith("fov_model") else 1.0)
+            module.weight *= 0.1 if network.config.model_type != "glpn" else 1.0
+            module.bias.fill_(60.0 if name.startswith("fov_model") else 2.0)

@@ -28,6 +28,10 @@ def register() -> None:
 class ToyFrames:
     images: Rgb
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.images.shape[1:3]
+
     def pixels(self) -> Rgb:
         return self.images
 

@@ -12,7 +12,7 @@ from monodepth_ros.data.images.file import CorruptFrame
 from monodepth_ros.data.sequence import Sequence as Recording
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import median_ratio
-from monodepth_ros.geometry.image_size import resize_nearest
+from monodepth_ros.geometry.image_size import resize_bytes, resize_nearest
 from monodepth_ros.inference.engines.base import DepthMaps, Engine, depth_and_variance
 from monodepth_ros.inference.uncertainty.error_model import halved
 from monodepth_ros.inference.uncertainty.evidence import evidence
@@ -63,6 +63,7 @@ def _rated(
     image: NDArray[np.uint8], maps: DepthMaps, truth: NDArray[np.float32] | None
 ) -> RatedFrame:
     """At half the size, as the error model works."""
+    image = resize_bytes(image[None], maps.inverse_depth.shape[1:])[0]
     found, inverse = statistics(image, maps.inverse_depth[0]), halved(maps.inverse_depth[0])
     if truth is None:
         return RatedFrame(found)

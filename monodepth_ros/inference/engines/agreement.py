@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.base import Engine, Frames, Rgb, depth_and_variance
+from monodepth_ros.networks.registry import Ambiguity
 
 # Mean relative difference of depth above which an engine is refused.
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.01, "fp16": 0.01, "int8": 0.02}
@@ -68,6 +69,24 @@ def _told(precision: str, what: str, found: float | None, allowed: float) -> str
     return f"{what} differs from torch fp32 by {found:.2g}, {precision} may by {allowed:g}"
 
 
+def depth_ratio(
+    found: NDArray[np.float32], expected: NDArray[np.float32], ambiguity: Ambiguity
+) -> NDArray[np.float64]:
+    """Depth found over depth expected, of inverse depths, at the pixels (N,) with an expected one.
+
+    It is infinite where none is found. Where the shift of inverse depth is unknown, it is taken as
+    the mean of those expected: a sky at 0 has no depth to compare.
+    """
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    if ambiguity == "scale_and_shift":
+        found, expected = found + (shift := expected.mean()), expected + shift
+    known = (expected > 0) & np.isfinite(expected)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.asarray(expected[known] / found[known], np.float64)
+    ratio[~(ratio > 0)] = np.inf
+    return ratio
+
+
 def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]]) -> Agreement:
     """Run both engines on named images, uint8 HxWx3, in their order; neighbours give a motion."""
     engines = (engine, expected)
@@ -80,7 +99,8 @@ def compare(engine: Engine, expected: Engine, frames: Iterable[tuple[str, Rgb]])
         seen = [one.prepare(rgb[None]) for one in engines]
         found, wanted = map(depth_and_variance, engines, seen)
         names.append(name)
-        ratios.append(_depth_difference(found.inverse_depth[0], wanted.inverse_depth[0]))
+        maps = found.inverse_depth[0], wanted.inverse_depth[0]
+        ratios.append(_depth_difference(depth_ratio(*maps, expected.card.ambiguity)))
         if wanted.log_variance is not None:
             spreads.append(stddev_difference(found.log_variance, wanted.log_variance))
         if former is not None and engine.has_motion:
@@ -113,16 +133,10 @@ def stddev_difference(found: NDArray[np.float32] | None, expected: NDArray[np.fl
     return difference if np.isfinite(difference) else np.inf
 
 
-def _depth_difference(
-    found: NDArray[np.float32], expected: NDArray[np.float32]
-) -> tuple[float, float]:
-    """``abs_rel`` and ``a1`` where depth is expected; infinite and 0 at a pixel without any."""
-    known = (expected > 0) & np.isfinite(expected)
-    if not known.any():
+def _depth_difference(ratio: NDArray[np.float64]) -> tuple[float, float]:
+    """``abs_rel`` and ``a1`` of `depth_ratio`; NaN where no depth is expected."""
+    if not len(ratio):
         return np.nan, np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = expected[known].astype(np.float64) / found[known]
-    ratio[~(ratio > 0)] = np.inf
     return float(np.abs(ratio - 1).mean()), float((np.maximum(ratio, 1 / ratio) < 1.25).mean())
 
 

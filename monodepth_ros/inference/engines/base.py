@@ -33,6 +33,10 @@ class DepthMaps(NamedTuple):
 class Frames(Protocol):
     """Images as the networks of one engine take them: at their size, on its device."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) at which the networks see them: ``card.size_for`` tells it before."""
+
     def pixels(self) -> Rgb:
         """``(B, h, w, 3)``: what the networks see, as bytes."""
 
@@ -40,16 +44,21 @@ class Frames(Protocol):
         """The same images, left and right exchanged."""
 
     def joined(self, others: Sequence[Frames]) -> Frames:
-        """One batch of these images and those of ``others``, frames of the same engine."""
+        """One batch of these images and those of ``others``, frames of this engine and size."""
 
 
 class Engine(Protocol):
-    """A loaded model. Units are the network's own; `DepthEstimator` makes metres of them."""
+    """A loaded model. Units are the network's own; `DepthEstimator` makes metres of them.
+
+    Its card fixes the networks' size, or says by its ``resize`` how it follows from that of an
+    image. ``size`` is then that of a 640x480 image: what an engine makes ready when it is loaded.
+    Others are made ready when the first image asks for them.
+    """
 
     card: ModelCard
     device: str
     precision: str
-    size: tuple[int, int]  # (height, width) at which the networks run
+    size: tuple[int, int]  # (height, width) at which the networks run: `card.usual_size`
     has_motion: bool  # whether the model has a pose network
     chosen: str  # why `auto` took this engine and precision; empty until `load_engine` says so
 
@@ -65,6 +74,7 @@ class Engine(Protocol):
     ) -> Engine:
         """Load the model in ``folder``, whose card is ``card``; called by `load_engine`.
 
+        ``size`` is the card's `usual_size`; where the user has asked for one, the card has it.
         ``device`` ``auto`` is the fastest that there is, ``threads`` 0 one for each core.
         :class:`UserError` where the engine cannot run the model as asked, above all where library
         or hardware lack the precision: `auto` tries every precision.
@@ -74,14 +84,17 @@ class Engine(Protocol):
         """What diagnostics say: engine, device, precision and what else matters of it."""
 
     def prepare(self, images: Rgb) -> Frames:
-        """Images ``(B, H, W, 3)``, RGB, resized to the networks' size.
+        """Images ``(B, H, W, 3)``, RGB, resized to the networks' size by the card's kernel.
 
         They serve both networks, and again as a neighbour of later frames. They do not change when
         ``images`` does.
         """
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
-        """``(B, h, w)`` in 1/unit; not finite or not positive where the network cannot tell."""
+        """``(B, h, w)`` in 1/unit; not finite or not positive where the network cannot tell.
+
+        It covers the frames, at their size or at one of the network's own.
+        """
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """``(B, 6)``: axis-angle (radians), then translation, of ``T_second_first``.

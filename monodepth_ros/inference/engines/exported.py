@@ -6,18 +6,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.image_size import resize_bytes
-from monodepth_ros.inference.engines.base import DepthMaps, Frames, Rgb
+from monodepth_ros.inference.engines.base import DepthMaps, Engine, Frames, Rgb
+from monodepth_ros.inference.engines.short_check import short_check
 from monodepth_ros.inference.export.cached import ensure_exports
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.zoo.card import ExportFormat, ExportPrecision, ModelCard, NetworkPart
 from monodepth_ros.zoo.weight_files import networks_in
 
+_MAX_OTHERS = 3  # sizes besides the usual one: a robot has few cameras, a network has its memory
 # A loaded network: images (B, h, w, 3), one array for each of its inputs, to its outputs.
 Network = Callable[..., Sequence[NDArray[np.float32]]]
 
@@ -27,6 +30,11 @@ class ByteFrames:
     """Images ``(B, h, w, 3)`` at the network's size."""
 
     images: Rgb
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.images.shape[1], self.images.shape[2]
 
     def pixels(self) -> Rgb:
         """The images."""
@@ -44,9 +52,11 @@ class ByteFrames:
 class ExportedEngine:
     """The part of `base.Engine` that does not depend on the runtime.
 
-    ``exports`` are the files of the model's networks, and ``load_network`` loads one. The pose
-    network is loaded when it is first used, which a node for depth never does. ``threads`` 0 is one
-    for each core.
+    ``exports`` finds the files of the model's networks for a size, and ``load_network`` loads one.
+    The depth network is loaded at once for the usual ``size``. Others are loaded when they are
+    first used: the pose network, which a node for depth never does, and those of other sizes, which
+    have to agree with torch (``check``: why they must not be used, or ''). ``threads`` 0 is one for
+    each core.
     """
 
     name: str  # of the engine and its library
@@ -60,15 +70,16 @@ class ExportedEngine:
         precision: str,
         size: tuple[int, int],
         threads: int,
-        exports: Mapping[NetworkPart, Path],
+        exports: Callable[[tuple[int, int]], Mapping[NetworkPart, Path]],
         load_network: Callable[[Path], Network],
+        check: Callable[[Any, tuple[int, int]], str],
     ) -> None:
         self.card, self.device, self.precision, self.size = card, device, precision, size
         self.threads = threads or len(os.sched_getaffinity(0))
-        self.has_motion = "pose" in exports
-        self._exports, self._load_network = exports, load_network
-        self._depth = load_network(exports["depth"])
-        self._pose: Network | None = None
+        self._exports, self._load_network, self._check = exports, load_network, check
+        self._loaded: dict[tuple[NetworkPart, tuple[int, int]], Network] = {}
+        self.has_motion = "pose" in exports(size)
+        self._network("depth", size)
 
     def describe(self) -> dict[str, str]:
         """Engine, device, precision, threads, and the library's version."""
@@ -82,7 +93,8 @@ class ExportedEngine:
 
     def prepare(self, images: Rgb) -> ByteFrames:
         """Images ``(B, H, W, 3)`` at the networks' size, resized as training's are."""
-        return ByteFrames(resize_bytes(images, self.size))
+        size = self.card.size_for(images.shape[1:3])
+        return ByteFrames(resize_bytes(images, size, self.card.kernel))
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""
@@ -90,15 +102,27 @@ class ExportedEngine:
 
     def depth_and_variance(self, frames: Frames) -> DepthMaps:
         """Inverse depth and its log variance, None where the network tells none."""
-        return DepthMaps(*self._depth(frames.pixels()))
+        return DepthMaps(*self._network("depth", frames.size)(frames.pixels()))
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
         if not self.has_motion:
             raise UserError(f"model {self.card.name} has no pose network: choose one with odometry")
-        if self._pose is None:
-            self._pose = self._load_network(self._exports["pose"])
-        return self._pose(first.pixels(), second.pixels())[0]
+        return self._network("pose", first.size)(first.pixels(), second.pixels())[0]
+
+    def _network(self, part: NetworkPart, size: tuple[int, int]) -> Network:
+        """The network for a size; of sizes other than the usual one the latest few are kept."""
+        found = self._loaded.get((part, size))
+        if found is not None:
+            return found
+        others = [key for key in self._loaded if key[1] != self.size]
+        for key in others[: len(others) - _MAX_OTHERS + 1]:
+            del self._loaded[key]
+        network = self._loaded[part, size] = self._load_network(self._exports(size)[part])
+        if size != self.size and (reason := self._check(self, size)):
+            del self._loaded[part, size]
+            raise UserError(f"model {self.card.name} on {self.name} {self.precision}: {reason}")
+        return network
 
 
 def find_exports(
@@ -129,6 +153,11 @@ def one_by_one(network: Network) -> Network:
         return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
 
     return run
+
+
+def check_size(folder: Path, engine: Engine, size: tuple[int, int]) -> str:
+    """Why the engine must not be used for this size of depth, '' where it may."""
+    return short_check(engine, folder, ("depth",), size)
 
 
 def check_precision(precision: str, possible: tuple[str, ...], engine: str, device: str) -> None:

@@ -19,6 +19,7 @@ from monodepth_ros.inference.engines.exported import (
     ExportedEngine,
     Network,
     check_precision,
+    check_size,
     find_exports,
     one_by_one,
 )
@@ -63,11 +64,12 @@ class OnnxRuntimeEngine(ExportedEngine):
             device = "cpu"
         kind, number = parse_device(device)
         check_precision(precision, _PRECISIONS[kind], "onnxruntime", kind)
-        exports = find_exports(folder, card, size, _stored(kind, precision))
+        exports = partial(find_exports, folder, card, precision=_stored(kind, precision))
         providers = execution_providers(kind, number, precision)
         load_network = partial(_load_network, threads=threads, providers=providers)
         device = kind if kind == "cpu" else f"{kind}:{number}"
-        return cls(card, device, precision, size, threads, exports, load_network)
+        check = partial(check_size, folder)
+        return cls(card, device, precision, size, threads, exports, load_network, check)
 
 
 def parse_device(device: str) -> tuple[str, int]:

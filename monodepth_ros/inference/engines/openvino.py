@@ -18,6 +18,7 @@ from monodepth_ros.inference.engines.exported import (
     ExportedEngine,
     Network,
     check_precision,
+    check_size,
     find_exports,
     one_by_one,
 )
@@ -58,9 +59,10 @@ class OpenVinoEngine(ExportedEngine):
             raise UserError(f"device {device!r}: openvino runs on the cpu; for CUDA use torch")
         check_precision(precision, possible_precisions(), "openvino", "CPU")
         stored: ExportPrecision = "int8" if precision == "int8" else "fp32"
-        exports = find_exports(folder, card, size, stored, own_format="openvino")
+        exports = partial(find_exports, folder, card, precision=stored, own_format="openvino")
         load_network = partial(_Compiled, options=compile_options(precision, threads))
-        return cls(card, "cpu", precision, size, threads, exports, load_network)
+        check = partial(check_size, folder)
+        return cls(card, "cpu", precision, size, threads, exports, load_network, check)
 
 
 class _Compiled:

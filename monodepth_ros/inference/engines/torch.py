@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.geometry.image_size import resize_batch
+from monodepth_ros.geometry.image_size import resize_batch, resize_bytes
 from monodepth_ros.inference.engines.base import DepthMaps, Frames, Rgb
 from monodepth_ros.networks.depth_network import DepthNetwork
 from monodepth_ros.networks.folding import fold_batch_norms
@@ -50,6 +50,11 @@ class TorchFrames:
     bytes_: Tensor
     images: Tensor
     stream: torch.cuda.Stream | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return int(self.bytes_.shape[2]), int(self.bytes_.shape[3])
 
     def pixels(self) -> Rgb:
         """``(B, h, w, 3)`` on the CPU."""
@@ -134,14 +139,17 @@ class TorchEngine:
 
     def prepare(self, images: Rgb) -> TorchFrames:
         """Images ``(B, H, W, 3)`` travel to the device as bytes and are resized there, as
-        training's frames are.
+        training's frames are; on a CPU those of published models as Pillow does it.
         """
+        size = self.card.size_for(images.shape[1:3])
+        if self.card.resize is not None and self._device.type == "cpu":
+            images = resize_bytes(images, size, self.card.kernel)  # every grey level as published
         given = torch.from_numpy(np.ascontiguousarray(images))
         with torch.inference_mode(), on_stream(self._stream):
             if self._stream is not None:
                 given = given.pin_memory()  # from pinned memory nobody waits for the copy
             there = given.to(self._device, non_blocking=True)
-            bytes_ = resize_batch(there.permute(0, 3, 1, 2), self.size)
+            bytes_ = resize_batch(there.permute(0, 3, 1, 2), size, self.card.kernel)
             if bytes_.data_ptr() == given.data_ptr():
                 bytes_ = bytes_.clone()
             return TorchFrames(bytes_, bytes_.float() / 255.0, self._stream)

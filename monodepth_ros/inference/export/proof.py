@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
-from monodepth_ros.inference.engines.agreement import stddev_difference
+from monodepth_ros.inference.engines.agreement import depth_ratio, stddev_difference
 from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
 
 
@@ -57,9 +57,8 @@ class Proof:
         frames = engine.prepare(self.images)
         with np.errstate(all="ignore"):
             if self.expected.ndim == 3:
-                known = self.expected > 0
-                found = engine.inverse_depth(frames)[known]
-                error = np.abs(self.expected[known] / found - 1).mean()
+                found = engine.inverse_depth(frames)
+                error = np.abs(depth_ratio(found, self.expected, engine.card.ambiguity) - 1).mean()
             else:
                 found = engine.motion(frames, engine.prepare(self.later))
                 error = np.abs(found - self.expected).max() / np.abs(self.expected).max()

@@ -16,8 +16,9 @@ import openvino
 from numpy.typing import NDArray
 
 from monodepth_ros.errors import Failure
-from monodepth_ros.inference.engines.agreement import TOLERANCE
+from monodepth_ros.inference.engines.agreement import TOLERANCE, depth_ratio
 from monodepth_ros.inference.engines.base import Rgb
+from monodepth_ros.networks.registry import Ambiguity
 
 _GOAL = 0.85 * TOLERANCE["int8"]  # frames that were not tried will differ more
 _GROUPS = 8  # of layers that follow each other, tried in float together
@@ -35,6 +36,7 @@ def search(
     images: Sequence[Rgb],
     expected: Sequence[NDArray[np.float32]],
     say: Callable[[str], None],
+    ambiguity: Ambiguity = "scale",
 ) -> tuple[bytes, bytes]:
     """The network of the ONNX file ``source`` in int8, as OpenVINO's .xml and .bin.
 
@@ -42,7 +44,7 @@ def search(
     differs too much, groups of layers stay in float, first those that help most for their work, as
     few as will do, half of all at most; :class:`Failure` where that does not help.
     """
-    trials = _Trials(source, images, expected)
+    trials = _Trials(source, images, expected, ambiguity)
     network, error = trials.quantised([])
     say(f"all layers in int8: abs_rel {error:.4f}")
     if error <= _GOAL:
@@ -72,16 +74,23 @@ class _Trials:
     """One network, quantised with other layers in float each time."""
 
     def __init__(
-        self, source: Path, images: Sequence[Rgb], expected: Sequence[NDArray[np.float32]]
+        self,
+        source: Path,
+        images: Sequence[Rgb],
+        expected: Sequence[NDArray[np.float32]],
+        ambiguity: Ambiguity,
     ) -> None:
         self._core = openvino.Core()
         self._model = openvino.convert_model(source)
-        self._images = images
+        self._images, self._ambiguity = images, ambiguity
         step = -(-len(images) // _COMPARED)
         self._compared = list(zip(images[::step], expected[::step], strict=True))
         layers = [o for o in self._model.get_ordered_ops() if o.get_type_name() in _LAYERS]
         products = {layer.get_friendly_name(): _products(layer) for layer in layers}
         total = sum(products.values())
+        # Attention has a range of its own, by which NNCF quantises what is before and behind it.
+        kinds = {operation.get_type_name() for operation in self._model.get_ops()}
+        self._attends = bool(kinds & {"Softmax", "ScaledDotProductAttention"})
         # Each layer's share of all work, in the order of the layers.
         self.work = {name: number / total for name, number in products.items()}
 
@@ -97,6 +106,7 @@ class _Trials:
                 nncf.Dataset(self._images),
                 subset_size=len(self._images),
                 preset=nncf.QuantizationPreset.MIXED,
+                model_type=nncf.ModelType.TRANSFORMER if self._attends else None,
                 ignored_scope=nncf.IgnoredScope(
                     names=in_float, types=list(_IN_FLOAT), validate=False
                 ),
@@ -106,19 +116,25 @@ class _Trials:
         errors = [np.abs(ratio - 1).mean() for ratio in self._ratios(network)]
         return network, float(np.mean(errors))
 
-    def _ratios(self, network: Any) -> list[NDArray[np.float32]]:
-        """Of each frame that is compared, the expected inverse depth over the network's."""
+    def _ratios(self, network: Any) -> list[NDArray[np.float64]]:
+        """Of each frame that is compared, the depth of the network over that expected."""
         options = {"INFERENCE_PRECISION_HINT": "f32"}
         request = self._core.compile_model(network, "CPU", options).create_infer_request()
-        with np.errstate(all="ignore"):
-            return [truth / request.infer([image])[0] for image, truth in self._compared]
+        return [
+            depth_ratio(request.infer([image])[0], truth, self._ambiguity)
+            for image, truth in self._compared
+        ]
 
 
 def _products(layer: Any) -> int:
-    """Multiplications of a convolution for one image: weights times pixels of its output."""
-    weights = layer.input(1).get_partial_shape()
-    pixels = list(layer.output(0).get_partial_shape())[2:]
-    return int(np.prod([d.get_length() for d in [*weights, *pixels]]))
+    """Multiplications for one image: of a convolution its weights times pixels of its output, of a
+    product of matrices the inner size times the values of its output."""
+    second = [d.get_length() for d in layer.input(1).get_partial_shape()]
+    output = [d.get_length() for d in list(layer.output(0).get_partial_shape())[1:]]
+    if layer.get_type_name() == "Convolution":
+        return int(np.prod([*second, *output[1:]]))
+    inner = second[-1] if layer.get_attributes()["transpose_b"] else second[-2]
+    return int(np.prod([inner, *output]))
 
 
 def _scaled(network: Any, scale: float) -> Any:

@@ -48,19 +48,20 @@ def quantise(
     held_out = frames[first:behind]
     seen = [*frames[:first], *frames[behind:]]
     card = load_card(folder)
-    kind = ExportKind("openvino", "depth", card.usual_size, "int8")
-    exact = load_engine(folder, "torch", "cpu", "fp32")
+    size = card.size_for(frames[0][1].shape[:2])
+    kind = ExportKind("openvino", "depth", size, "int8")
+    exact = load_engine(folder, "torch", "cpu", "fp32", size)
     images = [
         exact.prepare(rgb[None]).pixels() for _, rgb in seen[:: -(-len(seen) // _CALIBRATION)]
     ]
     expected = [exact.inverse_depth(exact.prepare(image)) for image in images]
-    (source,) = ensure_exports(folder, card, [ExportKind("onnx", "depth", card.usual_size)])
+    (source,) = ensure_exports(folder, card, [ExportKind("onnx", "depth", size)])
     with TemporaryDirectory() as temporary:
         trial = Path(temporary)
         export_model(folder, trial, [])
-        files = search(source, images, expected, say)
+        files = search(source, images, expected, say, card.ambiguity)
         _add(trial, kind, files, _proof(exact, [rgb for _, rgb in held_out]))
-        found = compare(load_engine(trial, "openvino", "cpu", "int8"), exact, held_out)
+        found = compare(load_engine(trial, "openvino", "cpu", "int8", size), exact, held_out)
         if found.refusal:
             raise Failure(f"{card.name} in int8 on {len(held_out)} frames: {found.refusal}")
         export_model(folder, out, [])

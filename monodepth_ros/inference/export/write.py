@@ -36,7 +36,7 @@ class DepthGraph(nn.Module):
 
     def __init__(self, network: DepthNetwork) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.alone = network, network.exported_alone
         told = ("log_variance",) if network.tells_variance else ()
         self.outputs: tuple[str, ...] = ("inverse_depth", *told)
 
@@ -50,7 +50,7 @@ class DepthGraph(nn.Module):
 class PoseGraph(nn.Module):
     """Two such images to ``(B, 6)`` float32: axis-angle, translation of ``T_second_first``."""
 
-    inputs, outputs = ("first", "second"), ("motion",)
+    inputs, outputs, alone = ("first", "second"), ("motion",), False
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -88,7 +88,8 @@ def load_graph(folder: Path, part: str, size: tuple[int, int]) -> Graph:
 
 
 def write_export(graph: Graph, kind: ExportKind, path: Path) -> None:
-    """Write ``graph`` to ``path``; the file is complete or absent. Batches may have any size.
+    """Write ``graph`` to ``path``; the file is complete or absent. Batches may have any size,
+    unless the network is exported for one image.
 
     Precision fp16 stores weights and computes in half precision. An OpenVINO file has its weights
     beside it, as ``.bin``; in what it computes is chosen when it is loaded.
@@ -112,7 +113,8 @@ def make_proof(graph: Graph, size: tuple[int, int]) -> Proof:
 
 def _example(graph: Graph, size: tuple[int, int]) -> tuple[Tensor, ...]:
     """A batch of three: one would be taken for the only size, and two is what proofs have."""
-    return tuple(torch.zeros(3, *size, 3, dtype=torch.uint8) for _ in graph.inputs)
+    count = 1 if graph.alone else 3
+    return tuple(torch.zeros(count, *size, 3, dtype=torch.uint8) for _ in graph.inputs)
 
 
 def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
@@ -122,18 +124,20 @@ def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
     batch = {name: {0: "batch"} for name in (*graph.inputs, *graph.outputs)}
     with warnings.catch_warnings(), atomic_path(path) as temporary:
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", torch.jit.TracerWarning)
+        if not graph.alone:
+            warnings.simplefilter("error", torch.jit.TracerWarning)
         torch.onnx.export(
             graph,
             _example(graph, size),
             str(temporary),
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_axes=batch,
+            dynamic_axes=None if graph.alone else batch,
             opset_version=_OPSET,
             dynamo=False,
         )
-        _check_batches(graph, size, temporary)
+        if not graph.alone:
+            _check_batches(graph, size, temporary)
 
 
 def _check_batches(graph: Graph, size: tuple[int, int], path: Path) -> None:
@@ -184,6 +188,7 @@ def _write_openvino(graph: Graph, kind: ExportKind, path: Path) -> None:
 
 def _write_torch_export(graph: Graph, size: tuple[int, int], path: Path) -> None:
     batch = tuple({0: torch.export.Dim("batch")} for _ in graph.inputs)
-    program = torch.export.export(graph, _example(graph, size), dynamic_shapes=batch)
+    shapes = None if graph.alone else batch
+    program = torch.export.export(graph, _example(graph, size), dynamic_shapes=shapes)
     with atomic_path(path) as temporary:
         torch.export.save(program, temporary)

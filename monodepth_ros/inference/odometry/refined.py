@@ -40,7 +40,7 @@ class RefinedMotion(NetworkMotion):
             self.network_motion(earlier, later),
             later.inverse_depth() * np.float32(unit),
             np.concatenate([later.frames.pixels(), earlier.frames.pixels()]),
-            self._resized(later.seen_by, *self.engine.size),
+            self._resized(later.seen_by, *later.frames.size),
             self.engine.device,
         )
         # In single precision the rotation is not exactly orthonormal.

@@ -63,7 +63,7 @@ class View:
     @property
     def unit(self) -> Scale:
         """The unit of depth and translations: that of the model for this camera."""
-        return scale_of(self.engine.card, self.seen_by, self.engine.size)
+        return scale_of(self.engine.card, self.seen_by, self.frames.size)
 
     def inverse_depth(self) -> NDArray[np.float32]:
         """float32 (h, w) at the network's size, in 1/`unit`; computed when it is first asked for.

@@ -73,7 +73,7 @@ def _said(config: Json, preprocessor: Json) -> dict[str, Any]:
 
 
 def _rule(does: Preparation, output: str) -> ResizeRule:
-    bytes_ = not does.resizes_floats
+    bytes_ = does.resizes == "bytes"
     size = does.size if bytes_ else None
     return ResizeRule.model_validate(
         {

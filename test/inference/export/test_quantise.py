@@ -28,7 +28,7 @@ def searched(model, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     asked = []
 
-    def search(source, images, expected, say):
+    def search(source, images, expected, say, ambiguity):
         asked.append((images, expected))
         openvino.save_model(openvino.Core().read_model(source), tmp_path / "n.xml", False)
         return (tmp_path / "n.xml").read_bytes(), (tmp_path / "n.bin").read_bytes()

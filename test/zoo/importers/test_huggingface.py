@@ -56,7 +56,9 @@ def test_the_card_says_what_the_files_say(kind: str, tmp_path: Path) -> None:
     network = load_networks(folder, card)["depth"].eval()
     with torch.no_grad():
         found = network.finest(torch.rand(1, 3, *card.size_for((96, 130))))
-    assert found.shape[-2:] == card.size_for((96, 130)) and torch.isfinite(found).any()
+    own = {"tipsv2_dpt": (32, 32)}  # smaller than its images, and enlarged only once
+    assert found.shape[-2:] == own.get(kind, card.size_for((96, 130)))
+    assert torch.isfinite(found).all()
 
 
 def test_weights_are_those_of_the_file(tmp_path: Path) -> None:
