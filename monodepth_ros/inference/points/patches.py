@@ -76,7 +76,8 @@ class Patches:
             shapes[moving] = shapes[moving] @ _inverse(change)
             centres[moving] -= (shapes[moving] @ step[:, :2, None])[:, :, 0]
             further = length[:, 0] > _CONVERGED
-            moving, those = moving[further], those[further]
+            if 2 * further.sum() < len(moving):  # to copy patches takes as long as to sample them
+                moving, those = moving[further], those[further]
         return centres.astype(np.float64), Patches(self.looks, self.steps, shapes), likeness
 
 

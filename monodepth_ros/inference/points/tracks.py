@@ -15,6 +15,7 @@ from monodepth_ros.inference.points.patches import NO_PATCHES, RADIUS, cut_patch
 
 _BACKGROUND = 31  # pixels along the side of the mean that is taken away
 _BLUR = 0.7  # pixels, standard deviation, of the image that patches are cut from
+_CLOSE = 0.1  # pixels; a shorter step of Lucas-Kanade is its last: alignment to the patch follows
 _BACK = 2  # pyramid levels on the way back
 _NEIGHBOURS = 5  # points that say how those between them move
 
@@ -128,6 +129,8 @@ class PointTracker:
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forget the other points of the last image: ``kept`` (N,) of :attr:`tracks`."""
+        if kept.all():
+            return
         self.tracks, self._patches = self.tracks[kept], self._patches[kept]
         self._flows = self._flows[kept]
 
@@ -162,8 +165,9 @@ class PointTracker:
         """Keep the points that were found and look as they did at first, where they are now."""
         settings = self.settings
         found &= _inside(pixels, allowed)
-        tracks, pixels = self.tracks[found], pixels[found]
-        aligned, patches, likeness = self._patches[found].align(smooth, pixels)
+        self.keep(found)
+        tracks, pixels = self.tracks, pixels[found]
+        aligned, patches, likeness = self._patches.align(smooth, pixels)
         scale = np.sqrt(np.abs(np.linalg.det(patches.shapes)))
         good = likeness > settings.min_likeness
         good &= np.abs(aligned - pixels).max(1, initial=0.0) < settings.max_correction
@@ -207,7 +211,7 @@ class PointTracker:
             guess.astype(np.float32).reshape(-1, 1, 2),
             winSize=(self.settings.window, self.settings.window),
             maxLevel=levels,
-            criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 20, 0.03),
+            criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 10, _CLOSE),
             flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
         )
         return found[:, 0].astype(np.float64), status.ravel() > 0

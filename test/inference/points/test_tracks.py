@@ -8,6 +8,7 @@ import pytest
 from rendered_planes import render, room
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.points import tracks
 from monodepth_ros.inference.points.tracks import PointTracker
 
 
@@ -30,6 +31,24 @@ def test_points_follow_a_shift_to_a_fraction_of_a_pixel(still: np.ndarray) -> No
     error = second.pixels[now] - first.pixels[at] - [3.4, -2.7]
     assert np.median(np.abs(error)) < 0.05
     assert (second.ages[now] == 1).all()
+
+
+def test_where_points_are_found_at_once_they_are_sought_forth_and_back_and_no_more(
+    still: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a frame costs, in what takes the time."""
+    levels, follow = [], cv2.calcOpticalFlowPyrLK
+
+    def counted(*images: object, **options: int) -> object:
+        levels.append(options["maxLevel"])
+        return follow(*images, **options)
+
+    monkeypatch.setattr(cv2, "calcOpticalFlowPyrLK", counted)
+    monkeypatch.setattr(tracks, "small_image", None)  # of fast turns alone
+    tracker = PointTracker()
+    tracker.add(still)
+    tracker.add(shifted(still, 1.0, 0.5))
+    assert levels == [3, 2]
 
 
 def test_another_size_needs_a_reset(still: np.ndarray) -> None:
