@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, rigid, twist_of
 from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.odometry.depth_shift import DepthShift, FirstView
 from monodepth_ros.inference.odometry.landmark_map import Keyframe, LandmarkMap, MapSettings
 from monodepth_ros.inference.odometry.landmarks import Floats, Integers
 from monodepth_ros.inference.odometry.motion import Motion
@@ -46,7 +47,8 @@ class GeometricMotion:
     """Tracks points, finds each pose from landmarks, and makes landmarks in keyframes.
 
     Depth is predicted for keyframes alone. It gives new landmarks a first depth and holds the
-    scale; the rest is triangulated.
+    scale; the rest is triangulated. Where the model leaves the shift of inverse depth open, nothing
+    is measured until two views tell it.
     """
 
     networks: ClassVar[Sequence[NetworkPart]] = ("depth",)
@@ -60,10 +62,6 @@ class GeometricMotion:
     @staticmethod
     def unsuited(engine: Engine) -> str | None:
         """See `MotionMethod`."""
-        if engine.card.ambiguity == "scale_and_shift":
-            return (
-                f"model {engine.card.name} gives depth up to scale and shift, which fits no motion"
-            )
         return None
 
     def reset(self) -> None:
@@ -75,13 +73,19 @@ class GeometricMotion:
         self._velocity = np.eye(4)
         self._elapsed = 0
         self._misfit = Misfit(self.settings.step.memory)
+        self._shift = DepthShift(self.engine.card.unknown_shift)
+        self._first: FirstView | None = None  # while the shift is unknown
 
     def motion(self, earlier: View, later: View) -> Motion:
         """See `MotionMethod`. Where points are lost, the last step again, with a `fallback`."""
         if earlier is not self._last:
             self.reset()
-            self._tracker.add(earlier.grey, earlier.camera.valid)
-            self._begin(earlier)
+            seen = self._tracker.add(earlier.grey, earlier.camera.valid)
+            self._first = FirstView(earlier, seen) if self._shift.value is None else None
+            if self._first is None:
+                self._begin(earlier)
+        if self._first is not None:
+            return self._begin_with_two(self._first, later)
         before, elapsed = self._T, later.stamp - earlier.stamp
         predicted = before @ self._expected_step(elapsed)
         guess = self._predicted(later, predicted)
@@ -127,10 +131,33 @@ class GeometricMotion:
 
     def _begin(self, view: View, log_scale: float = 0.0) -> None:
         """A new map, whose first keyframe is the view; the tracks go on."""
+        self._empty_map(view, log_scale)
+        self._last = view
+        self._add_keyframe(view)
+
+    def _empty_map(self, view: View, log_scale: float = 0.0) -> None:
         self._focal = float(np.sqrt(view.camera.K[0, 0] * view.camera.K[1, 1]))
         self._map = LandmarkMap(self.settings.noise / self._focal, self.settings.map, log_scale)
-        self._T, self._last = np.eye(4), view
-        self._add_keyframe(view)
+        self._T = np.eye(4)
+
+    def _begin_with_two(self, first: FirstView, later: View) -> Motion:
+        """A new map of two keyframes that tell the shift of depth; a guess until they do."""
+        tracks = self._tracker.add(later.grey, later.camera.valid)
+        self._last = later
+        found = first.points_with(later, tracks, self.settings.noise)
+        if isinstance(found, str):
+            if first.lost:
+                self._first = FirstView(later, tracks)
+            return Motion(np.eye(4), "geometry", np.eye(6), 0, 0, fallback=found)
+        self._first = None
+        self._shift.begin(found.fit)
+        self._empty_map(first.view)
+        predicted = self._sampled_log(first.view, first.tracks.pixels)
+        self._map.add(self._T, first.tracks.ids, first.image_points(), predicted)
+        self._T = found.T_first_second
+        self._add_keyframe(later)
+        # The camera has moved since the first view, and no step since then was measured.
+        return Motion(self._T, "geometry", None, found.inliers, 0, found.error)
 
     def _expected_step(self, elapsed: int) -> Matrix:
         """The last step again, over as much time; none after a pause."""
@@ -221,9 +248,28 @@ class GeometricMotion:
     def _add_keyframe(self, view: View) -> None:
         tracks = self._tracker.tracks
         points = rays(view.camera, tracks.pixels)[:, :2]
-        keyframe = self._map.add(self._T, tracks.ids, points, sampled_log(view, tracks.pixels))
+        self._follow_shift(view, tracks)
+        predicted = self._sampled_log(view, tracks.pixels)
+        keyframe = self._map.add(self._T, tracks.ids, points, predicted)
         self._T = keyframe.T_world_camera
         self._tracker.keep(self._map.landmarks.known(tracks.ids))
+
+    def _follow_shift(self, view: View, tracks: Tracks) -> None:
+        """Where the model leaves it open, by the landmarks whose depth is triangulated."""
+        if not self.engine.card.unknown_shift:
+            return
+        known = self._map.landmarks.known(tracks.ids)
+        places = self._map.places(tracks.ids[known]) if known.any() else None
+        if places is None:
+            return
+        depth = (places.points - self._T[:3, 3]) @ self._T[:3, 2]
+        sure = (places.variances < self.settings.map.known**2) & (depth > 0)
+        predicted = sampled(view.inverse_depth(), tracks.pixels[known][sure], view.camera)
+        inverse_depth = 1 / depth[sure]
+        self._shift.follow(inverse_depth, places.variances[sure] * inverse_depth**2, predicted)
+
+    def _sampled_log(self, view: View, pixels: Floats) -> Floats:
+        return sampled_log(view, pixels, self._shift.value or 0.0)
 
     def _lost(self, view: View, before: Matrix, predicted: Matrix, why: str) -> Motion:
         """Begin again from predicted depth, at the scale that was; the motion is a guess."""
@@ -234,8 +280,8 @@ class GeometricMotion:
         return Motion(step, "geometry", covariance, 0, 0, fallback=why)
 
 
-def sampled_log(view: View, pixels: Floats) -> Floats:
-    """Logarithms (N,) of predicted inverse depth at pixels (N, 2) of the grey image."""
-    values = sampled(view.inverse_depth(), pixels, view.camera)
+def sampled_log(view: View, pixels: Floats, shift: float = 0.0) -> Floats:
+    """Logarithms (N,) of predicted inverse depth, shifted, at pixels (N, 2) of the grey image."""
+    values = sampled(view.inverse_depth(), pixels, view.camera) + shift
     usable = np.isfinite(values) & (values > 0)
     return np.where(usable, np.log(np.where(usable, values, 1.0)), np.nan)

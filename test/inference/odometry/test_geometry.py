@@ -21,7 +21,7 @@ from monodepth_ros.inference.odometry.resection import Places, locate
 from monodepth_ros.inference.odometry.view import GreyImage, View, Views
 
 ENGINE: Any = SimpleNamespace(
-    card=SimpleNamespace(scale="relative", ambiguity="scale", name="drawn"), size=(240, 320)
+    card=SimpleNamespace(scale="relative", unknown_shift=False, name="drawn"), size=(240, 320)
 )
 STEP = 33_000_000  # nanoseconds
 RECORDINGS = Path(__file__).parents[3] / "../shared/data"
