@@ -42,6 +42,10 @@ def train(
     init: Annotated[
         str | None, typer.Option(help="Model (name or folder) with the initial weights.")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Model (name or folder) to learn from: networks.teacher of the recipe."),
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Model folder to write at the end.")] = None,
     checkpoint: Annotated[
         Literal["best", "last"],
@@ -89,6 +93,8 @@ def train(
             overrides.insert(0, f"networks.uncertainty={card.uncertainty.members}")
         if find_architecture(card.architecture).pose is not None:
             overrides.append(f"networks.init.pose={former}")
+    if teacher is not None:
+        overrides.append(f"networks.teacher={teacher}")
     plan = load_recipe(recipe, overrides)
     if dump:
         typer.echo(recipe_as_yaml(plan), nl=False)

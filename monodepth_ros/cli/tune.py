@@ -34,6 +34,10 @@ def tune(
         typer.Option(help="Model to compare with on known scenes; default: --model."),
     ] = None,
     recipe: Annotated[str, typer.Option(help="Training recipe.")] = "finetune",
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Model (name or folder) to learn from, such as by recipe distill."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one key of the recipe: section.key=value. Repeatable."),
@@ -103,7 +107,8 @@ def tune(
     start = resolve(model)
     limits = [] if minutes is None else [f"trainer.max_minutes={minutes}"]
     limits += [] if threads is None else [f"trainer.threads={threads}"]
-    plan, note = plan_of(recipe, start, limits, set_ or [], out / "cache")
+    changes = [*(set_ or []), *([] if teacher is None else [f"networks.teacher={teacher}"])]
+    plan, note = plan_of(recipe, start, limits, changes, out / "cache")
     if note:
         typer.echo(note, err=True)
     if load_card(start).provenance.calibration == "guessed":

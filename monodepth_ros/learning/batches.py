@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sized
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Mapping, Sized
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -19,9 +21,10 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.learning.losses.depth_comparison import Rehearsal
 from monodepth_ros.learning.losses.loss import Need
 from monodepth_ros.learning.matched_triplets import MatchedTriplets
+from monodepth_ros.learning.pseudo_depth import PseudoDepth
 from monodepth_ros.learning.recipe.recipe import Recipe
-from monodepth_ros.learning.step import REHEARSED
-from monodepth_ros.learning.step_stream import Plan, ReplaySampler, StepSampler
+from monodepth_ros.learning.step import other_sets
+from monodepth_ros.learning.step_stream import MixedSampler, Plan, StepSampler
 
 Sample = dict[str, Tensor]
 # What losses may need of a recording: how it is called, and whether one has it.
@@ -117,19 +120,33 @@ def build_replay(recipe: Recipe, paths: Iterable[str | Path]) -> CachedDataset:
     return FrameDataset(sequences, recipe.data.size, True, cache)
 
 
-class WithReplay(ConcatDataset[Sample]):
-    """Training samples, and behind them known frames, whose entries begin with `REHEARSED`."""
+def build_mixed(recipe: Recipe) -> dict[str, CachedDataset]:
+    """The samples of each mixed set, by its name."""
+    found = {}
+    for name, mixed in recipe.mix.items():
+        sequences = open_sequences(mixed.data)
+        for loss in mixed.active.values():
+            for need in sorted(loss.needs & RECORDED.keys()):
+                key = f"mix.{name}.losses.{loss.name}"
+                _require(sequences, need, key, may_lack=False)
+        found[name] = _dataset(recipe, sequences, mixed.needs)
+    return found
 
-    def __init__(self, training: Dataset[Sample], replay: Dataset[Sample]) -> None:
-        super().__init__([training, replay])
-        self.boundary = len(cast(Sized, training))
+
+class WithSets(ConcatDataset[Sample]):
+    """Training samples, and behind them other sets, whose entries are called ``set/entry``."""
+
+    def __init__(self, training: Dataset[Sample], sets: Mapping[str, Dataset[Sample]]) -> None:
+        super().__init__([training, *sets.values()])
+        self._names = list(sets)
 
     def __getitem__(self, index: int) -> Sample:
-        """A sample of the kind that the index says."""
+        """A sample of the set that the index says."""
         sample: Sample = super().__getitem__(index)
-        if index < self.boundary:
+        number = bisect_right(self.cumulative_sizes, index)
+        if number == 0:
             return sample
-        return {f"{REHEARSED}{name}": value for name, value in sample.items()}
+        return {f"{self._names[number - 1]}/{name}": value for name, value in sample.items()}
 
 
 def _require(sequences: list[Sequence], need: Need, key: str, may_lack: bool) -> None:
@@ -149,8 +166,12 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], needs: Collection[Need])
     data = recipe.data
     cache = Path(data.cache) if data.cache else None
     depth, masks, stereo = (need in needs for need in ("depth", "masks", "stereo"))
+    pseudo = None
+    if "pseudo_depth" in needs:
+        assert recipe.networks.teacher is not None
+        pseudo = PseudoDepth(Path(recipe.networks.teacher), data.size, cache).of
     if not {"neighbours", "matches"} & set(needs):
-        return FrameDataset(sequences, data.size, depth, cache, masks, stereo)
+        return FrameDataset(sequences, data.size, depth, cache, masks, stereo, pseudo_depth=pseudo)
     options: dict[str, Any] = {
         "stride": data.stride,
         "depth": depth,
@@ -161,6 +182,7 @@ def _dataset(recipe: Recipe, sequences: list[Sequence], needs: Collection[Need])
         "motions": "poses" in needs,
         "masks": masks,
         "stereo": stereo,
+        "pseudo_depth": pseudo,
     }
     if "matches" in needs:
         return MatchedTriplets(recipe.matches.points, sequences, data.size, **options)
@@ -174,9 +196,14 @@ def collate(samples: list[Sample]) -> Sample:
         for sample in triplets:
             unknown = torch.full((1, *sample["images"].shape[-2:]), torch.nan)
             sample.setdefault("depth", unknown)
-    replayed = [sample for sample in samples if f"{REHEARSED}images" in sample]
     batch: Sample = default_collate(triplets)
-    return {**batch, **default_collate(replayed)} if replayed else batch
+    sets: dict[str, list[Sample]] = {}
+    for sample in samples:
+        for name in other_sets(sample):
+            sets.setdefault(name, []).append(sample)
+    for others in sets.values():
+        batch |= default_collate(others)
+    return batch
 
 
 def _evenly_spread(dataset: Dataset[Sample], count: int | None) -> Dataset[Sample]:
@@ -190,21 +217,26 @@ def training_loader(
     recipe: Recipe,
     plan: Plan,
     training: Dataset[Sample],
-    replay: Dataset[Sample] | None = None,
+    sets: Mapping[str, Dataset[Sample]] = MappingProxyType({}),
     start: int = 0,
     rank: int = 0,
     world: int = 1,
     pin_memory: bool = False,
 ) -> DataLoader[Sample]:
-    """The batches of one process of ``world`` from step ``start`` on."""
+    """The batches of one process of ``world`` from step ``start`` on, ``sets`` beside each."""
     sampler = StepSampler(plan, recipe.trainer.seed, rank, world, start)
-    if replay is None:
+    if not sets:
         return _loader(recipe, training, pin_memory, batch_sampler=sampler)
-    both, frames = WithReplay(training, replay), len(cast(Sized, replay))
-    rehearsal = recipe.losses[Rehearsal.name]
-    assert isinstance(rehearsal, Rehearsal)
-    mixed = ReplaySampler(sampler, both.boundary, frames, rehearsal.batch_size)
-    return _loader(recipe, both, pin_memory, batch_sampler=mixed)
+    lengths = [len(cast(Sized, dataset)) for dataset in sets.values()]
+    counts = [_drawn(recipe, name) for name in sets]
+    mixed = MixedSampler(sampler, len(cast(Sized, training)), lengths, counts)
+    return _loader(recipe, WithSets(training, sets), pin_memory, batch_sampler=mixed)
+
+
+def _drawn(recipe: Recipe, name: str) -> int:
+    """Samples of a set in a batch on each device: of known frames as their loss says."""
+    rehearsal = recipe.losses.get(name)
+    return rehearsal.batch_size if isinstance(rehearsal, Rehearsal) else recipe.share_of_batch
 
 
 def validation_loader(

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.learning.losses.depth_comparison import DepthComparison
+from monodepth_ros.learning.losses.relative_depth import RelativeDepth
 from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.checkpoints import BEST, LAST, read_checkpoint
@@ -145,6 +147,22 @@ def _provenance(
     )
 
 
+def _shift_is_open(recipe: Recipe, replayed: bool) -> bool:
+    """Whether losses that do not mind a shift of inverse depth taught it, and none that does.
+
+    View synthesis beside them counts for nothing: it was measured not to hold the shift.
+    """
+    if recipe.networks.freeze_depth or (replayed and "rehearsal" in recipe.active):
+        return False
+    teacher = recipe.networks.teacher
+    known = load_card(Path(teacher)).ambiguity if teacher and Path(teacher).is_dir() else None
+    relative = [loss for loss in recipe.depth_teachers if isinstance(loss, RelativeDepth)]
+    others = [loss for loss in recipe.depth_teachers if isinstance(loss, DepthComparison)]
+    return any(loss.leaves_shift_open(known) for loss in relative) and not (
+        others or any(not loss.leaves_shift_open(known) for loss in relative)
+    )
+
+
 def _card(
     run: Path,
     name: str,
@@ -155,16 +173,18 @@ def _card(
 ) -> ModelCard:
     session = first_session(run)
     guessed = session["data"].get("guessed_cameras") or _began_with_a_guess(recipe)
-    networks, depth_range = recipe.networks, {}
+    networks, stated = recipe.networks, dict[str, Any]()
+    if _shift_is_open(recipe, bool(session["data"].get("replay"))):
+        stated["ambiguity"] = "scale_and_shift"
     if find_architecture(networks.architecture).output == "disparity":
-        depth_range = {"min_depth": networks.min_depth, "max_depth": networks.max_depth}
+        stated |= {"min_depth": networks.min_depth, "max_depth": networks.max_depth}
     return ModelCard(
         name=name,
         licence=licence,
         provenance=_provenance(session, recipe, results, "guessed" if guessed else "measured"),
         architecture=networks.architecture,
         size=recipe.data.size,
-        **depth_range,
+        **stated,
         scale=scale,
         focal_length=session["data"]["focal_length"] if scale == "metric" else None,
     )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.learner import Learner
-from monodepth_ros.learning.recipe.recipe import NetworksRecipe
+from monodepth_ros.learning.recipe.sections import NetworksRecipe
 from monodepth_ros.networks.depth_network import with_encoder
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder, from_published_names
 from monodepth_ros.networks.feature_net import FeatureNet

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from monodepth_ros.data.samples.augmentation import Augmentation, as_float
+from monodepth_ros.data.samples.perturbation import Perturbation
 from monodepth_ros.geometry import se3
+from monodepth_ros.learning.losses.loss import Loss, Need
 from monodepth_ros.learning.losses.photometric import Photometric
+from monodepth_ros.learning.losses.semantic_preservation import SemanticPreservation
 from monodepth_ros.learning.pose_refiner import PoseRefiner
-from monodepth_ros.learning.recipe.recipe import NetworksRecipe, Recipe
-from monodepth_ros.learning.step import REHEARSED, Batch, Step, rehearsed
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.recipe.sections import NetworksRecipe
+from monodepth_ros.learning.semantics import FrozenEncoder
+from monodepth_ros.learning.step import Batch, Step, other_sets
 from monodepth_ros.learning.step_stream import seed_batch
 from monodepth_ros.learning.teacher import Teacher
 from monodepth_ros.networks.depth_network import DepthNetwork, with_encoder
 from monodepth_ros.networks.pose_ablations import PoseCNN, SharedEncoderPoseNet
 from monodepth_ros.networks.pose_net import NoPoseNet
 from monodepth_ros.networks.registry import (
+    Ambiguity,
     build_depth_network,
     build_pose_network,
     find_architecture,
 )
+from monodepth_ros.zoo.card import load_card
+
+_SEMANTIC_LEVEL = 3  # of the encoder's features, at stride 16: about a patch of DINOv2
+
+
+class Predictions(NamedTuple):
+    """What the depth network says of images; None where nobody asks for it or it has none.
+
+    ``inverse_depths`` of all scales ``(B, 1, h, w)`` in float32, finest first; ``masks``
+    ``(B, 2, h, w)`` at each scale; log variances of a head's ``members`` ``(B, M, h, w)``;
+    ``features`` in the space of a frozen encoder ``(B, C, h, w)``.
+    """
+
+    inverse_depths: list[Tensor]
+    masks: list[Tensor] | None = None
+    members: Tensor | None = None
+    features: Tensor | None = None
 
 
 class Learner(nn.Module):
     """A depth and a pose network, and the losses that they learn by.
 
-    Batches are as of `CachedDataset`, those of known frames beside them named ``rehearsal_``; once
+    Batches are as of `CachedDataset`, those of other sets beside them named ``set/entry``; once
     prepared, ``images`` are float in [0, 1] and the networks see ``jittered`` ones instead.
     """
 
@@ -50,9 +74,23 @@ class Learner(nn.Module):
             encoder = with_encoder(self.depth_net, "refinement.feat_source depth_encoder").encoder
         self.refiner = PoseRefiner(recipe.refinement, encoder)
         self.teacher: Teacher | None = None
-        if "teacher" in recipe.needs and networks.teacher is not None:
+        if "teacher" in recipe.needs_of_sets and networks.teacher is not None:
             self.teacher = Teacher(Path(networks.teacher), recipe.data.size)
-        self.augment = Augmentation(**recipe.data.augmentation.model_dump())
+        self.teacher_ambiguity: Ambiguity | None = None
+        if "pseudo_depth" in recipe.needs_of_sets and networks.teacher is not None:
+            self.teacher_ambiguity = load_card(Path(networks.teacher)).ambiguity
+        self.semantics: FrozenEncoder | None = None
+        self.into_semantics: nn.Module | None = None  # of features at stride 16
+        if isinstance(loss := self.losses.get("semantic_preservation"), SemanticPreservation):
+            self.semantics = FrozenEncoder(Path(loss.encoder))
+            net = with_encoder(self.depth_net, "losses.semantic_preservation")
+            channels = net.encoder.channels[_SEMANTIC_LEVEL], self.semantics.channels
+            self.into_semantics = nn.Conv2d(*channels, kernel_size=1)
+        augmentation = recipe.data.augmentation.model_dump(exclude={"perturbation"})
+        self.augment = Augmentation(**augmentation)
+        self.perturb: Perturbation | None = None
+        if (perturbation := recipe.data.augmentation.perturbation) is not None:
+            self.perturb = Perturbation(**perturbation.model_dump())
         self._drawing = torch.Generator()  # of augmentations, on the CPU
         # Networks without a gradient would stop distributed training.
         self.pose_net.requires_grad_(recipe.teaches_pose)
@@ -118,12 +156,19 @@ class Learner(nn.Module):
         if number is None:
             return as_float(batch)
         seed_batch(self._drawing, self.recipe.trainer.seed, number, rank)
-        known = rehearsed(batch)
-        batch = {name: x for name, x in batch.items() if not name.startswith(REHEARSED)}
+        sets = other_sets(batch)
+        batch = {name: x for name, x in batch.items() if "/" not in name}
+        batch = self._augmented(batch, self.recipe.needs)
+        for name, entries in sets.items():
+            mixed = self.recipe.mix.get(name)
+            entries = self._augmented(entries, mixed.needs if mixed else frozenset())
+            batch |= {f"{name}/{entry}": value for entry, value in entries.items()}
+        return batch
+
+    def _augmented(self, batch: Batch, needs: frozenset[Need]) -> Batch:
         batch = self.augment(batch, self._drawing)
-        if known:
-            known = self.augment(known, self._drawing)
-            batch |= {f"{REHEARSED}{name}": value for name, value in known.items()}
+        if self.perturb is not None and "pseudo_depth" in needs:
+            batch |= self.perturb(batch, self._drawing)
         return batch
 
     def training_loss(
@@ -136,13 +181,21 @@ class Learner(nn.Module):
         seen = Step(self, batch, step, generator)
         loss, terms = seen.target.new_zeros(()), {}
         with torch.autocast(loss.device.type, enabled=False):
-            for name, each in self.losses.items():
-                part = each(seen)
+            for name, each, of in self._to_minimise(seen):
+                part = each(of)
                 weighted = each.weight * part.loss
                 loss = loss + weighted
                 terms[name] = weighted.detach()
                 terms |= {f"{name}/{figure}": value for figure, value in part.figures.items()}
         return loss, terms | seen.refinement_figures()
+
+    def _to_minimise(self, step: Step) -> Iterator[tuple[str, Loss, Step]]:
+        """Each loss by its name in logs, and what it is of."""
+        for name, loss in self.losses.items():
+            yield name, loss, step
+        for part, mixed in self.recipe.mix.items():
+            for name, loss in mixed.active.items():
+                yield f"{part}/{name}", loss, step.sets[part]
 
     forward = training_loss  # what trains a module in several processes calls the module
 
@@ -163,22 +216,24 @@ class Learner(nn.Module):
 
         The masks, ``(B, 2, h, w)`` at each scale, are None where no loss takes them.
         """
-        if self.mask_net is None and self.head is None:
-            return self.depth_net(self._laid_out(target)).inverse_depth, None
-        return self.predictions_with_members(target)[:2]
+        return self.all_predictions(target)[:2]
 
-    def predictions_with_members(
-        self, target: Tensor
-    ) -> tuple[list[Tensor], list[Tensor] | None, Tensor | None]:
-        """The same, and the log variances of a head's members ``(B, M, h, w)``, None without."""
+    def all_predictions(self, target: Tensor) -> Predictions:
+        """The same, and what else the recipe's losses take, by one run of the network."""
         target = self._laid_out(target)
-        if self.mask_net is None:
+        if self.mask_net is None and self.into_semantics is None:
+            if self.head is None:
+                return Predictions(self.depth_net(target).inverse_depth)
             output, members = self.depth_net.with_members(target)
-            return output.inverse_depth, None, members
-        net = with_encoder(self.depth_net, "losses.photometric.predictive_mask")
+            return Predictions(output.inverse_depth, members=members)
+        net = with_encoder(self.depth_net, "what reads its features")
         features = net.encoder(target)
         output, members = net.decode_with_members(features)
-        return output.inverse_depth, [m.float() for m in self.mask_net(features)], members
+        masks = None if self.mask_net is None else [m.float() for m in self.mask_net(features)]
+        mapped = None
+        if self.into_semantics is not None:
+            mapped = self.into_semantics(features[_SEMANTIC_LEVEL])
+        return Predictions(output.inverse_depth, masks, members, mapped)
 
     def relative_poses(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """``T_previous_target`` and ``T_next_target``, each ``(B, 4, 4)``.

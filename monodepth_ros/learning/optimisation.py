@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from monodepth_ros.learning.recipe.recipe import OptimizerRecipe, ScheduleRecipe
+from monodepth_ros.learning.recipe.sections import OptimizerRecipe, ScheduleRecipe
 from monodepth_ros.learning.step_stream import Plan
 
 

@@ -18,6 +18,7 @@ from monodepth_ros.geometry.feature_alignment import RefinedPose
 from monodepth_ros.learning.losses.arithmetic.maps import image_size, known_depth
 from monodepth_ros.learning.matched_points import MatchedPoints, matched_points
 from monodepth_ros.learning.pose_refiner import with_fixed_scale
+from monodepth_ros.networks.registry import Ambiguity
 from monodepth_ros.networks.uncertainty_head import together
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Batch = dict[str, Tensor]
 By = Literal["network", "matches", "true", "refined"]  # whose motions
 R = TypeVar("R")
-REHEARSED = "rehearsal_"  # what the entries of known frames begin with
+REHEARSED = "rehearsal"  # the set of known frames
 
 
 class Synthesis(NamedTuple):
@@ -43,7 +44,8 @@ class Step:
     Of a batch of B: ``images`` ``(B, F, 3, H, W)`` in [0, 1], clean, ordered target, previous,
     next; ``target`` the first of them; ``K`` ``(B, 3, 3)``; ``valid`` bool ``(B, 1, H, W)``, the
     pixels that show something, None for all. ``number`` counts the optimiser's steps; ``generator``
-    is what losses draw from, on the device of the batch.
+    is what losses draw from, on the device of the batch. A step beside another, its ``main`` one,
+    is of other images, which the depth network sees by the same run.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Step:
         batch: Batch,
         number: int = 0,
         generator: torch.Generator | None = None,
+        main: Step | None = None,
     ) -> None:
+        self.main = main or self
         self.learner, self.batch, self.number, self.generator = learner, batch, number, generator
         self.images, self.K, self.valid = batch["images"], batch["K"], batch.get("valid")
         self.target = self.images[:, 0]
@@ -66,7 +70,8 @@ class Step:
             torch.is_autocast_enabled(device),
         )
         self._once: dict[Hashable, Any] = {}
-        self._told: Tensor | None = None  # by the members of the head, of all that was seen
+        self._told: Tensor | None = None  # by the members of the head
+        self._features: Tensor | None = None
 
     def once(self, compute: Callable[..., R], *arguments: Hashable) -> R:
         """``compute(step, *arguments)``, by whoever asks first; for what losses share."""
@@ -86,7 +91,9 @@ class Step:
     @cached_property
     def log_variances(self) -> Tensor:
         """Of log depth by each member of the depth network's head, ``(B, M, h, w)``."""
-        return self._members()[: len(self.target)]
+        _ = self._predictions  # the same run of the network
+        assert self._told is not None
+        return self._told
 
     @property
     def log_variance(self) -> Tensor:
@@ -119,6 +126,58 @@ class Step:
         assert self.learner.teacher is not None
         return known_depth(self.learner.teacher.depth(self.target), self.valid)
 
+    @cached_property
+    def taught(self) -> Step:
+        """The target as the pupil sees it when it learns what its teacher said of it.
+
+        That is the step itself, or one whose ``target`` is pasted together as the image is that is
+        ``seen``, perturbed, by the depth network alone.
+        """
+        if "perturbed" not in self.batch:
+            return self
+        entries = {
+            "images": self._pasted(self.target)[:, None],
+            "jittered": self.batch["perturbed"][:, None],
+            "K": self.K,
+        }
+        if self.valid is not None:
+            entries["valid"] = self._pasted(self.valid)
+        return self._beside(entries)
+
+    @cached_property
+    def pseudo_labels(self) -> list[Tensor]:
+        """Inverse depth of the `taught` target by the teacher, ``(B, 1, H, W)`` in its unit.
+
+        One map for each part of an image that is pasted together, NaN outside it.
+        """
+        told = known_depth(self.batch["pseudo_inverse_depth"], self.valid)
+        if "pasted" not in self.batch:
+            return [told]
+        pasted, partner = self.batch["pasted"], self.batch["partner"]
+        return [known_depth(told, ~pasted), known_depth(told[partner], pasted)]
+
+    @property
+    def teacher_ambiguity(self) -> Ambiguity | None:
+        """What the teacher of pseudo depth leaves open; None without one."""
+        return self.learner.teacher_ambiguity
+
+    def _pasted(self, maps: Tensor) -> Tensor:
+        """``maps`` ``(B, C, H, W)`` of the targets, pasted together as what the pupil sees."""
+        return torch.where(self.batch["pasted"], maps[self.batch["partner"]], maps)
+
+    @cached_property
+    def semantic_features(self) -> Tensor:
+        """Of the clean target by a frozen encoder, ``(B, C, h, w)``."""
+        assert self.learner.semantics is not None
+        return self.learner.semantics.features(self.target)
+
+    @property
+    def own_features(self) -> Tensor:
+        """Of what was seen, by the depth network, in the space of the frozen encoder."""
+        _ = self._predictions  # the same run of the network
+        assert self._features is not None
+        return self._features
+
     @property
     def reflective(self) -> Tensor:
         """Which pixels mirror something else, bool ``(B, 1, H, W)``."""
@@ -127,29 +186,42 @@ class Step:
     @cached_property
     def rehearsal(self) -> Step | None:
         """The known frames beside the batch: target, true depth, inverse depths; None without."""
-        entries = rehearsed(self.batch)
-        return Step(self.learner, entries, self.number, self.generator) if entries else None
+        return self.sets.get(REHEARSED)
+
+    @cached_property
+    def sets(self) -> dict[str, Step]:
+        """What is learnt from other sets of recordings beside the batch, by their names."""
+        return {name: self._beside(entries) for name, entries in other_sets(self.batch).items()}
+
+    def _beside(self, entries: Batch) -> Step:
+        return Step(self.learner, entries, self.number, self.generator, self)
 
     @cached_property
     def _predictions(self) -> tuple[list[Tensor], list[Tensor] | None]:
-        known = self.rehearsal
-        seen = self.seen[:, 0]
-        if known is not None:  # in one pass, so that batch statistics are those of both
-            seen = torch.cat([seen, known.seen[:, 0]])
-        with self._networks_run():
-            if self.learner.head is None:
-                inverse_depths, masks = self.learner.predictions(seen)
-            else:
-                inverse_depths, masks, self._told = self.learner.predictions_with_members(seen)
-        count = len(self.target)
-        if known is not None:
-            known._predictions = [d[count:] for d in inverse_depths], None
-        return [d[:count] for d in inverse_depths], masks and [m[:count] for m in masks]
+        together = self.main._looked_at
+        self.main._look(together if self in together else [self])
+        found: tuple[list[Tensor], list[Tensor] | None] = self.__dict__["_predictions"]
+        return found
 
-    def _members(self) -> Tensor:
-        _ = self._predictions  # the same run of the network
-        assert self._told is not None
-        return self._told
+    @cached_property
+    def _looked_at(self) -> list[Step]:
+        """The steps whose images the losses look at."""
+        own = [self] if self.learner.recipe.looks_at_clean_images else []
+        taught = [self.taught] if self.taught is not self else []
+        return [*(own if taught else [self]), *taught, *self.sets.values()]
+
+    def _look(self, steps: list[Step]) -> None:
+        """Run the depth network once, so that batch statistics are those of all ``steps``."""
+        with self._networks_run():
+            told = self.learner.all_predictions(torch.cat([step.seen[:, 0] for step in steps]))
+        first = 0
+        for step in steps:
+            of = slice(first, first + len(step.target))
+            masks = told.masks and [m[of] for m in told.masks]
+            step.__dict__["_predictions"] = [d[of] for d in told.inverse_depths], masks
+            step._told = None if told.members is None else told.members[of]
+            step._features = None if told.features is None else told.features[of]
+            first = of.stop
 
     # Motion
 
@@ -274,10 +346,11 @@ class Step:
             yield
 
 
-def rehearsed(batch: Batch) -> Batch:
-    """The entries of the known frames in a batch, by their plain names; empty without any."""
-    return {
-        name.removeprefix(REHEARSED): value
-        for name, value in batch.items()
-        if name.startswith(REHEARSED)
-    }
+def other_sets(batch: Batch) -> dict[str, Batch]:
+    """The entries of sets beside the batch's own, called ``set/entry``, by set and plain name."""
+    found: dict[str, Batch] = {}
+    for name, value in batch.items():
+        part, separator, entry = name.partition("/")
+        if separator:
+            found.setdefault(part, {})[entry] = value
+    return found

@@ -6,7 +6,7 @@ sees exactly what the uninterrupted run would have seen, and nothing random need
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.utils.data import Sampler
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe.recipe import Recipe
 
-_ORDER, _BATCH, _REPLAY = 0, 1, 2  # separate streams of random numbers
+_ORDER, _BATCH, _SETS = 0, 1, 2  # separate streams of random numbers; those of sets go on
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Plan:
 def plan_run(recipe: Recipe, samples: int) -> Plan:
     """The plan of a recipe over ``samples`` triplets; UserError when they do not fill one batch."""
     trainer = recipe.trainer
-    global_batch = trainer.batch_size * trainer.accumulate * trainer.devices * trainer.num_nodes
+    global_batch = recipe.share_of_batch * trainer.accumulate * trainer.devices * trainer.num_nodes
     if samples < global_batch:
         raise UserError(
             f"--data holds {samples} training samples, fewer than one batch of {global_batch}:"
@@ -85,19 +85,28 @@ class StepSampler(Sampler[list[int]]):
                 yield order[first : first + share].tolist()
 
 
-class ReplaySampler(Sampler[list[int]]):
-    """The batches of another sampler with ``count`` of ``frames`` replayed ones behind each."""
+class MixedSampler(Sampler[list[int]]):
+    """The batches of another sampler, with ``counts`` samples of further sets behind each.
 
-    def __init__(self, steps: StepSampler, boundary: int, frames: int, count: int) -> None:
-        self.steps, self.boundary, self.frames, self.count = steps, boundary, frames, count
+    The sets lie behind ``boundary`` samples, and have ``lengths`` samples themselves.
+    """
+
+    def __init__(
+        self, steps: StepSampler, boundary: int, lengths: Sequence[int], counts: Sequence[int]
+    ) -> None:
+        self.steps, self.boundary, self.lengths, self.counts = steps, boundary, lengths, counts
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the sample indices of each remaining batch; replayed ones from ``boundary`` on."""
+        """Yield the sample indices of each remaining batch."""
         steps = self.steps
         for number, batch in enumerate(steps, steps.start * steps.plan.accumulate):
-            generator = np.random.default_rng([steps.seed, _REPLAY, number, steps.rank])
-            drawn = self.boundary + generator.integers(self.frames, size=self.count)
-            yield batch + drawn.tolist()
+            first = self.boundary
+            for place, (length, count) in enumerate(zip(self.lengths, self.counts, strict=True)):
+                stream = [steps.seed, _SETS + place, number, steps.rank]
+                drawn = np.random.default_rng(stream).integers(length, size=count)
+                batch = batch + (first + drawn).tolist()
+                first += length
+            yield batch
 
 
 def seed_batch(generator: torch.Generator, seed: int, number: int, rank: int) -> torch.Generator:

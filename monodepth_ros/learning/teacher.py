@@ -15,8 +15,13 @@ class Teacher:
     """A model in an engine, as live: it sees what the pupil sees, and learns nothing."""
 
     def __init__(self, model: Path, size: tuple[int, int]) -> None:
-        """Load it. UserError where its input is not of ``size`` (height, width)."""
+        """Load it. UserError where it is not of ``size`` (height, width), or tells no depth."""
         self.engine = load_engine(model)
+        if self.engine.card.ambiguity == "scale_and_shift":
+            raise UserError(
+                f"networks.teacher: {model} leaves the shift of its inverse depth open, which is"
+                " no depth: learn from it by losses.scale_shift_invariant and gradient_matching"
+            )
         if self.engine.size != size:
             height, width = self.engine.size
             raise UserError(

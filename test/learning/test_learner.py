@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
-from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.learner import Learner, Predictions
 from monodepth_ros.learning.losses.loss import Terms
 from monodepth_ros.learning.optimisation import build_optimizer
 from monodepth_ros.learning.step import Step
@@ -189,11 +189,11 @@ def test_losses_are_computed_in_full_precision(losses: dict[str, Any]) -> None:
     leaves = [d.detach().bfloat16().requires_grad_() for d in halves]
     was_half: list[bool] = []
 
-    def predictions(_: Tensor) -> tuple[list[Tensor], None]:
+    def predictions(_: Tensor) -> Predictions:
         was_half.append(torch.is_autocast_enabled("cpu"))
-        return [d.float() for d in leaves], None
+        return Predictions([d.float() for d in leaves])
 
-    module.predictions = predictions  # type: ignore[method-assign]
+    module.all_predictions = predictions  # type: ignore[method-assign]
     module.relative_poses = lambda _: T  # type: ignore[method-assign]
     plain, _ = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):

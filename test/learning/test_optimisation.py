@@ -8,7 +8,7 @@ from monodepth_ros.learning.optimisation import (
     learning_rate_factor,
     set_learning_rate,
 )
-from monodepth_ros.learning.recipe.recipe import OptimizerRecipe, ScheduleRecipe
+from monodepth_ros.learning.recipe.sections import OptimizerRecipe, ScheduleRecipe
 from monodepth_ros.learning.step_stream import Plan
 
 PLAN = Plan(samples=100, global_batch=10, total_steps=200, log_every=1)

@@ -12,11 +12,11 @@ from recipes import SELF_SUPERVISED, small_recipe
 from steps import loss_of, step_of
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.batches import WithReplay, build_datasets, build_replay, collate
+from monodepth_ros.learning.batches import WithSets, build_datasets, build_replay, collate
 from monodepth_ros.learning.learner import Learner
 from monodepth_ros.learning.run.checkpoints import LAST, read_checkpoint
 from monodepth_ros.learning.run.train import train
-from monodepth_ros.learning.step_stream import ReplaySampler, StepSampler, plan_run
+from monodepth_ros.learning.step_stream import MixedSampler, StepSampler, plan_run
 
 
 @pytest.fixture
@@ -28,19 +28,19 @@ def video(tmp_path: Path) -> Path:
 def test_a_batch_holds_triplets_and_known_frames(video: Path, held_back: Path) -> None:
     recipe = small_recipe(losses=SELF_SUPERVISED)
     training, _ = build_datasets(recipe, [video], [])
-    both = WithReplay(training, build_replay(recipe, [held_back]))
+    both = WithSets(training, {"rehearsal": build_replay(recipe, [held_back])})
     assert len(both) == len(training) + 6
     batch = collate([both[0], both[1], both[len(training)]])
     assert batch["images"].shape[:2] == (2, 3) and "depth" not in batch
-    assert batch["rehearsal_images"].shape[:2] == (1, 1)
-    assert batch["rehearsal_depth"].isfinite().any()
+    assert batch["rehearsal/images"].shape[:2] == (1, 1)
+    assert batch["rehearsal/depth"].isfinite().any()
 
 
 def test_the_same_frames_are_replayed_after_a_resume() -> None:
     plan = plan_run(small_recipe(losses=SELF_SUPERVISED), samples=10)
 
     def batches(start: int) -> list[list[int]]:
-        return list(ReplaySampler(StepSampler(plan, 3, start=start), 10, 50, 4))
+        return list(MixedSampler(StepSampler(plan, 3, start=start), 10, [50], [4]))
 
     assert batches(0)[2:] == batches(2)
     replayed = np.array([batch[2:] for batch in batches(0)])
@@ -54,9 +54,9 @@ def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> Non
         losses = {**SELF_SUPERVISED, "rehearsal": {"weight": weight}}
         recipe = small_recipe(losses=losses)
         training, _ = build_datasets(recipe, [video], [])
-        both = WithReplay(training, build_replay(recipe, [held_back]))
+        both = WithSets(training, {"rehearsal": build_replay(recipe, [held_back])})
         batch = collate([both[0], both[1], both[len(training)]])
-        for name in ("images", "rehearsal_images"):
+        for name in ("images", "rehearsal/images"):
             batch[name] = batch[name].float() / 255
             batch[name.replace("images", "jittered")] = batch[name]
         torch.manual_seed(0)
@@ -64,9 +64,9 @@ def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> Non
         found[weight], terms = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     with torch.no_grad():
         known, _ = module.predictions(
-            torch.cat([batch["jittered"][:, 0], batch["rehearsal_jittered"][:, 0]])
+            torch.cat([batch["jittered"][:, 0], batch["rehearsal/jittered"][:, 0]])
         )
-        alone = {n.removeprefix("rehearsal_"): x for n, x in batch.items() if "rehearsal" in n}
+        alone = {n.removeprefix("rehearsal/"): x for n, x in batch.items() if "rehearsal" in n}
         part = loss_of("supervised")(
             step_of(alone, [d[2:] for d in known], depth_range=(0.5, 20.0))
         )

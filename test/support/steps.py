@@ -29,6 +29,7 @@ def step_of(
     recipe = Recipe.model_validate({"trainer": {"compile_objective": compiled}})
     network = SimpleNamespace(min_depth=depth_range[0], max_depth=depth_range[1])
     learner = SimpleNamespace(depth_net=network, recipe=recipe, training=True, teacher=None)
+    learner.teacher_ambiguity = None
     step = Step(cast(Learner, learner), batch, generator=generator)
     step._predictions = list(inverse_depths), None if masks is None else list(masks)
     if T is not None:

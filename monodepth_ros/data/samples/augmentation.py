@@ -17,7 +17,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's grey
 
 
 # The entries of a batch by how they follow a crop and a flip.
-IMAGES, MAPS = ("images", "stereo"), ("depth", "reflective", "valid")
+IMAGES, MAPS = ("images", "stereo"), ("depth", "pseudo_inverse_depth", "reflective", "valid")
 INTRINSICS, POINTS = ("K", "K_stereo"), ("matches",)
 MOTIONS = ("T_neighbour_target", "T_stereo_target", "T_matches")
 
@@ -100,7 +100,7 @@ class Augmentation:
                 result[name] = crops.intrinsics(value)
             elif name in POINTS:
                 result[name] = crops.points(value)
-            elif name == "depth":
+            elif name in ("depth", "pseudo_inverse_depth"):
                 result[name] = crops.images(value, "nearest")
             elif name == "reflective":
                 result[name] = crops.images(value.float(), "nearest") == 1

@@ -115,7 +115,7 @@ def cache_sequence(
     seen = rectified(sequence)
     camera = seen.camera.resized(*size)
 
-    key = _key(sequence, size)
+    key = cache_key(sequence, size)
 
     def cached(
         name: str, read: Callable[[int], NDArray[Any] | None], dtype: DTypeLike, unknown: float
@@ -161,7 +161,7 @@ def _cached_images(sequence: Sequence, size: tuple[int, int], root: Path) -> Cac
         return resize_image(seen.image(index), size).transpose(2, 0, 1)
 
     name, shape = f"{sequence.name}-images", (len(sequence), 3, *size)
-    return cached_array(root, name, _key(sequence, size), shape, np.uint8, image)
+    return cached_array(root, name, cache_key(sequence, size), shape, np.uint8, image)
 
 
 def report_damage(sequences: list[CachedSequence]) -> list[str]:
@@ -189,17 +189,22 @@ def cached_array(
     One process builds while others wait; a build that is killed leaves nothing that counts.
     Frames for which ``produce`` raises :class:`CorruptFrame` are recorded and left empty.
     """
-    folder = root / f"{name.replace('/', '_')}-{key}"
+    folder = claim_folder(root, f"{name.replace('/', '_')}-{key}")
     if folder.is_dir():
         return CachedArray(folder)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{root}: no place for the frame cache ({error.strerror})") from error
     with locked(folder.with_name(folder.name + ".lock")):
         if not folder.is_dir():  # another process may have built it while this one waited
             _build(folder, name, shape, np.dtype(dtype), produce)
     return CachedArray(folder)
+
+
+def claim_folder(root: Path, name: str) -> Path:
+    """The folder of that name in the cache, which exists once it is complete."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{root}: no place for the frame cache ({error.strerror})") from error
+    return root / name
 
 
 def _build(
@@ -207,7 +212,7 @@ def _build(
 ) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    _check_space(folder.parent, int(np.prod(shape)) * dtype.itemsize)
+    check_space(folder.parent, int(np.prod(shape)) * dtype.itemsize)
     partial.mkdir()
     try:
         array = np.lib.format.open_memmap(
@@ -238,7 +243,8 @@ def _build(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check_space(root: Path, needed: int) -> None:
+def check_space(root: Path, needed: int) -> None:
+    """UserError where ``needed`` bytes are not free."""
     free = shutil.disk_usage(root).free
     if needed > free:  # a full disk under a memory map would kill the process without a word
         raise UserError(
@@ -247,7 +253,8 @@ def _check_space(root: Path, needed: int) -> None:
         )
 
 
-def _key(sequence: Sequence, size: tuple[int, int]) -> str:
+def cache_key(sequence: Sequence, size: tuple[int, int]) -> str:
+    """Of the state of a sequence's files, how they are read, its camera and the size."""
     states = []
     for path in sequence.files():
         try:

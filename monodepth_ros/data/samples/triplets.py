@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -38,9 +38,10 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
     ``depth`` also ``depth`` float32 1xHxW (NaN invalid) of the first frame, with ``motions`` also
     ``T_neighbour_target`` float32 (F-1)x4x4 of true poses (NaN without them), with ``masks``
     ``reflective`` bool 1xHxW of the first frame, with ``stereo`` what a second camera took with it:
-    ``stereo`` uint8 1x3xHxW, ``K_stereo`` and ``T_stereo_target`` 1x4x4 (NaN without it), and, as
-    soon as one camera of the dataset is distorted, ``valid`` bool 1xHxW: the pixels that
-    rectification could fill.
+    ``stereo`` uint8 1x3xHxW, ``K_stereo`` and ``T_stereo_target`` 1x4x4 (NaN without it), with
+    ``pseudo_depth``, which gives a teacher's word on each sequence, ``pseudo_inverse_depth``
+    float32 1xHxW, and, as soon as one camera of the dataset is distorted, ``valid`` bool 1xHxW: the
+    pixels that rectification could fill.
 
     ``skipped`` names the frames that could not be read, ``guessed_cameras`` the recordings whose
     intrinsics nobody measured, ``pairs_left_out`` how many pairs of frames of which recording tell
@@ -56,6 +57,7 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         masks: bool = False,
         stereo: bool = False,
         motions: bool = False,
+        pseudo_depth: Callable[[Sequence], CachedArray] | None = None,
     ) -> None:
         recordings = list(sequences)
         if not recordings:
@@ -68,6 +70,7 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         self.skipped = report_damage(self.sequences)
         self.pairs_left_out: dict[str, dict[str, int]] = {}
         self._depth, self._masks, self._stereo = depth, masks, stereo
+        self._pseudo = None if pseudo_depth is None else [pseudo_depth(s) for s in recordings]
         self._poses = [_poses(sequence) for sequence in recordings] if motions else None
         self._with_valid = any(sequence.valid is not None for sequence in self.sequences)
         rows = [
@@ -100,6 +103,9 @@ class CachedDataset(Dataset[dict[str, Tensor]]):
         }
         if self._depth:
             item["depth"] = self._map(sequence.depths, frames[0], np.float32(np.nan))
+        if self._pseudo is not None:
+            told = np.array(self._pseudo[number].array[frames[0]], np.float32)
+            item["pseudo_inverse_depth"] = torch.from_numpy(told)
         if self._poses is not None:
             target, *neighbours = self._poses[number][frames]
             motions = [np.linalg.inv(neighbour) @ target for neighbour in neighbours]
@@ -169,6 +175,7 @@ class TripletDataset(CachedDataset):
         motions: bool = False,
         masks: bool = False,
         stereo: bool = False,
+        pseudo_depth: Callable[[Sequence], CachedArray] | None = None,
     ) -> None:
         if stride != "motion" and (not isinstance(stride, int) or stride < 1):
             raise UserError(f'stride: {stride!r} is neither a positive integer nor "motion"')
@@ -177,7 +184,7 @@ class TripletDataset(CachedDataset):
         self._motion = motion
         self._max_stride = max_stride
         self._cross_gaps = cross_gaps
-        super().__init__(sequences, size, depth, cache, masks, stereo, motions)
+        super().__init__(sequences, size, depth, cache, masks, stereo, motions, pseudo_depth)
 
     def _frames(self, sequence: Sequence, cached: CachedSequence) -> NDArray[np.int64]:
         images = cached.images.array

@@ -24,6 +24,8 @@ Need = Literal[
     "matches",  # points of the target followed into the neighbours, and the motions by them
     "stereo",  # what a second camera saw at the target's time, and where it stands
     "teacher",  # networks.teacher
+    "pseudo_depth",  # inverse depth of the target by networks.teacher, but for scale and shift
+    "semantics",  # features of the target by a frozen encoder, and of the depth network's own
     "rehearsal",  # frames with true depth of known scenes, beside each batch
 ]
 Network = Literal["depth", "pose", "uncertainty"]

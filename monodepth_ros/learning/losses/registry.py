@@ -10,9 +10,12 @@ from typing import Any
 from pydantic import create_model
 
 from monodepth_ros.learning.losses.depth_comparison import Rehearsal, Supervised, TeacherDepth
+from monodepth_ros.learning.losses.gradient_matching import GradientMatching
 from monodepth_ros.learning.losses.loss import Loss, Section
 from monodepth_ros.learning.losses.photometric import Photometric
 from monodepth_ros.learning.losses.pose import Consistency, Pose
+from monodepth_ros.learning.losses.scale_shift_invariant import ScaleShiftInvariant
+from monodepth_ros.learning.losses.semantic_preservation import SemanticPreservation
 from monodepth_ros.learning.losses.smoothness import Planarity, Smoothness
 from monodepth_ros.learning.losses.triangulation import Triangulation
 from monodepth_ros.learning.losses.uncertainty import (
@@ -31,6 +34,9 @@ LOSSES: dict[str, type[Loss]] = {
         Consistency,
         Supervised,
         TeacherDepth,
+        ScaleShiftInvariant,
+        GradientMatching,
+        SemanticPreservation,
         Pose,
         Rehearsal,
         DepthUncertainty,

@@ -1,24 +1,14 @@
-"""The recipe of a training run: every number is a named key; the defaults are Monodepth2's.
+"""The recipe of a training run: its sections, its losses, and what fits together.
 
-Sources of the defaults: Godard et al., "Digging into Self-Supervised Monocular Depth Estimation"
-(ICCV 2019) for networks, losses, augmentation, optimiser and schedule. Unknown keys are refused.
+Unknown keys are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    SerializeAsAny,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SerializeAsAny, StringConstraints, field_validator, model_validator
 
 from monodepth_ros.learning.losses.loss import Loss, Need, Section
 from monodepth_ros.learning.losses.photometric import Photometric
@@ -27,168 +17,57 @@ from monodepth_ros.learning.losses.registry import parse_losses
 from monodepth_ros.learning.losses.smoothness import Smoothness
 from monodepth_ros.learning.matched_points import MatchesSettings
 from monodepth_ros.learning.pose_refiner import RefinementSettings
+from monodepth_ros.learning.recipe.sections import (
+    DataRecipe,
+    EvaluationRecipe,
+    NetworksRecipe,
+    OptimizerRecipe,
+    ScheduleRecipe,
+    TrainerRecipe,
+    ViewSynthesisRecipe,
+)
 from monodepth_ros.networks.depth_decoder import SCALES
-from monodepth_ros.networks.registry import find_architecture, trainable
+from monodepth_ros.networks.registry import find_architecture
 from monodepth_ros.zoo.card import check_size
-from monodepth_ros.zoo.size import NetworkSize
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class AugmentationRecipe(Section):
-    """Mirror and colour jitter; one draw a sample, shared by its three frames."""
-
-    flip: Probability = 0.5
-    jitter: Probability = 0.5
-    brightness: NonNegativeFloat = 0.2
-    contrast: NonNegativeFloat = 0.2
-    saturation: NonNegativeFloat = 0.2
-    hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
-    crop: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # smallest share of a side; 1: no crops
-    aspect: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0  # how far crops change the aspect ratio
+# Of losses that look at what `Step.taught` shows, and at nothing else.
+_OF_PSEUDO_DEPTH: frozenset[Need] = frozenset({"pseudo_depth", "semantics"})
+SetName = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
-class DataRecipe(Section):
-    """What the sequences become before they reach the networks."""
+class MixedRecipe(Section):
+    """A further set of recordings, with losses of its own."""
 
-    size: NetworkSize = (192, 640)
-    stride: PositiveInt | Literal["motion"] = 1  # frames between the target and its neighbours
-    motion: PositiveFloat = 0.015  # of stride "motion": apparent shift, share of image width
-    max_stride: PositiveInt = 30  # of stride "motion", in frames
-    min_motion: NonNegativeFloat = 0.0  # mean image difference below which a triplet is left out
-    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    validation_part: Literal["end", "middle"] = "end"  # of each sequence is held back
-    cache: str | None = None  # folder of the resized frames; none: the user's cache folder
-    workers: NonNegativeInt = 0  # frames come from a memory map: the training process keeps up
-    augmentation: AugmentationRecipe = AugmentationRecipe()
+    data: tuple[str, ...] = Field(min_length=1)  # as of --data
+    losses: Mapping[str, SerializeAsAny[Loss]]
 
-
-class InitRecipe(Section):
-    """Weights to start from; none of them means random weights."""
-
-    depth: str | None = None  # a model's name or folder
-    pose: str | None = None  # a model's name or folder
-    imagenet_encoder: str | None = None  # file of its published weights, or efficientnet-lite0
-    feature_encoder: str | None = None  # the same for the features of refinement.feat_source: own
-
-
-class NetworksRecipe(Section):
-    """The networks and the depth range of their sigmoid."""
-
-    architecture: str = "monodepth2-resnet18"
-    min_depth: PositiveFloat = 0.1
-    max_depth: PositiveFloat = 100.0
-    # Both pairs through the pose network in one pass: faster on a GPU, but batch normalisation then
-    # sees joint statistics and updates its running ones once, not twice. Off, as published.
-    joint_pose_batch: bool = False
-    freeze_depth: bool = False  # bit for bit; the pose network or the head for uncertainty learns
-    uncertainty: NonNegativeInt = 0  # members of that head, which tells depth's variance; 0: none
-    # Batch normalisation by the running statistics of the weights that a run starts from: small
-    # batches of one scene would replace them by its own, and forget all others.
-    freeze_statistics: bool = False
-    # The published ablations: a decoder on the depth encoder's features, or seven plain
-    # convolutions. Their pose networks teach the depth network and are not exported. `none`: depth
-    # alone, by view_synthesis.poses or without views.
-    pose: Literal["separate", "shared", "posecnn", "none"] = "separate"
-    init: InitRecipe = InitRecipe()
-    teacher: str | None = None  # a model's name or folder, of the losses that need one
-
-    @field_validator("architecture")
+    @field_validator("losses", mode="before")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in (known := trainable()):
-            raise ValueError(f"allowed are {', '.join(known)}")
-        return name
+    def _by_name(cls, losses: Any) -> Any:
+        return parse_losses(losses)
+
+    @property
+    def active(self) -> dict[str, Loss]:
+        """The losses with a weight, by name."""
+        return {name: loss for name, loss in self.losses.items() if loss.weight > 0}
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What these losses need, all together."""
+        return frozenset().union(*(loss.needs for loss in self.active.values()))
 
     @model_validator(mode="after")
-    def _ordered(self) -> NetworksRecipe:
-        if self.min_depth >= self.max_depth:
-            raise ValueError("min_depth must be less than max_depth")
-        if self.pose != "separate" and self.init.pose is not None:
-            raise ValueError("init.pose has weights of a separate pose network: pose must be so")
+    def _of_depth_alone(self) -> MixedRecipe:
+        allowed: frozenset[Need] = frozenset({"depth", "masks", "teacher", "pseudo_depth"})
+        for name, loss in self.active.items():
+            if loss.teaches != {"depth"} or not loss.needs <= allowed or not loss.needs:
+                raise ValueError(
+                    f"losses.{name} cannot be of a mixed set, which teaches depth by single frames:"
+                    " leave it to the losses of --data"
+                )
+        if not self.active:
+            raise ValueError("losses: give at least one a weight above 0")
         return self
-
-
-class ViewSynthesisRecipe(Section):
-    """What losses that compare views may teach, and when."""
-
-    train_depth: bool = True  # False: they teach the pose network alone
-    # Whose motions views are synthesised by: the pose network's, those of matched points at the
-    # length that depth says, or true ones. Only the first can be refined, and learn from views.
-    poses: Literal["network", "matches", "true"] = "network"
-    # Steps at the beginning in which the scene is taken to be far away, so that only rotations can
-    # explain the images. Otherwise the turning of a handheld camera is first explained by moving
-    # sideways along a flat scene, which the networks do not leave again.
-    rotation_first_steps: NonNegativeInt = 0
-    # Steps at the beginning, those included, in which the pose network learns alone: poor poses
-    # would spoil the depths that a run starts from.
-    pose_first_steps: NonNegativeInt = 0
-
-
-class OptimizerRecipe(Section):
-    """Adam, or AdamW where weight_decay should be decoupled."""
-
-    kind: Literal["adam", "adamw"] = "adam"
-    lr: PositiveFloat = 1e-4
-    betas: tuple[Probability, Probability] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
-    weight_decay: NonNegativeFloat = 0.0
-    clip_norm: PositiveFloat | None = None  # of all gradients together
-
-
-class ScheduleRecipe(Section):
-    """How long to train, and how the learning rate moves.
-
-    ``step`` multiplies it by ``gamma`` every ``step_epochs``; ``cosine`` and ``one_cycle`` end at
-    ``final`` of it, ``one_cycle`` after rising over the first ``rise`` of the run. With
-    ``trainer.max_minutes`` the latter two follow the clock where that is ahead of the steps.
-    """
-
-    kind: Literal["step", "cosine", "one_cycle"] = "step"
-    epochs: PositiveInt = 20
-    step_epochs: PositiveInt = 15
-    gamma: PositiveFloat = 0.1
-    warmup_steps: NonNegativeInt = 0
-    rise: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3
-    final: NonNegativeFloat = 0.01
-
-
-class TrainerRecipe(Section):
-    """The machine side of a run: it should not change what is learnt."""
-
-    batch_size: PositiveInt = 12  # on each device
-    accumulate: PositiveInt = 1  # batches whose gradients make a step
-    seed: NonNegativeInt = 0
-    max_steps: PositiveInt | None = None
-    max_minutes: PositiveFloat | None = None
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: PositiveInt = 1
-    num_nodes: PositiveInt = 1
-    precision: Literal["32", "bf16", "fp16"] = "32"  # of the networks; losses stay in 32
-    channels_last: bool = True
-    compile_networks: bool = False
-    compile_objective: bool = False  # its per-pixel arithmetic; on a CPU needs a C++ compiler
-    sync_batchnorm: bool = False
-    threads: PositiveInt | None = None
-    checkpoint_minutes: PositiveFloat = 10.0
-    log_every: PositiveInt = 50
-    pictures_every: NonNegativeInt = 1000  # steps; 0 draws none
-    nan_guard: bool = True
-
-    @field_validator("precision", mode="before")
-    @classmethod
-    def _number_as_name(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) else value  # YAML reads a bare 32 as a number
-
-
-class EvaluationRecipe(Section):
-    """Validation on the held-back frames during training."""
-
-    every_epochs: PositiveFloat = 1.0
-    every_steps: PositiveInt | None = None  # instead of every_epochs
-    max_frames: PositiveInt | None = None  # evenly spread over the held-back ones
-    min_depth: PositiveFloat = 1e-3  # of the true depth that counts
-    max_depth: PositiveFloat = 80.0
 
 
 class Recipe(Section):
@@ -204,6 +83,9 @@ class Recipe(Section):
         Smoothness.name: Smoothness(),
     }
     view_synthesis: ViewSynthesisRecipe = ViewSynthesisRecipe()
+    # Further sets by name. Each batch has as many samples of each as of --data, however many frames
+    # a set has (Ranftl et al., "Towards robust monocular depth estimation", 2020).
+    mix: Mapping[SetName, MixedRecipe] = {}
     refinement: RefinementSettings = RefinementSettings()
     matches: MatchesSettings = MatchesSettings()
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -225,6 +107,23 @@ class Recipe(Section):
     def needs(self) -> frozenset[Need]:
         """What these losses need, all together, and the motions that views are synthesised by."""
         return self.poses_need.union(*(loss.needs for loss in self.active.values()))
+
+    @property
+    def needs_of_sets(self) -> frozenset[Need]:
+        """What losses need anywhere: of --data, and of mixed sets."""
+        return self.needs.union(*(part.needs for part in self.mix.values()))
+
+    @property
+    def looks_at_clean_images(self) -> bool:
+        """Whether a loss of --data looks at what was not perturbed for the pupil."""
+        return any(
+            not loss.needs or not loss.needs <= _OF_PSEUDO_DEPTH for loss in self.active.values()
+        )
+
+    @property
+    def share_of_batch(self) -> int:
+        """Samples of --data, and of each mixed set, in a batch on each device."""
+        return self.trainer.batch_size // (1 + len(self.mix))
 
     @property
     def poses_need(self) -> frozenset[Need]:
@@ -271,7 +170,7 @@ class Recipe(Section):
             for loss in self.active.values()
             if "depth" in loss.teaches
             and (self.view_synthesis.train_depth or "neighbours" not in loss.needs)
-        ]
+        ] + [loss for part in self.mix.values() for loss in part.active.values()]
 
     @property
     def leaves_parameters_unused(self) -> bool:
@@ -298,7 +197,7 @@ class Recipe(Section):
             if (name := getattr(networks.init, part)) is not None
         }
         update: dict[str, Any] = {"init": networks.init.model_copy(update=found)}
-        if networks.teacher is not None and "teacher" in self.needs:
+        if networks.teacher is not None and _asks_teacher(self.needs_of_sets):
             update["teacher"] = find(networks.teacher)
         return self.model_copy(update={"networks": networks.model_copy(update=update)})
 
@@ -368,11 +267,28 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _has_what_losses_need(self) -> Recipe:
-        if "teacher" in self.needs and self.networks.teacher is None:
-            name = next(loss.name for loss in self.active.values() if "teacher" in loss.needs)
+        if _asks_teacher(self.needs_of_sets) and self.networks.teacher is None:
+            sets = {"": self.active}
+            sets |= {f"mix.{name}.": part.active for name, part in self.mix.items()}
+            name = next(
+                f"{place}losses.{loss.name}"
+                for place, losses in sets.items()
+                for loss in losses.values()
+                if _asks_teacher(loss.needs)
+            )
             raise ValueError(
-                f"losses.{name} learns from another model: name it by networks.teacher, or set"
-                f" losses.{name} to null"
+                f"{name} learns from another model: name it by networks.teacher (--teacher), or set"
+                f" {name} to null"
+            )
+        if self.data.augmentation.perturbation and "pseudo_depth" not in self.needs:
+            raise ValueError(
+                "data.augmentation.perturbation is for losses by pseudo depth, and there are none:"
+                " set it to null"
+            )
+        if self.trainer.batch_size % (1 + len(self.mix)):
+            raise ValueError(
+                f"trainer.batch_size {self.trainer.batch_size} cannot be shared evenly by --data"
+                f" and {len(self.mix)} mixed sets: make it a multiple of {1 + len(self.mix)}"
             )
         if self.refinement.enabled and Photometric.name not in self.active:
             raise ValueError(
@@ -398,3 +314,7 @@ class Recipe(Section):
                 " needs refinement.enabled with feat_source own"
             )
         return self
+
+
+def _asks_teacher(needs: frozenset[Need]) -> bool:
+    return not needs.isdisjoint({"teacher", "pseudo_depth"})

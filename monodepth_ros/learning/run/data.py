@@ -15,9 +15,16 @@ from monodepth_ros.data.cameras.capture_settings import CaptureSettings
 from monodepth_ros.data.samples.triplets import CachedDataset
 from monodepth_ros.data.sequence import Sequence as Recording
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.batches import Sample, build_datasets, build_replay, open_sequences
+from monodepth_ros.learning.batches import (
+    Sample,
+    build_datasets,
+    build_mixed,
+    build_replay,
+    open_sequences,
+)
 from monodepth_ros.learning.recipe.recipe import Recipe
 from monodepth_ros.learning.run.record import Recordings
+from monodepth_ros.learning.step import REHEARSED
 
 Paths = Sequence[str | Path]
 
@@ -30,12 +37,14 @@ class RunData:
     opened: list[Recording]
     training: CachedDataset
     validation: Dataset[Sample] | None
-    replay: CachedDataset | None
+    sets: dict[str, CachedDataset]  # beside those of training: known frames, and mixed sets
 
     @property
     def recordings(self) -> Recordings:
         """What tells whether a resumed run goes on with the same."""
-        datasets = {"--data": self.training, "--val": self.validation, "--replay": self.replay}
+        datasets = {"--data": self.training, "--val": self.validation, "--replay": None}
+        for name, dataset in self.sets.items():
+            datasets["--replay" if name == REHEARSED else f"mix.{name}.data"] = dataset
         return {option: _fingerprints(dataset) for option, dataset in datasets.items()}
 
     @property
@@ -67,9 +76,12 @@ def open_run_data(
         raise UserError(
             "--replay keeps depth from being forgotten, but networks.freeze_depth is on"
         )
-    replayed = build_replay(recipe, replay) if replay and "rehearsal" in recipe.needs else None
+    sets = build_mixed(recipe)
+    if replay and "rehearsal" in recipe.needs:
+        sets = {REHEARSED: build_replay(recipe, replay), **sets}
     paths = {"training": data, "validation": held_back, "replay": replay}
-    return RunData(paths, opened, training, validation, replayed)
+    paths |= {f"mix.{name}": mixed.data for name, mixed in recipe.mix.items()}
+    return RunData(paths, opened, training, validation, sets)
 
 
 def account_of(sequences: Iterable[Recording]) -> dict[str, list[str]]:

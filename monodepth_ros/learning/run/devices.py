@@ -12,7 +12,8 @@ from lightning.fabric.plugins import MixedPrecision
 from lightning.fabric.strategies import DDPStrategy
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.recipe.recipe import Recipe, TrainerRecipe
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.recipe.sections import TrainerRecipe
 
 
 class Autocast(MixedPrecision):

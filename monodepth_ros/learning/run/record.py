@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -17,7 +18,8 @@ from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.difference import difference, flat
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.recipe.file import load_recipe, save_recipe
-from monodepth_ros.learning.recipe.recipe import Recipe, TrainerRecipe
+from monodepth_ros.learning.recipe.recipe import Recipe
+from monodepth_ros.learning.recipe.sections import TrainerRecipe
 
 RECIPE = "recipe.yaml"
 Recordings = dict[str, list[list[str]]]  # names and fingerprints, by the option that names them
@@ -81,7 +83,12 @@ MAY_CHANGE = {
 def decisive(recipe: Recipe) -> dict[str, Any]:
     """The values by dotted keys that a run cannot change on its way."""
     values = flat(recipe.model_dump(mode="json"))
-    return {key: value for key, value in values if key not in MAY_CHANGE}
+    return {
+        key: value
+        for key, value in values
+        # Recordings of a mixed set may be elsewhere: it is their content that decides.
+        if key not in MAY_CHANGE and not re.match(r"mix\.[^.]+\.data\b", key)
+    }
 
 
 def _other(former: list[list[str]], now: list[list[str]]) -> str:

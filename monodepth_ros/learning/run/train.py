@@ -97,7 +97,7 @@ def _go(run: Run, sources: RunData, state: State, former: dict[str, Any] | None)
     fabric, plan, recipe = run.fabric, run.plan, run.learner.recipe
     minutes = recipe.trainer.max_minutes
     place = (fabric.global_rank, fabric.world_size, fabric.device.type == "cuda")
-    batches = training_loader(recipe, plan, sources.training, sources.replay, state.step, *place)
+    batches = training_loader(recipe, plan, sources.training, sources.sets, state.step, *place)
     checkpoints = Checkpoints(run, _monitor(recipe, sources.validates_on_truth))
     if former is not None:
         checkpoints.resume(former)
@@ -166,5 +166,5 @@ def _monitor(recipe: Recipe, truth: bool) -> str | None:
         return "val/abs_rel"
     if truth and "pose" in recipe.active:
         return "val/pose"
-    by_views = (name for name in ("photometric", "triangulation") if name in recipe.active)
-    return next((f"val/{name}" for name in by_views), None)
+    told = ("scale_shift_invariant", "photometric", "triangulation")
+    return next((f"val/{name}" for name in told if name in recipe.active), None)

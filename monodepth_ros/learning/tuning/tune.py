@@ -92,6 +92,7 @@ class Tuning:
             **recordings_request("RECORDINGS", named, self.capture),
             **model_request("--model", self.model),
             **model_request("--base", self.base),
+            **self._teacher_request(),
             **recordings_request("--known", known_scenes),
             **by_option(request_values(self.request)),
             **recipe_request(self.recipe),
@@ -101,6 +102,12 @@ class Tuning:
             "--licence": self.licence,
             "--fps": self.capture.fps,
         }
+
+    def _teacher_request(self) -> dict[str, Any]:
+        teacher = self.recipe.networks.teacher
+        if teacher is None or "pseudo_depth" not in self.recipe.needs:
+            return {}
+        return model_request("--teacher", Path(teacher))
 
     def _run(self, folder: Path, sources: Sequence[str], unusable: Sequence[str]) -> None:
         """Learn from ``sources``; ``unusable`` says, for the verdict, what else there was."""
@@ -151,10 +158,10 @@ def plan_of(
 
     Images are as large as the model's, whatever the recipe asks for.
     """
-    settings = [*settings_of_model(model, load_recipe(recipe)), f"data.cache={cache}", *limits]
+    asked = load_recipe(recipe, changes)
+    settings = [*settings_of_model(model, asked), f"data.cache={cache}", *limits]
     plan = holding_back(load_recipe(recipe, [*settings, *changes]))
     plan = plan.with_models_found(lambda name: str(resolve(name)))
-    asked = load_recipe(recipe, changes)
     if "size" not in asked.data.model_fields_set or asked.data.size == plan.data.size:
         return plan, ""
     (height, width), (rows, columns) = plan.data.size, asked.data.size
@@ -167,7 +174,7 @@ def plan_of(
 def settings_of_model(model: Path, recipe: Recipe) -> list[str]:
     """What ``recipe`` must say to start from a model, as overrides: its networks and its images.
 
-    A teacher, where the recipe has one, is the model as it was.
+    A teacher that is asked at every step, where the recipe has one, is the model as it was.
     """
     card = load_card(model)
     height, width = card.usual_size

@@ -129,7 +129,8 @@ class TuningJob:
 
     def _progress(self) -> float:
         """The time of the last file that a new attempt resumes from."""
-        files = (*self.folder.glob("sequences/**/frames.csv"), *self.folder.glob("run/**/*.ckpt"))
+        kept = ("sequences/**/frames.csv", "cache/*/done.json", "run/**/*.ckpt")
+        files = [file for pattern in kept for file in self.folder.glob(pattern)]
         return max((file.stat().st_mtime for file in files), default=0.0)
 
     def _baseline(self) -> dict[str, float]:

@@ -28,6 +28,11 @@ TUNER_PARAMETERS = (
     ParameterSpec("folder", "~/monodepth_tuning", "folder of the tunings and their results"),
     ParameterSpec("recipe", "finetune", "training recipe: a name from training/, or a YAML file"),
     ParameterSpec(
+        "teacher",
+        "",
+        "model that recipe `distill` learns from, such as a large one; empty: that of the recipe",
+    ),
+    ParameterSpec(
         "training_minutes",
         15.0,
         "duration of the training in minutes, without pauses",

@@ -108,6 +108,7 @@ class TunerNode(ReportingNode):
             "--model": start,
             "--base": resolve(self.value("model")),
             "--recipe": self.value("recipe"),
+            "--teacher": resolve(teacher) if (teacher := self.value("teacher")) else None,
             "--known": self.value("known_scenes") or None,
             "--minutes": self.value("training_minutes"),
             "--threads": self.value("threads"),

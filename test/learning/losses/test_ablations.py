@@ -9,6 +9,7 @@ from recipes import small_recipe
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.learning.initial_weights import load_initial_weights
+from monodepth_ros.learning.learner import Predictions
 from monodepth_ros.zoo.card import ModelCard, Provenance
 from monodepth_ros.zoo.weights import save_model
 
@@ -29,12 +30,13 @@ def test_predictive_masks_learn_and_weigh_the_error() -> None:
     batch = random_batch()
     inverse_depths, masks = module.predictions(batch["jittered"][:, 0])
     assert masks is not None and [m.shape[1] for m in masks] == [2, 2, 2, 2]
-    module.predictions = lambda target: (inverse_depths, masks)  # type: ignore[method-assign]
+    said = Predictions(inverse_depths, masks)
+    module.all_predictions = lambda _: said  # type: ignore[method-assign]
     loss, terms = module.training_loss(batch, 0, None)
     loss.backward()
     assert module.mask_net is not None and gradients(module.mask_net)
     assert terms["photometric/predictive_mask"] > 0
-    masks = [torch.ones_like(m) for m in masks]
+    said = Predictions(inverse_depths, [torch.ones_like(m) for m in masks])
     _, unmasked = module.training_loss(batch, 0, None)
     assert terms["photometric/network"] < unmasked["photometric/network"]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.camera import PinholeCamera
-from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.learner import Learner, Predictions
 from monodepth_ros.learning.losses.arithmetic.edges import edge_weights
 from monodepth_ros.learning.losses.smoothness import Planarity, Smoothness
 from monodepth_ros.learning.recipe.recipe import Recipe
@@ -172,7 +172,7 @@ def learnt(
     torch.manual_seed(0)
     learner = Learner(recipe).train()
     inverse_depths, _ = leaves()
-    learner.predictions = lambda target: (inverse_depths, None)  # type: ignore[method-assign]
+    learner.all_predictions = lambda _: Predictions(inverse_depths)  # type: ignore[method-assign]
     loss, _ = learner.training_loss({**batch, "jittered": frames()}, 0, generator)
     weights = [p for p in learner.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(loss, [*inverse_depths, *weights], allow_unused=True)
@@ -243,8 +243,8 @@ def test_known_scenes_of_distorted_cameras() -> None:
         learner = Learner(small_recipe(losses={**SELF_SUPERVISED, "rehearsal": {}})).eval()
         truth = with_garbage(torch.ones(2, 1, HEIGHT, WIDTH), seed)
         batch = {"images": frames(), "jittered": frames(), "K": intrinsics()}
-        batch |= {f"rehearsal_{name}": value for name, value in batch.items()}
-        batch |= {"rehearsal_depth": truth, "rehearsal_valid": valid_pixels()}
+        batch |= {f"rehearsal/{name}": value for name, value in batch.items()}
+        batch |= {"rehearsal/depth": truth, "rehearsal/valid": valid_pixels()}
         loss, terms = learner.training_loss(batch, 0, torch.Generator().manual_seed(0))
         losses.append(loss.item())
         assert terms["rehearsal"] > 0
