@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,43 +31,51 @@ PLACES = {
     "7scenes_redkitchen": ("@0:120:2", "@150:300", "@350:700:5"),
     "hololens_office": ("@0:40", "@70:100", "@130:240:2"),
 }
+PARTS = ("true depth, for the teacher alone", "images alone, for the pupils", "reported")
 RATES = {"7scenes_redkitchen": 30.0, "hololens_office": 5.0}  # images a second
 STEPS, BATCH = 80, 6
 TEACHER_MINUTES = 14
-_NO_VIEWS = ("losses.photometric=null", "losses.smoothness=null")
-_NO_TEACHER = (
-    "losses.scale_shift_invariant=null",
-    "losses.gradient_matching=null",
-    "data.augmentation.perturbation=null",
-)
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A recipe and what is changed of it; without ``steps`` it gets the minutes of the first."""
+
+    settings: tuple[str, ...] = ()
+    recipe: str = "distill"
+    steps: int | None = STEPS
+    evenly: bool = False  # the office as a set of its own, with as many frames in each batch
+
+    @property
+    def batch(self) -> int:
+        """Samples of all sets."""
+        sets = self.evenly + any(key.startswith("mix=") for key in self.settings)
+        return BATCH * (1 + sets)
+
+
 _OPEN = ("losses.scale_shift_invariant.shift=open", "losses.gradient_matching.shift=open")
-_WORLDS = ",".join(str(KNOWN / world) for world in ("rooms", "glossy_rooms"))
+_WORLDS = ", ".join(str(KNOWN / world) for world in ("rooms", "glossy_rooms"))
+_TRUTH = f"mix={{worlds: {{data: [{_WORLDS}], losses: {{supervised: {{}}}}}}}}"
+_LEAST_SQUARES = (
+    "losses.scale_shift_invariant.form=least_squares",
+    "losses.gradient_matching.form=least_squares",
+)
 FULL, VIEWS = "distill", "view synthesis alone, same minutes"
-PUPILS: dict[str, tuple[str, tuple[str, ...]]] = {
-    FULL: ("distill", ()),
-    VIEWS: ("lite", ("schedule.epochs=1000",)),
-    "without view synthesis": ("distill", _NO_VIEWS),
-    "without gradient matching": ("distill", ("losses.gradient_matching=null",)),
-    "without the scale-and-shift-invariant loss": (
-        "distill",
-        ("losses.scale_shift_invariant=null",),
-    ),
-    "without perturbation": ("distill", ("data.augmentation.perturbation=null",)),
-    "as if the teacher's shift were unknown": ("distill", _OPEN),
-    "as if unknown, mixed evenly with true depth of synthetic places": (
-        "distill",
-        (*_OPEN, f"mix={{worlds: {{data: [{_WORLDS}], losses: {{supervised: {{}}}}}}}}"),
-    ),
-    "least squares": (
-        "distill",
-        (
-            "losses.scale_shift_invariant.form=least_squares",
-            "losses.gradient_matching.form=least_squares",
-        ),
-    ),
-    "trimmed by 20 %": ("distill", ("losses.scale_shift_invariant.trim=0.2",)),
-    "without the teacher": ("distill", _NO_TEACHER),
-    "without CutMix": ("distill", ("data.augmentation.perturbation.cutmix=0",)),
+MAIN = {
+    FULL: Pupil(),
+    VIEWS: Pupil(("schedule.epochs=1000",), "lite", steps=None),
+    "distill, both places evenly": Pupil(evenly=True),
+}
+ABLATIONS = {
+    "without view synthesis": Pupil(("losses.photometric=null", "losses.smoothness=null")),
+    "without gradient matching": Pupil(("losses.gradient_matching=null",)),
+    "without the scale-and-shift-invariant loss": Pupil(("losses.scale_shift_invariant=null",)),
+    "without perturbation": Pupil(("data.augmentation.perturbation=null",)),
+    "shift left open": Pupil(_OPEN),
+    "shift left open, mixed with true depth of synthetic places": Pupil((*_OPEN, _TRUTH)),
+    "least squares": Pupil(_LEAST_SQUARES),
+    "trimmed by 20 %": Pupil(("losses.scale_shift_invariant.trim=0.2",)),
+    "without CutMix": Pupil(("data.augmentation.perturbation.cutmix=0",)),
 }
 FIGURES = ("abs_rel", "a1")
 SCALINGS = ("affine", "median")
@@ -88,33 +97,28 @@ def main() -> None:
     known = json.loads(arguments.out.read_text()) if arguments.out.exists() else {"rows": []}
     rows: dict[str, dict[str, Any]] = {row["model"]: row for row in known["rows"]}
 
-    def complete(name: str, model: str, minutes: float | None = None) -> None:
+    def complete(name: str, model: str, **about: Any) -> None:
         row = rows.setdefault(name, {"model": name})
-        if minutes is not None:
-            row["minutes"] = minutes
+        row |= about
         for place in PLACES:
             evaluate(commands, row, model, place, recordings)
         content = {
-            "teacher": {place: parts[0] for place, parts in PLACES.items()},
-            "pupils": {place: parts[1] for place, parts in PLACES.items()},
-            "reported": {place: parts[2] for place, parts in PLACES.items()},
-            "steps": STEPS,
+            "frames": {"parts": PARTS, **PLACES},
             "batch": BATCH,
             "rows": list(rows.values()),
             "commands": {**known.get("commands", {}), **commands.commands},
         }
         arguments.out.write_text(json.dumps(content, indent=1) + "\n")
-        arguments.out.with_suffix(".md").write_text(table(list(rows.values())))
+        arguments.out.with_suffix(".md").write_text(table(rows))
 
     teach_teacher(commands, recordings)
     complete("teacher", "teacher")
     complete("bundled model", "demo")
     bags = write_bags(commands, arguments.recordings)
-    minutes: dict[str, float] = {}
-    for name, (recipe, settings) in PUPILS.items():
-        limit = minutes[FULL] if name == VIEWS else None
-        minutes[name] = teach_pupil(commands, name, recipe, settings, bags, limit)
-        complete(name, model_of(name), minutes[name])
+    for name, pupil in {**MAIN, **ABLATIONS}.items():
+        limit = rows[FULL]["minutes"] if pupil.steps is None else None
+        minutes = teach_pupil(commands, name, pupil, bags, limit)
+        complete(name, model_of(name), minutes=minutes, steps=pupil.steps)
 
 
 def teach_teacher(commands: MonodepthCommands, recordings: Path) -> None:
@@ -147,27 +151,25 @@ def write_bags(commands: MonodepthCommands, recordings: Path) -> list[str]:
 
 
 def teach_pupil(
-    commands: MonodepthCommands,
-    name: str,
-    recipe: str,
-    settings: tuple[str, ...],
-    bags: list[str],
-    limit: float | None,
+    commands: MonodepthCommands, name: str, pupil: Pupil, bags: list[str], limit: float | None
 ) -> float:
     """Unless it is there; the minutes that it took, labels included."""
     model = model_of(name)
-    end = f"max_steps={STEPS}" if limit is None else f"max_minutes={limit}"
-    batch = BATCH if not any(key.startswith("mix=") for key in settings) else 2 * BATCH
-    keys = (
-        *settings, f"trainer.{end}", f"trainer.batch_size={batch}",
+    end = f"max_steps={pupil.steps}" if limit is None else f"max_minutes={limit}"
+    keys = [
+        *pupil.settings, f"trainer.{end}", f"trainer.batch_size={pupil.batch}",
         f"trainer.threads={commands.threads}", "trainer.pictures_every=0",
         "trainer.checkpoint_minutes=2", "trainer.log_every=10", "data.cache=cache",
-    )  # fmt: skip
-    teacher = ("--teacher", "teacher") if recipe == "distill" else ("--init", "demo")
+    ]  # fmt: skip
+    if pupil.evenly:
+        bags, office = bags[:1], bags[1]
+        losses = "{scale_shift_invariant: {}, gradient_matching: {}}"
+        keys.append(f"mix={{office: {{data: [{office}], losses: {losses}}}}}")
+    source = ("--teacher", "teacher") if pupil.recipe == "distill" else ("--init", "demo")
     took = commands.build / "runs" / f"{model}_minutes.txt"
     began = time.monotonic()
     commands.train(
-        model, recipe, *options("--data", bags), *teacher, *options("--set", keys),
+        model, pupil.recipe, *options("--data", bags), *source, *options("--set", keys),
         "--checkpoint", "last",
     )  # fmt: skip
     if not took.exists():
@@ -178,9 +180,13 @@ def teach_pupil(
 def evaluate(
     commands: MonodepthCommands, row: dict[str, Any], model: str, place: str, recordings: Path
 ) -> None:
-    """Add the figures that a row lacks: of depth, and of odometry by the pose network."""
+    """Add the figures that a row lacks: of depth, and of odometry by the pose network.
+
+    Of ablations, aligned depth alone, and where the shift is in question the median's too.
+    """
     data = str(recordings / place) + PLACES[place][2]
-    for scaling in SCALINGS:
+    both = row["model"] not in ABLATIONS or "open" in row["model"]
+    for scaling in SCALINGS if both else SCALINGS[:1]:
         key = f"{place} {scaling}"
         if key not in row:
             told = commands.run(
@@ -208,47 +214,56 @@ def options(option: str, values: Any) -> list[str]:
     return [word for value in values for word in (option, value)]
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """A line for each model."""
-    teacher = next(row for row in rows if row["model"] == "teacher")
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """A line for each model; ablations by themselves."""
     lines = [
-        "Pupils of the bundled architecture, taught on video without ground truth from the bundled",
-        f"weights: {STEPS} steps of {BATCH} at 192x128. The teacher is a stand-in for a foundation",
-        "model: the same architecture at 256x192, taught with true depth of other frames of both",
-        f"places and of synthetic ones for {TEACHER_MINUTES} minutes. Rebuilt by",
+        "Pupils of the bundled architecture at 192x128, taught on video without ground truth from",
+        f"the bundled weights: {STEPS} steps of {BATCH}, or the same minutes. The teacher stands",
+        "in for a foundation model: the same architecture at 256x192, taught by true depth of",
+        f"other frames of both places and of synthetic ones for {TEACHER_MINUTES} minutes. One run",
+        "each. Rebuilt by",
         "`python benchmark/distillation.py --build build --recordings RECORDINGS`.",
         "",
         "| frames | red kitchen | office |",
         "|---|---|---|",
     ]
-    parts = (
-        "true depth, for the teacher alone",
-        "images alone, for the pupils",
-        "reported",
-    )
-    for number, what in enumerate(parts):
+    for number, what in enumerate(PARTS):
         cells = [part[number].lstrip("@") for part in PLACES.values()]
         lines.append(f"| {what} | {' | '.join(cells)} |")
     lines += [
         "",
         "abs_rel after alignment by scale and shift of inverse depth in each image, its ratio to",
         "the teacher's, and abs_rel after the median's alone. ATE by the pose network (7 DoF, m).",
+        "Minutes are of a machine that others used too.",
         "",
+    ]
+    lines += section(rows, [name for name in rows if name not in ABLATIONS])
+    ablations = [name for name in rows if name in ABLATIONS]
+    if ablations:
+        lines += ["", f"What each part gives, to {FULL}:", "", *section(rows, ablations)]
+    return "\n".join(lines) + "\n"
+
+
+def section(rows: dict[str, dict[str, Any]], names: list[str]) -> list[str]:
+    """The lines of some models."""
+    lines = [
         "| model | minutes | kitchen, aligned | to teacher | office, aligned | to teacher |"
         " kitchen, median | office, median | kitchen, ATE | office, ATE |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        cells = [row["model"], f"{row['minutes']:.1f}" if "minutes" in row else ""]
+    for name in names:
+        row = rows[name]
+        cells = [name, f"{row['minutes']:.1f}" if "minutes" in row else ""]
         for place in PLACES:
             error = row[f"{place} affine"]["abs_rel"]
-            ratio = error / teacher[f"{place} affine"]["abs_rel"]
+            ratio = error / rows["teacher"][f"{place} affine"]["abs_rel"]
             cells += [f"{error:.3f}", f"{ratio:.2f}"]
-        cells += [f"{row[f'{place} median']['abs_rel']:.3f}" for place in PLACES]
+        medians = (row.get(f"{place} median") for place in PLACES)
+        cells += ["" if figures is None else f"{figures['abs_rel']:.3f}" for figures in medians]
         ates = (row.get(f"{place} ate_m") for place in PLACES)
         cells += ["" if ate is None else f"{ate:.3f}" for ate in ates]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from monodepth_ros.learning.tuning.tune import (
     Tuning,
     holding_back,
     only_one,
+    plan_of,
     settings_of_model,
 )
 from monodepth_ros.progress import plain_console
@@ -128,3 +129,24 @@ def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
             pass
     with only_one(tmp_path / "a"):
         pass
+
+
+def test_a_large_model_teaches_at_night(
+    untaught: Path, taught: Path, corridor: Path, tmp_path: Path
+) -> None:
+    """By recipe distill and a teacher: its labels are made once, and its content is remembered."""
+    video = write_corridor(tmp_path / "video" / "walk", frames=20, depth=False)
+    changes = [f"networks.teacher={taught}", "trainer.batch_size=2", "trainer.max_steps=2"]
+    plan, _ = plan_of("distill", untaught, [], changes, tmp_path / "cache")
+    assert plan.networks.teacher == str(taught) and plan.networks.init.depth == str(untaught)
+    assert {"scale_shift_invariant", "gradient_matching", "photometric"} <= plan.active.keys()
+    tuning = Tuning(
+        untaught, untaught, plan, [str(video)], replay=[str(corridor)], known=[str(corridor)]
+    )
+    verdict = judged(tuning, tmp_path / "tuned")
+    assert {"better", "reason", "former", "candidate"} <= verdict.keys()
+    asked = json.loads((tmp_path / "tuned" / "request.json").read_text())
+    assert asked["--teacher"] == str(taught.resolve())
+    assert load_card(Path(verdict["model"])).ambiguity == "scale"
+    with pytest.raises(UserError, match=r"--teacher\)"):
+        plan_of("distill", untaught, [], [], tmp_path / "cache")
