@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,13 @@ def test_a_second_call_asks_nobody_and_verifies(hub: Hub, folder: Path) -> None:
     (folder / "w.safetensors").write_bytes(b"other")
     with pytest.raises(UserError, match="w.safetensors: damaged or replaced"):
         fetch(hub, folder)
+
+
+def test_of_two_at_once_one_downloads(hub: Hub, folder: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: fetch(hub, folder), range(2)))
+    assert sorted(found.downloaded for found in both) == [False, True]
+    assert hub.gets("w.safetensors") == ["bytes=0-"]
 
 
 def test_another_model_of_the_name_stays(hub: Hub, folder: Path) -> None:
