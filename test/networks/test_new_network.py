@@ -114,22 +114,23 @@ def test_its_depth_is_aligned_by_scale_and_shift(toy: Path, corridor: Path) -> N
     assert figures[None] == figures["affine"] != figures["median"]
 
 
-@pytest.mark.parametrize("command", ["odometry", "scale"])
-def test_what_needs_motion_says_that_there_is_none(toy: Path, corridor: Path, command: str) -> None:
-    result = monodepth("evaluate", command, "--model", toy, "--data", corridor)
-    assert result.exit_code == 2
-    assert "up to scale and shift, which fits no motion" in result.stderr
+def test_what_needs_a_pose_network_says_that_there_is_none(toy: Path, corridor: Path) -> None:
+    asked = ("evaluate", "odometry", "--model", toy, "--data", corridor, "--method", "network")
+    result = monodepth(*asked)
+    assert result.exit_code == 2 and "no pose network" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_replay_measures_depth_alone(toy: Path, corridor: Path, tmp_path: Path) -> None:
+def test_a_replay_says_that_no_point_tells_the_shift(
+    toy: Path, corridor: Path, tmp_path: Path
+) -> None:
     result = monodepth("replay", corridor, "--model", toy, "--out", tmp_path / "out", "--json")
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert np.isfinite(figures["abs_rel"]) and "ate_m" not in figures
     assert figures["protocol"]["scaling"] == "affine"
-    assert any("up to scale and shift" in problem for problem in figures["problems"])
-    assert not list((tmp_path / "out").glob("*.tum"))
+    assert all("the shift of depth is not known" in why for why in figures["fallbacks"])
+    assert not figures.get("motions_geometry")
 
 
 def test_it_teaches_and_is_taught(toy: Path, corridor: Path, tmp_path: Path) -> None:
@@ -197,16 +198,14 @@ def test_it_runs_in_a_node(toy: Path, viewer: Any, start_code: Any) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        (["scale_source:=fixed", "scale_factor:=2.0"], "no factor makes metres of it"),
-        (["scale_source:=speed"], "no factor makes metres of it"),
-        ([], "up to scale and shift, which fits no motion"),
+        (["scale_source:=fixed", "scale_factor:=2.0"], "alone makes no metres of it"),
+        (["scale_source:=speed"], "alone makes no metres of it"),
     ],
 )
 def test_what_it_cannot_do_a_node_refuses_with_a_line(
     toy: Path, viewer: Any, start_code: Any, source: list[str], reason: str
 ) -> None:
-    program = "depth_node" if source else "odometry_node"
     start_code(
-        node_code(program), f"model:={toy}", "device:=cpu", "diagnostics_period:=0.2", *source
+        node_code("depth_node"), f"model:={toy}", "device:=cpu", "diagnostics_period:=0.2", *source
     )
     viewer.until(lambda: viewer.status is not None and reason in viewer.status.message)

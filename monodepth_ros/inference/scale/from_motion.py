@@ -48,7 +48,7 @@ class MotionScaleSettings:
     length_error: float = 0.25  # of a motion by the odometry's covariance; worse ones do not count
     turn_error: float = 1.5  # by which an odometry may be off, for images to put it right
     direction_error: float = 10.0
-    tracks: TrackSettings = TrackSettings(count=300)
+    tracks: TrackSettings = TrackSettings(count=500)
     filter: FilterSettings | None = None  # that of the model's ambiguity
 
 
