@@ -18,6 +18,7 @@ from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threa
 from monodepth_ros.cli.options.recordings import Camera, FieldOfView, capture_settings
 from monodepth_ros.cli.published import (
     fetch,
+    import_checkpoint,
     import_onnx,
     import_published,
     print_available,
@@ -115,7 +116,7 @@ def import_model(
         Path,
         typer.Argument(
             help="Folder of encoder.pth, depth.pth, pose*.pth, or of config.json,"
-            " preprocessor_config.json, model.safetensors; or an ONNX file."
+            " preprocessor_config.json, model.safetensors; or an ONNX or .pth file."
         ),
     ],
     name: Annotated[str, typer.Option(help="Name of the imported model.")],
@@ -129,10 +130,15 @@ def import_model(
     force: Annotated[bool, typer.Option(help="Replace an existing model of that name.")] = False,
     kind: Annotated[
         str | None,
-        typer.Option(help="Of an ONNX file: depth-anything-3-metric or depth-anything-3-mono."),
+        typer.Option(
+            help="Of an ONNX file: depth-anything-3-metric or depth-anything-3-mono; of a .pth:"
+            " depth-anything-v1, depth-anything-v2, or that and -metric-indoor or -metric-outdoor."
+        ),
     ] = None,
 ) -> None:
-    """Import public Monodepth2 weights, a Hugging Face depth model, or a Depth Anything 3 in ONNX.
+    """Import public Monodepth2 weights, a Hugging Face depth model, or a Depth Anything.
+
+    Of Depth Anything also the original checkpoints of V1 and V2, and V3 in ONNX.
 
     The released Monodepth2 weights are for non-commercial use only; read their licence. Nothing is
     unpickled.
@@ -147,6 +153,8 @@ def import_model(
     at = network_size(size)
     if source.suffix == ".onnx":
         card = import_onnx(source, folder, name, kind, at)
+    elif source.suffix == ".pth":
+        card = import_checkpoint(source, folder, name, kind)
     elif not source.is_dir():
         raise UserError(f"{source}: no such folder")
     elif (source / CONFIG_FILE).is_file():

@@ -109,8 +109,9 @@ def import_published(source: Path, folder: Path, name: str) -> ModelCard:
 
     Weights that the list of published models knows by their hash have its licence.
     """
-    from monodepth_ros.zoo.importers.huggingface import adopt
+    from monodepth_ros.zoo.importers.huggingface import adopt, check_weights
 
+    check_weights(source)
     begun = folder.with_name(f".{folder.name}.imported")
     shutil.rmtree(begun, ignore_errors=True)
     begun.mkdir(parents=True)
@@ -128,6 +129,20 @@ def import_published(source: Path, folder: Path, name: str) -> ModelCard:
         raise UserError(str(error).replace(str(begun), str(source))) from None
     finally:
         shutil.rmtree(begun, ignore_errors=True)
+
+
+def import_checkpoint(source: Path, folder: Path, name: str, kind: str | None) -> ModelCard:
+    """Make a model folder of an original ``.pth`` of Depth Anything, in its published form."""
+    from monodepth_ros.zoo.importers.depth_anything import convert_depth_anything
+
+    if not source.is_file():
+        raise UserError(f"{source}: no such file")
+    converted = folder.with_name(f".{folder.name}.converted")
+    try:
+        convert_depth_anything(source, converted, kind)
+        return import_published(converted, folder, name)
+    finally:
+        shutil.rmtree(converted, ignore_errors=True)
 
 
 def _known_by_hashes(card: ModelCard) -> AvailableModel | None:

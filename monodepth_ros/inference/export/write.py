@@ -24,6 +24,7 @@ from monodepth_ros.zoo.card import load_card
 from monodepth_ros.zoo.weights import load_networks
 
 _OPSET = 17
+_LARGEST = 2**31 - 2**24  # bytes: the format's limit, less what the graph itself needs
 
 
 class DepthGraph(nn.Module):
@@ -122,6 +123,12 @@ def _write_onnx(graph: Graph, size: tuple[int, int], path: Path) -> None:
     # less and works with every torch since 2.5; both graphs run equally fast. What a trace can get
     # wrong is a batch that it takes for a constant. It warns of some: here that is an error.
     batch = {name: {0: "batch"} for name in (*graph.inputs, *graph.outputs)}
+    size_in_bytes = sum(p.numel() * p.element_size() for p in graph.parameters())
+    if size_in_bytes > _LARGEST:
+        raise UserError(
+            f"its weights have {size_in_bytes / 1e9:.1f} GB, and an ONNX file at most 2:"
+            " use engine torch"
+        )
     with warnings.catch_warnings(), atomic_path(path) as temporary:
         warnings.simplefilter("ignore")
         if not graph.alone:

@@ -26,6 +26,7 @@ from monodepth_ros.nodes.parameters import ParameterSpec
 from monodepth_ros.nodes.reporting_node import SUCCESS, ReportingNode, Status
 from monodepth_ros.stamps import TimedMessage
 from monodepth_ros.zoo.card import NetworkPart
+from monodepth_ros.zoo.size import parse_size
 from monodepth_ros.zoo.weight_files import UNCERTAINTY_FILE
 
 _STOP_TIMEOUT = 1.5  # seconds in which the current frames have to be finished
@@ -88,12 +89,21 @@ class CameraNode(ReportingNode):
             engine,
             device,
             precision,
+            size=self._network_size(),
             threads=threads,
             checked=networks,
             former=None if active is None else active.loaded.engine,
         )
         _return_free_memory()
         return loaded
+
+    def _network_size(self) -> tuple[int, int] | None:
+        """What the parameter asks for; UserError for what is no size."""
+        text = self.value("size")
+        try:
+            return parse_size(text) if text else None
+        except ValueError as error:
+            raise UserError(f"parameter size: {error}") from None
 
     def close(self) -> None:  # noqa: B027 - most nodes have nothing to undo
         """Undo `open`, but for the outputs; must also work when `open` was not called."""

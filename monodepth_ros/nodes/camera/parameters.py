@@ -20,6 +20,12 @@ CAMERA_PARAMETERS = (
         "library that runs the networks; auto: the fastest, measured at the first start",
         choices=("auto", *ENGINES),
     ),
+    ParameterSpec(
+        "size",
+        "",
+        "width x height at which the networks run, such as 392x294, rounded as the model needs it;"
+        " empty: that of the model, which may follow from the image",
+    ),
     ParameterSpec("device", "auto", "device that runs the networks: auto, cpu, cuda or cuda:N"),
     ParameterSpec(
         "precision",

@@ -42,7 +42,7 @@ def adopt(
     """
     folder = Path(folder)
     published = read_published(folder)
-    _check_weights(folder)
+    check_weights(folder)
     try:
         card = ModelCard(
             name=name or folder.resolve().name,
@@ -88,7 +88,7 @@ def _rule(does: Preparation, output: str) -> ResizeRule:
     )
 
 
-def _check_weights(folder: Path) -> None:
+def check_weights(folder: Path) -> None:
     """UserError unless the weights are there, in a form that nothing has to unpickle."""
     path = folder / PUBLISHED_FILE
     if not path.is_file():

@@ -7,6 +7,7 @@ from torch import nn
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.export import write as write_module
 from monodepth_ros.inference.export.kind import ExportKind
 from monodepth_ros.inference.export.model_folder import export_model
 from monodepth_ros.inference.export.proof import Proof, proof_images
@@ -149,3 +150,11 @@ def test_a_model_folder_takes_exports_one_after_the_other(model, tmp_path):
     reference = load_engine(model, "torch", "cpu")
     depth = reference.inverse_depth(reference.prepare(images(1)))
     np.testing.assert_allclose(engine.inverse_depth(frames), depth, rtol=1e-4)
+
+
+def test_weights_that_no_onnx_file_holds_are_told(model, tmp_path, monkeypatch):
+    graph = load_graph(model, "depth", SIZE)
+    monkeypatch.setattr(write_module, "_LARGEST", 1000)
+    with pytest.raises(UserError, match="an ONNX file at most 2: use engine torch"):
+        write_export(graph, ExportKind("onnx", "depth", SIZE), tmp_path / "x")
+    assert not (tmp_path / "x").exists()
