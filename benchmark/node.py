@@ -82,6 +82,7 @@ class TimedEngine:
 
     def __init__(self, engine: Any, stages: Stages) -> None:
         self._engine = engine
+        self.inverse_depth = stages.calls("network", engine.inverse_depth)
         self.depth_and_variance = stages.calls("network", engine.depth_and_variance)
         self.prepare = stages.calls("resize", engine.prepare)
 

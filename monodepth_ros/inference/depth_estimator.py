@@ -15,13 +15,19 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.image_size import resize_bytes, resize_linear, resize_nearest
 from monodepth_ros.inference.background import Background, black_background, checked_background
-from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
+from monodepth_ros.inference.engines.base import (
+    DepthMaps,
+    Engine,
+    Frames,
+    Rgb,
+    depth_and_variance,
+)
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import NetworkInput, network_input
 from monodepth_ros.inference.output_size import resize_output
 from monodepth_ros.inference.scale.unit import Scale, scale_of
 from monodepth_ros.inference.uncertainty.certainty import certainty, confidence_of, stddev_of
-from monodepth_ros.inference.uncertainty.error_model import is_calibrated
+from monodepth_ros.inference.uncertainty.error_model import error_model_of, is_calibrated
 from monodepth_ros.inference.uncertainty.views import MAX_VIEWS, views_of
 
 _MAX_CAMERAS = 16  # whose resized ones are kept: more than a robot has
@@ -40,9 +46,9 @@ class DepthPrediction:
     given. ``confidence``, if requested, is float32 HxW from 0 to 1: the probability that depth is
     within 25 % of the truth. ``stddev``, if requested of a calibrated model, is the standard
     deviation of depth, float32 HxW in its unit, NaN where unknown. ``certainty`` is what both are
-    made of, the inverse of the standard deviation of log depth. They leave out an error of the
-    scale as a whole, but for what `in_metres` is told of it. ``background_pixels`` are invalid as
-    black background, though the network gave depth.
+    made of, the inverse of the standard deviation of log depth, of any size. They leave out an
+    error of the scale as a whole, but for what `in_metres` is told of it. ``background_pixels`` are
+    invalid as black background, though the network gave depth.
     """
 
     disparity: NDArray[np.float32]
@@ -78,20 +84,23 @@ class DepthPrediction:
         if metres.shift:
             disparity = np.where(disparity > 0, disparity, np.float32(np.nan))
         moved = replace(self, disparity=disparity, scale="metric")
-        known = (
-            self.certainty
-            if self.certainty is None
-            else metres.certainty(self.certainty, disparity)
-        )
-        if known is None or known is self.certainty:
+        if self.certainty is None or metres.keeps_certainty:
             stddev = None if self.stddev is None else self.stddev * np.float32(metres.factor)
             return replace(moved, stddev=stddev)
+        known = metres.certainty(resize_linear(self.certainty, disparity.shape), disparity)
         return moved.rated(known, self.stddev is not None)
 
     def rated(self, known: NDArray[np.float32], calibrated: bool) -> DepthPrediction:
-        """The same with confidence by its certainty ``known``, and ``stddev`` if `calibrated`."""
-        stddev = stddev_of(known) * self.depth if calibrated else None
-        return replace(self, confidence=confidence_of(known), stddev=stddev, certainty=known)
+        """The same with confidence by its certainty ``known``, and ``stddev`` if `calibrated`.
+
+        Both are enlarged after they are computed, which is much cheaper than before.
+        """
+        size = self.disparity.shape
+        confidence = resize_linear(confidence_of(known), size)
+        if np.isnan(self.disparity.min()):
+            confidence[np.isnan(self.disparity)] = 0
+        stddev = resize_linear(stddev_of(known), size) * self.depth if calibrated else None
+        return replace(self, confidence=confidence, stddev=stddev, certainty=known)
 
     def at_least(self, min_confidence: float) -> DepthPrediction:
         """The same, invalid where confidence is lower."""
@@ -181,7 +190,7 @@ class DepthEstimator:
         pixels = {k: frames[k].pixels()[0] for k in rated}
         count = self.confidence_views
         views = [self.engine.prepare(views_of(pixels[k], count)) for k in rated if count]
-        inverse, told = depth_and_variance(self.engine, frames[0].joined([*frames[1:], *views]))
+        inverse, told = self._maps(frames[0].joined([*frames[1:], *views]), bool(rated))
         for each, found in zip(seen, inverse, strict=False):
             each.keep_inverse_depth(found)
         of_views = inverse[len(frames) :].reshape(len(views), count, *inverse.shape[1:])
@@ -200,6 +209,12 @@ class DepthEstimator:
             for k, request in enumerate(requests)
         ]
 
+    def _maps(self, frames: Frames, rated: bool) -> DepthMaps:
+        """The variance costs time, so it is asked for where confidence is made of it."""
+        if rated and error_model_of(self.card).head:
+            return depth_and_variance(self.engine, frames)
+        return DepthMaps(self.engine.inverse_depth(frames))
+
     def _prediction(
         self,
         seen: NetworkInput,
@@ -207,7 +222,7 @@ class DepthEstimator:
         inverse: NDArray[np.float32],
         known: NDArray[np.float32] | None,
     ) -> DepthPrediction:
-        """The prediction of one frame; ``known`` is its `certainty` at the network's size."""
+        """The prediction of one frame; ``known`` is its `certainty`."""
         size = seen.image_size if self.output_size == "image" else inverse.shape
         scale = scale_of(self.card, camera, seen.frames.size)
         small = scale.inverse_depth(inverse)
@@ -228,6 +243,6 @@ class DepthEstimator:
         prediction = DepthPrediction(disparity, scale.label, seen_by, background_pixels=background)
         if known is None:
             return prediction
-        known = scale.certainty(resize_linear(known, size), disparity)
-        known = np.where(np.isnan(disparity), np.float32(0), known)
+        if not scale.keeps_certainty:
+            known = scale.certainty(resize_linear(known, size), disparity)
         return prediction.rated(known, is_calibrated(self.card))

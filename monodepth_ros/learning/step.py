@@ -15,7 +15,7 @@ from torch import Tensor
 
 from monodepth_ros.evaluation.depth_metrics import batch_median_scaled_metrics
 from monodepth_ros.geometry.feature_alignment import RefinedPose
-from monodepth_ros.learning.losses.arithmetic.maps import image_size, known_depth
+from monodepth_ros.learning.losses.arithmetic.maps import known_depth
 from monodepth_ros.learning.matched_points import MatchedPoints, matched_points
 from monodepth_ros.learning.pose_refiner import with_fixed_scale
 from monodepth_ros.networks.registry import Ambiguity
@@ -97,8 +97,8 @@ class Step:
 
     @property
     def log_variance(self) -> Tensor:
-        """The one that they make together, ``(B, 1, H, W)``."""
-        return together(self.log_variances, image_size(self.target))
+        """The one that they make together, ``(B, 1, h, w)``."""
+        return together(self.log_variances)
 
     @property
     def predicted_masks(self) -> list[Tensor]:

@@ -16,7 +16,8 @@ class DepthOutput(NamedTuple):
 
     ``inverse_depth``: 1 / depth in the network's unit, ``(B, 1, h, w)`` float32 at each of its
     scales, finest first. ``log_variance``, where the network has one: logarithm of the variance of
-    log depth (natural), of the finest, same shape.
+    log depth (natural), of the finest, ``(B, 1, h, w)`` at the size at which it is told: it is
+    smooth, and enlarging it in the network would take longer than all that it is made of.
     """
 
     inverse_depth: list[Tensor]
@@ -42,7 +43,7 @@ class DepthNetwork(nn.Module):
 
     def with_members(self, image: Tensor) -> tuple[DepthOutput, Tensor | None]:
         """The same, and the log variances ``(B, M, h, w)`` of whose mixture its one is, to learn
-        by: at any size; None without members."""
+        by; None without members."""
         return self(image), None
 
     def finest(self, image: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from monodepth_ros.networks.depth_decoder import (
 from monodepth_ros.networks.depth_network import DepthOutput, EncoderDecoderNetwork
 from monodepth_ros.networks.efficientnet_lite import EfficientNetLiteEncoder
 from monodepth_ros.networks.resnet import PUBLISHED_STAGES, ResNetEncoder
-from monodepth_ros.networks.uncertainty_head import LEVEL, UncertaintyHead, together
+from monodepth_ros.networks.uncertainty_head import LEVEL, UncertaintyHead, sampled, together
 
 
 class Monodepth2Network(EncoderDecoderNetwork):
@@ -54,27 +54,29 @@ class Monodepth2Network(EncoderDecoderNetwork):
 
     def decode_with_members(self, features: Sequence[Tensor]) -> tuple[DepthOutput, Tensor | None]:
         """As of every network with an encoder."""
-        return self._output(self.decoder.decode(features), SCALES)
+        decoded = self.decoder.decode(features)
+        inverse = [self._inverse(decoded, scale) for scale in range(SCALES)]
+        if not self.tells_variance:
+            return DepthOutput(inverse), None
+        full, half, *coarse = inverse
+        members = self.uncertainty(decoded[LEVEL], [full, sampled(half), *coarse])
+        return DepthOutput(inverse, together(members)), members
 
     def finest_with_variance(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Without the heads of the other scales, unless a variance is told by them."""
+        """Without the heads of the other scales, but for what a variance is told by."""
         decoded = self.decoder.decode(self.encoder(image))
-        scales = SCALES if self.tells_variance else 1
-        (inverse_depth, log_variance), _ = self._output(decoded, scales)
-        return inverse_depth[0], log_variance
+        if not self.tells_variance:
+            return self._inverse(decoded, 0), None
+        every = (1, 2, 1, 1)  # of half the size what is compared
+        inverse = [self._inverse(decoded, scale, every[scale]) for scale in range(SCALES)]
+        return inverse[0], together(self.uncertainty(decoded[LEVEL], inverse))
 
     def finest(self, image: Tensor) -> Tensor:
         """Without the heads of the other scales and that of the variance."""
-        decoded = self.decoder.decode(self.encoder(image))
-        return self._in_range(self.decoder.head(0, decoded[0]))
+        return self._inverse(self.decoder.decode(self.encoder(image)), 0)
 
-    def _output(self, decoded: Sequence[Tensor], scales: int) -> tuple[DepthOutput, Tensor | None]:
-        inverse = [self._in_range(self.decoder.head(s, decoded[s])) for s in range(scales)]
-        if not self.tells_variance:
-            return DepthOutput(inverse), None
-        members = self.uncertainty(decoded[LEVEL], inverse)
-        height, width = inverse[0].shape[-2:]
-        return DepthOutput(inverse, together(members, (height, width))), members
+    def _inverse(self, decoded: Sequence[Tensor], scale: int, every: int = 1) -> Tensor:
+        return self._in_range(self.decoder.head(scale, decoded[scale], every))
 
     def further_decoder(self, outputs: int) -> DepthDecoder:
         """As of every network with an encoder."""

@@ -18,8 +18,7 @@ from torch.nn import functional as F
 
 LEVEL = 4  # of the decoded features that it takes: stride 16
 _WIDTH = 16  # channels of a member
-_STRIDE = 4  # at which the depths of all scales are compared
-_AROUND = 5  # cells of twice that stride over which errors are alike, twice
+_AROUND = 5  # cells of stride 8 over which errors are alike, twice
 _FACTOR = 0.5  # by whose exponential features change the standard deviation at most
 # Standard deviation of log depth to begin with: at least, for each of its deviation from the
 # image's median, and for each of the spread of scales.
@@ -47,44 +46,43 @@ class UncertaintyHead(nn.Module):
         """Each member's log variance of log depth, ``(B, M, H / 8, W / 8)`` in float32.
 
         ``features`` ``(B, C, H / 16, W / 16)``; ``inverse_depths`` ``(B, 1, H / 2^s, W / 2^s)``,
-        positive, finest first. Neither learns from it.
+        positive, finest first, but of half the size every second row and column alone
+        (`sampled`): they are compared at a quarter. Neither learns from it.
         """
         cues = cues_of([inverse_depth.detach() for inverse_depth in inverse_depths])
-        weights = self.weights.float().exp()[:, :, None, None]
-        stddev = (cues[:, None] * weights).sum(2)
+        usual, *grown = self.weights.float().exp()[:, :, None, None].unbind(1)
+        stddev = F.conv2d(cues, torch.stack(grown, 1), usual.flatten())
         told = self.features(features.detach().to(self.weights.dtype)).float()
         told = _FACTOR * torch.tanh(F.interpolate(told, scale_factor=2.0, mode="bilinear"))
         return 2 * (stddev.log() + told)
 
 
-def together(log_variances: Tensor, size: tuple[int, int]) -> Tensor:
-    """The log variance ``(B, 1, H, W)`` of a mixture of members ``(B, M, h, w)`` of equal means."""
-    mixed = log_variances.exp().mean(1, keepdim=True).log()
-    return F.interpolate(mixed, size, mode="bilinear")
+def together(log_variances: Tensor) -> Tensor:
+    """The log variance ``(B, 1, h, w)`` of a mixture of members ``(B, M, h, w)`` of equal means."""
+    return log_variances.exp().mean(1, keepdim=True).log()
 
 
 def cues_of(inverse_depths: Sequence[Tensor]) -> Tensor:
-    """What errors grow with, ``(B, 3, H / 8, W / 8)`` in float32, whatever the unit of depth.
+    """What errors grow with, ``(B, 2, H / 8, W / 8)`` in float32, whatever the unit of depth.
 
-    1; the distance of log depth from its median over the image; the standard deviation of log depth
-    over the scales. The latter two are means around the pixel, as errors are of whole surfaces.
+    The distance of log depth from its median over the image, and the standard deviation of log
+    depth over the scales. Both are means around the pixel, as errors are of whole surfaces.
     """
-    logs = torch.cat([_at_stride(x, 2.0**scale).log() for scale, x in enumerate(inverse_depths)], 1)
+    full, half, quarter, eighth = (inverse_depth.float() for inverse_depth in inverse_depths)
+    eighth = F.interpolate(eighth, scale_factor=2.0, mode="bilinear")
+    logs = torch.cat([F.avg_pool2d(full, 4), half, quarter, eighth], 1).log()
     finest = F.avg_pool2d(logs[:, :1], 2)
     distance = (finest - _median(finest)).abs()
     spread = F.avg_pool2d(logs.var(1, correction=0, keepdim=True).sqrt(), 2)
     cues = torch.cat([distance, spread], 1)
     for _ in range(2):
         cues = F.avg_pool2d(cues, _AROUND, 1, _AROUND // 2, count_include_pad=False)
-    return torch.cat([torch.ones_like(distance), cues], 1)
+    return cues
 
 
-def _at_stride(inverse_depth: Tensor, stride: float) -> Tensor:
-    """A map of ``stride``, in float32, at `_STRIDE`."""
-    inverse_depth = inverse_depth.float()
-    if stride < _STRIDE:
-        return F.avg_pool2d(inverse_depth, round(_STRIDE / stride))
-    return F.interpolate(inverse_depth, scale_factor=stride / _STRIDE, mode="bilinear")
+def sampled(half: Tensor) -> Tensor:
+    """Of the map of half the size what is compared."""
+    return half[..., ::2, ::2]
 
 
 def _median(x: Tensor) -> Tensor:

@@ -154,7 +154,7 @@ class ErrorModel(BaseModel):
     slope: float = 0.0
     edge: float = 0.0
     offset: float = 0.0
-    off_axis: float = 0.0
+    border: float = 0.0
     head: float = 0.0
     familiar: Familiar | None = None
     data: str = ""

@@ -19,9 +19,12 @@ def test_a_small_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     importlib.import_module("confidence_cost").main(arguments)
     found = json.loads(out.read_text())
     assert found["frames"] == 3 and found["model"] == "demo"
-    assert all(value > 0 for value in found["fastest_tenth_ms"].values())
-    fastest = found["fastest_tenth_ms"]
+    (row,) = found["engines"]
+    fastest = row["fastest_tenth_ms"]
+    assert row["engine"] == "torch:fp32" and all(value > 0 for value in fastest.values())
     added = fastest["depth and confidence"] - fastest["depth"]
-    assert found["confidence_ms"] == pytest.approx(added)
     ratio = (fastest["network"] + added) / fastest["network"]
-    assert found["network_with_confidence_over_network"] == pytest.approx(ratio)
+    assert row["confidence_over_network"] == pytest.approx(ratio, abs=1e-3)
+    assert row["telling_over_network"] == pytest.approx(
+        fastest["telling"] / fastest["network"], abs=1e-3
+    )

@@ -5,12 +5,13 @@ import pytest
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry.camera import PinholeCamera
+from monodepth_ros.geometry.image_size import resize_linear
 from monodepth_ros.inference.depth_estimator import DepthEstimator, DepthRequest
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.network_input import network_input
 from monodepth_ros.inference.uncertainty.certainty import certainty, confidence_of, stddev_of
-from monodepth_ros.zoo.card import ErrorModel
-from monodepth_ros.zoo.weights import save_model
+from monodepth_ros.zoo.card import ErrorModel, load_card
+from monodepth_ros.zoo.weights import load_weights, save_model
 
 
 def frame(height: int, width: int) -> np.ndarray:
@@ -143,17 +144,39 @@ def test_confidence_and_stddev_come_with_one_run_of_the_network(tmp_path, card, 
         prediction = estimator.estimate(rgb, with_confidence=True)
         assert batches == [1]
         known = certainty(rgb, prediction.disparity, estimator.card)
-        np.testing.assert_allclose(prediction.confidence, confidence_of(known), atol=1e-5)
+        confidence = resize_linear(confidence_of(known), (64, 96))
+        np.testing.assert_allclose(prediction.confidence, confidence, atol=1e-5)
         assert prediction.confidence.dtype == np.float32
         if error_model is None:
             assert prediction.stddev is None
         else:
-            expected = stddev_of(known) * prediction.depth
+            expected = resize_linear(stddev_of(known), (64, 96)) * prediction.depth
             np.testing.assert_allclose(prediction.stddev, expected, rtol=1e-4)
             np.testing.assert_allclose(prediction.in_metres(3.0).stddev, 3 * expected, rtol=1e-4)
         plain = estimator.estimate(rgb)
         assert plain.confidence is None and plain.stddev is None
         np.testing.assert_array_equal(plain.depth, prediction.depth)
+
+
+def test_the_variance_is_asked_for_where_confidence_is_made_of_it(uncertain_model, tmp_path):
+    """Not for depth alone, and not of a model whose calibration gives it no weight."""
+    card = load_card(uncertain_model)
+    states = load_weights(uncertain_model, card)
+    for weight in (0.5, 0.0):
+        rated = ErrorModel(intercept=-2.0, edge=0.1, head=weight)
+        folder = tmp_path / str(weight)
+        save_model(folder, card.model_copy(update={"error_model": rated}), states)
+        estimator, runs = DepthEstimator(folder, "cpu"), []
+        for name in ("inverse_depth", "depth_and_variance"):
+            run = getattr(estimator.engine, name)
+            setattr(
+                estimator.engine,
+                name,
+                lambda frames, name=name, run=run, runs=runs: runs.append(name) or run(frames),
+            )
+        estimator.estimate(textured(64, 96))
+        estimator.estimate(textured(64, 96), with_confidence=True)
+        assert runs == ["inverse_depth", "depth_and_variance" if weight else "inverse_depth"]
 
 
 def test_further_views_are_part_of_the_batch(model):

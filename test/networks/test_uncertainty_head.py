@@ -9,7 +9,7 @@ import torch
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.networks.registry import ARCHITECTURES, Architecture, build_depth_network
-from monodepth_ros.networks.uncertainty_head import UncertaintyHead, cues_of, together
+from monodepth_ros.networks.uncertainty_head import UncertaintyHead, cues_of, sampled, together
 
 IMAGE = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
@@ -28,21 +28,21 @@ def test_depth_is_bit_for_bit_as_without_the_head(name: str) -> None:
         inverse, log_variance = telling.finest_with_variance(IMAGE)
         assert all(torch.equal(inverse, net.finest(IMAGE)) for net in (plain, telling))
         assert plain.finest_with_variance(IMAGE)[1] is None
-    assert log_variance is not None and log_variance.shape == (2, 1, 64, 96)
+    assert log_variance is not None and log_variance.shape == (2, 1, 8, 12)
     torch.testing.assert_close(log_variance, found.log_variance)
     with torch.no_grad():
         output, members = telling.with_members(IMAGE)
         assert plain.with_members(IMAGE)[1] is None
     assert members is not None and members.shape == (2, 2, 8, 12)
     assert output.log_variance is not None
-    torch.testing.assert_close(together(members, (64, 96)), output.log_variance)
+    torch.testing.assert_close(together(members), output.log_variance)
 
 
 def test_members_become_their_mixture() -> None:
     """Of variances 1 and 3: 2."""
     members = torch.tensor([0.0, math.log(3.0)])[None, :, None, None].expand(1, 2, 2, 3)
-    torch.testing.assert_close(together(members, (4, 6)), torch.full((1, 1, 4, 6), math.log(2.0)))
-    torch.testing.assert_close(together(members[:, 1:], (2, 3)), members[:, 1:])
+    torch.testing.assert_close(together(members), torch.full((1, 1, 2, 3), math.log(2.0)))
+    torch.testing.assert_close(together(members[:, 1:]), members[:, 1:])
 
 
 def test_nothing_but_the_head_learns_from_it() -> None:
@@ -55,21 +55,22 @@ def test_nothing_but_the_head_learns_from_it() -> None:
 
 
 def scales(finest: torch.Tensor) -> list[torch.Tensor]:
-    """Four that agree."""
-    return [torch.nn.functional.avg_pool2d(finest, 2**s) for s in range(4)]
+    """Four that agree, as they are compared."""
+    maps = [torch.nn.functional.avg_pool2d(finest, 2**s) for s in range(4)]
+    return [maps[0], sampled(maps[1]), *maps[2:]]
 
 
 def test_cues_are_what_they_say() -> None:
     """A part of the image is e times as far; the finest scale differs from the three others."""
     inverse = torch.ones(1, 1, 64, 128)
     inverse[..., 64 + 16 :] = math.exp(-1)
-    one, distance, spread = cues_of(scales(inverse))[0]
-    assert one.shape == (8, 16) and (one == 1).all()
+    distance, spread = cues_of(scales(inverse))[0]
+    assert distance.shape == (8, 16)
     torch.testing.assert_close(distance[:, :6], torch.zeros(8, 6))  # the median is nearer
     torch.testing.assert_close(distance[:, -2:], torch.ones(8, 2))  # beyond what is averaged
     assert (distance[:, 6:14].diff(dim=1) >= -1e-6).all()
     finest, *others = scales(torch.ones(1, 1, 64, 128))
-    _, distance, spread = cues_of([finest * math.exp(0.2), *others])[0]
+    distance, spread = cues_of([finest * math.exp(0.2), *others])[0]
     torch.testing.assert_close(distance, torch.zeros(8, 16), atol=1e-6, rtol=0)
     # Standard deviation of 0.2, 0, 0, 0: 0.2 sqrt(3) / 4.
     torch.testing.assert_close(spread, torch.full((8, 16), 0.05 * math.sqrt(3)), atol=1e-6, rtol=0)

@@ -14,10 +14,10 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import median_ratio
 from monodepth_ros.geometry.image_size import resize_bytes, resize_nearest
 from monodepth_ros.inference.engines.base import DepthMaps, Engine, depth_and_variance
-from monodepth_ros.inference.uncertainty.error_model import halved
 from monodepth_ros.inference.uncertainty.evidence import evidence
 from monodepth_ros.inference.uncertainty.familiarity import distance, statistics
-from monodepth_ros.inference.uncertainty.terms import error_terms
+from monodepth_ros.inference.uncertainty.half_size import halved
+from monodepth_ros.inference.uncertainty.terms import WITH_HEAD, WITHOUT_HEAD, error_terms
 from monodepth_ros.zoo.card import ErrorModel, Familiar
 
 Values = NDArray[np.float64]
@@ -69,15 +69,16 @@ def _rated(
         return RatedFrame(found)
     size = inverse.shape[0], inverse.shape[1]
     true = resize_nearest(truth, size).astype(np.float64)
-    shown = halved(evidence(image)) == 1
+    shown = evidence(image) == 1
     chosen = np.flatnonzero(np.isfinite(true) & (true > 0) & shown)
     if len(chosen) < 2:
         return RatedFrame(found)
     chosen = chosen[:: -(-len(chosen) // _PIXELS)]
     depth, true = 1 / inverse.ravel()[chosen].astype(np.float64), true.ravel()[chosen]
     errors = np.abs(np.log(median_ratio(depth, true) * depth / true))
-    log_variance = None if maps.log_variance is None else halved(maps.log_variance[0])
-    terms = error_terms(inverse, log_variance)
+    told = maps.log_variance
+    names, of_head = (WITHOUT_HEAD, None) if told is None else (WITH_HEAD, told[0])
+    terms = error_terms(inverse, names, of_head)
     values = np.stack([term.ravel()[chosen] for term in terms.values()], 1)
     return RatedFrame(found, tuple(terms), values.astype(np.float64), errors)
 

@@ -19,11 +19,11 @@ Rgb = NDArray[np.uint8]
 
 
 class DepthMaps(NamedTuple):
-    """What one run of the depth network gives, float32 ``(B, h, w)`` each.
+    """What one run of the depth network gives, float32.
 
-    ``inverse_depth`` as of `Engine.inverse_depth`. ``log_variance``: natural logarithm of the
-    variance of natural log depth, as the network says it, without the card's temperature; None
-    where it says nothing of that.
+    ``inverse_depth`` ``(B, h, w)`` as of `Engine.inverse_depth`. ``log_variance``: natural
+    logarithm of the variance of natural log depth, as the network says it, without the card's
+    temperature, and ``(B, h', w')`` at its size; None where it says nothing of that.
     """
 
     inverse_depth: NDArray[np.float32]
@@ -105,7 +105,10 @@ class Engine(Protocol):
 
 @runtime_checkable
 class TellsVariance(Protocol):
-    """An engine that also gives what a network says of its own error; others need not."""
+    """An engine that also gives what a network says of its own error; others need not.
+
+    Its `Engine.inverse_depth` should not compute that.
+    """
 
     def depth_and_variance(self, frames: Frames) -> DepthMaps:
         """Both by one run; without variance for a model whose card has no ``uncertainty``."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,16 @@ from monodepth_ros.zoo.card import ExportFormat, ExportPrecision, ModelCard, Net
 from monodepth_ros.zoo.weight_files import networks_in
 
 _MAX_OTHERS = 3  # sizes besides the usual one: a robot has few cameras, a network has its memory
-# A loaded network: images (B, h, w, 3), one array for each of its inputs, to its outputs.
-Network = Callable[..., Sequence[NDArray[np.float32]]]
+
+
+class Network(Protocol):
+    """A loaded network."""
+
+    def __call__(self, *images: Rgb, outputs: int = 1) -> Sequence[NDArray[np.float32]]:
+        """Its first ``outputs``, if possible without work for the others.
+
+        ``images`` are ``(B, h, w, 3)``, one array for each of its inputs.
+        """
 
 
 @dataclass(frozen=True)
@@ -98,11 +106,12 @@ class ExportedEngine:
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""
-        return self.depth_and_variance(frames).inverse_depth
+        return self._network("depth", frames.size)(frames.pixels())[0]
 
     def depth_and_variance(self, frames: Frames) -> DepthMaps:
         """Inverse depth and its log variance, None where the network tells none."""
-        return DepthMaps(*self._network("depth", frames.size)(frames.pixels()))
+        outputs = 1 if self.card.uncertainty is None else 2
+        return DepthMaps(*self._network("depth", frames.size)(frames.pixels(), outputs=outputs))
 
     def motion(self, first: Frames, second: Frames) -> NDArray[np.float32]:
         """Axis-angle and translation ``(B, 6)`` of ``T_second_first``; ``first`` is the earlier."""
@@ -148,9 +157,10 @@ def find_exports(
 def one_by_one(network: Network) -> Network:
     """For batches of any size, a network whose file takes one image at a time."""
 
-    def run(*images: Rgb) -> list[NDArray[np.float32]]:
-        found = [network(*(each[k : k + 1] for each in images)) for k in range(len(images[0]))]
-        return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
+    def run(*images: Rgb, outputs: int = 1) -> list[NDArray[np.float32]]:
+        singles = ([each[k : k + 1] for each in images] for k in range(len(images[0])))
+        found = [network(*single, outputs=outputs) for single in singles]
+        return [np.concatenate(maps) for maps in zip(*found, strict=True)]
 
     return run
 

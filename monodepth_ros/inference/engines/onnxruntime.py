@@ -132,9 +132,11 @@ def _load_network(path: Path, threads: int, providers: list[Provider]) -> Networ
             " libraries of its version installed?"
         )
     names = [image.name for image in session.get_inputs()]
+    told = [output.name for output in session.get_outputs()]
 
-    def run(*images: Rgb) -> list[NDArray[np.float32]]:
-        outputs = session.run(None, dict(zip(names, images, strict=True)))
-        return [np.asarray(output) for output in outputs]
+    # It computes all outputs: to leave out what others need takes more time than a small head.
+    def run(*images: Rgb, outputs: int = 1) -> list[NDArray[np.float32]]:
+        given = dict(zip(names, images, strict=True))
+        return [np.asarray(found) for found in session.run(told[:outputs], given)]
 
     return one_by_one(run) if session.get_inputs()[0].shape[0] == 1 else run

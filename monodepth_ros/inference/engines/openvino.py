@@ -66,25 +66,25 @@ class OpenVinoEngine(ExportedEngine):
 
 
 class _Compiled:
-    """A network that is compiled for each size of batch when it is first asked for."""
+    """A network that is compiled for each size of batch and number of outputs when first asked."""
 
     def __init__(self, path: Path, options: dict[str, Any]) -> None:
         self._path, self._options = path, options
-        self._requests: dict[int, Any] = {}
+        self._requests: dict[tuple[int, int], Any] = {}
         batch = next(iter(_core().read_model(path).inputs)).partial_shape[0]
         single = batch.is_static and batch.get_length() == 1
         self._run: Network = one_by_one(self._infer) if single else self._infer
-        self._request(1)
+        self._request(1, 1)
 
-    def __call__(self, *images: Rgb) -> Sequence[NDArray[np.float32]]:
-        return self._run(*images)
+    def __call__(self, *images: Rgb, outputs: int = 1) -> Sequence[NDArray[np.float32]]:
+        return self._run(*images, outputs=outputs)
 
-    def _infer(self, *images: Rgb) -> list[NDArray[np.float32]]:
-        outputs = self._request(len(images[0])).infer(list(images), share_inputs=True)
-        return [np.asarray(outputs[number]) for number in range(len(outputs))]
+    def _infer(self, *images: Rgb, outputs: int = 1) -> list[NDArray[np.float32]]:
+        found = self._request(len(images[0]), outputs).infer(list(images), share_inputs=True)
+        return [np.asarray(found[number]) for number in range(outputs)]
 
-    def _request(self, batch: int) -> Any:
-        if batch not in self._requests:
+    def _request(self, batch: int, outputs: int) -> Any:
+        if (batch, outputs) not in self._requests:
             model = _core().read_model(self._path)
             model.reshape(
                 {
@@ -92,9 +92,11 @@ class _Compiled:
                     for image in model.inputs
                 }
             )
-            compiled = _core().compile_model(model, "CPU", self._options)
-            self._requests[batch] = compiled.create_infer_request()
-        return self._requests[batch]
+            # What only other outputs need is left out.
+            wanted = openvino.Model(model.get_results()[:outputs], model.get_parameters())
+            compiled = _core().compile_model(wanted, "CPU", self._options)
+            self._requests[batch, outputs] = compiled.create_infer_request()
+        return self._requests[batch, outputs]
 
 
 def compile_options(precision: str, threads: int) -> dict[str, Any]:

@@ -104,7 +104,9 @@ class TorchEngine:
         self.has_motion = pose_net is not None
         self._device = device
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self._depth = self._faster(self._placed(depth_net, images=1).finest_with_variance)
+        depth_net = self._placed(depth_net, images=1)
+        self._depth = self._faster(depth_net.finest)
+        self._depth_and_variance = self._faster(depth_net.finest_with_variance)
         self._pose = None if pose_net is None else self._faster(self._placed(pose_net, images=2))
 
     @classmethod
@@ -156,12 +158,13 @@ class TorchEngine:
 
     def inverse_depth(self, frames: Frames) -> NDArray[np.float32]:
         """``(B, h, w)`` in 1/unit."""
-        return self.depth_and_variance(frames).inverse_depth
+        with self._computing():
+            return _to_numpy(self._depth(_images(frames))[:, 0])
 
     def depth_and_variance(self, frames: Frames) -> DepthMaps:
         """Inverse depth and its log variance, None where the network tells none."""
         with self._computing():
-            inverse, log_variance = self._depth(_images(frames))
+            inverse, log_variance = self._depth_and_variance(_images(frames))
             told = None if log_variance is None else _to_numpy(log_variance[:, 0])
             return DepthMaps(_to_numpy(inverse[:, 0]), told)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from monodepth_ros.errors import UserError
+from monodepth_ros.inference.engines.base import depth_and_variance
 from monodepth_ros.inference.engines.torch import TorchEngine
 
 _WARM_UPS = 3  # runs in which libraries choose their kernels, before those are recorded
@@ -22,6 +23,7 @@ class PreparedTorchEngine(TorchEngine):
         super().__init__(*arguments)
         frames = self.prepare(np.zeros((1, *self.size, 3), np.uint8))
         self.inverse_depth(frames)
+        depth_and_variance(self, frames)
         if self.has_motion:
             self.motion(frames, frames)
 

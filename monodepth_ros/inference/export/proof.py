@@ -23,7 +23,7 @@ class Proof:
         later: the same after a small motion: what the pose network sees as the second image.
         expected: of torch in fp32, inverse depth of ``images`` ``(2, h, w)`` in 1/unit, or the
             motions ``(2, 6)`` from ``images`` to ``later``.
-        log_variance: of that depth, of the same shape; None where the network tells none.
+        log_variance: of that depth; None where the network tells none.
     """
 
     images: Rgb
@@ -57,8 +57,12 @@ class Proof:
         frames = engine.prepare(self.images)
         with np.errstate(all="ignore"):
             if self.expected.ndim == 3:
-                found = engine.inverse_depth(frames)
-                error = np.abs(depth_ratio(found, self.expected, engine.card.ambiguity) - 1).mean()
+                found = [engine.inverse_depth(frames)]
+                if self.log_variance is not None:  # with which another graph may compute it
+                    found.append(depth_and_variance(engine, frames).inverse_depth)
+                ambiguity = engine.card.ambiguity
+                ratios = [depth_ratio(each, self.expected, ambiguity) for each in found]
+                error = np.abs(np.stack(ratios) - 1).mean()
             else:
                 found = engine.motion(frames, engine.prepare(self.later))
                 error = np.abs(found - self.expected).max() / np.abs(self.expected).max()

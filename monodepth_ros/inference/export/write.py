@@ -30,7 +30,7 @@ _LARGEST = 2**31 - 2**24  # bytes: the format's limit, less what the graph itsel
 class DepthGraph(nn.Module):
     """Images ``(B, h, w, 3)`` uint8 to inverse depth ``(B, h, w)`` float32, in 1/unit.
 
-    Where the network tells a log variance, that is a second output of the same shape.
+    Where the network tells a log variance, that is a second output, at the size of its head.
     """
 
     inputs = ("image",)

@@ -35,6 +35,11 @@ class Scale:
             q = q / np.float32(self.factor)
         return q + np.float32(self.shift) if self.shift else q
 
+    @property
+    def keeps_certainty(self) -> bool:
+        """Whether `certainty` changes nothing."""
+        return self.covariance is None and not self.shift and self.exponent == 1
+
     def certainty(
         self, known: NDArray[np.float32], inverse_depth: NDArray[np.float32]
     ) -> NDArray[np.float32]:
@@ -42,7 +47,7 @@ class Scale:
 
         What a network errs by is a share of what it gives, not of the shift.
         """
-        if self.covariance is None and not self.shift and self.exponent == 1:
+        if self.keeps_certainty:
             return known
         (a, b), (_, c) = (np.zeros((2, 2)) if self.covariance is None else self.covariance).tolist()
         with np.errstate(all="ignore"):  # where one of both is unknown

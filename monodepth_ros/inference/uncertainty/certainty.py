@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from monodepth_ros.inference.uncertainty.error_model import error_model_of, relative_stddev
 from monodepth_ros.inference.uncertainty.evidence import evidence
 from monodepth_ros.inference.uncertainty.familiarity import familiarity
+from monodepth_ros.inference.uncertainty.half_size import halved
 from monodepth_ros.inference.uncertainty.views import spread
 from monodepth_ros.zoo.card import ModelCard
 
@@ -27,24 +28,24 @@ def certainty(
     log_variance: Map | None = None,
     of_views: NDArray[np.float32] | None = None,
 ) -> Map:
-    """Inverse of the standard deviation of log depth, ``(h, w)``; 0 where nothing is known.
+    """Inverse of the standard deviation of log depth, ``(h / 2, w / 2)``; 0: nothing is known.
 
-    ``image`` is uint8 ``(h, w, 3)`` as the network sees it, ``log_variance`` what the network says
-    of log depth, ``of_views`` inverse depths of the first of `views`. What the error model of the
-    card predicts counts as far as the image shows something and is like those of training.
+    ``image`` is uint8 ``(h, w, 3)`` as the network sees it, ``inverse_depth`` ``(h, w)``,
+    ``log_variance`` what the network says of log depth, ``of_views`` inverse depths of the first of
+    `views`. What the error model of the card predicts counts as far as the image shows something
+    and is like those of training. Of pixels without depth it says what is known around them.
     """
-    everywhere = bool(inverse_depth.min() > 0 and inverse_depth.max() < np.inf)
-    usable = everywhere or (inverse_depth > 0) & (inverse_depth < np.inf)
-    if not np.any(usable):
-        return np.zeros_like(inverse_depth)
-    safe = inverse_depth if everywhere else np.where(usable, inverse_depth, np.float32(1))
+    if not (inverse_depth.min() > 0 and inverse_depth.max() < np.inf):
+        usable = (inverse_depth > 0) & (inverse_depth < np.inf)
+        if not usable.any():
+            return np.zeros_like(halved(inverse_depth))
+        inverse_depth = np.where(usable, inverse_depth, np.median(inverse_depth[usable]))
     model = error_model_of(card)
-    stddev = relative_stddev(safe, model, log_variance)
+    stddev = relative_stddev(inverse_depth, model, log_variance)
     if of_views is not None:
-        stddev = np.hypot(stddev, spread(safe, of_views))
-    familiar = familiarity(image, safe, model.familiar)
-    known = np.asarray(cv2.divide(evidence(image), stddev, scale=familiar), np.float32)
-    return known if everywhere else np.where(usable, known, np.float32(0))
+        stddev = np.hypot(stddev, halved(spread(inverse_depth, of_views)))
+    familiar = familiarity(image, inverse_depth, model.familiar)
+    return np.asarray(cv2.divide(evidence(image), stddev, scale=familiar), np.float32)
 
 
 def confidence_of(certainty: Map) -> Map:

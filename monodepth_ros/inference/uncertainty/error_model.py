@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.inference.uncertainty.terms import error_terms
+from monodepth_ros.inference.uncertainty.half_size import halved
+from monodepth_ros.inference.uncertainty.terms import TERMS, error_terms
 from monodepth_ros.zoo.card import ErrorModel, ModelCard
 
 Map = NDArray[np.float32]
 
 _MOST = math.log(1000.0)  # beyond, nothing is known
 # For models that nobody has calibrated: those of the bundled model. They rank pixels, no more.
-UNCALIBRATED = ErrorModel(intercept=-2.3, slope=0.36, edge=0.07, offset=1.4, off_axis=1.0)
+UNCALIBRATED = ErrorModel(intercept=-2.3, slope=0.19, edge=0.12, offset=1.34, border=1.16)
 
 
 def error_model_of(card: ModelCard) -> ErrorModel:
@@ -32,20 +33,14 @@ def is_calibrated(card: ModelCard) -> bool:
 
 
 def relative_stddev(inverse_depth: Map, model: ErrorModel, log_variance: Map | None = None) -> Map:
-    """Standard deviation of log depth ``(h, w)``, which is that of depth over depth.
+    """Standard deviation of log depth ``(h / 2, w / 2)``, which is that of depth over depth.
 
-    ``inverse_depth`` is positive and finite, ``log_variance`` what the network says of log depth.
-    It is smooth, so it is computed at half the size, in a quarter of the time.
+    ``inverse_depth`` ``(h, w)`` is positive and finite, ``log_variance`` what the network says of
+    log depth, of any size.
     """
-    half, told = halved(inverse_depth), None if log_variance is None else halved(log_variance)
+    half = halved(inverse_depth)
     total: Any = np.full(half.shape, model.intercept, np.float32)
-    for name, term in error_terms(half, told).items():
-        total = cv2.scaleAdd(term, getattr(model, name), total)
-    stddev = cv2.exp(np.minimum(total, np.float32(_MOST)))
-    return np.asarray(cv2.resize(stddev, inverse_depth.shape[::-1]), np.float32)
-
-
-def halved(values: Map) -> Map:
-    """``(h / 2, w / 2)``, each the mean of four."""
-    size = values.shape[1] // 2, values.shape[0] // 2
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+    weights = {name: getattr(model, name) for name in TERMS if getattr(model, name)}
+    for name, term in error_terms(half, weights, log_variance).items():
+        total = cv2.scaleAdd(term, weights[name], total)
+    return np.asarray(np.exp(np.minimum(total, np.float32(_MOST))), np.float32)

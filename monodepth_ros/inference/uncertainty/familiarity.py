@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monodepth_ros.inference.uncertainty.half_size import sampled
 from monodepth_ros.zoo.card import Familiar
 
 Map = NDArray[np.float32]
@@ -29,7 +30,7 @@ def statistics(image: NDArray[np.uint8], inverse_depth: Map) -> NDArray[np.float
     mean, deviation = cv2.meanStdDev(grey)
     small = cv2.resize(grey, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
     fine, coarse = _detail(grey), _detail(small)
-    red, green, blue = cv2.split(image)
+    red, green, blue = cv2.split(sampled(image))
     brightest, darkest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     ordered = np.sort(inverse_depth[::_COARSE, ::_COARSE], axis=None)
     low, high = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
@@ -39,7 +40,7 @@ def statistics(image: NDArray[np.uint8], inverse_depth: Map) -> NDArray[np.float
             deviation.item() / 255,
             math.log(fine),
             math.log(coarse / fine),
-            cv2.mean(cv2.subtract(brightest, darkest))[0] / 255,
+            _mean_difference(brightest, darkest) / 255,
             math.log(high / low),
         ]
     )
@@ -64,6 +65,10 @@ def familiarity(image: NDArray[np.uint8], inverse_depth: Map, familiar: Familiar
 
 def _detail(grey: Any) -> float:
     """Mean grey levels from pixel to pixel."""
-    along = cv2.mean(cv2.absdiff(grey[:, 1:], grey[:, :-1]))[0]
-    across = cv2.mean(cv2.absdiff(grey[1:], grey[:-1]))[0]
+    along = _mean_difference(grey[:, 1:], grey[:, :-1])
+    across = _mean_difference(grey[1:], grey[:-1])
     return (along + across) / 2 + _LEAST
+
+
+def _mean_difference(one: Any, other: Any) -> float:
+    return float(cv2.norm(one, other, cv2.NORM_L1)) / one.size

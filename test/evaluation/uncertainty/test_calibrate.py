@@ -15,10 +15,11 @@ from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.uncertainty.calibrate import RatedFrame, fit_error_model
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.uncertainty.familiarity import STATISTICS, distance
+from monodepth_ros.inference.uncertainty.terms import WITHOUT_HEAD
 from monodepth_ros.share_directory import share_directory
 from monodepth_ros.zoo.card import load_card
 
-NAMES = ("slope", "edge", "offset", "off_axis")
+NAMES = WITHOUT_HEAD
 TRUE = np.array([0.6, 0.0, 0.4, -0.3])
 
 
@@ -73,6 +74,7 @@ def test_command_writes_the_card(tmp_path: Path) -> None:
     assert card.error_model is not None
     assert card.error_model.model_dump() == json.loads(result.stdout)
     assert card.error_model.data == "sample_walk@0:60"
+    assert card.error_model.slope == 0 and card.error_model.head > 0
     assert card.model_copy(update={"error_model": before.error_model}) == before
     image = np.random.default_rng(0).integers(0, 256, (128, 192, 3), dtype=np.uint8)
     seen = DepthEstimator(str(folder), "cpu", "network").estimate(image, with_confidence=True)

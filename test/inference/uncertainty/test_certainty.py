@@ -20,11 +20,13 @@ from monodepth_ros.inference.uncertainty.familiarity import (
     familiarity,
     statistics,
 )
-from monodepth_ros.inference.uncertainty.terms import error_terms
+from monodepth_ros.inference.uncertainty.half_size import halved
+from monodepth_ros.inference.uncertainty.terms import WITH_HEAD, WITHOUT_HEAD, error_terms
 from monodepth_ros.inference.uncertainty.views import MAX_VIEWS, spread, views_of
 from monodepth_ros.zoo.card import ErrorModel, Familiar, ModelCard, Provenance
 
 SIZE = (64, 96)
+HALF = (32, 48)
 
 
 def textured(seed: int = 0) -> NDArray[np.uint8]:
@@ -50,40 +52,52 @@ def card(error_model: ErrorModel | None) -> ModelCard:
 
 
 def test_terms_of_a_ramp() -> None:
-    terms = error_terms(ramp(0.8))
+    terms = error_terms(ramp(0.8), WITHOUT_HEAD)
     inner = (slice(None), slice(36, 60))
     np.testing.assert_allclose(terms["slope"][inner], np.log(0.8 + 0.128), rtol=1e-3)
     np.testing.assert_allclose(terms["edge"][inner], np.log(0.128), atol=0.02)
     offset = np.abs(0.8 * (np.arange(SIZE[1]) - (SIZE[1] - 1) / 2) / SIZE[0])
     around = np.convolve(offset, np.full(33, 1 / 33), "valid")  # half the height, and the middle
     np.testing.assert_allclose(terms["offset"][0, 16:-16], around, atol=0.01)
-    off_axis = terms["off_axis"]
-    assert off_axis[0, 0] == off_axis[-1, -1] == 1 and off_axis[32, 48] < 1e-3
+    border = terms["border"]
+    assert border[0, 0] == border[-1, -1] == pytest.approx(1) and border[32, 48] < 1e-3
+    assert border[32, 0] == pytest.approx(2 / 3, abs=1e-3)
+    assert border[0, 48] == pytest.approx(1 / 3, abs=1e-3)
 
 
 def test_terms_do_not_know_the_unit() -> None:
     inverse = np.random.default_rng(0).uniform(0.1, 2, SIZE).astype(np.float32)
-    for one, other in zip(
-        error_terms(inverse).values(), error_terms(7 * inverse).values(), strict=True
-    ):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    one, other = (error_terms(scaled, WITHOUT_HEAD) for scaled in (inverse, 7 * inverse))
+    assert set(one) == set(WITHOUT_HEAD)
+    for name in WITHOUT_HEAD:
+        np.testing.assert_allclose(one[name], other[name], atol=1e-4)
+
+
+def test_only_what_is_asked_for_is_computed() -> None:
+    told = np.array([[-2.0, -2.0], [-4.0, -4.0]], np.float32)
+    terms = error_terms(ramp(0.8), WITH_HEAD, told)
+    assert set(terms) == set(WITH_HEAD)
+    assert set(error_terms(ramp(0.8), WITH_HEAD)) == {"edge", "offset", "border"}
+    head = terms["head"]
+    assert head.shape == SIZE and (head[0] == -1).all() and (head[-1] == -2).all()
+    assert head[31, 0] > -1.5 > head[32, 0]
 
 
 def test_error_model_is_a_weighted_sum() -> None:
     """Of the terms of half the size, where each pixel is the mean of four."""
     inverse = np.random.default_rng(0).uniform(0.1, 2, SIZE).astype(np.float32)
-    model = ErrorModel(intercept=-1.0, slope=0.5, edge=-0.2, offset=0.3, off_axis=0.1, head=0.7)
+    model = ErrorModel(intercept=-1.0, slope=0.5, edge=-0.2, offset=0.3, border=0.1, head=0.7)
     log_variance = np.random.default_rng(1).normal(-3, 1, SIZE).astype(np.float32)
-    half, told = (m.reshape(32, 2, 48, 2).mean((1, 3)) for m in (inverse, log_variance))
-    terms = error_terms(half)
+    half = inverse.reshape(32, 2, 48, 2).mean((1, 3))
+    told = cv2.resize(log_variance, HALF[::-1])
+    terms = error_terms(half, WITHOUT_HEAD)
     total = -1 + 0.5 * terms["slope"] - 0.2 * terms["edge"] + 0.3 * terms["offset"]
-    total = total + 0.1 * terms["off_axis"]
+    total = total + 0.1 * terms["border"]
     for found, log_stddev in (
         (relative_stddev(inverse, model), total),
         (relative_stddev(inverse, model, log_variance), total + 0.35 * told),
     ):
-        expected = cv2.resize(np.exp(log_stddev), SIZE[::-1])
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        np.testing.assert_allclose(found, np.exp(log_stddev), rtol=1e-4)
 
 
 @pytest.mark.parametrize("stddev", [0.01, 0.1, 0.2, 0.5, 2.0])
@@ -103,23 +117,25 @@ def test_nothing_known() -> None:
     assert (certainty(textured(), inverse, card(None)) == 0).all()
 
 
-def test_pixels_without_depth_have_none() -> None:
+def test_pixels_without_depth_spoil_no_others() -> None:
+    """They count as the middle of the scene; there is no depth of which it could be told."""
     inverse = ramp(0.5)
+    usual = certainty(textured(), inverse, card(None))
     inverse[3, 4], inverse[5, 6], inverse[7, 8] = np.nan, 0, np.inf
     known = certainty(textured(), inverse, card(None))
-    unknown = ~np.isfinite(inverse) | (inverse <= 0)
-    assert (known[unknown] == 0).all() and (known[~unknown] > 0).all()
-    assert np.isfinite(known).all()
+    assert known.shape == HALF and (known > 0).all() and np.isfinite(known).all()
+    np.testing.assert_allclose(known[20:, 20:], usual[20:, 20:], rtol=0.02)
 
 
 def test_views_add_their_variance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "evidence", lambda image: np.ones(SIZE, np.float32))
+    monkeypatch.setattr(module, "evidence", lambda image: np.ones(HALF, np.float32))
     inverse, image = ramp(0.5), textured()
     plain = 1 / certainty(image, inverse, card(None))
     other = inverse * np.where(np.arange(SIZE[1]) < 48, 1.2, 0.8).astype(np.float32)
     views = other[None, :, ::-1]
     compared = 1 / certainty(image, inverse, card(None), of_views=views)
-    np.testing.assert_allclose(compared**2, plain**2 + spread(inverse, views) ** 2, rtol=1e-4)
+    apart = halved(spread(inverse, views))
+    np.testing.assert_allclose(compared**2, plain**2 + apart**2, rtol=1e-4)
 
 
 def test_spread_is_that_of_log_depth_without_a_factor() -> None:

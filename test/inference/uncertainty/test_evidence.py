@@ -105,10 +105,10 @@ def test_noise_is_no_structure() -> None:
 
 def test_small_plain_parts_are_known_by_what_is_around_them() -> None:
     textured = np.kron(np.random.default_rng(1).integers(60, 200, (24, 32, 1)), np.ones((4, 4, 3)))
-    for side, expected in ((5, 1.0), (60, 0.0)):
+    for side, expected in ((6, 1.0), (60, 0.0)):
         image = textured.astype(np.uint8)
-        part = slice(18, 18 + side), slice(30, 30 + side)
-        image[part] = 100
+        image[18 : 18 + side, 30 : 30 + side] = 100
+        part = slice(9, 9 + side // 2), slice(15, 15 + side // 2)
         assert np.median(evidence(image)[part]) == pytest.approx(expected)
 
 

@@ -311,13 +311,16 @@ class Asked:
         self.node, self.batches, self.published = node, [], []
         assert node.active_model is not None
         engine = node.active_model.loaded.engine
-        run = engine.depth_and_variance
 
-        def counted(frames: Any) -> Any:
-            self.batches.append(len(frames.pixels()))
-            return run(frames)
+        def counted(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def counting(frames: Any) -> Any:
+                self.batches.append(len(frames.pixels()))
+                return run(frames)
 
-        monkeypatch.setattr(engine, "depth_and_variance", counted)
+            return counting
+
+        for name in ("inverse_depth", "depth_and_variance"):
+            monkeypatch.setattr(engine, name, counted(getattr(engine, name)))
         self.asked = {name: {"depth/image_rect"} for name in SIZES}
         for stream in node.streams:
             asked = self.asked[stream.name]
@@ -368,7 +371,7 @@ def test_a_frame_fails_alone_and_a_network_fails_all(
     assert play.batches == [2]
     assert play.failed() == {"front": 0, "left": 1, "rear": 0}
     assert node.active_model is not None
-    monkeypatch.setattr(node.active_model.loaded.engine, "depth_and_variance", lambda frames: 1 / 0)
+    monkeypatch.setattr(node.active_model.loaded.engine, "inverse_depth", lambda frames: 1 / 0)
     play()
     assert play.failed() == {"front": 1, "left": 2, "rear": 1}
 
