@@ -101,8 +101,8 @@ def measure(model: Path, plain: Path, name: str, threads: int, images: list[Rgb]
         for share in (10, 50)
     )
     return {
-        "engine": name,
         **engine.describe(),
+        "engine": name,
         "fastest_tenth_ms": fastest,
         "median_ms": medians,
         **_over_network(fastest),

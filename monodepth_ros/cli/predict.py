@@ -28,6 +28,7 @@ from monodepth_ros.data.images.input_parts import InputPart, decoded, parts_of
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.inference.uncertainty.error_model import is_calibrated
 from monodepth_ros.progress import count_frames, plain_console
 from monodepth_ros.replay.prediction_files import (
     PredictionWriter,
@@ -64,15 +65,21 @@ def predict(
     every: Every = 1,
     background: Background = "keep",
     preview: Annotated[bool, typer.Option(help="Write NAME_preview.jpg.")] = True,
+    confidence: Annotated[
+        bool,
+        typer.Option("--confidence", help="Write NAME_confidence.npy and NAME_stddev.npy as well."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Estimate depth of images and videos.
 
     For each frame, NAME_depth.npy holds depth (float32, height x width, NaN invalid) and
     NAME_preview.jpg shows the input beside its disparity; with --camera, both are rectified, and
-    depth is NaN outside the distorted image. Files that cannot be read are skipped, named and
-    counted, and the exit status is then 1. The same command goes on where an interrupted one
-    ended, and several processes share the work under torchrun.
+    depth is NaN outside the distorted image. With --confidence, NAME_confidence.npy is the
+    probability that depth is within 25 % of the truth, and NAME_stddev.npy the standard deviation
+    of depth, in its unit, which only a calibrated model has. Files that cannot be read are
+    skipped, named and counted, and the exit status is then 1. The same command goes on where an
+    interrupted one ended, and several processes share the work under torchrun.
     """
     if camera is not None and focal is not None:
         raise UserError("--camera states the focal length: leave --focal out")
@@ -83,7 +90,8 @@ def predict(
     estimator = DepthEstimator(loaded, background=background)
     bits = bit_depths(files)
     network = (estimator.card.content(), engine, device, precision, estimator.size)
-    settings = key_of(network, str(out), every, calibration, focal, background, preview)
+    options = (every, calibration, focal, background, preview, confidence)
+    settings = key_of(network, str(out), *options)
     parts = {key_of(settings, part.state(bits)): part for part in parts_of(files, every)}
 
     def predicted(todo: list[InputPart]) -> Iterator[list[dict[str, Any]]]:
@@ -97,7 +105,8 @@ def predict(
                 else:
                     advance()
 
-            yield from PredictionWriter(estimator, out, preview, told).write(frames)
+            writer = PredictionWriter(estimator, out, preview, told, confidence)
+            yield from writer.write(frames)
 
     results = work.results(parts, predicted, lambda part: part.expected, all_there)
     if results is None:
@@ -109,6 +118,9 @@ def predict(
         print(json.dumps(_summary(estimator, written, skipped), indent=2))
     else:
         _print_summary(estimator, written, skipped, out)
+        if confidence and not is_calibrated(estimator.card):
+            name = estimator.card.name
+            print(f"no standard deviation: calibrate {name} with `monodepth models calibrate`")
     if skipped or not written:
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.data.images.file import CorruptFrame
@@ -29,7 +30,8 @@ from monodepth_ros.visualisation.preview import side_by_side
 class WrittenPrediction:
     """What was written for one frame. Depths are in metres when ``scale`` is ``metric``.
 
-    ``seconds`` are those of the estimate, shared evenly among the frames of a batch.
+    ``seconds`` are those of the estimate, shared evenly among the frames of a batch. There is no
+    ``stddev`` of a model that nobody has calibrated.
     """
 
     input: str
@@ -44,6 +46,8 @@ class WrittenPrediction:
     invalid_pixels: int
     background_pixels: int  # of these, black background
     seconds: float
+    confidence: str | None = None
+    stddev: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class SkippedInput:
 def all_there(outcomes: list[dict[str, Any]]) -> bool:
     """Whether every input of a part gave files, which are still there."""
     written = [outcome for outcome in outcomes if "reason" not in outcome]
-    files = [o[kind] for o in written for kind in ("depth", "preview") if o[kind] is not None]
+    kinds = ("depth", "preview", "confidence", "stddev")
+    files = [file for o in written for kind in kinds if (file := o.get(kind)) is not None]
     return len(written) == len(outcomes) and all(Path(file).exists() for file in files)
 
 
@@ -68,6 +73,8 @@ Estimated = tuple[InputFrame, DepthPrediction, float]
 class PredictionWriter:
     """Writes ``NAME_depth.npy`` and, if asked for, ``NAME_preview.jpg`` of each frame.
 
+    With ``confidence`` also ``NAME_confidence.npy`` and, of a calibrated model,
+    ``NAME_stddev.npy``, where `evaluate depth --pred` finds them.
     ``told`` is called for each frame that is written and each input that is not.
     """
 
@@ -75,6 +82,7 @@ class PredictionWriter:
     folder: Path
     preview: bool = True
     told: Callable[[WrittenPrediction | SkippedInput], None] = lambda outcome: None
+    confidence: bool = False
 
     def write(self, frames: Frames) -> Iterator[list[dict[str, Any]]]:
         """What came of the frames of each part, as JSON holds it; None ends a part."""
@@ -103,7 +111,7 @@ class PredictionWriter:
 
     def _estimates(self, batch: list[InputFrame]) -> Iterator[Estimated]:
         start = time.perf_counter()
-        requests = [DepthRequest(frame.rgb, frame.camera) for frame in batch]
+        requests = [DepthRequest(frame.rgb, frame.camera, self.confidence) for frame in batch]
         predictions = self.estimator.estimate_batch(requests)
         seconds = (time.perf_counter() - start) / max(1, len(batch))
         for frame, prediction in zip(batch, predictions, strict=True):
@@ -117,17 +125,18 @@ class PredictionWriter:
         if isinstance(estimated, CorruptFrame):
             return SkippedInput(printable(estimated.path), estimated.reason)
         frame, prediction, seconds = estimated
-        depth_path = self.folder / f"{frame.name}_depth.npy"
         preview_path = self.folder / f"{frame.name}_preview.jpg"
-        with atomic_path(depth_path) as path:
-            np.save(path, prediction.depth)
+        maps = {
+            kind: self._saved(frame, kind, values)
+            for kind in ("depth", "confidence", "stddev")
+            if (values := getattr(prediction, kind)) is not None
+        }
         if self.preview:
             write_jpeg(preview_path, side_by_side(frame.rgb, prediction.disparity))
         valid = prediction.depth[np.isfinite(prediction.depth)]
         height, width = frame.rgb.shape[:2]
         return WrittenPrediction(
             input=printable(frame.file),
-            depth=printable(depth_path),
             preview=printable(preview_path) if self.preview else None,
             width=width,
             height=height,
@@ -138,4 +147,11 @@ class PredictionWriter:
             invalid_pixels=prediction.depth.size - valid.size,
             background_pixels=prediction.background_pixels,
             seconds=round(seconds, 6),
+            **maps,
         )
+
+    def _saved(self, frame: InputFrame, kind: str, values: NDArray[np.float32]) -> str:
+        file = self.folder / f"{frame.name}_{kind}.npy"
+        with atomic_path(file) as path:
+            np.save(path, values)
+        return printable(file)

@@ -15,7 +15,7 @@ from monodepth_ros.cli.app import app
 from monodepth_ros.data.rectification import Rectifier
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.inference.depth_estimator import DepthEstimator
-from monodepth_ros.zoo.card import load_card, save_card
+from monodepth_ros.zoo.card import ErrorModel, load_card, save_card
 
 
 def run(*arguments):
@@ -43,6 +43,32 @@ def test_each_image_gets_depth_and_preview(model, tmp_path):
     assert preview.shape == (30, 100, 3)
     assert np.abs(preview[:, :50] - rgb.astype(float)).mean() < 8  # JPEG of noise
     assert np.load(tmp_path / "out" / "b_depth.npy").shape == (40, 20)
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_confidence_and_stddev_stand_beside_depth(model, tmp_path, calibrated):
+    if calibrated:
+        rated = ErrorModel(intercept=-2.0, edge=0.1)
+        save_card(model, load_card(model).model_copy(update={"error_model": rated}))
+    rgb = write_picture(tmp_path / "a.png")
+    result = run(tmp_path / "a.png", "--out", tmp_path / "out", "--confidence")
+    assert result.exit_code == 0, result.output
+    expected = DepthEstimator(model, "cpu").estimate(rgb, with_confidence=True)
+    for kind in ("depth", "confidence", *(["stddev"] if calibrated else [])):
+        found = np.load(tmp_path / "out" / f"a_{kind}.npy")
+        assert (found.dtype, found.shape) == (np.float32, (30, 50))
+        np.testing.assert_array_equal(found, getattr(expected, kind))
+    assert (tmp_path / "out" / "a_stddev.npy").exists() is calibrated
+    assert ("no standard deviation: calibrate demo" in result.stdout) is not calibrated
+    # The same command writes again what has gone meanwhile.
+    (tmp_path / "out" / "a_confidence.npy").unlink()
+    run(tmp_path / "a.png", "--out", tmp_path / "out", "--confidence")
+    assert (tmp_path / "out" / "a_confidence.npy").exists()
+    run(tmp_path / "a.png", "--out", tmp_path / "plain")
+    assert {path.name for path in (tmp_path / "plain").glob("*.*")} == {
+        "a_depth.npy",
+        "a_preview.jpg",
+    }
 
 
 def test_distorted_inputs_are_rectified(model, tmp_path):
