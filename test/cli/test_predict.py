@@ -65,7 +65,7 @@ def test_confidence_and_stddev_stand_beside_depth(model, tmp_path, calibrated):
     run(tmp_path / "a.png", "--out", tmp_path / "out", "--confidence")
     assert (tmp_path / "out" / "a_confidence.npy").exists()
     run(tmp_path / "a.png", "--out", tmp_path / "plain")
-    assert {path.name for path in (tmp_path / "plain").glob("*.*")} == {
+    assert {path.name for path in (tmp_path / "plain").glob("a_*")} == {
         "a_depth.npy",
         "a_preview.jpg",
     }
