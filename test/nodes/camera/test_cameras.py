@@ -6,6 +6,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -312,15 +313,12 @@ class Asked:
         assert node.active_model is not None
         engine = node.active_model.loaded.engine
 
-        def counted(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            def counting(frames: Any) -> Any:
-                self.batches.append(len(frames.pixels()))
-                return run(frames)
-
-            return counting
+        def counted(run: Callable[[Any], Any], frames: Any) -> Any:
+            self.batches.append(len(frames.pixels()))
+            return run(frames)
 
         for name in ("inverse_depth", "depth_and_variance"):
-            monkeypatch.setattr(engine, name, counted(getattr(engine, name)))
+            monkeypatch.setattr(engine, name, partial(counted, getattr(engine, name)))
         self.asked = {name: {"depth/image_rect"} for name in SIZES}
         for stream in node.streams:
             asked = self.asked[stream.name]
