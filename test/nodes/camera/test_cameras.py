@@ -317,8 +317,8 @@ class Asked:
             self.batches.append(len(frames.pixels()))
             return run(frames)
 
-        for name in ("inverse_depth", "depth_and_variance"):
-            monkeypatch.setattr(engine, name, partial(counted, getattr(engine, name)))
+        for way in ("inverse_depth", "depth_and_variance"):
+            monkeypatch.setattr(engine, way, partial(counted, getattr(engine, way)))
         self.asked = {name: {"depth/image_rect"} for name in SIZES}
         for stream in node.streams:
             asked = self.asked[stream.name]
@@ -354,9 +354,8 @@ def test_one_batch_with_the_views_of_confidence(
     play.asked["left"].clear()
     play()
     assert play.batches == [2 + views]
-    assert [name for name, topic in play.published if topic == "depth/image_rect"] == [
-        "front", "rear",
-    ]  # fmt: skip
+    shown = [name for name, topic in play.published if topic == "depth/image_rect"]
+    assert shown == ["front", "rear"]
     assert ("rear", "depth/confidence") in play.published
     node.destroy_node()
 
