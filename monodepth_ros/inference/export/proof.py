@@ -51,17 +51,16 @@ class Proof:
         """How far an engine is from torch: 0 is equal, infinite where it gives nothing finite.
 
         Of depth, the mean relative difference (abs_rel between both) where torch gives any: it may
-        give none, 0, as in the sky. Of motions, the largest
-        difference over the largest component.
+        give none, 0, as in the sky. Of motions, the largest difference over the largest component.
         """
         frames = engine.prepare(self.images)
         with np.errstate(all="ignore"):
             if self.expected.ndim == 3:
-                found = [engine.inverse_depth(frames)]
+                maps = [engine.inverse_depth(frames)]
                 if self.log_variance is not None:  # with which another graph may compute it
-                    found.append(depth_and_variance(engine, frames).inverse_depth)
+                    maps.append(depth_and_variance(engine, frames).inverse_depth)
                 ambiguity = engine.card.ambiguity
-                ratios = [depth_ratio(each, self.expected, ambiguity) for each in found]
+                ratios = [depth_ratio(each, self.expected, ambiguity) for each in maps]
                 error = np.abs(np.stack(ratios) - 1).mean()
             else:
                 found = engine.motion(frames, engine.prepare(self.later))
