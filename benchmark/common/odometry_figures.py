@@ -17,7 +17,7 @@ from monodepth_ros.evaluation.odometry_consistency import (
     normalised_errors,
 )
 from monodepth_ros.evaluation.odometry_metrics import evaluate_odometry
-from monodepth_ros.evaluation.scale_drift import scale_drift
+from monodepth_ros.evaluation.scale.drift import scale_drift
 from monodepth_ros.evaluation.trajectory import Trajectory
 
 Poses = NDArray[np.float64]

@@ -11,7 +11,7 @@ from odometry_run import Run
 
 from monodepth_ros.evaluation.odometry_metrics import relative_pose_errors, try_to_align
 from monodepth_ros.evaluation.report_files import save_figure
-from monodepth_ros.evaluation.scale_drift import log_ratios
+from monodepth_ros.evaluation.scale.drift import log_ratios
 
 
 def plot(path: Path, runs: Sequence[Run]) -> None:

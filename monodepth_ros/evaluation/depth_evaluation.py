@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.depth_metrics import mean_metrics
 from monodepth_ros.evaluation.depth_protocol import DepthProtocol, ImageResult, evaluate_image
-from monodepth_ros.evaluation.scale_consistency import ratio_spread
+from monodepth_ros.evaluation.scale.consistency import ratio_spread
 from monodepth_ros.evaluation.uncertainty.image import ImageUncertainty, UncertaintyMaps
 from monodepth_ros.evaluation.uncertainty.summary import figures
 from monodepth_ros.overlap import in_threads

@@ -27,7 +27,7 @@ from monodepth_ros.evaluation.odometry_consistency import (
     normalised_errors,
 )
 from monodepth_ros.evaluation.odometry_metrics import aligned_metrics, try_to_align
-from monodepth_ros.evaluation.scale_consistency import (
+from monodepth_ros.evaluation.scale.consistency import (
     pose_depth_log_ratio,
     pose_scales,
     sequence_scale_std,

@@ -18,8 +18,8 @@ from monodepth_ros.errors import UserError, printable
 from monodepth_ros.evaluation import predictions, recordings
 from monodepth_ros.evaluation.predictions import trajectory_pair
 from monodepth_ros.evaluation.recordings import frames_of, state_of
-from monodepth_ros.evaluation.scale_consistency import pose_scales
-from monodepth_ros.evaluation.scale_report import SequenceScales
+from monodepth_ros.evaluation.scale.consistency import pose_scales
+from monodepth_ros.evaluation.scale.report import SequenceScales
 from monodepth_ros.evaluation.trajectory import Trajectory
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.engines.base import Engine

@@ -27,8 +27,8 @@ from monodepth_ros.evaluation.odometry_metrics import (
 )
 from monodepth_ros.evaluation.recordings import guessed_cameras
 from monodepth_ros.evaluation.report import write_odometry_report
-from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
-from monodepth_ros.evaluation.scale_report import scale_summary
+from monodepth_ros.evaluation.scale.consistency import MIN_MOTION_M
+from monodepth_ros.evaluation.scale.report import scale_summary
 from monodepth_ros.evaluation.trajectory import FORMATS, Trajectory, read_trajectory
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.shared_work import SharedWork

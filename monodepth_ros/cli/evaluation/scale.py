@@ -12,8 +12,8 @@ from monodepth_ros.cli.options.model import Device, EngineName, Precision, Threa
 from monodepth_ros.cli.options.recordings import Camera, Every, FieldOfView, capture_settings
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.recordings import guessed_cameras
-from monodepth_ros.evaluation.scale_consistency import MIN_MOTION_M
-from monodepth_ros.evaluation.scale_report import scale_summary, write_scale_report
+from monodepth_ros.evaluation.scale.consistency import MIN_MOTION_M
+from monodepth_ros.evaluation.scale.report import scale_summary, write_scale_report
 from monodepth_ros.inference.engines.registry import load_engine
 from monodepth_ros.inference.odometry.registry import DEFAULT, method_class
 from monodepth_ros.shared_work import SharedWork

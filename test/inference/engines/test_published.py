@@ -64,7 +64,7 @@ def test_every_type_is_exported_and_computes_the_same(kind: str, tmp_path: Path)
     assert proof.expected.std() > 0.001 * proof.expected.mean() > 0
     networks = [
         runtime._load_network(path, 1, [("CPUExecutionProvider", {})]),
-        other._load_network(path, other.compile_options("fp32", 1)),
+        other._Compiled(path, other.compile_options("fp32", 1))._run,
     ]
     for network in networks:
         assert network.__qualname__.startswith(one_by_one.__name__)

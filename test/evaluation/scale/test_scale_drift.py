@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monodepth_ros.evaluation.scale_drift import log_ratios, scale_drift
+from monodepth_ros.evaluation.scale.drift import log_ratios, scale_drift
 
 
 def straight(lengths: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation import report_files as files
-from monodepth_ros.evaluation.scale_consistency import (
+from monodepth_ros.evaluation.scale.consistency import (
     cross_sequence_scale_std,
     pose_depth_log_ratio,
     sequence_scale_std,

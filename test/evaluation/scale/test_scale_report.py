@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.evaluation.scale_report import SequenceScales, scale_summary, write_scale_report
+from monodepth_ros.evaluation.scale.report import SequenceScales, scale_summary, write_scale_report
 
 
 def test_one_common_scale_has_no_spread():

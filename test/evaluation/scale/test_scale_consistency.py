@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from monodepth_ros.evaluation.scale_consistency import (
+from monodepth_ros.evaluation.scale.consistency import (
     cross_sequence_scale_std,
     pose_depth_log_ratio,
     pose_scales,

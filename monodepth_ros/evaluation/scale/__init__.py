@@ -1,0 +1,1 @@
+"""Scale over a recording: do depth and motion agree, and does it drift."""
