@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from corridor import write_corridor
+from foundation import tiny_published
 from numpy.typing import NDArray
 from recipes import SELF_SUPERVISED, small_recipe
 from steps import loss_of, step_of
@@ -26,6 +27,7 @@ from monodepth_ros.learning.run.train import train
 from monodepth_ros.learning.step import Step
 from monodepth_ros.learning.step_stream import plan_run
 from monodepth_ros.zoo.card import load_card
+from monodepth_ros.zoo.importers.huggingface import adopt
 
 SIZE = (32, 64)
 DISTILLED: dict[str, Any] = {"scale_shift_invariant": {}, "gradient_matching": {}}
@@ -265,6 +267,21 @@ def test_sets_that_do_not_fit_are_refused(taught: Path, held_back: Path, video: 
         small_recipe(
             losses=SELF_SUPERVISED, mix={"a": {**worlds, "losses": {"scale_shift_invariant": {}}}}
         )
+    assert not small_recipe(**common, mix={"a": None}).mix
     blind = small_recipe(**common, mix={"a": {**worlds, "data": [str(video)]}})
     with pytest.raises(UserError, match="walk has no true depth, which mix.a.losses.supervised"):
         build_mixed(blind)
+
+
+def test_a_published_model_teaches_at_its_own_size(video: Path, tmp_path: Path) -> None:
+    """A tiny Depth Anything with random weights: relative, so its shift is open."""
+    pytest.importorskip("transformers", reason="extra foundation")
+    folder = tiny_published("depth_anything", tmp_path / "teacher")
+    adopt(folder, licence="CC0-1.0")
+    recipe = small_recipe(losses=DISTILLED, networks={"teacher": str(folder)})
+    training, _ = build_datasets(recipe, [video], [])
+    label = training[3]["pseudo_inverse_depth"]
+    assert label.shape == (1, *SIZE) and label.isfinite().all() and label.std() > 0
+    assert Learner(recipe).teacher_ambiguity == "scale_and_shift"
+    with pytest.raises(UserError, match="leaves the shift of its inverse depth open"):
+        Learner(small_recipe(losses={"teacher": {}}, networks={"teacher": str(folder)}))

@@ -98,6 +98,14 @@ class Recipe(Section):
     def _by_name(cls, losses: Any) -> Any:
         return parse_losses(losses)
 
+    @field_validator("mix", mode="before")
+    @classmethod
+    def _without_null(cls, sets: Any) -> Any:
+        """A recipe that extends another takes a set of it out by null."""
+        if not isinstance(sets, Mapping):
+            return sets
+        return {name: mixed for name, mixed in sets.items() if mixed is not None}
+
     @property
     def active(self) -> dict[str, Loss]:
         """The losses with a weight, by name."""
