@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, rigid, twist_of
 from monodepth_ros.inference.engines.base import Engine
+from monodepth_ros.inference.odometry.beginning import first_pose
 from monodepth_ros.inference.odometry.depth_shift import DepthShift, FirstView
 from monodepth_ros.inference.odometry.landmark_map import Keyframe, LandmarkMap, MapSettings
-from monodepth_ros.inference.odometry.landmarks import Floats, Integers
+from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats, Integers
 from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.resection import Places, Resection, locate
 from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, step_covariance
@@ -35,6 +36,7 @@ class GeometrySettings:
     parallax: float = 0.03  # of the image's width; median since the last keyframe
     shared: float = 0.6  # of the last keyframe's landmarks; with fewer left, a new one is made
     min_landmarks: int = 12  # with fewer in sight, the motion is unknown
+    beginning: int = 3  # keyframes; with as few, two views are believed before landmarks
     lost: float = 0.35  # share of landmarks that agree; with fewer, the motion is unknown
     doubtful: float = 0.7  # share of landmarks that agree; with fewer, two views are asked as well
     step: StepNoise = StepNoise()
@@ -96,14 +98,17 @@ class GeometricMotion:
             return self._lost(later, before, predicted, "too few known points in sight")
         points = rays(later.camera, tracks.pixels)[:, :2]
         places = self._map.places(tracks.ids[known])
-        found = self._located(later, predicted, tracks, places, known, points)
+        found = self._begun(later, tracks, places, points[known]) or self._located(
+            later, predicted, tracks, places, known, points
+        )
         fits = found.squared < self.settings.map.outlier**2
         if fits.mean() < self.settings.lost or fits.sum() < self.settings.min_landmarks:
             return self._lost(later, before, predicted, "too few known points agree on a motion")
         self._T = found.T_world_camera
         self._expect(inverse(before) @ self._T, elapsed)
         kept = np.ones(len(tracks), np.bool_)
-        kept[np.flatnonzero(known)[~fits]] = False
+        if not self._begins:  # else the pose may be wrong, and what disagrees right
+            kept[np.flatnonzero(known)[~fits]] = False
         self._tracker.keep(kept)
         covariance = self._covariance(found, places)
         if self._wants_keyframe(later, tracks[kept], known[kept], points[kept]):
@@ -178,6 +183,29 @@ class GeometricMotion:
         pixels[np.flatnonzero(known)[near]] = guess[near]
         return pixels
 
+    @property
+    def _begins(self) -> bool:
+        return len(self._map.keyframes) <= self.settings.beginning
+
+    def _begun(self, view: View, tracks: Tracks, places: Places, seen: Floats) -> Resection | None:
+        """The pose by two views, in the beginning of a map; None where they do not tell."""
+        if not self._begins:
+            return None
+        keyframe, then, now = self._shared(tracks)
+        K = view.camera.K
+        first = keyframe.points[then] @ K[:2, :2].T + K[:2, 2]
+        T = keyframe.T_world_camera
+        expected = self._map.places(keyframe.ids[then]).points
+        inverse_depths = -np.log(np.maximum((expected - T[:3, 3]) @ T[:3, 2], NEAREST))
+        later, expected_noise = tracks.pixels[now], self.settings.noise
+        step = first_pose(first, later, inverse_depths, view.camera, expected_noise)
+        if step is None:
+            return None
+        pose, noise = T @ step, self._map.noise
+        fit = locate(pose, places.without_depths(), seen, noise, iterations=0)
+        # The length is that of predicted depth, so the pose is as sure as with it.
+        return replace(fit, information=locate(pose, places, seen, noise, iterations=0).information)
+
     def _located(
         self,
         view: View,
@@ -191,12 +219,13 @@ class GeometricMotion:
         seen, noise = points[known], self._map.noise
         best = locate(predicted, places, seen, noise, far=False)
         fits = (best.squared < self.settings.map.outlier**2).mean()
-        if fits < self.settings.doubtful:
+        if self._begins or fits < self.settings.doubtful:
             starts = [predicted, *self._other_starts(view, predicted, tracks, points)]
             others = [locate(start, places, seen, noise) for start in starts]
             other = min(others, key=lambda found: found.cost)
             # What was expected tells the camera's motion from that of a mover as large.
-            best = other if other.cost < self.settings.better * best.cost else best
+            better = 1.0 if self._begins else self.settings.better
+            best = other if other.cost < better * best.cost else best
         return best
 
     def _other_starts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats
 from monodepth_ros.inference.odometry.window import CAUCHY
 
 _COARSE = 4  # iterations with a wider loss: the start may be far off
-_ITERATIONS = 15
+ITERATIONS = 15
 _LEAST_GAIN = 1e-3  # of the loss, a squared error over squared noise
+_UNKNOWN = 3.0  # deviation of the logarithm of a depth that nothing is known of
 _FAR_OFF = 1e4  # squared error over squared noise
 
 
@@ -27,6 +28,10 @@ class Places:
     points: Floats
     by_depth: Floats
     variances: Floats
+
+    def without_depths(self) -> Places:
+        """Anywhere on their rays: only epipolar lines tell how well they fit."""
+        return replace(self, variances=np.full(len(self.points), _UNKNOWN**2))
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,12 @@ class Resection:
 
 
 def locate(
-    T_world_camera: Matrix, places: Places, observed: Floats, noise: float, far: bool = True
+    T_world_camera: Matrix,
+    places: Places,
+    observed: Floats,
+    noise: float,
+    far: bool = True,
+    iterations: int = ITERATIONS,
 ) -> Resection:
     """The pose near ``T_world_camera`` that sees the landmarks at ``observed`` (N, 2), at Z = 1.
 
@@ -55,9 +65,10 @@ def locate(
     is eliminated, so one whose depth is only predicted still holds the pose across its epipolar
     line. ``noise`` is the standard deviation of an image point. ``far``: the start may be far off,
     so the loss is wider at first. Then what many points on a mover say counts as well.
+    Without ``iterations`` the pose stays as it is.
     """
     T = T_world_camera
-    for iteration in range(_ITERATIONS):
+    for iteration in range(iterations):
         rows, share, squared = _linearised(T, places, observed, noise)
         wide = 2 * float(np.median(squared)) if far and iteration < _COARSE else 0.0
         weights = 1 / (1 + squared / max(CAUCHY**2, wide))
