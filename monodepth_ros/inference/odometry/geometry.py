@@ -98,7 +98,8 @@ class GeometricMotion:
             return self._lost(later, before, predicted, "too few known points in sight")
         points = rays(later.camera, tracks.pixels)[:, :2]
         places = self._map.places(tracks.ids[known])
-        found = self._begun(later, tracks, places, points[known]) or self._located(
+        by_two = self._begun(later, tracks, places, points[known])
+        found = by_two or self._located(
             later, predicted, tracks, places, known, points
         )
         fits = found.squared < self.settings.map.outlier**2
@@ -107,7 +108,7 @@ class GeometricMotion:
         self._T = found.T_world_camera
         self._expect(inverse(before) @ self._T, elapsed)
         kept = np.ones(len(tracks), np.bool_)
-        if not self._begins:  # else the pose may be wrong, and what disagrees right
+        if not (self._begins and by_two):  # else the pose may be wrong, and what disagrees right
             kept[np.flatnonzero(known)[~fits]] = False
         self._tracker.keep(kept)
         covariance = self._covariance(found, places)
@@ -219,12 +220,12 @@ class GeometricMotion:
         seen, noise = points[known], self._map.noise
         best = locate(predicted, places, seen, noise, far=False)
         fits = (best.squared < self.settings.map.outlier**2).mean()
-        if self._begins or fits < self.settings.doubtful:
+        if fits < self.settings.doubtful:
             starts = [predicted, *self._other_starts(view, predicted, tracks, points)]
             others = [locate(start, places, seen, noise) for start in starts]
             other = min(others, key=lambda found: found.cost)
             # What was expected tells the camera's motion from that of a mover as large.
-            better = 1.0 if self._begins else self.settings.better
+            better = self.settings.better
             best = other if other.cost < better * best.cost else best
         return best
 
