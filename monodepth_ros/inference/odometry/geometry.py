@@ -99,16 +99,14 @@ class GeometricMotion:
         points = rays(later.camera, tracks.pixels)[:, :2]
         places = self._map.places(tracks.ids[known])
         by_two = self._begun(later, tracks, places, points[known])
-        found = by_two or self._located(
-            later, predicted, tracks, places, known, points
-        )
+        found = by_two or self._located(later, predicted, tracks, places, known, points)
         fits = found.squared < self.settings.map.outlier**2
         if fits.mean() < self.settings.lost or fits.sum() < self.settings.min_landmarks:
             return self._lost(later, before, predicted, "too few known points agree on a motion")
         self._T = found.T_world_camera
         self._expect(inverse(before) @ self._T, elapsed)
         kept = np.ones(len(tracks), np.bool_)
-        if not (self._begins and by_two):  # else the pose may be wrong, and what disagrees right
+        if by_two is None:  # else what disagrees may only have no parallax yet
             kept[np.flatnonzero(known)[~fits]] = False
         self._tracker.keep(kept)
         covariance = self._covariance(found, places)

@@ -17,14 +17,15 @@ from monodepth_ros.inference.odometry.view import GreyImage, View
 from monodepth_ros.inference.scale.from_points import scale_and_shift_from_points
 
 ENGINE: Any = SimpleNamespace(
-    card=SimpleNamespace(scale="relative", unknown_shift=True, name="affine"), size=(240, 320)
+    card=SimpleNamespace(scale="relative", unknown_shift=True, resize=None, name="affine"),
+    size=(240, 320),
 )
 SCALE, SHIFT = 0.4, 0.15  # true inverse depth is SCALE * predicted + SHIFT
 
 
 def view(T: np.ndarray, number: int) -> View:
     grey, depth, _ = render(room(), T)
-    seen = NetworkInput(ENGINE, SimpleNamespace(), np.stack([grey] * 3, -1))
+    seen = NetworkInput(ENGINE, SimpleNamespace(size=ENGINE.size), np.stack([grey] * 3, -1))
     seen.keep_inverse_depth(((1 / depth - SHIFT) / SCALE).astype(np.float32))
     return View(seen, number * 33_000_000, CAMERA, GreyImage(grey, CAMERA))
 

@@ -21,7 +21,8 @@ from monodepth_ros.inference.odometry.resection import Places, locate
 from monodepth_ros.inference.odometry.view import GreyImage, View, Views
 
 ENGINE: Any = SimpleNamespace(
-    card=SimpleNamespace(scale="relative", unknown_shift=False, name="drawn"), size=(240, 320)
+    card=SimpleNamespace(scale="relative", unknown_shift=False, resize=None, name="drawn"),
+    size=(240, 320),
 )
 STEP = 33_000_000  # nanoseconds
 RECORDINGS = Path(__file__).parents[3] / "../shared/data"
@@ -30,7 +31,7 @@ RECORDINGS = Path(__file__).parents[3] / "../shared/data"
 def view(surfaces: Any, T: np.ndarray, number: int, factor: float = 1.0) -> View:
     """What the camera sees, and ``factor`` times the true inverse depth as prediction."""
     grey, depth, _ = render(surfaces, T)
-    seen = NetworkInput(ENGINE, SimpleNamespace(), np.stack([grey] * 3, -1))
+    seen = NetworkInput(ENGINE, SimpleNamespace(size=ENGINE.size), np.stack([grey] * 3, -1))
     seen.keep_inverse_depth((factor / depth).astype(np.float32))
     return View(seen, number * STEP, CAMERA, GreyImage(grey, CAMERA))
 
