@@ -65,7 +65,9 @@ class ScaleFilter:
 
     @property
     def missing(self) -> str:
-        """How many fits are missing, in words."""
+        """How many fits are missing, in words; empty if none."""
+        if self.known:
+            return ""
         return f"{self._agreeing} of {self.settings.first} measurements agree"
 
     def add(self, fit: PointScale, stamp: int, inverse_depth: float) -> bool:

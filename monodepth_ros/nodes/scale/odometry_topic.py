@@ -86,15 +86,18 @@ class OdometryFromTf:
         self._asked.append((stamp, optical_frame))
 
     def deliver(self, motion: KnownMotion) -> None:
-        """See `OdometryTopic`."""
-        while self._asked:
-            stamp, frame = self._asked[0]
-            found = self._transforms.between(self._frame, frame, stamp)
-            if isinstance(found, str):
-                self.problem = found
-                return  # once more with the next image; what is too old makes room
-            self.problem = ""
+        """See `OdometryTopic`. What TF lacks yet is asked for again with the next image."""
+        answers = [
+            (stamp, self._transforms.between(self._frame, frame, stamp))
+            for stamp, frame in self._asked
+        ]
+        known = [k for k, (_, found) in enumerate(answers) if not isinstance(found, str)]
+        self.problem = "" if known or not answers else str(answers[-1][1])
+        for k in known:
+            stamp, found = answers[k]
+            assert not isinstance(found, str)
             motion.add(stamp, found)
+        for _ in range(known[-1] + 1 if known else 0):  # TF begins after those it lacks
             self._asked.popleft()
 
 

@@ -21,6 +21,7 @@ def test_a_scale_is_known_when_enough_agree() -> None:
         assert scales.scale is None and f"{k} of" in scales.missing
         assert scales.add(fit(0.5), k * SECOND // 10, 0.3)
     assert scales.scale is not None and scales.scale.factor == pytest.approx(2.0)
+    assert scales.missing == ""
 
 
 def test_noise_is_averaged_and_stated() -> None:

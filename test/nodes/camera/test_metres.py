@@ -11,79 +11,28 @@ pytest.importorskip("rclpy", reason="no ROS 2: install the extra [ros]")
 
 from drive import SECOND
 from geometry_msgs.msg import TwistStamped
+from metric_room import STEP, Player, drive_past, median_ratio
 from nav_msgs.msg import Odometry
 from rclpy.qos import qos_profile_sensor_data
-from rendered_planes import CAMERA, Rectangle, render
+from rendered_planes import CAMERA
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Float64, Float64MultiArray, Header
 from viewer import CAMERA as VIEWER_CAMERA
 from viewer import RGB, Viewer, of_status
 
 from monodepth_ros.data.bags.messages.image import decode_depth
-from monodepth_ros.geometry.rigid_motion import rigid
 from monodepth_ros.inference.depth_estimator import DepthEstimator
 from monodepth_ros.inference.scale.unit import Scale
-from monodepth_ros.nodes.conversions.camera_info import info_of_camera
-from monodepth_ros.nodes.conversions.images import encode_image
 from monodepth_ros.nodes.conversions.point_cloud import CloudMaker
 from monodepth_ros.nodes.latched_topic import LATCHED
 from monodepth_ros.nodes.scale.published import message_of
 
 QUICK = ("device:=cpu", "mounting:=parameters", "diagnostics_period:=0.2")
-STEP = 0.06  # metres to the left in an image
-
-
-def room() -> list[Rectangle]:
-    """A wall 3 m before the camera, one nearer to its left, and the ground."""
-    x, y, z = np.eye(3)
-    return [
-        Rectangle(np.array([-4, -3, 3.0]), 8 * x, 6 * y, seed=1),
-        Rectangle(np.array([-2.5, -2, 2.0]), 1.8 * x, 4 * y, seed=2),
-        Rectangle(np.array([-4, 1.0, 0.5]), 8 * x, 6 * z, seed=3),
-    ]
 
 
 @pytest.fixture(scope="module")
 def drive() -> list[tuple[Any, Any]]:
-    """RGB and depth of a camera that moves sideways."""
-    seen = []
-    for k in range(7):
-        grey, depth, _ = render(room(), rigid(np.eye(3), [-STEP * k, 0, 0]))
-        seen.append((np.repeat(grey[..., None], 3, 2), depth))
-    return seen
-
-
-class Player:
-    """Plays the drive to and fro at 10 Hz of stamps, with what another sensor says."""
-
-    def __init__(self, viewer: Viewer, images: Any, sensor: Any) -> None:
-        self.viewer, self.images, self.sensor = viewer, images, sensor
-        self.now, self.count = viewer.node.get_clock().now().nanoseconds, 0
-        self.at: dict[int, int] = {}  # number of the image, by its stamp
-
-    def play(self) -> None:
-        k, last = self.count, len(self.images) - 1
-        number = last - abs(last - k % (2 * last))
-        self.count, self.now = k + 1, self.now + SECOND // 10
-        header = Header(frame_id="camera_optical")
-        header.stamp.sec, header.stamp.nanosec = divmod(self.now, SECOND)
-        self.sensor(header, number, self.images[number][1])
-        self.at[self.now] = number
-        rgb = self.images[number][0]
-        self.viewer.send(encode_image(rgb, "rgb8", header), info_of_camera(CAMERA, header))
-
-
-def median_ratio(viewer: Viewer, player: Player) -> float:
-    """Published depth over the truth of its image."""
-    message = viewer.heard["depth/image_rect"][-1]
-    stamp = message.header.stamp.sec * SECOND + message.header.stamp.nanosec
-    depth = decode_depth(message)
-    truth = player.images[player.at[stamp]][1]
-    y, x = (
-        np.linspace(0, n - 1, m).round().astype(int)
-        for n, m in zip((240, 320), depth.shape, strict=True)
-    )
-    return float(np.nanmedian(depth) / np.median(truth[np.ix_(y, x)]))
+    return drive_past()
 
 
 def wheels(viewer: Viewer, kind: Any) -> Any:

@@ -6,6 +6,7 @@ run. Like tf2_ros, a broadcaster keeps its publisher until somebody destroys tha
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
@@ -27,10 +28,12 @@ class Buffer:
     def __init__(self) -> None:
         self.tree = TransformTree()
         self.newest = 0
+        self._lock = threading.Lock()  # TF comes on the executor, questions from workers
 
     def lookup_transform(self, target: str, source: str, time: Time) -> TransformStamped:
-        stamp = time.nanoseconds or self.newest
-        T = self.tree.lookup(target, source, stamp)
+        with self._lock:
+            stamp = time.nanoseconds or self.newest
+            T = self.tree.lookup(target, source, stamp)
         if T is None:
             raise LookupException(f'"{source}" in "{target}" is not known at {stamp} ns')
         found = TransformStamped()
@@ -43,8 +46,9 @@ class Buffer:
     def add(self, message: TransformStamped, static: bool) -> None:
         T = matrix_of(message.transform.translation, message.transform.rotation)
         stamp = Time.from_msg(message.header.stamp).nanoseconds
-        self.newest = max(self.newest, stamp)
-        self.tree.add(message.header.frame_id, message.child_frame_id, stamp, T, static)
+        with self._lock:
+            self.newest = max(self.newest, stamp)
+            self.tree.add(message.header.frame_id, message.child_frame_id, stamp, T, static)
 
 
 class TransformListener:
