@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from monodepth_ros.errors import UserError
-from monodepth_ros.learning.losses.depth_comparison import DepthComparison
+from monodepth_ros.learning.losses.depth_comparison import Supervised, TeacherDepth
 from monodepth_ros.learning.losses.relative_depth import RelativeDepth
 from monodepth_ros.learning.recipe.file import load_recipe
 from monodepth_ros.learning.recipe.recipe import Recipe
@@ -147,20 +147,20 @@ def _provenance(
     )
 
 
-def _shift_is_open(recipe: Recipe, replayed: bool) -> bool:
-    """Whether losses that do not mind a shift of inverse depth taught it, and none that does.
+def _shift_is_open(recipe: Recipe) -> bool:
+    """Whether losses that do not mind a shift of inverse depth taught it.
 
-    View synthesis beside them counts for nothing: it was measured not to hold the shift.
+    Only depth itself on the same frames holds the shift. View synthesis does not, and true depth of
+    other places does in part: measured by benchmark/distillation.py.
     """
-    if recipe.networks.freeze_depth or (replayed and "rehearsal" in recipe.active):
+    if recipe.networks.freeze_depth:
+        return False
+    if any(isinstance(loss, (Supervised, TeacherDepth)) for loss in recipe.active.values()):
         return False
     teacher = recipe.networks.teacher
     known = load_card(Path(teacher)).ambiguity if teacher and Path(teacher).is_dir() else None
     relative = [loss for loss in recipe.depth_teachers if isinstance(loss, RelativeDepth)]
-    others = [loss for loss in recipe.depth_teachers if isinstance(loss, DepthComparison)]
-    return any(loss.leaves_shift_open(known) for loss in relative) and not (
-        others or any(not loss.leaves_shift_open(known) for loss in relative)
-    )
+    return any(loss.leaves_shift_open(known) for loss in relative)
 
 
 def _card(
@@ -174,7 +174,7 @@ def _card(
     session = first_session(run)
     guessed = session["data"].get("guessed_cameras") or _began_with_a_guess(recipe)
     networks, stated = recipe.networks, dict[str, Any]()
-    if _shift_is_open(recipe, bool(session["data"].get("replay"))):
+    if _shift_is_open(recipe):
         stated["ambiguity"] = "scale_and_shift"
     if find_architecture(networks.architecture).output == "disparity":
         stated |= {"min_depth": networks.min_depth, "max_depth": networks.max_depth}
