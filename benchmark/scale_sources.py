@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,11 +100,13 @@ def measured(
     }
     errors: dict[str, list[float]] = {name: [] for name in rules}
     factors: list[float] = []
-    unknown = 0
+    unknown, spent = 0, 0.0
     for frame, prediction in frames:
         seen = disturbed.of(prediction)
         depth = frame.depth if source == "points" else None
+        begun = time.process_time()
         known = scale.add(frame.rgb, frame.camera, frame.stamp, seen.disparity, frame.pose, depth)
+        spent += time.process_time() - begun
         if known is None:
             unknown += 1
             continue
@@ -123,6 +126,7 @@ def measured(
         "abs_rel_aligned": means["aligned"],
         "times_aligned": means["metres"] / means["aligned"],
         "factor_std": float(np.std(np.log(factors))) if factors else np.nan,
+        "processor_ms": 1e3 * spent / max(1, len(frames)),  # of a frame, without the network
     }
 
 

@@ -40,14 +40,27 @@ def new_corners(
         return np.asarray(row * columns + column)
 
     chosen = np.flatnonzero(best > max(_NOISE, _FAINTEST * float(np.quantile(best, 0.9))))
-    away = [np.abs(at[chosen] - known[:, None]) for at, known in zip((x, y), taken.T, strict=True)]
-    chosen = chosen[np.maximum(*away).min(0, initial=np.inf) > cell / 2]
+    chosen = chosen[_away(np.stack([x[chosen], y[chosen]], 1), taken, cell / 2)]
     chosen = chosen[np.argsort(-best[chosen], kind="stable")]
     blocks = block_of(x[chosen], y[chosen])
     points = np.bincount(block_of(*taken.round().astype(np.int64).T), minlength=rows * columns)
     turn = points[blocks] + _occurrence(blocks)
     chosen = chosen[np.argsort(turn, kind="stable")][: count - len(taken)]
     return np.stack([x[chosen], y[chosen]], 1).astype(np.float64)
+
+
+def _away(
+    corners: NDArray[np.int64], taken: NDArray[np.float64], distance: float
+) -> NDArray[np.bool_]:
+    """Which corners (N, 2) are further than ``distance`` from all taken points, in x or in y."""
+    if not len(taken):
+        return np.ones(len(corners), bool)
+    from scipy.spatial import cKDTree
+
+    # The limit of the search excludes itself.
+    limit = float(np.nextafter(distance, np.inf))
+    nearest, _ = cKDTree(taken).query(corners, p=np.inf, distance_upper_bound=limit)
+    return np.asarray(nearest > distance)
 
 
 def _best_of_cells(

@@ -16,6 +16,13 @@ _ITERATIONS = 20
 _CONVERGED = 1e-7  # radians
 
 
+def cross(a: Rays, b: Rays) -> Rays:
+    """Cross products (N, 3) of vectors (N, 3), one may be (3,); NumPy's takes longer."""
+    x, y, z = a.T
+    u, v, w = b.T
+    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], -1)
+
+
 def skew(v: NDArray[np.float64]) -> Matrix:
     """Cross-product matrix of a vector (3,)."""
     x, y, z = v
@@ -86,9 +93,10 @@ def _cauchy(error: NDArray[np.float64], width: float) -> float:
 
 def _tangent(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two unit vectors (3, 2) across a direction and each other."""
-    across = np.cross(direction, np.eye(3)[np.abs(direction).argmin()])
-    across /= np.linalg.norm(across)
-    return np.stack([across, np.cross(direction, across)], 1)
+    S = skew(direction)
+    across = S[:, np.abs(direction).argmin()]
+    across = across / np.linalg.norm(across)
+    return np.stack([across, S @ across], 1)
 
 
 def _moved(T: Matrix, step: NDArray[np.float64]) -> Matrix:
@@ -104,9 +112,9 @@ def _jacobian(T: Matrix, first: Rays, second: Rays) -> NDArray[np.float64]:
     in_first, in_second = second @ E.T, first @ E
     slope = (in_first[:, :2] ** 2).sum(1) + (in_second[:, :2] ** 2).sum(1)
     # first . [t]x R (w x second) = (E^T first) . (w x second) = w . (second x E^T first)
-    by_turn = np.cross(second, in_second)
+    by_turn = cross(second, in_second)
     # first . (t x R second) = t . (R second x first)
-    by_direction = np.cross(second @ R.T, first) @ _tangent(t)
+    by_direction = cross(second @ R.T, first) @ _tangent(t)
     return np.asarray(
         np.concatenate([by_turn, by_direction], 1) / np.sqrt(np.maximum(slope, 1e-24))[:, None]
     )
@@ -139,16 +147,16 @@ def depths(
     """
     turned_second = second @ T_first_second[:3, :3].T
     t = T_first_second[:3, 3]
-    normal = np.cross(first, turned_second)
+    normal = cross(first, turned_second)
     squared = (normal * normal).sum(1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        in_first = (np.cross(t, turned_second) * normal).sum(1) / squared
-        in_second = (np.cross(t, first) * normal).sum(1) / squared
+        in_first = (cross(t, turned_second) * normal).sum(1) / squared
+        in_second = (cross(t, first) * normal).sum(1) / squared
     return np.nan_to_num(in_first, nan=np.inf), np.nan_to_num(in_second, nan=np.inf)
 
 
 def parallaxes(T_first_second: Matrix, first: Rays, second: Rays) -> NDArray[np.float64]:
     """Angles ``(N,)`` in radians between the two rays of each match."""
     turned_second = second @ T_first_second[:3, :3].T
-    across = np.linalg.norm(np.cross(first, turned_second), axis=1)
+    across = np.linalg.norm(cross(first, turned_second), axis=1)
     return np.arctan2(across, (first * turned_second).sum(1))

@@ -243,9 +243,10 @@ def _flow_around(
     """How the known points nearest to each pixel ``at`` have moved, (N, 2); 0 without any."""
     if not len(known):
         return np.zeros_like(at)
-    x, y = (np.abs(at[:, axis, None] - known[:, axis]) for axis in (0, 1))
+    from scipy.spatial import cKDTree
+
     count = min(_NEIGHBOURS, len(known))
-    nearest = np.argpartition(x + y, count - 1, axis=1)[:, :count]
+    _, nearest = cKDTree(known).query(at, k=np.arange(1, count + 1), p=1)
     return np.asarray(np.median(flows[nearest], axis=1))
 
 
@@ -277,6 +278,12 @@ def _inside(pixels: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[
 
 def _first_of_neighbours(pixels: NDArray[np.float64], distance: float) -> NDArray[np.bool_]:
     """Which points (N, 2) have no earlier one within ``distance`` pixels: two became one."""
-    x, y = pixels.T
-    near = (np.abs(x[:, None] - x) < distance) & (np.abs(y[:, None] - y) < distance)
-    return ~np.tril(near, -1).any(1)
+    from scipy.spatial import cKDTree
+
+    kept = np.ones(len(pixels), bool)
+    pixels = np.nan_to_num(pixels, nan=-1e6, posinf=1e6, neginf=-1e6)  # lost anyway
+    if len(pixels):
+        pairs = cKDTree(pixels).query_pairs(distance, p=np.inf, output_type="ndarray")
+        near = (np.abs(pixels[pairs[:, 0]] - pixels[pairs[:, 1]]) < distance).all(1)
+        kept[pairs[near].max(1)] = False
+    return kept

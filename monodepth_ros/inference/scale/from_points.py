@@ -168,14 +168,10 @@ def _spread(error: Array, noise: Array) -> float:
     """The deviation (at least the smallest) that errors have beyond their known variances.
 
     With it the median of the squared errors over their variance is that of a normal distribution.
+    What each error asks for has its order, so the median of that is what all ask for.
     """
-    squared = error**2
-    low, high = _SMALLEST_SPREAD**2, float(squared.max(initial=0.0)) / _MEDIAN_OF_SQUARES
-    for _ in range(_ITERATIONS):
-        middle = float(np.sqrt(low * max(high, low)))
-        too_small = np.median(squared / (noise + middle)) > _MEDIAN_OF_SQUARES
-        low, high = (middle, high) if too_small else (low, middle)
-    return float(np.sqrt(low))
+    asked = error**2 / _MEDIAN_OF_SQUARES - noise
+    return float(np.sqrt(max(np.median(asked), _SMALLEST_SPREAD**2)))
 
 
 def _best_pair(q: Array, y: Array, noise: Array) -> Array:
