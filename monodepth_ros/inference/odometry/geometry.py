@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.lens import rays
-from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, rigid, twist_of
+from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, twist_of
 from monodepth_ros.inference.engines.base import Engine
 from monodepth_ros.inference.odometry.beginning import first_pose
 from monodepth_ros.inference.odometry.depth_shift import DepthShift, FirstView
@@ -18,11 +18,12 @@ from monodepth_ros.inference.odometry.landmark_map import Keyframe, LandmarkMap,
 from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats, Integers
 from monodepth_ros.inference.odometry.motion import Motion
 from monodepth_ros.inference.odometry.resection import Places, Resection, locate
+from monodepth_ros.inference.odometry.rival_poses import Sighting, camera_pose
 from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, step_covariance
+from monodepth_ros.inference.odometry.trust import Trust
 from monodepth_ros.inference.odometry.view import View
 from monodepth_ros.inference.points.sampled import sampled
 from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings
-from monodepth_ros.inference.points.two_view import two_view
 from monodepth_ros.zoo.card import NetworkPart
 
 Chosen = NDArray[np.bool_]
@@ -38,9 +39,8 @@ class GeometrySettings:
     min_landmarks: int = 12  # with fewer in sight, the motion is unknown
     beginning: int = 3  # keyframes; with as few, two views are believed before landmarks
     lost: float = 0.35  # share of landmarks that agree; with fewer, the motion is unknown
-    doubtful: float = 0.7  # share of landmarks that agree; with fewer, two views are asked as well
+    doubtful: float = 0.75  # share of landmarks that agree; with fewer, other poses are sought
     step: StepNoise = StepNoise()
-    better: float = 0.7  # cost over that of the expected motion, below which another one is taken
     tracks: TrackSettings = TrackSettings(replenish_below=0.7)
     map: MapSettings = MapSettings()
 
@@ -74,6 +74,7 @@ class GeometricMotion:
         self._T = np.eye(4)
         self._velocity = np.eye(4)
         self._elapsed = 0
+        self._trust = Trust()
         self._misfit = Misfit(self.settings.step.memory)
         self._shift = DepthShift(self.engine.card.unknown_shift)
         self._first: FirstView | None = None  # while the shift is unknown
@@ -94,13 +95,16 @@ class GeometricMotion:
         tracks = self._tracker.add(later.grey, later.camera.valid, guess)
         known = self._map.landmarks.known(tracks.ids)
         self._last = later
+        trust = self._trust.of(tracks)[known]
         if known.sum() < self.settings.min_landmarks:
             return self._lost(later, before, predicted, "too few known points in sight")
         points = rays(later.camera, tracks.pixels)[:, :2]
         places = self._map.places(tracks.ids[known])
         by_two = self._begun(later, tracks, places, points[known])
-        found = by_two or self._located(later, predicted, tracks, places, known, points)
-        fits = found.squared < self.settings.map.outlier**2
+        sighting = Sighting(places, points[known], self._map.noise, trust)
+        limit = self.settings.map.outlier**2
+        found = by_two or camera_pose(predicted, sighting, limit, self.settings.doubtful)
+        fits = found.squared < limit
         if fits.mean() < self.settings.lost or fits.sum() < self.settings.min_landmarks:
             return self._lost(later, before, predicted, "too few known points agree on a motion")
         self._T = found.T_world_camera
@@ -108,6 +112,7 @@ class GeometricMotion:
         kept = np.ones(len(tracks), np.bool_)
         if by_two is None:  # else what disagrees may only have no parallax yet
             kept[np.flatnonzero(known)[~fits]] = False
+            self._trust.note(tracks, known, fits)
         self._tracker.keep(kept)
         covariance = self._covariance(found, places)
         if self._wants_keyframe(later, tracks[kept], known[kept], points[kept]):
@@ -204,44 +209,6 @@ class GeometricMotion:
         fit = locate(pose, places.without_depths(), seen, noise, iterations=0)
         # The length is that of predicted depth, so the pose is as sure as with it.
         return replace(fit, information=locate(pose, places, seen, noise, iterations=0).information)
-
-    def _located(
-        self,
-        view: View,
-        predicted: Matrix,
-        tracks: Tracks,
-        places: Places,
-        known: Chosen,
-        points: Floats,
-    ) -> Resection:
-        """The pose from the landmarks in sight; from two views as well, where it is doubtful."""
-        seen, noise = points[known], self._map.noise
-        best = locate(predicted, places, seen, noise, far=False)
-        fits = (best.squared < self.settings.map.outlier**2).mean()
-        if fits < self.settings.doubtful:
-            starts = [predicted, *self._other_starts(view, predicted, tracks, points)]
-            others = [locate(start, places, seen, noise) for start in starts]
-            other = min(others, key=lambda found: found.cost)
-            # What was expected tells the camera's motion from that of a mover as large.
-            better = self.settings.better
-            best = other if other.cost < better * best.cost else best
-        return best
-
-    def _other_starts(
-        self, view: View, predicted: Matrix, tracks: Tracks, points: Floats
-    ) -> list[Matrix]:
-        """Poses that the last keyframe and this image say without any landmark."""
-        keyframe, then, now = self._shared(tracks)
-        K = view.camera.K
-        one = keyframe.points[then] @ K[:2, :2].T + K[:2, 2]
-        prior = inverse(keyframe.T_world_camera) @ predicted
-        pair = two_view(one, tracks.pixels[now], view.camera, prior, self.settings.noise)
-        if pair.kind == "too_few":
-            return []
-        length = float(np.linalg.norm(prior[:3, 3]))
-        T = pair.T_first_second
-        lengths = (length, 3 * length, 0.0) if T[:3, 3].any() else (0.0,)
-        return [keyframe.T_world_camera @ rigid(T[:3, :3], T[:3, 3] * size) for size in lengths]
 
     def _shared(self, tracks: Tracks) -> tuple[Keyframe, Integers, Integers]:
         """The last keyframe, and the rows of the points that it shares with the tracks, in both."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monodepth_ros.geometry.rigid_motion import Matrix, motion_of, orthonormal
 from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats
@@ -33,6 +34,9 @@ class Places:
         """Anywhere on their rays: only epipolar lines tell how well they fit."""
         return replace(self, variances=np.full(len(self.points), _UNKNOWN**2))
 
+    def __getitem__(self, kept: NDArray[np.bool_]) -> Places:
+        return Places(self.points[kept], self.by_depth[kept], self.variances[kept])
+
 
 @dataclass(frozen=True)
 class Resection:
@@ -58,6 +62,7 @@ def locate(
     noise: float,
     far: bool = True,
     iterations: int = ITERATIONS,
+    trust: Floats | float = 1.0,
 ) -> Resection:
     """The pose near ``T_world_camera`` that sees the landmarks at ``observed`` (N, 2), at Z = 1.
 
@@ -71,7 +76,7 @@ def locate(
     for iteration in range(iterations):
         rows, share, squared = _linearised(T, places, observed, noise)
         wide = 2 * float(np.median(squared)) if far and iteration < _COARSE else 0.0
-        weights = 1 / (1 + squared / max(CAUCHY**2, wide))
+        weights = trust / (1 + squared / max(CAUCHY**2, wide))
         summed = _summed(rows, share, weights)
         information, gradient = summed[:6, :6], summed[:6, 6]
         step = -np.asarray(np.linalg.solve(information + 1e-9 * np.eye(6), gradient), np.float64)
@@ -80,8 +85,13 @@ def locate(
             break
     T = orthonormal(T)
     rows, share, squared = _linearised(T, places, observed, noise)
-    summed = _summed(rows, share, 1 / (1 + squared / CAUCHY**2))
+    summed = _summed(rows, share, trust / (1 + squared / CAUCHY**2))
     return Resection(T, summed[:6, :6], squared)
+
+
+def misfits(T_world_camera: Matrix, places: Places, observed: Floats, noise: float) -> Floats:
+    """The squared errors (N,) of landmarks at a pose, as in `Resection`."""
+    return _linearised(T_world_camera, places, observed, noise)[2]
 
 
 def _summed(rows: Floats, share: Floats, weights: Floats) -> Matrix:
