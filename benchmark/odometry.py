@@ -2,12 +2,15 @@
 
     python benchmark/odometry.py --recordings RECORDINGS --worlds WORLDS --part report
     python benchmark/odometry.py --recordings RECORDINGS --only office --methods geometry
+    python benchmark/odometry.py --recordings RECORDINGS --movers --methods geometry five-point
 
 Every method of the registry runs in the node's tracker at default settings, on one core, over the
 recordings below; so does the peer (common/five_point.py: Lucas-Kanade, five-point, RANSAC), whose
 steps have no length. For all, the ATE with the true length of each step tells directions from
 lengths. Settings of the package were chosen on the frames of ``--part choose``; what is reported
 are others (``report``, 30 frames away or more, of KITTI 5) and ``whole``.
+
+With ``--movers`` a board that moves by itself is pasted into the frames (common/pasted_mover.py).
 
 WORLDS is a folder where synthetic places are rendered by `monodepth synth`, unless they are there.
 Figures do not depend on the machine, but for latencies, and for what its engine rounds.
@@ -28,9 +31,12 @@ from machine import describe_machine
 from odometry_figures import figures
 from odometry_run import PEER, Run, track, track_peer
 from odometry_table import table
+from pasted_mover import MOVERS, WithMover
 
 from monodepth_ros.data.cameras.capture_settings import CaptureSettings
+from monodepth_ros.data.frame_times import frame_times, median_step
 from monodepth_ros.data.open_sequence import open_sequence
+from monodepth_ros.data.rectification import rectified
 from monodepth_ros.data.sequence import Sequence
 from monodepth_ros.errors import UserError
 from monodepth_ros.evaluation.report_files import finite
@@ -45,7 +51,10 @@ Parts = dict[str, dict[str, dict[str, Any]]]  # part, recording, method: figures
 
 @dataclass(frozen=True)
 class Recording:
-    """Frames by part, as slices; ``rate`` in Hz where the recording has no stamps."""
+    """Frames by part, as slices; ``rate`` in Hz where the recording has no stamps.
+
+    ``mover`` is how far away a mover is pasted, in metres; None: none is.
+    """
 
     name: str
     folder: str
@@ -53,13 +62,14 @@ class Recording:
     report: str | None = None
     whole: str | None = None
     rate: float | None = None
+    mover: float | None = None
 
 
 RECORDINGS = (
-    Recording("kitchen", "7scenes_redkitchen", "0:300", "350:700", "0:700"),
+    Recording("kitchen", "7scenes_redkitchen", "0:300", "350:700", "0:700", mover=1.0),
     Recording("kitchen_every_5th", "7scenes_redkitchen", "0:300:5", "350:700:5", "0:700:5"),
-    Recording("office", "hololens_office", "0:100", "130:240", "0:240", rate=10.0),
-    Recording("kitti_06", "kitti_odometry_06_gray", "0:25", "30:51", "0:51"),
+    Recording("office", "hololens_office", "0:100", "130:240", "0:240", rate=10.0, mover=1.2),
+    Recording("kitti_06", "kitti_odometry_06_gray", "0:25", "30:51", "0:51", mover=8.0),
     Recording("euroc_standstill", "euroc_v101_standstill", "0:8"),
 )
 WALK = Recording("demo_walk", "sample_walk", whole="0:150")  # the demo's, in the package
@@ -110,6 +120,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--part", nargs="+", choices=PARTS, default=list(PARTS))
     add("--methods", nargs="+", default=[*METHODS, PEER], help="default: all, and the peer")
     add("--only", nargs="+", help="names of recordings")
+    add("--movers", action="store_true", help="real recordings alone, with a mover pasted in")
     add("--model", default="demo")
     add("--engine", default="openvino")
     add("--precision", default="fp32")
@@ -133,9 +144,27 @@ def sequences(options: argparse.Namespace, part: str) -> Iterator[tuple[str, Seq
             if frames is not None and wanted(recording.name):
                 capture = CaptureSettings(fps=recording.rate)
                 path = f"{folder / recording.folder}@{frames}"
-                yield recording.name, open_sequence(path, capture=capture)[0]
-    for place in places if options.worlds is not None else ():
+                sequence = open_sequence(path, capture=capture)[0]
+                if options.movers:
+                    yield from with_movers(recording, sequence)
+                else:
+                    yield recording.name, sequence
+    for place in places if options.worlds is not None and not options.movers else ():
         yield place.name, open_sequence(place.rendered(options.worlds))[0]
+
+
+def with_movers(recording: Recording, sequence: Sequence) -> Iterator[tuple[str, Sequence]]:
+    """The recording as it is, and once with each mover, whose texture is the demo's walk."""
+    if recording.mover is None:
+        return
+    yield recording.name, sequence
+    sequence = rectified(sequence)
+    step = median_step(frame_times(sequence))
+    assert step is not None
+    texture = open_sequence(share_directory() / "models" / "demo" / "sample_walk")[0].image(0)
+    for mover in MOVERS:
+        pasted = WithMover(sequence, mover, texture, recording.mover, step)
+        yield f"{recording.name}, {mover.name}", pasted
 
 
 def measured(name: str, engine: Any, sequence: Sequence) -> Run:
