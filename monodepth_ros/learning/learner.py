@@ -75,7 +75,8 @@ class Learner(nn.Module):
         self.refiner = PoseRefiner(recipe.refinement, encoder)
         self.teacher: Teacher | None = None
         if "teacher" in recipe.needs_of_sets and networks.teacher is not None:
-            self.teacher = Teacher(Path(networks.teacher), recipe.data.size)
+            pupil = find_architecture(networks.architecture).ambiguity
+            self.teacher = Teacher(Path(networks.teacher), recipe.data.size, pupil)
         self.teacher_ambiguity: Ambiguity | None = None
         if "pseudo_depth" in recipe.needs_of_sets and networks.teacher is not None:
             self.teacher_ambiguity = load_card(Path(networks.teacher)).ambiguity
@@ -211,15 +212,8 @@ class Learner(nn.Module):
                 metrics |= loss.validation_figures(seen)
         return metrics | (seen.depth_metrics() if "depth" in batch else {})
 
-    def predictions(self, target: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
-        """Inverse depths of ``(B, 3, H, W)`` in float32, finest first; and predicted masks.
-
-        The masks, ``(B, 2, h, w)`` at each scale, are None where no loss takes them.
-        """
-        return self.all_predictions(target)[:2]
-
-    def all_predictions(self, target: Tensor) -> Predictions:
-        """The same, and what else the recipe's losses take, by one run of the network."""
+    def predictions(self, target: Tensor) -> Predictions:
+        """What the recipe's losses take of ``(B, 3, H, W)``, by one run of the network."""
         target = self._laid_out(target)
         if self.mask_net is None and self.into_semantics is None:
             if self.head is None:

@@ -213,7 +213,7 @@ class Step:
     def _look(self, steps: list[Step]) -> None:
         """Run the depth network once, so that batch statistics are those of all ``steps``."""
         with self._networks_run():
-            told = self.learner.all_predictions(torch.cat([step.seen[:, 0] for step in steps]))
+            told = self.learner.predictions(torch.cat([step.seen[:, 0] for step in steps]))
         first = 0
         for step in steps:
             of = slice(first, first + len(step.target))

@@ -9,15 +9,17 @@ from torch import Tensor
 
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.registry import load_engine
+from monodepth_ros.networks.registry import Ambiguity
 
 
 class Teacher:
     """A model in an engine, as live: it sees what the pupil sees, and learns nothing."""
 
-    def __init__(self, model: Path, size: tuple[int, int]) -> None:
-        """Load it. UserError where it is not of ``size`` (height, width), or tells no depth."""
+    def __init__(self, model: Path, size: tuple[int, int], pupil: Ambiguity = "scale") -> None:
+        """Load it, for a ``pupil`` of that ambiguity. UserError where it is not of ``size``
+        (height, width), or leaves a shift open that the pupil does not."""
         self.engine = load_engine(model)
-        if self.engine.card.ambiguity == "scale_and_shift":
+        if self.engine.card.ambiguity == "scale_and_shift" != pupil:
             raise UserError(
                 f"networks.teacher: {model} leaves the shift of its inverse depth open, which is"
                 " no depth: learn from it by losses.scale_shift_invariant and gradient_matching"

@@ -184,13 +184,13 @@ def test_views_are_of_images_as_they_are(taught: Path, video: Path) -> None:
     assert torch.equal(prepared["images"], clean) and torch.equal(prepared["jittered"], clean)
     assert not torch.equal(prepared["perturbed"], clean[:, 0])
     runs: list[torch.Tensor] = []
-    usual = learner.all_predictions
+    usual = learner.predictions
 
     def spied(images: torch.Tensor) -> Predictions:
         runs.append(images)
         return usual(images)
 
-    learner.all_predictions = spied  # type: ignore[method-assign]
+    learner.predictions = spied  # type: ignore[method-assign]
     loss, terms = learner.training_loss(prepared, 0, None)
     assert len(runs) == 1
     assert torch.equal(runs[0], torch.cat([clean[:, 0], prepared["perturbed"]]))

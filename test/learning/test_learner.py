@@ -184,7 +184,7 @@ def test_losses_are_computed_in_full_precision(losses: dict[str, Any]) -> None:
     """Of what networks say in half precision."""
     module, batch = build(losses=losses).eval(), random_batch()
     with torch.autocast("cpu", torch.bfloat16):
-        halves, _ = module.predictions(batch["images"][:, 0])
+        halves = module.predictions(batch["images"][:, 0]).inverse_depths
         T = module.relative_poses(batch["images"])
     leaves = [d.detach().bfloat16().requires_grad_() for d in halves]
     was_half: list[bool] = []
@@ -193,7 +193,7 @@ def test_losses_are_computed_in_full_precision(losses: dict[str, Any]) -> None:
         was_half.append(torch.is_autocast_enabled("cpu"))
         return Predictions([d.float() for d in leaves])
 
-    module.all_predictions = predictions  # type: ignore[method-assign]
+    module.predictions = predictions  # type: ignore[method-assign]
     module.relative_poses = lambda _: T  # type: ignore[method-assign]
     plain, _ = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):

@@ -25,7 +25,7 @@ from monodepth_ros.geometry.lens import pixel_centres
 from monodepth_ros.geometry.rigid_motion import Matrix
 from monodepth_ros.learning.batches import build_datasets, collate
 from monodepth_ros.learning.export import export_run
-from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.learner import Learner, Predictions
 from monodepth_ros.learning.matched_points import matched_points
 from monodepth_ros.learning.matched_triplets import MatchedTriplets
 from monodepth_ros.learning.recipe.recipe import Recipe
@@ -203,7 +203,7 @@ def test_views_are_synthesised_by_these_motions(video: Path) -> None:
         depth = batch["depth"].nan_to_num(5.0) * (factor or 1.0)
         if factor is None:
             depth = torch.full_like(depth, 3.0)
-        learner.predictions = lambda target, d=depth: ([1 / d], None)  # type: ignore[method-assign]
+        learner.predictions = lambda target, d=depth: Predictions([1 / d])  # type: ignore[method-assign]
         errors.append(float(learner.training_loss(dict(batch), 0, None)[1]["photometric/matches"]))
     assert errors[1] == pytest.approx(errors[0], rel=1e-4)
     assert errors[0] < 0.5 * errors[2]

@@ -15,7 +15,7 @@ from torch import Tensor
 from monodepth_ros.errors import UserError
 from monodepth_ros.geometry import se3
 from monodepth_ros.geometry.patch_alignment import patch_features
-from monodepth_ros.learning.learner import Learner
+from monodepth_ros.learning.learner import Learner, Predictions
 from monodepth_ros.learning.optimisation import build_optimizer
 from monodepth_ros.learning.pose_refiner import (
     PoseRefiner,
@@ -117,9 +117,9 @@ def batch() -> dict[str, Tensor]:
 
 def test_depth_learns_by_refined_poses_and_the_pose_network_follows_them() -> None:
     module = learning(CONSISTENT, **PATCHES, strides=[4, 2])
-    found, _ = module.predictions(batch()["images"][:, 0])
+    found = module.predictions(batch()["images"][:, 0]).inverse_depths
     leaves = [d.detach().requires_grad_() for d in found]
-    module.predictions = lambda _: (leaves, None)  # type: ignore[method-assign]
+    module.predictions = lambda _: Predictions(leaves)  # type: ignore[method-assign]
     loss, terms = module.training_loss(batch(), 0, None)
     assert {"consistency", "refinement/refused", "refinement/shortened"} <= set(terms)
     assert "photometric/network" not in terms

@@ -63,7 +63,7 @@ def test_known_depth_adds_its_weighted_loss(video: Path, held_back: Path) -> Non
         module = Learner(recipe)
         found[weight], terms = module.training_loss(batch, 0, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        known, _ = module.predictions(
+        known, *_ = module.predictions(
             torch.cat([batch["jittered"][:, 0], batch["rehearsal/jittered"][:, 0]])
         )
         alone = {n.removeprefix("rehearsal/"): x for n, x in batch.items() if "rehearsal" in n}

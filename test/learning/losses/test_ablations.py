@@ -28,10 +28,10 @@ def test_other_pose_networks_learn(pose: str) -> None:
 def test_predictive_masks_learn_and_weigh_the_error() -> None:
     module = build(losses={"photometric": {"automask": False, "predictive_mask": True}})
     batch = random_batch()
-    inverse_depths, masks = module.predictions(batch["jittered"][:, 0])
+    inverse_depths, masks, *_ = module.predictions(batch["jittered"][:, 0])
     assert masks is not None and [m.shape[1] for m in masks] == [2, 2, 2, 2]
     said = Predictions(inverse_depths, masks)
-    module.all_predictions = lambda _: said  # type: ignore[method-assign]
+    module.predictions = lambda _: said  # type: ignore[method-assign]
     loss, terms = module.training_loss(batch, 0, None)
     loss.backward()
     assert module.mask_net is not None and gradients(module.mask_net)

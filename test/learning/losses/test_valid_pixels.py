@@ -172,7 +172,7 @@ def learnt(
     torch.manual_seed(0)
     learner = Learner(recipe).train()
     inverse_depths, _ = leaves()
-    learner.all_predictions = lambda _: Predictions(inverse_depths)  # type: ignore[method-assign]
+    learner.predictions = lambda _: Predictions(inverse_depths)  # type: ignore[method-assign]
     loss, _ = learner.training_loss({**batch, "jittered": frames()}, 0, generator)
     weights = [p for p in learner.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(loss, [*inverse_depths, *weights], allow_unused=True)
