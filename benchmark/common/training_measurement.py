@@ -80,7 +80,8 @@ class OurTraining:
 
         pin = self.device.type == "cuda"
         loader = training_loader(self.recipe, self.plan, self.training, pin_memory=pin)
-        augment = Augmentation(**self.recipe.data.augmentation.model_dump())
+        changes = self.recipe.data.augmentation.model_dump(exclude={"perturbation"})
+        augment = Augmentation(**changes)
         for batch in loader:
             moved = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
             yield augment(moved)

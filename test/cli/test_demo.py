@@ -150,7 +150,7 @@ def test_an_interrupted_demo_keeps_what_it_has_recorded(tmp_path, ros_environmen
             break
     os.killpg(demo.pid, signal.SIGINT)
     output, _ = demo.communicate(timeout=60)
-    assert demo.returncode == 0 and "figures.json" in output
+    assert demo.returncode == 0 and "figures.json" in output, output
     figures = json.loads((out / "figures.json").read_text())
     assert 0 < figures["depth"]["count"] and figures["images"]["count"] < 150
     with AnyReader([out / "bag"]) as bag:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monodepth_ros.atomic_file import atomic_path
 from monodepth_ros.errors import UserError
 from monodepth_ros.inference.engines.agreement import depth_ratio, stddev_difference
-from monodepth_ros.inference.engines.base import Engine, Rgb, depth_and_variance
+from monodepth_ros.inference.engines.base import Engine, Frames, Rgb, depth_and_variance
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,19 @@ class Proof:
         Of depth, the mean relative difference (abs_rel between both) where torch gives any: it may
         give none, 0, as in the sky. Of motions, the largest difference over the largest component.
         """
-        frames = engine.prepare(self.images)
+        frames = _each(engine, self.images)
         with np.errstate(all="ignore"):
             if self.expected.ndim == 3:
-                maps = [engine.inverse_depth(frames)]
+                maps = [np.concatenate([engine.inverse_depth(one) for one in frames])]
                 if self.log_variance is not None:  # with which another graph may compute it
-                    maps.append(depth_and_variance(engine, frames).inverse_depth)
+                    both = [depth_and_variance(engine, one).inverse_depth for one in frames]
+                    maps.append(np.concatenate(both))
                 ambiguity = engine.card.ambiguity
                 ratios = [depth_ratio(each, self.expected, ambiguity) for each in maps]
                 error = np.abs(np.stack(ratios) - 1).mean()
             else:
-                found = engine.motion(frames, engine.prepare(self.later))
+                pairs = zip(frames, _each(engine, self.later), strict=True)
+                found = np.concatenate([engine.motion(*pair) for pair in pairs])
                 error = np.abs(found - self.expected).max() / np.abs(self.expected).max()
         return float(error) if np.isfinite(error) else float("inf")
 
@@ -71,8 +73,15 @@ class Proof:
         """The same of the standard deviation of log depth; None where there is none to compare."""
         if self.log_variance is None:
             return None
-        found = depth_and_variance(engine, engine.prepare(self.images)).log_variance
+        told = [depth_and_variance(engine, one) for one in _each(engine, self.images)]
+        variances = [each.log_variance for each in told if each.log_variance is not None]
+        found = np.concatenate(variances) if len(variances) == len(told) else None
         return stddev_difference(found, self.log_variance)
+
+
+def _each(engine: Engine, images: Rgb) -> list[Frames]:
+    """One image at a time, as a node takes them: a graph for a batch would stay in memory."""
+    return [engine.prepare(image[None]) for image in images]
 
 
 def proof_images(size: tuple[int, int]) -> tuple[Rgb, Rgb]:
