@@ -48,6 +48,11 @@ class PinholeCamera:
         return cls.from_focal_length(width, height, focal_length, focal_length, *centre)
 
     @property
+    def focal(self) -> float:
+        """``sqrt(fx fy)`` in pixels: the focal length where one number has to do."""
+        return float(np.sqrt(self.K[0, 0] * self.K[1, 1]))
+
+    @property
     def distorted(self) -> bool:
         """Whether any distortion coefficient differs from zero."""
         return any(d != 0.0 for d in self.D)

@@ -48,9 +48,8 @@ def match_pair(target: GreyImage, neighbour: GreyImage, count: int) -> PairMatch
         nothing = np.empty((0, 2))
         return PairMatches(kind, nothing, nothing, np.empty(0), np.full((4, 4), np.nan))
     first, second = first[found.inliers], second[found.inliers]
-    focal = float(np.sqrt(target.camera.K[0, 0] * target.camera.K[1, 1]))
     own = sampson(found.T_first_second, rays(target.camera, first), rays(target.camera, second))
-    noise = np.hypot(max(found.error, _LEAST_NOISE) / focal, own)
+    noise = np.hypot(max(found.error, _LEAST_NOISE) / target.camera.focal, own)
     return PairMatches(kind, first, second, noise, inverse(found.T_first_second))
 
 

@@ -63,7 +63,8 @@ class Augmentation:
         count, device = len(batch["images"]), batch["images"].device
         flipped = torch.rand(count, generator=generator) < self.flip
         jittered = torch.rand(count, generator=generator) < self.jitter
-        factors, order = self._draw(count, generator)
+        spread = (self.brightness, self.contrast, self.saturation, self.hue)
+        factors, order = drawn_jitter(count, spread, generator)
 
         result, on_device = self._cropped(as_float(batch), generator), flipped.to(device)
         width = batch["images"].shape[-1]
@@ -76,11 +77,8 @@ class Augmentation:
                 result[name] = mirror_points(value, on_device, width)
             elif name in MOTIONS:
                 result[name] = mirror_motions(value, on_device)
-        images = result["jittered"] = result["images"]
-        if jittered.any():
-            chosen = jittered.nonzero()[:, 0]
-            changed = jitter(images[chosen.to(device)], factors[chosen], order[chosen])
-            result["jittered"] = images.index_copy(0, chosen.to(device), changed)
+        images = result["images"]
+        result["jittered"] = jittered_where(jittered, images, factors, order)
         return result
 
     def _cropped(
@@ -108,14 +106,6 @@ class Augmentation:
                 result[name] = crops.images((~value).float()) == 0
         return result
 
-    def _draw(self, count: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Factors and order of the operations, both Bx4; drawn for all samples alike."""
-        spread = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
-        centre = torch.tensor([1.0, 1.0, 1.0, 0.0])
-        uniform = torch.rand(count, len(_OPERATIONS), generator=generator)
-        order = torch.rand(count, len(_OPERATIONS), generator=generator).argsort(dim=1)
-        return centre + (2.0 * uniform - 1.0) * spread, order
-
 
 def mirror(images: Tensor, flipped: Tensor) -> Tensor:
     """``images`` Bx...xW with the samples of ``flipped`` (bool B) mirrored left to right."""
@@ -142,6 +132,28 @@ def mirror_motions(T: Tensor, flipped: Tensor) -> Tensor:
     """Transforms ``T`` BxNx4x4 between cameras whose images are mirrored: x changes its sign."""
     sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
     return torch.where(flipped[:, None, None, None], sign[:, None] * T * sign, T)
+
+
+def drawn_jitter(
+    count: int, spread: tuple[float, ...], generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Factors and order of the operations, both Bx4; drawn for all samples alike.
+
+    ``spread`` is how far brightness, contrast, saturation and hue go to either side.
+    """
+    centre = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    uniform = torch.rand(count, len(_OPERATIONS), generator=generator)
+    order = torch.rand(count, len(_OPERATIONS), generator=generator).argsort(dim=1)
+    return centre + (2.0 * uniform - 1.0) * torch.tensor(spread), order
+
+
+def jittered_where(chosen: Tensor, images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
+    """``images`` of which the ``chosen`` (bool B, on the CPU) are jittered; see `jitter`."""
+    if not chosen.any():
+        return images
+    rows = chosen.nonzero()[:, 0]
+    here = rows.to(images.device)
+    return images.index_copy(0, here, jitter(images[here], factors[rows], order[rows]))
 
 
 def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:

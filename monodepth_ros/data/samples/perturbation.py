@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monodepth_ros.data.samples.augmentation import jitter
+from monodepth_ros.data.samples.augmentation import drawn_jitter, jittered_where
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,9 @@ class Perturbation:
 
     def _jittered(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         count = len(images)
-        chosen = (torch.rand(count, generator=generator) < self.jitter).nonzero()[:, 0]
-        spread = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
-        uniform = 2 * torch.rand(count, 4, generator=generator) - 1
-        factors = torch.tensor([1.0, 1.0, 1.0, 0.0]) + uniform * spread
-        order = torch.rand(count, 4, generator=generator).argsort(dim=1)
-        if len(chosen) == 0:
-            return images
-        here = chosen.to(images.device)
-        return images.index_copy(0, here, jitter(images[here], factors[chosen], order[chosen]))
+        chosen = torch.rand(count, generator=generator) < self.jitter
+        spread = (self.brightness, self.contrast, self.saturation, self.hue)
+        return jittered_where(chosen, images, *drawn_jitter(count, spread, generator))
 
     def _blurred(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         count = len(images)

@@ -33,10 +33,9 @@ def first_pose(
     first image. ``noise`` is the standard deviation of a point in pixels.
     """
     pair = two_view(first, later, camera, noise=noise)
-    focal = np.sqrt(camera.K[0, 0] * camera.K[1, 1])
     if pair.kind != "general" or pair.inliers.mean() < _AGREE:
         return None
-    if pair.parallax * focal < _PARALLAX * noise:
+    if pair.parallax * camera.focal < _PARALLAX * noise:
         return None
     near, far = depths(pair.T_first_second, rays(camera, first), rays(camera, later))
     seen = pair.inliers & np.isfinite(near) & (near > 0) & (far > 0)

@@ -16,7 +16,7 @@ from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, rigid
 from monodepth_ros.inference.odometry.view import View
 from monodepth_ros.inference.points.sampled import sampled
-from monodepth_ros.inference.points.tracks import Tracks
+from monodepth_ros.inference.points.tracks import Tracks, shared_rows
 from monodepth_ros.inference.points.triangulation import TriangulationSettings, triangulate
 from monodepth_ros.inference.points.two_view import two_view
 from monodepth_ros.inference.scale.from_points import PointScale, scale_and_shift_from_points
@@ -75,9 +75,7 @@ class FirstView:
 
     def points_with(self, view: View, tracks: Tracks, noise: float) -> FirstPoints | str:
         """What both views together tell, or why they tell nothing yet."""
-        _, then, now = np.intersect1d(
-            self.tracks.ids, tracks.ids, assume_unique=True, return_indices=True
-        )
+        then, now = shared_rows(self.tracks.ids, tracks.ids)
         self.lost = len(then) < _MIN_SHARED
         one, other = self.tracks.pixels[then], tracks.pixels[now]
         pair = two_view(one, other, view.camera, noise=noise)

@@ -23,7 +23,7 @@ from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, 
 from monodepth_ros.inference.odometry.trust import Trust
 from monodepth_ros.inference.odometry.view import View
 from monodepth_ros.inference.points.sampled import sampled
-from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings
+from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings, shared_rows
 from monodepth_ros.zoo.card import NetworkPart
 
 Chosen = NDArray[np.bool_]
@@ -145,7 +145,7 @@ class GeometricMotion:
         self._add_keyframe(view)
 
     def _empty_map(self, view: View, log_scale: float = 0.0) -> None:
-        self._focal = float(np.sqrt(view.camera.K[0, 0] * view.camera.K[1, 1]))
+        self._focal = view.camera.focal
         self._map = LandmarkMap(self.settings.noise / self._focal, self.settings.map, log_scale)
         self._T = np.eye(4)
 
@@ -213,10 +213,7 @@ class GeometricMotion:
     def _shared(self, tracks: Tracks) -> tuple[Keyframe, Integers, Integers]:
         """The last keyframe, and the rows of the points that it shares with the tracks, in both."""
         keyframe = self._map.keyframes[-1]
-        _, then, now = np.intersect1d(
-            keyframe.ids, tracks.ids, assume_unique=True, return_indices=True
-        )
-        return keyframe, then, now
+        return keyframe, *shared_rows(keyframe.ids, tracks.ids)
 
     def _covariance(self, found: Resection, places: Places) -> Matrix:
         """Of the last step."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.inference.odometry.landmarks import Floats, Integers
-from monodepth_ros.inference.points.tracks import Tracks
+from monodepth_ros.inference.points.tracks import Tracks, shared_rows
 
 _NEIGHBOURS = 5  # points that a new one is judged by
 _GAIN = 0.15  # of what is missing from full trust, for each image in which a point agrees
@@ -28,9 +28,7 @@ class Trust:
     def of(self, tracks: Tracks) -> Floats:
         """Of all points (N,) of the next image."""
         values = np.ones(len(tracks))
-        _, here, before = np.intersect1d(
-            tracks.ids, self._ids, assume_unique=True, return_indices=True
-        )
+        here, before = shared_rows(tracks.ids, self._ids)
         values[here] = self._values[before]
         new = np.ones(len(tracks), np.bool_)
         new[here] = False

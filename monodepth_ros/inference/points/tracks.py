@@ -56,6 +56,14 @@ class Tracks:
         return Tracks(self.ids[kept], self.pixels[kept], self.ages[kept])
 
 
+def shared_rows(
+    ids: NDArray[np.int64], others: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the points that two images share, in both; no id comes twice in one of them."""
+    _, here, there = np.intersect1d(ids, others, assume_unique=True, return_indices=True)
+    return here, there
+
+
 NO_TRACKS = Tracks(np.empty(0, np.int64), np.empty((0, 2)), np.empty(0, np.int64))
 
 

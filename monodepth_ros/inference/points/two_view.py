@@ -80,7 +80,7 @@ class _Matches:
         noise: float,
     ) -> _Matches:
         """Of pixels ``(N, 2)``."""
-        focal = float(np.sqrt(camera.K[0, 0] * camera.K[1, 1]))
+        focal = camera.focal
         size = np.array([camera.width, camera.height])
         x, y = np.clip(second * _GRID / size, 0, _GRID - 1).astype(np.int64).T
         return cls(rays(camera, first), rays(camera, second), y * _GRID + x, noise / focal, focal)

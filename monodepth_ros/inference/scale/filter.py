@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.inference.scale.from_points import PointScale
+from monodepth_ros.inference.scale.from_points import (
+    PointScale,
+    scale_and_shift_from_points,
+    scale_from_points,
+)
 from monodepth_ros.inference.scale.unit import Scale
 from monodepth_ros.stamps import SECOND
 
@@ -69,6 +73,23 @@ class ScaleFilter:
         if self.known:
             return ""
         return f"{self._agreeing} of {self.settings.first} measurements agree"
+
+    def measure(
+        self, known: Array, variance: Array, predicted: Array, stamp: int, common: float = 0.0
+    ) -> PointScale:
+        """Fit the points of an image, as `from_points` does, and take the fit.
+
+        ``common`` is the relative variance of all ``known`` inverse depths alike. The fit's reason
+        also says so where it disagrees with those before.
+        """
+        fit_to = scale_and_shift_from_points if self.with_shift else scale_from_points
+        fit = fit_to(known, variance, predicted)
+        if fit.scale is None:
+            return fit
+        fit = replace(fit, covariance=fit.covariance + np.diag([common, 0.0]))
+        if not self.add(fit, stamp, float(np.median(known[fit.agreeing]))):
+            return replace(fit, reason="the measurement disagrees with those before")
+        return fit
 
     def add(self, fit: PointScale, stamp: int, inverse_depth: float) -> bool:
         """Take a fit at ``stamp`` nanoseconds; False if it disagrees.

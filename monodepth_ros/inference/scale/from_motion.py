@@ -17,14 +17,10 @@ from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, rigid, rotation_angle
 from monodepth_ros.inference.points.epipolar import parallaxes, refined, sampson
 from monodepth_ros.inference.points.sampled import sampled
-from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings
+from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings, shared_rows
 from monodepth_ros.inference.points.triangulation import TriangulationSettings, triangulate
 from monodepth_ros.inference.scale.filter import FilterSettings, ScaleFilter
-from monodepth_ros.inference.scale.from_points import (
-    PointScale,
-    scale_and_shift_from_points,
-    scale_from_points,
-)
+from monodepth_ros.inference.scale.from_points import PointScale
 from monodepth_ros.inference.scale.known_motion import KnownMotion, KnownPose
 from monodepth_ros.inference.scale.unit import Scale
 from monodepth_ros.stamps import SECOND
@@ -178,7 +174,7 @@ class MotionScale:
             then, now = _shared(view, seen)
             first, second = _rays(seen, now, view, then)
             motions[k] = self._put_right(motions[k], first, second, seen.camera)
-            off = np.abs(sampson(motions[k], first, second)) * _focal(seen.camera)
+            off = np.abs(sampson(motions[k], first, second)) * seen.camera.focal
             static = off < settings.epipolar * settings.noise
             later[k, now[static]] = view.tracks.pixels[then[static]]
             moving[now[~static]] += 1
@@ -200,18 +196,8 @@ class MotionScale:
 
     def _fitted(self, seen: _Seen, known: Array, variance: Array, used: NDArray) -> PointScale:
         assert seen.predicted is not None
-        fit_to = scale_and_shift_from_points if self.with_shift else scale_from_points
         self.points = known[used], variance[used], seen.predicted[used]
-        fit = fit_to(*self.points)
-        if fit.scale is None:
-            return fit
-        share = self._length_variance(seen)
-        covariance = fit.covariance + np.diag([share, 0.0])
-        fit = replace(fit, covariance=covariance)
-        middle = float(np.median(known[used][fit.agreeing]))
-        if not self.filter.add(fit, seen.stamp, middle):
-            return replace(fit, reason="the measurement disagrees with those before")
-        return fit
+        return self.filter.measure(*self.points, seen.stamp, self._length_variance(seen))
 
     def _put_right(self, T: Matrix, first: Array, second: Array, camera: PinholeCamera) -> Matrix:
         """The known motion, turned as far as the images say so; its length stays."""
@@ -220,7 +206,7 @@ class MotionScale:
         if settings.turn_error == 0 or length < settings.min_length or len(first) < 20:
             return T
         unit = rigid(T[:3, :3], T[:3, 3] / length)
-        better, _ = refined(unit, first, second, settings.noise / _focal(camera), iterations=4)
+        better, _ = refined(unit, first, second, settings.noise / camera.focal, iterations=4)
         turned = float(rotation_angle(better[:3, :3].T @ T[:3, :3]))
         swung = float(np.arccos(np.clip(better[:3, 3] @ unit[:3, 3], -1, 1)))
         if turned > np.radians(settings.turn_error) or swung > np.radians(settings.direction_error):
@@ -255,18 +241,10 @@ def _placed(seen: _Seen, pose: KnownPose) -> _Seen:
 
 
 def _shared(one: _Seen, other: _Seen) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the points that two images share, in both."""
-    _, mine, others = np.intersect1d(
-        one.tracks.ids, other.tracks.ids, assume_unique=True, return_indices=True
-    )
-    return mine, others
+    return shared_rows(one.tracks.ids, other.tracks.ids)
 
 
 def _rays(
     seen: _Seen, now: NDArray[np.int64], view: _Seen, then: NDArray[np.int64]
 ) -> tuple[Array, Array]:
     return rays(seen.camera, seen.tracks.pixels[now]), rays(view.camera, view.tracks.pixels[then])
-
-
-def _focal(camera: PinholeCamera) -> float:
-    return float(np.sqrt(camera.K[0, 0] * camera.K[1, 1]))

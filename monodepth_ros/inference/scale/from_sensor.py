@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,7 @@ from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import project
 from monodepth_ros.inference.points.sampled import sampled
 from monodepth_ros.inference.scale.filter import FilterSettings, ScaleFilter
-from monodepth_ros.inference.scale.from_points import (
-    PointScale,
-    scale_and_shift_from_points,
-    scale_from_points,
-)
+from monodepth_ros.inference.scale.from_points import PointScale
 from monodepth_ros.inference.scale.unit import Scale
 
 Array = NDArray[np.float64]
@@ -73,12 +69,7 @@ class SensorScale:
         pixels, depth = visible_points(points, camera, self.settings)
         predicted = sampled(inverse_depth, pixels, camera)
         deviation = self.settings.noise / depth + self.settings.relative_noise
-        fit_to = scale_and_shift_from_points if self.with_shift else scale_from_points
-        fit = fit_to(1 / depth, (deviation / depth) ** 2, predicted)
-        if fit.scale is not None:
-            middle = float(np.median(1 / depth[fit.agreeing]))
-            if not self.filter.add(fit, stamp, middle):
-                fit = replace(fit, reason="the measurement disagrees with those before")
+        fit = self.filter.measure(1 / depth, (deviation / depth) ** 2, predicted, stamp)
         self.last, self.reason = fit, fit.reason
         return fit
 

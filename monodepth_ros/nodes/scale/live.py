@@ -45,12 +45,28 @@ class LiveScale(Protocol):
         """Unsubscribe."""
 
 
-class MotionLive:
+class _Estimated:
+    """What both have of their estimate."""
+
+    _estimate: MotionScale | SensorScale
+
+    @property
+    def scale(self) -> Scale | None:
+        """See `LiveScale`."""
+        return self._estimate.scale
+
+    @property
+    def refused(self) -> int:
+        """See `LiveScale`."""
+        return self._estimate.filter.refused
+
+
+class MotionLive(_Estimated):
     """By the robot's odometry; ``several`` cameras have their mountings from TF alone."""
 
     def __init__(self, node: Node, with_shift: bool, several: bool) -> None:
         kind, frame = (node.get_parameter(f"odometry_{x}").value for x in ("type", "frame"))
-        self._estimate = MotionScale(with_shift)
+        self._estimate: MotionScale = MotionScale(with_shift)
         self._transforms = Transforms(node)
         self._topic: OdometryTopic | OdometryFromTf
         self._mounting: Mounting | None = None
@@ -62,16 +78,6 @@ class MotionLive:
         self._segment = 0
         # Resizing a camera's mask takes longer than resizing the image.
         self._resized = lru_cache(maxsize=1)(PinholeCamera.resized)
-
-    @property
-    def scale(self) -> Scale | None:
-        """See `LiveScale`."""
-        return self._estimate.scale
-
-    @property
-    def refused(self) -> int:
-        """See `LiveScale`."""
-        return self._estimate.filter.refused
 
     @property
     def missing(self) -> str:
@@ -112,27 +118,17 @@ class MotionLive:
             self._mounting.close()
 
 
-class PointsLive:
+class PointsLive(_Estimated):
     """By points that another sensor measures."""
 
     def __init__(self, node: Node, with_shift: bool) -> None:
         kind, tolerance = (node.get_parameter(f"points_{x}").value for x in ("type", "tolerance"))
         self._with_shift = with_shift
-        self._estimate = SensorScale(with_shift)
+        self._estimate: SensorScale = SensorScale(with_shift)
         self._transforms = Transforms(node)
         self._topic = PointsTopic(node, kind, tolerance, self._transforms)
         self._waiting: deque[tuple[RectifiedFrame, DepthPrediction]] = deque(maxlen=10)
         self._segment = 0
-
-    @property
-    def scale(self) -> Scale | None:
-        """See `LiveScale`."""
-        return self._estimate.scale
-
-    @property
-    def refused(self) -> int:
-        """See `LiveScale`."""
-        return self._estimate.filter.refused
 
     @property
     def missing(self) -> str:
