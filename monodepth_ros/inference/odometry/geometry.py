@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, motion_of, twist_of
 from monodepth_ros.inference.engines.base import Engine
-from monodepth_ros.inference.odometry.beginning import first_pose
-from monodepth_ros.inference.odometry.depth_shift import DepthShift, FirstView
-from monodepth_ros.inference.odometry.landmark_map import Keyframe, LandmarkMap, MapSettings
-from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats, Integers
+from monodepth_ros.inference.odometry.mapping.beginning import first_pose
+from monodepth_ros.inference.odometry.mapping.depth_shift import DepthShift, FirstView
+from monodepth_ros.inference.odometry.mapping.landmark_map import Keyframe, LandmarkMap, MapSettings
+from monodepth_ros.inference.odometry.mapping.landmarks import NEAREST, Floats, Integers
+from monodepth_ros.inference.odometry.mapping.resection import Places, Resection, locate
+from monodepth_ros.inference.odometry.mapping.rival_poses import Sighting, camera_pose
+from monodepth_ros.inference.odometry.mapping.step_covariance import (
+    Misfit,
+    StepNoise,
+    step_covariance,
+)
+from monodepth_ros.inference.odometry.mapping.trust import Trust
 from monodepth_ros.inference.odometry.motion import Motion
-from monodepth_ros.inference.odometry.resection import Places, Resection, locate
-from monodepth_ros.inference.odometry.rival_poses import Sighting, camera_pose
-from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, step_covariance
-from monodepth_ros.inference.odometry.trust import Trust
 from monodepth_ros.inference.odometry.view import View
 from monodepth_ros.inference.points.sampled import sampled
 from monodepth_ros.inference.points.tracks import PointTracker, Tracks, TrackSettings, shared_rows

@@ -16,8 +16,8 @@ from monodepth_ros.data.rectification import rectified
 from monodepth_ros.geometry.rigid_motion import inverse, motion_of, rotation_angle
 from monodepth_ros.inference.network_input import NetworkInput
 from monodepth_ros.inference.odometry.geometry import GeometricMotion
+from monodepth_ros.inference.odometry.mapping.resection import Places, locate
 from monodepth_ros.inference.odometry.registry import load_method
-from monodepth_ros.inference.odometry.resection import Places, locate
 from monodepth_ros.inference.odometry.view import GreyImage, View, Views
 
 ENGINE: Any = SimpleNamespace(

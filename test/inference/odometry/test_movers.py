@@ -10,9 +10,9 @@ from moving_scenes import board, followed, street
 from scipy.spatial.transform import Rotation
 
 from monodepth_ros.geometry.rigid_motion import inverse, motion_of, rotation_angle
-from monodepth_ros.inference.odometry.resection import Places
-from monodepth_ros.inference.odometry.rival_poses import Sighting, camera_pose
-from monodepth_ros.inference.odometry.trust import Trust
+from monodepth_ros.inference.odometry.mapping.resection import Places
+from monodepth_ros.inference.odometry.mapping.rival_poses import Sighting, camera_pose
+from monodepth_ros.inference.odometry.mapping.trust import Trust
 from monodepth_ros.inference.points.tracks import Tracks
 
 NOISE = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from monodepth_ros.inference.odometry.landmarks import Floats, Integers
+from monodepth_ros.inference.odometry.mapping.landmarks import Floats, Integers
 from monodepth_ros.inference.points.tracks import Tracks, shared_rows
 
 _NEIGHBOURS = 5  # points that a new one is judged by

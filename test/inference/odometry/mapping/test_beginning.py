@@ -4,7 +4,7 @@ import numpy as np
 
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.rigid_motion import inverse, motion_of
-from monodepth_ros.inference.odometry.beginning import first_pose
+from monodepth_ros.inference.odometry.mapping.beginning import first_pose
 
 CAMERA = PinholeCamera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
 STEP = motion_of(np.array([0.2, -0.05, 0.1, 0.01, 0.06, -0.02]))

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from monodepth_ros.geometry.rigid_motion import motion_of
-from monodepth_ros.inference.odometry.step_covariance import Misfit, StepNoise, step_covariance
+from monodepth_ros.inference.odometry.mapping.step_covariance import (
+    Misfit,
+    StepNoise,
+    step_covariance,
+)
 
 STEP = motion_of(np.array([0.3, 0.0, 0.4, 0.0, np.pi / 2, 0.0]))
 INFORMATION = np.diag([1e4, 1e6, 1e6, 1e8, 1e8, 1e8])

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse, rotation_angle
-from monodepth_ros.inference.odometry.landmarks import Floats
-from monodepth_ros.inference.odometry.resection import Places, Resection, locate, misfits
+from monodepth_ros.inference.odometry.mapping.landmarks import Floats
+from monodepth_ros.inference.odometry.mapping.resection import Places, Resection, locate, misfits
 
 _AGREES = 4.0  # times the noise: landmarks that a pose is refined with
 _REFINED = 3  # times

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.rigid_motion import Matrix, inverse
-from monodepth_ros.inference.odometry.landmarks import (
+from monodepth_ros.inference.odometry.mapping.landmarks import (
     NO_LANDMARKS,
     Floats,
     Integers,
     Landmarks,
 )
-from monodepth_ros.inference.odometry.resection import Places
-from monodepth_ros.inference.odometry.window import Observations, Window
+from monodepth_ros.inference.odometry.mapping.resection import Places
+from monodepth_ros.inference.odometry.mapping.window import Observations, Window
 
 
 @dataclass(frozen=True)

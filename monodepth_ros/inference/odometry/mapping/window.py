@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.rigid_motion import Matrix, cross_matrix, motion_of, orthonormal
-from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats, Integers, Landmarks
+from monodepth_ros.inference.odometry.mapping.landmarks import NEAREST, Floats, Integers, Landmarks
 
 CAUCHY = 2.0  # times the noise; larger errors lose weight
 ITERATIONS = 4  # at most; the rest of the way is far below the noise

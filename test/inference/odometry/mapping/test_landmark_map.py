@@ -3,7 +3,7 @@
 import numpy as np
 
 from monodepth_ros.geometry.rigid_motion import rigid
-from monodepth_ros.inference.odometry.landmark_map import LandmarkMap
+from monodepth_ros.inference.odometry.mapping.landmark_map import LandmarkMap
 
 
 def test_landmarks_that_one_former_keyframe_alone_sees_are_forgotten():

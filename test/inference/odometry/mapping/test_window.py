@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from monodepth_ros.geometry.rigid_motion import inverse, motion_of, twist_of
-from monodepth_ros.inference.odometry.landmarks import Landmarks
-from monodepth_ros.inference.odometry.window import Observations, Window
+from monodepth_ros.inference.odometry.mapping.landmarks import Landmarks
+from monodepth_ros.inference.odometry.mapping.window import Observations, Window
 
 NOISE = 1e-3  # half a pixel of a camera with a focal length of 500
 NO_PRIOR = 1e3  # deviation of a logarithm

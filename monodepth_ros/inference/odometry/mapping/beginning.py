@@ -12,7 +12,7 @@ import numpy as np
 from monodepth_ros.geometry.camera import PinholeCamera
 from monodepth_ros.geometry.lens import rays
 from monodepth_ros.geometry.rigid_motion import Matrix, rigid
-from monodepth_ros.inference.odometry.landmarks import Floats
+from monodepth_ros.inference.odometry.mapping.landmarks import Floats
 from monodepth_ros.inference.points.epipolar import depths
 from monodepth_ros.inference.points.two_view import two_view
 

@@ -11,8 +11,8 @@ from rendered_planes import CAMERA, render, room
 
 from monodepth_ros.geometry.rigid_motion import motion_of
 from monodepth_ros.inference.network_input import NetworkInput
-from monodepth_ros.inference.odometry.depth_shift import DepthShift
 from monodepth_ros.inference.odometry.geometry import GeometricMotion
+from monodepth_ros.inference.odometry.mapping.depth_shift import DepthShift
 from monodepth_ros.inference.odometry.view import GreyImage, View
 from monodepth_ros.inference.scale.from_points import scale_and_shift_from_points
 

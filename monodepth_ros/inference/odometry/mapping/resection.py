@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.rigid_motion import Matrix, motion_of, orthonormal
-from monodepth_ros.inference.odometry.landmarks import NEAREST, Floats
-from monodepth_ros.inference.odometry.window import CAUCHY
+from monodepth_ros.inference.odometry.mapping.landmarks import NEAREST, Floats
+from monodepth_ros.inference.odometry.mapping.window import CAUCHY
 
 _COARSE = 4  # iterations with a wider loss: the start may be far off
 ITERATIONS = 15

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monodepth_ros.geometry.rigid_motion import Matrix
-from monodepth_ros.inference.odometry.landmarks import Floats
+from monodepth_ros.inference.odometry.mapping.landmarks import Floats
 
 _FEWEST = 12  # points that tell how well they fit
 _MEDIAN = 2 * math.log(2)  # of a squared error in two dimensions over its variance
