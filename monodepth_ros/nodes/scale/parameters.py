@@ -11,10 +11,10 @@ SCALE_PARAMETERS = (
     ParameterSpec(
         "scale_source",
         "none",
-        "source of the metric scale: none (results are in the model's unit), fixed"
-        " (`scale_factor`), speed (topic `speed`), camera_height (height above the ground),"
-        " odometry (the robot's motion, topic `odometry` or TF), points (points that another sensor"
-        " measures), topic (topic `scale` of another node)",
+        "source of the metric scale. none: results are in the model's unit. fixed: `scale_factor`."
+        " speed: topic `speed`. camera_height: height above the ground. odometry: the robot's"
+        " motion, from the topic `odometry` or TF. points: what another sensor measures. topic: the"
+        " `scale` of another node",
         choices=("none", "fixed", "speed", "camera_height", "odometry", "points", "topic"),
     ),
     ParameterSpec(
